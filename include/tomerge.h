@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tomerge.h - token merging for Vision Transformers, on anyone's buffers
+ *
+ * Token Merging (Bolya, Fu, Dai, Zhang, Feichtenhofer, Hoffman: "Token
+ * Merging: Your ViT But Faster", ICLR 2023), cited below as [ToMe].
+ *
+ * Words
+ *   sequence   the tokens of one image, in order
+ *   token      a row of `channels` numbers
+ *   protected  the first `protect` tokens of a sequence (class, distillation,
+ *              register tokens): they never merge and stay the first rows
+ *   metric     what similarity is measured on (usually the keys' head mean)
+ *   size       how many input tokens a row stands for
+ *   map        map[i] = output row of input token i, or -1 if it was dropped
+ *   origin     origin[j] = the input token that output row j is built on
+ *
+ * Rules that hold for every function
+ *   - Memory is the caller's. Nothing is allocated, printed, or read from the
+ *     environment; the one global is the CPU mask (atomic). Functions are
+ *     thread-safe; those that take `threads` split whole sequences over an
+ *     OpenMP team and give the same bits for any number of threads.
+ *   - Every function that can fail returns 0 or a negative TOMERGE_E code and
+ *     then has written to none of its outputs.
+ *   - Inputs and outputs must not overlap unless a function says so.
+ *   - Strides and offsets are counted in elements and rows, never in bytes.
+ */
+#ifndef TOMERGE_H
+#define TOMERGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
+#define TOMERGE_VERSION_MAJOR 0
+#define TOMERGE_VERSION_MINOR 1
+#define TOMERGE_VERSION_PATCH 0
+#define TOMERGE_VERSION (TOMERGE_VERSION_MAJOR * 10000 + \
+                         TOMERGE_VERSION_MINOR * 100 + TOMERGE_VERSION_PATCH)
+
+/* The version of the library in use: MAJOR * 10000 + MINOR * 100 + PATCH. */
+int tomerge_version(void);
+const char *tomerge_version_string(void);
+
+/* ---- errors ------------------------------------------------------------ */
+
+enum tomerge_error {
+    TOMERGE_OK = 0,
+    TOMERGE_EINVAL = -1,   /* a NULL, zero or out-of-range argument */
+    TOMERGE_EOPTION = -2,  /* an enum value or struct_size not known here */
+    TOMERGE_ESPACE = -3,   /* the workspace is smaller than its size query says */
+    TOMERGE_ERANGE = -4,   /* a count too large for int32_t rows or for memory */
+    TOMERGE_EMAP = -5      /* a map or origin entry points outside its rows */
+};
+
+/* A constant English sentence for a code; never NULL. */
+const char *tomerge_strerror(int error);
+
+/* ---- CPU tiers --------------------------------------------------------- */
+
+/* One bit a tier. A tier counts as present only if the CPU has all of its
+ * features and the operating system has enabled their registers. */
+enum tomerge_cpu {
+    TOMERGE_CPU_AVX2 = 1,         /* AVX2, FMA, F16C, BMI2 */
+    TOMERGE_CPU_AVX512 = 2,       /* AVX-512 F, BW, DQ, VL, CD */
+    TOMERGE_CPU_AVX512_VNNI = 4,
+    TOMERGE_CPU_AVX512_BF16 = 8,
+    TOMERGE_CPU_AMX_BF16 = 16,
+    TOMERGE_CPU_AMX_INT8 = 32
+};
+
+/* What this machine has. */
+uint32_t tomerge_cpu_detected(void);
+
+/* What will be used: what the machine has, less what the mask leaves out.
+ * A tier is used only if the tiers it builds on are used too. */
+uint32_t tomerge_cpu_flags(void);
+
+/* Restricts every later call to the tiers in `mask` (all by default;
+ * 0 = scalar only). Atomic; results of calls under way keep their tier. */
+void tomerge_set_cpu_mask(uint32_t mask);
+
+/* "scalar", "avx2", "avx512", "avx512-vnni", "avx512-bf16", "amx-bf16",
+ * "amx-int8": the mask that admits this tier and those it builds on.
+ * Returns TOMERGE_EINVAL for any other name. */
+int tomerge_cpu_mask(const char *name, uint32_t *mask);
+
+/* The name of the highest tier in `flags`: the reverse of the above. */
+const char *tomerge_cpu_name(uint32_t flags);
+
+/* ---- buffers ----------------------------------------------------------- */
+
+enum tomerge_dtype {
+    TOMERGE_F32 = 0,
+    TOMERGE_BF16 = 1,
+    TOMERGE_F16 = 2
+};
+
+/* Rows in the caller's memory. Row i starts `i * stride` elements after
+ * `data`; its channels are contiguous. `stride` may exceed the number of
+ * channels, and may be negative. */
+typedef struct tomerge_view {
+    void *data;
+    ptrdiff_t stride;
+    int dtype;             /* enum tomerge_dtype */
+} tomerge_view;
+
+typedef struct tomerge_const_view {
+    const void *data;
+    ptrdiff_t stride;
+    int dtype;
+} tomerge_const_view;
+
+/* ---- matching: which tokens merge -------------------------------------- */
+
+/* How a sequence is split into sources and destinations. */
+enum tomerge_method {
+    /* Bipartite soft matching on alternating tokens [ToMe, 3.2]: even
+     * positions are sources, odd positions destinations; the r sources most
+     * similar to their best destination merge into it. */
+    TOMERGE_ALTERNATING = 0,
+    /* The same on the first and the second half [ToMe, table 1d]. */
+    TOMERGE_SEQUENTIAL = 1,
+    /* r sources chosen at random (from `seed`), all merge [ToMe, table 1d]. */
+    TOMERGE_RANDOM = 2,
+    /* The last of every `stride` tokens is a destination, all others merge;
+     * tokens after the last whole group are dropped. r is not used. */
+    TOMERGE_STRIDED = 3
+};
+
+/* What "similar" means [ToMe, table 1b]. */
+enum tomerge_similarity {
+    TOMERGE_COSINE = 0,
+    TOMERGE_DOT = 1,
+    TOMERGE_EUCLIDEAN = 2, /* smaller distance = more similar */
+    TOMERGE_SOFTMAX = 3    /* softmax over destinations of dot / sqrt(channels) */
+};
+
+/* Set by tomerge_options_init, then changed field by field. */
+typedef struct tomerge_options {
+    size_t struct_size;    /* sizeof(tomerge_options): lets the struct grow */
+    int method;            /* enum tomerge_method */
+    int similarity;        /* enum tomerge_similarity */
+    size_t protect;        /* leading tokens that never merge */
+    size_t stride;         /* TOMERGE_STRIDED: at least 2 */
+    uint64_t seed;         /* TOMERGE_RANDOM */
+} tomerge_options;
+
+/* Alternating, cosine, nothing protected, stride 2, seed 0. */
+void tomerge_options_init(tomerge_options *options);
+
+/* "alternating", "sequential", "random", "strided" and back; NULL or
+ * TOMERGE_EINVAL for what is not a method. Likewise for similarities. */
+const char *tomerge_method_name(int method);
+int tomerge_method_from_name(const char *name, int *method);
+const char *tomerge_similarity_name(int similarity);
+int tomerge_similarity_from_name(const char *name, int *similarity);
+
+/* How one sequence merges: the result of matching, the input of merging.
+ * Both arrays are the caller's. */
+typedef struct tomerge_plan {
+    size_t tokens;         /* input tokens */
+    size_t rows;           /* output rows, at most `tokens` */
+    int32_t *map;          /* [tokens] */
+    int32_t *origin;       /* [tokens], the first `rows` used; NULL if the
+                            * caller has no use for it (TOMERGE_KEEP has) */
+} tomerge_plan;
+
+/* The most tokens one merge can remove: floor((tokens - protect) / 2)
+ * [ToMe, appendix D]. Larger r are lowered to this. */
+size_t tomerge_max_r(size_t tokens, size_t protect);
+
+/* Bytes of workspace tomerge_match needs for one sequence of at most
+ * `tokens` tokens: O(tokens * channels); no tokens x tokens matrix is kept. */
+int tomerge_match_workspace(const tomerge_options *options, size_t tokens,
+                            size_t channels, size_t *bytes);
+
+/*
+ * Finds the tokens of one sequence to merge.
+ *
+ * metric     [tokens, channels], any dtype; compared in f32
+ * r          tokens to remove, lowered to tomerge_max_r
+ * plan       in: `tokens`, `map`, `origin` or NULL; out: map, origin, rows
+ * workspace  any alignment; see tomerge_match_workspace
+ *
+ * Output rows: unmerged sources in ascending order, then all destinations in
+ * ascending order; before both, the protected tokens in ascending order (with
+ * a class token alone that is where it falls anyway). TOMERGE_RANDOM and
+ * TOMERGE_STRIDED follow the same rule and leave no unmerged source.
+ *
+ * Ties: highest score first, then lowest source index; among equally similar
+ * destinations the lowest index. A row whose metric holds a NaN or infinity
+ * or, under TOMERGE_COSINE, has zero norm never merges, so `rows` may exceed
+ * tokens - r.
+ */
+int tomerge_match(const tomerge_options *options, size_t channels,
+                  tomerge_const_view metric, size_t r, tomerge_plan *plan,
+                  void *workspace, size_t workspace_bytes);
+
+/* ---- merging: combining the rows of a group ----------------------------- */
+
+enum tomerge_combine {
+    TOMERGE_WEIGHTED = 0,  /* mean weighted by size [ToMe, 3.2; default] */
+    TOMERGE_MEAN = 1,      /* plain mean */
+    TOMERGE_SUM = 2,
+    TOMERGE_MAX = 3,       /* elementwise */
+    TOMERGE_KEEP = 4       /* the origin's row, unchanged (pruning) */
+};
+
+const char *tomerge_combine_name(int combine);
+int tomerge_combine_from_name(const char *name, int *combine);
+
+/* Bytes of workspace tomerge_merge needs for at most `tokens` tokens. */
+int tomerge_merge_workspace(size_t tokens, size_t *bytes);
+
+/*
+ * Combines the rows of one sequence.
+ *
+ * x          [plan->tokens, channels]
+ * size       [plan->tokens], the size of each input row; NULL means all 1
+ * y          [plan->rows, channels]; may have another dtype than x
+ * size_out   [plan->rows], sums of sizes; NULL if not wanted
+ *
+ * Sums run in f32, over a group's tokens in ascending order. A group of one
+ * token is copied exactly. Dropped tokens count nowhere.
+ */
+int tomerge_merge(int combine, const tomerge_plan *plan, size_t channels,
+                  tomerge_const_view x, const float *size,
+                  tomerge_view y, float *size_out,
+                  void *workspace, size_t workspace_bytes);
+
+/* Copies each output row back to every token that went into it:
+ * x[i] = y[map[i]]; rows of dropped tokens become 0.
+ * y [plan->rows, channels] -> x [plan->tokens, channels]. [ToMe, appendix B] */
+int tomerge_unmerge(const tomerge_plan *plan, size_t channels,
+                    tomerge_const_view y, tomerge_view x);
+
+/* Follows tokens through a further layer, in place:
+ * trace[i] = map[trace[i]] for i < count, -1 staying -1. Start from
+ * trace[i] = i; after the last layer it holds the final row of every input
+ * token [ToMe, 4.3 and figure 4]. `trace` must point into plan->tokens rows. */
+int tomerge_compose(const tomerge_plan *plan, size_t count, int32_t *trace);
+
+/* ---- attention with merged tokens --------------------------------------- */
+
+/* bias[i] = ln(size[i]), to be added to the attention logits of key i before
+ * softmax: proportional attention [ToMe, equation 1]. In place is allowed. */
+int tomerge_size_bias(size_t rows, const float *size, float *bias);
+
+/* metric[t] = mean over h of k[t, h]: the usual metric [ToMe, 3.2 and table 1c].
+ * Head h of row t starts at k.data + t * k.stride + h * head_stride.
+ * k [tokens, heads, channels] -> metric [tokens, channels]. */
+int tomerge_mean_heads(size_t tokens, size_t heads, size_t channels,
+                       tomerge_const_view k, ptrdiff_t head_stride,
+                       tomerge_view metric);
+
+/* ---- packed batches ------------------------------------------------------ */
+
+/*
+ * Sequences of any lengths lie one after another: sequence s has the rows
+ * offsets[s] .. offsets[s + 1] - 1 of every buffer (offsets[0] need not be 0).
+ * map and origin have one entry for every such row, counted from the first
+ * row of their own sequence: map[offsets[s] + i] is a row within sequence s.
+ *
+ * workspace: `threads` times what the single call needs for the longest
+ * sequence, each part rounded up to a multiple of 64 bytes; the size queries
+ * below do that sum.
+ */
+int tomerge_match_batch_workspace(const tomerge_options *options,
+                                  size_t sequences, const size_t *offsets,
+                                  size_t channels, int threads, size_t *bytes);
+
+/* r [sequences]: one for each. offsets_out [sequences + 1] gets the packed
+ * positions after merging, starting at 0; map and origin (or NULL) as above. */
+int tomerge_match_batch(const tomerge_options *options, size_t sequences,
+                        const size_t *offsets, size_t channels,
+                        tomerge_const_view metric, const size_t *r,
+                        int32_t *map, int32_t *origin, size_t *offsets_out,
+                        int threads, void *workspace, size_t workspace_bytes);
+
+int tomerge_merge_batch_workspace(size_t sequences, const size_t *offsets,
+                                  int threads, size_t *bytes);
+
+/* size_out and y follow offsets_out; see tomerge_merge. */
+int tomerge_merge_batch(int combine, size_t sequences, const size_t *offsets,
+                        const size_t *offsets_out, const int32_t *map,
+                        const int32_t *origin, size_t channels,
+                        tomerge_const_view x, const float *size,
+                        tomerge_view y, float *size_out,
+                        int threads, void *workspace, size_t workspace_bytes);
+
+int tomerge_unmerge_batch(size_t sequences, const size_t *offsets,
+                          const size_t *offsets_out, const int32_t *map,
+                          size_t channels, tomerge_const_view y,
+                          tomerge_view x, int threads);
+
+/* ---- schedules: r for every layer ---------------------------------------- */
+
+/* A constant r (inflection 0), or a ramp: inflection in [-1, 1] runs from
+ * r * (1 - inflection) in the first layer to r * (1 + inflection) in the last,
+ * each lowered to a whole number; -1 merges early and is the fastest
+ * [ToMe, 4.3]. r [layers] out. */
+int tomerge_schedule(size_t layers, size_t r, double inflection, size_t *out);
+
+/* A list for the first layers, padded with zeros; EINVAL if it is longer. */
+int tomerge_schedule_list(size_t layers, size_t count, const size_t *list,
+                          size_t *out);
+
+/* The evenest schedule whose merge ratio is nearest to `ratio` in [0, 1);
+ * ERANGE if even merging the most in every layer stays more than half a
+ * token a layer below it. */
+int tomerge_schedule_ratio(size_t layers, size_t tokens, size_t protect,
+                           double ratio, size_t *out);
+
+/* What a schedule does to one sequence: tokens leaving each layer (out
+ * [layers], or NULL) and the merge ratio, the share of tokens merged away
+ * averaged over the layers (or NULL). r beyond tomerge_max_r is lowered. */
+int tomerge_schedule_tokens(size_t layers, size_t tokens, size_t protect,
+                            const size_t *r, size_t *out, double *ratio);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
+#ifdef __cplusplus
+}
+#endif
+#endif

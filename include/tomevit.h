@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tomevit.h - Vision Transformer inference built around token merging
+ *
+ * A model is opened once and then only read: any number of contexts, each
+ * used by one caller at a time, may share it. A context owns the memory of a
+ * batch; a forward pass allocates nothing. Logits are the same bits for any
+ * batch size, number of threads and place of an image in its batch, on one
+ * machine and CPU tier.
+ *
+ * Functions that can fail return 0 or a negative TOMEVIT_E code. Those that
+ * read files also fill a tomevit_message: one line saying which file, which
+ * tensor or offset, what was expected and what was found.
+ */
+#ifndef TOMEVIT_H
+#define TOMEVIT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tomerge.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
+/* Versions go with those of libtomerge. */
+int tomevit_version(void);
+const char *tomevit_version_string(void);
+
+/* ---- errors ------------------------------------------------------------ */
+
+enum tomevit_error {
+    TOMEVIT_OK = 0,
+    TOMEVIT_EINVAL = -1,   /* an argument out of its range */
+    TOMEVIT_ENOMEM = -2,
+    TOMEVIT_EIO = -3,      /* the file cannot be opened or read */
+    TOMEVIT_EFORMAT = -4,  /* the file is not what it claims to be */
+    TOMEVIT_EMODEL = -5    /* readable, but not a model this library runs */
+};
+
+/* A constant English sentence for a code; never NULL. */
+const char *tomevit_strerror(int error);
+
+/* Filled by a function that fails: one line, no newline, cut to fit. */
+typedef struct tomevit_message {
+    char text[512];
+} tomevit_message;
+
+/* ---- pixels --------------------------------------------------------------- */
+
+enum tomevit_interpolation {
+    TOMEVIT_BICUBIC = 0,
+    TOMEVIT_BILINEAR = 1
+};
+
+/* From a decoded image to the model's input: the shorter side is resized to
+ * floor(size / crop_pct), the centre size x size is cut out, and each value v
+ * of channel c becomes (v / 255 - mean[c]) / std[c]. */
+typedef struct tomevit_preprocessing {
+    size_t size;           /* side of the crop in pixels */
+    double crop_pct;       /* in (0, 1] */
+    int interpolation;     /* enum tomevit_interpolation */
+    float mean[3];
+    float std[3];
+} tomevit_preprocessing;
+
+/* The length the shorter side is resized to; 0 if `pre` is not usable. */
+size_t tomevit_resized_side(const tomevit_preprocessing *pre);
+
+/*
+ * Resizes and crops with the arithmetic of Pillow's Image.resize on 8-bit
+ * RGB (antialiased, fixed point, columns first), bit for bit; only the rows
+ * and columns that the crop needs are computed.
+ *
+ * rgb   [height, width, 3], rows `stride` bytes apart
+ * crop  [size, size, 3]
+ *
+ * EINVAL: an empty image, sides over 2^24, size 0, crop_pct outside (0, 1].
+ * ENOMEM: no memory for the coefficients (freed before returning).
+ */
+int tomevit_resize_crop(const tomevit_preprocessing *pre, const uint8_t *rgb,
+                        size_t width, size_t height, size_t stride,
+                        uint8_t *crop);
+
+/* The source rows tomevit_resize_crop reads for an image of this size:
+ * rows first .. first + count - 1. The others may be left undecoded. */
+int tomevit_crop_rows(const tomevit_preprocessing *pre, size_t width,
+                      size_t height, size_t *first, size_t *count);
+
+/* ---- models ---------------------------------------------------------------- */
+
+enum tomevit_pool {
+    TOMEVIT_POOL_CLASS = 0, /* the class token, or with a distillation head the
+                             * mean of both heads' logits */
+    TOMEVIT_POOL_MEAN = 1   /* mean of the patch tokens, weighted by size */
+};
+
+/* What a model is: all of it read from the checkpoint's tensors. */
+typedef struct tomevit_description {
+    char family[32];       /* "vit", "deit", "deit-distilled", "mae", ... */
+    size_t dim, depth, heads, mlp_dim;
+    size_t patch, image_size, classes;
+    size_t tokens;         /* entering the first layer: prefix + patches */
+    size_t prefix;         /* class and distillation tokens: protected */
+    int class_token, distilled, qkv_bias;
+    int fc_norm;           /* norm after pooling instead of before */
+    int pool;              /* enum tomevit_pool */
+    float norm_eps;
+    uint64_t parameters;
+    tomevit_preprocessing preprocessing;
+    char preprocessing_source[32]; /* "metadata", "family", "default" */
+} tomevit_description;
+
+typedef struct tomevit_model tomevit_model;
+
+/*
+ * Opens a .safetensors checkpoint with timm's key names (F32, F16 or BF16)
+ * and packs its weights for the CPU tier in use now. Metadata keys read when
+ * present: "arch" or "num_heads" (heads), "mean", "std", "crop_pct",
+ * "interpolation", "class_names" (JSON array).
+ *
+ * *model is the caller's, to be closed; NULL on failure. `why` may be NULL.
+ * EIO, EFORMAT, EMODEL, ENOMEM.
+ */
+int tomevit_open(const char *path, tomevit_model **model, tomevit_message *why);
+
+/* A model of a published shape with random weights: for timing. `name` as in
+ * tomevit_arch_name. EINVAL for an unknown name, ENOMEM. */
+int tomevit_random(const char *name, uint64_t seed, tomevit_model **model);
+
+/* The names tomevit_random knows, NULL past the last. */
+const char *tomevit_arch_name(size_t index);
+
+/* NULL is allowed. No context of the model may be in use. */
+void tomevit_close(tomevit_model *model);
+
+/* Valid as long as the model. */
+const tomevit_description *tomevit_describe(const tomevit_model *model);
+
+/* The name of a class if the checkpoint brings class names, else NULL. */
+const char *tomevit_class_name(const tomevit_model *model, size_t index);
+
+/* The tier the weights were packed for, as tomerge_cpu_name. */
+const char *tomevit_cpu(const tomevit_model *model);
+
+/* ---- merging inside the model ------------------------------------------------ */
+
+/* What similarity is measured on [ToMe, table 1a]. */
+enum tomevit_metric {
+    TOMEVIT_METRIC_K = 0,  /* keys, mean over heads */
+    TOMEVIT_METRIC_Q = 1,
+    TOMEVIT_METRIC_V = 2,
+    TOMEVIT_METRIC_X = 3   /* the tokens after attention's residual */
+};
+
+typedef struct tomevit_merging {
+    size_t struct_size;    /* sizeof(tomevit_merging) */
+    const size_t *r;       /* [depth], or NULL: nothing merges */
+    tomerge_options matching; /* `protect` is set by the forward; the seed of
+                            * TOMERGE_RANDOM is mixed with the layer only */
+    int combine;           /* enum tomerge_combine */
+    int metric;            /* enum tomevit_metric */
+    int prop_attn;         /* proportional attention: 1 on (default), 0 off */
+} tomevit_merging;
+
+/* Nothing merges; alternating, cosine, weighted, K, proportional attention. */
+void tomevit_merging_init(tomevit_merging *merging);
+
+/* "K", "Q", "V", "X" and back, as in tomerge.h. */
+const char *tomevit_metric_name(int metric);
+int tomevit_metric_from_name(const char *name, int *metric);
+
+/* Multiply-accumulates of one forward of one image, as the published FLOP
+ * counts have them: patch embedding, per layer 4 T D^2 + 2 T^2 D before and
+ * 2 T' D M after merging (M = mlp_dim), heads. T and T' from
+ * tomerge_schedule_tokens. r [depth] or NULL. */
+double tomevit_macs(const tomevit_description *description, const size_t *r);
+
+/* ---- forward -------------------------------------------------------------------- */
+
+typedef struct tomevit_context tomevit_context;
+
+/* Memory for batches of up to `max_batch` images on `threads` threads.
+ * The model must outlive the context. EINVAL, ENOMEM. */
+int tomevit_context_create(const tomevit_model *model, size_t max_batch,
+                           int threads, tomevit_context **context);
+void tomevit_context_free(tomevit_context *context);
+
+/* Bytes the context holds, and those of the model's packed weights. */
+size_t tomevit_context_bytes(const tomevit_context *context);
+size_t tomevit_model_bytes(const tomevit_model *model);
+
+enum tomevit_image_format {
+    TOMEVIT_RGB8_HWC = 0,  /* uint8 [size, size, 3]: a crop; normalised here */
+    TOMEVIT_F32_CHW = 1    /* float [3, size, size], already normalised */
+};
+
+typedef struct tomevit_image {
+    const void *data;
+    int format;            /* enum tomevit_image_format */
+} tomevit_image;
+
+/* Where results go; NULL members are not wanted. Row b belongs to image b. */
+typedef struct tomevit_output {
+    float *logits;         /* [batch, classes] */
+    float *features;       /* [batch, dim]: what the (first) head sees */
+    int32_t *map;          /* [batch, tokens]: final row of every token */
+    float *sizes;          /* [batch, tokens]: the first rows[b] are set */
+    size_t *rows;          /* [batch]: rows left after the last layer */
+} tomevit_output;
+
+/* The preprocessing that RGB8 images are normalised with: the model's own
+ * until this is called. Only mean and std are used. EINVAL: a std that is
+ * not a positive number. */
+int tomevit_context_normalise(tomevit_context *context,
+                              const tomevit_preprocessing *pre);
+
+/* Runs `batch` images (1 .. max_batch). `merging` NULL merges nothing.
+ * EINVAL. Allocates nothing. */
+int tomevit_forward(tomevit_context *context, const tomevit_merging *merging,
+                    size_t batch, const tomevit_image *images,
+                    const tomevit_output *output);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
+#ifdef __cplusplus
+}
+#endif
+#endif

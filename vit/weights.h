@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The tensors of a model, named once: which exist for a description, their
+ * shapes and their timm names. Checkpoints, random models and the packing of
+ * weights all walk this table.
+ */
+#ifndef TOMEVIT_WEIGHTS_H
+#define TOMEVIT_WEIGHTS_H
+
+#include "tomevit.h"
+
+enum vit_tensor {
+    /* once a model */
+    VIT_CLS_TOKEN, VIT_DIST_TOKEN, VIT_POS_EMBED,
+    VIT_PATCH_WEIGHT, VIT_PATCH_BIAS,          /* [D, 3, p, p], [D] */
+    VIT_NORM_WEIGHT, VIT_NORM_BIAS,            /* norm, or fc_norm */
+    VIT_HEAD_WEIGHT, VIT_HEAD_BIAS,            /* [classes, D], [classes] */
+    VIT_HEAD_DIST_WEIGHT, VIT_HEAD_DIST_BIAS,
+    /* once a layer */
+    VIT_NORM1_WEIGHT, VIT_NORM1_BIAS,
+    VIT_QKV_WEIGHT, VIT_QKV_BIAS,              /* [3D, D], [3D]: q, k, v */
+    VIT_PROJ_WEIGHT, VIT_PROJ_BIAS,
+    VIT_NORM2_WEIGHT, VIT_NORM2_BIAS,
+    VIT_FC1_WEIGHT, VIT_FC1_BIAS,
+    VIT_FC2_WEIGHT, VIT_FC2_BIAS,
+    VIT_TENSORS,
+    VIT_FIRST_OF_LAYER = VIT_NORM1_WEIGHT
+};
+
+/* Number of elements of a tensor, 0 if this model has none such.
+ * shape[4] gets its shape, dims its number of dimensions (both may be NULL).
+ * The description's numbers have been checked: no product overflows. */
+size_t tomevit_tensor_shape(const tomevit_description *d, enum vit_tensor t,
+                            size_t shape[4], size_t *dims);
+
+/* The timm name of tensor `t` of layer `layer` (ignored for the first kind). */
+void tomevit_tensor_name(const tomevit_description *d, enum vit_tensor t,
+                         size_t layer, char name[64]);
+
+/* Where weights come from: a checkpoint or a generator. */
+typedef struct vit_source {
+    /* Writes all elements of one tensor as f32, row-major. Only tensors that
+     * tomevit_tensor_shape says exist are asked for. Returns 0 or an error. */
+    int (*read)(void *self, enum vit_tensor t, size_t layer, float *out);
+    void *self;
+} vit_source;
+
+#endif
