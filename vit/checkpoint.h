@@ -12,18 +12,36 @@ typedef struct vit_checkpoint vit_checkpoint;
 int tomevit_checkpoint_open(const char *path, vit_checkpoint **checkpoint,
                             tomevit_description *description,
                             tomevit_message *why);
+
+/* Tensors of the file that the model has no use for. */
+size_t tomevit_checkpoint_extra(const vit_checkpoint *checkpoint);
+
 vit_source tomevit_checkpoint_source(vit_checkpoint *checkpoint);
+
 /* Class names from the metadata: NULL-terminated array of strings in one
  * allocation, to be freed by the caller; *names NULL if there are none. */
 int tomevit_checkpoint_class_names(const vit_checkpoint *checkpoint,
                                    char ***names, tomevit_message *why);
 void tomevit_checkpoint_close(vit_checkpoint *checkpoint);
 
-/* The description of a published shape (see tomevit_arch_name), and a source
- * of random weights for it (trunc-normal-like, std 0.02; biases small; norms
- * near 1). The source's state is `*state`. */
+/* The same from memory, which must outlive the checkpoint; `path` is only a
+ * name. */
+int tomevit_checkpoint_parse(const char *path, const void *bytes, size_t count,
+                             vit_checkpoint **checkpoint,
+                             tomevit_description *description,
+                             tomevit_message *why);
+
+/* The description of a published shape (see tomevit_arch_name). EINVAL. */
 int tomevit_arch_describe(const char *name, tomevit_description *description);
-vit_source tomevit_random_source(const tomevit_description *description,
-                                 uint64_t *state);
+
+/* A source of random weights: about normal, std 0.02, norms' weights around
+ * 1. What a tensor gets depends on the seed, the tensor and the layer alone.
+ * `random` and its description must outlive the source. */
+typedef struct vit_random {
+    const tomevit_description *description;
+    uint64_t seed;
+} vit_random;
+
+vit_source tomevit_random_source(vit_random *random);
 
 #endif

@@ -37,6 +37,14 @@ size_t tomevit_tensor_shape(const tomevit_description *d, enum vit_tensor t,
 void tomevit_tensor_name(const tomevit_description *d, enum vit_tensor t,
                          size_t layer, char name[64]);
 
+/* 1 if `name` is that of a tensor this model has, in layer `layer` or
+ * outside the layers. */
+int tomevit_tensor_known(const tomevit_description *d, size_t layer,
+                         const char *name);
+
+/* The elements of all tensors. */
+uint64_t tomevit_count_parameters(const tomevit_description *d);
+
 /* Where weights come from: a checkpoint or a generator. */
 typedef struct vit_source {
     /* Writes all elements of one tensor as f32, row-major. Only tensors that

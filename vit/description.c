@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/* What model a file's tensors make up, under timm's names. */
+#include "config.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "description.h"
+
+/* Outside the blocks a tensor that nobody reads does no harm (a decoder, a
+ * mask token), except these: they change what the model computes. */
+static const char *const unsupported[] = {
+    "attn_pool.", "norm_pre.", "patch_embed.", "pre_logits.", "reg_token",
+    "register_tokens", "rel_pos_bias.", "rope.",
+};
+
+/* ---- single tensors -------------------------------------------------------- */
+
+static int check_tensor(const vit_safetensors *file, const char *name,
+                        const size_t *shape, size_t dims,
+                        const vit_report *report)
+{
+    const vit_st_tensor *t = tomevit_safetensors_find(file, name);
+
+    if (!t)
+        return tomevit_fail(report, TOMEVIT_EMODEL,
+                            "tensor \"%s\" is missing: expected shape %s",
+                            name, tomevit_shape_text(shape, dims).text);
+    if (t->dims != dims || memcmp(t->shape, shape, dims * sizeof *shape))
+        return tomevit_fail(report, TOMEVIT_EMODEL,
+                            "tensor \"%s\": expected shape %s, found %s", name,
+                            tomevit_shape_text(shape, dims).text,
+                            tomevit_shape_text(t->shape, t->dims).text);
+    if (!t->dtype->to_f32)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\": expected "
+                            "dtype F32, F16 or BF16, found %s", name,
+                            t->dtype->name);
+    return 0;
+}
+
+static int check_table(const vit_safetensors *file,
+                       const tomevit_description *d, const vit_report *report)
+{
+    size_t shape[4], dims, layer;
+    char name[64];
+    int t, code;
+
+    for (t = 0; t < VIT_TENSORS; t++) {
+        if (!tomevit_tensor_shape(d, (enum vit_tensor)t, shape, &dims))
+            continue;
+        for (layer = 0; layer < d->depth; layer++) {
+            if (t < VIT_FIRST_OF_LAYER && layer > 0)
+                break;
+            tomevit_tensor_name(d, (enum vit_tensor)t, layer, name);
+            code = check_tensor(file, name, shape, dims, report);
+            if (code)
+                return code;
+        }
+    }
+    return 0;
+}
+
+/* A tensor whose shape tells a size, not checked any further here. */
+static int need(const vit_safetensors *file, const char *name,
+                const char *layout, size_t dims, const vit_st_tensor **t,
+                const vit_report *report)
+{
+    *t = tomevit_safetensors_find(file, name);
+    if (!*t && tomevit_safetensors_count(file) == 0)
+        return tomevit_fail(report, TOMEVIT_EMODEL,
+                            "tensor \"%s\" is missing: the file holds no "
+                            "tensors", name);
+    if (!*t)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\" is missing: "
+                            "expected a ViT with timm's names, found \"%.80s\" "
+                            "and %zu more", name,
+                            tomevit_safetensors_at(file, 0)->name,
+                            tomevit_safetensors_count(file) - 1);
+    if ((*t)->dims != dims)
+        return tomevit_fail(report, TOMEVIT_EMODEL,
+                            "tensor \"%s\": expected shape %s, found %s", name,
+                            layout,
+                            tomevit_shape_text((*t)->shape, (*t)->dims).text);
+    return 0;
+}
+
+static int limit(const char *name, const char *what, size_t value, size_t most,
+                 const vit_report *report)
+{
+    if (value >= 1 && value <= most)
+        return 0;
+    return tomevit_fail(report, TOMEVIT_EMODEL,
+                        "tensor \"%s\": expected %s from 1 to %zu, found %zu",
+                        name, what, most, value);
+}
+
+static int has(const vit_safetensors *file, const char *name)
+{
+    return tomevit_safetensors_find(file, name) != NULL;
+}
+
+/* ---- sizes ------------------------------------------------------------------ */
+
+static int find_widths(const vit_safetensors *file, tomevit_description *d,
+                       const vit_report *report)
+{
+    const vit_st_tensor *t;
+    const char *name = "patch_embed.proj.weight";
+    int code = need(file, name, "[dim, 3, patch, patch]", 4, &t, report);
+
+    if (code)
+        return code;
+    d->dim = t->shape[0];
+    d->patch = t->shape[2];
+    code = limit(name, "a dim", d->dim, VIT_MAX_DIM, report);
+    if (!code)
+        code = limit(name, "a patch side", d->patch, VIT_MAX_PATCH, report);
+    if (code)
+        return code;
+
+    name = "blocks.0.mlp.fc1.weight";
+    code = need(file, name, "[mlp dim, dim]", 2, &t, report);
+    if (code)
+        return code;
+    d->mlp_dim = t->shape[0];
+    code = limit(name, "an MLP dim", d->mlp_dim, VIT_MAX_MLP, report);
+    if (code)
+        return code;
+
+    name = "head.weight";
+    code = need(file, name, "[classes, dim]", 2, &t, report);
+    if (code)
+        return code;
+    d->classes = t->shape[0];
+    return limit(name, "a number of classes", d->classes, VIT_MAX_CLASSES,
+                 report);
+}
+
+static int find_tokens(const vit_safetensors *file, tomevit_description *d,
+                       const vit_report *report)
+{
+    const vit_st_tensor *t;
+    size_t side = 0, patches;
+    int code = need(file, "pos_embed", "[1, tokens, dim]", 3, &t, report);
+
+    if (code)
+        return code;
+    d->tokens = t->shape[1];
+    code = limit("pos_embed", "a number of tokens", d->tokens, VIT_MAX_TOKENS,
+                 report);
+    if (code)
+        return code;
+    patches = d->tokens > d->prefix ? d->tokens - d->prefix : 0;
+    while (side * side < patches)
+        side++;
+    if (patches == 0 || side * side != patches)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"pos_embed\": "
+                            "expected %zu + a square number of tokens, found "
+                            "%zu", d->prefix, d->tokens);
+    d->image_size = side * d->patch;
+    return limit("pos_embed", "an image side", d->image_size, VIT_MAX_IMAGE,
+                 report);
+}
+
+/* The layer that a name starts with: 1 and the layer, 0 if with none. */
+static int layer_of(const char *name, size_t *layer)
+{
+    const char *s = name + strlen("blocks.");
+
+    if (strncmp(name, "blocks.", strlen("blocks.")) ||
+        !isdigit((unsigned char)*s))
+        return 0;
+    for (*layer = 0; isdigit((unsigned char)*s); s++)
+        if (*layer < VIT_MAX_DEPTH)
+            *layer = *layer * 10 + (size_t)(*s - '0');
+    return *s == '.';
+}
+
+static int find_depth(const vit_safetensors *file, tomevit_description *d,
+                      const vit_report *report)
+{
+    size_t i, layer;
+
+    d->depth = 0;
+    for (i = 0; i < tomevit_safetensors_count(file); i++) {
+        const char *name = tomevit_safetensors_at(file, i)->name;
+
+        if (!layer_of(name, &layer) || layer < d->depth)
+            continue;
+        if (layer >= VIT_MAX_DEPTH)
+            return tomevit_fail(report, TOMEVIT_EMODEL,
+                                "tensor \"%.80s\": expected at most %d layers",
+                                name, (int)VIT_MAX_DEPTH);
+        d->depth = layer + 1;
+    }
+    return 0;
+}
+
+/* ---- parts ------------------------------------------------------------------- */
+
+static int find_parts(const vit_safetensors *file, tomevit_description *d,
+                      const vit_report *report)
+{
+    d->class_token = has(file, "cls_token");
+    d->distilled = has(file, "dist_token");
+    d->prefix = (size_t)(d->class_token + d->distilled);
+    d->qkv_bias = has(file, "blocks.0.attn.qkv.bias");
+    d->fc_norm = has(file, "fc_norm.weight");
+    d->pool = d->fc_norm || !d->class_token ? TOMEVIT_POOL_MEAN
+                                            : TOMEVIT_POOL_CLASS;
+    if (d->distilled && d->pool == TOMEVIT_POOL_MEAN)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"dist_token\": "
+                            "expected it beside cls_token and without fc_norm");
+    if (d->fc_norm && has(file, "norm.weight"))
+        return tomevit_fail(report, TOMEVIT_EMODEL, "tensors \"norm.weight\" "
+                            "and \"fc_norm.weight\": expected one of them, "
+                            "found both");
+    return 0;
+}
+
+/* Counts the tensors that are not the model's, and refuses those that would
+ * make it compute something else. */
+static int check_extra(const vit_safetensors *file,
+                       const tomevit_description *d, size_t *extra,
+                       const vit_report *report)
+{
+    size_t i, k;
+
+    *extra = 0;
+    for (i = 0; i < tomevit_safetensors_count(file); i++) {
+        const char *name = tomevit_safetensors_at(file, i)->name;
+        size_t layer = 0;
+        int refused = layer_of(name, &layer);
+
+        if (tomevit_tensor_known(d, layer, name))
+            continue;
+        for (k = 0; k < sizeof unsupported / sizeof *unsupported; k++)
+            refused |= !strncmp(name, unsupported[k], strlen(unsupported[k]));
+        if (refused)
+            return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%.80s\": a "
+                                "part of the model that cannot be run here",
+                                name);
+        ++*extra;
+    }
+    return 0;
+}
+
+/* "deit" anywhere in the file's name, in any case. */
+static int named_deit(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *s = slash ? slash + 1 : path;
+
+    for (; *s; s++) {
+        size_t i = 0;
+
+        while (i < 4 && tolower((unsigned char)s[i]) == "deit"[i])
+            i++;
+        if (i == 4)
+            return 1;
+    }
+    return 0;
+}
+
+static void find_family(const char *path, tomevit_description *d)
+{
+    const char *family = "vit";
+
+    if (d->distilled)
+        family = "deit-distilled";
+    else if (d->fc_norm && d->class_token)
+        family = "mae";
+    else if (named_deit(path))
+        family = "deit";
+    snprintf(d->family, sizeof d->family, "%s", family);
+}
+
+int tomevit_describe_file(const vit_safetensors *file, tomevit_description *d,
+                          size_t *extra, const vit_report *report)
+{
+    int code;
+
+    memset(d, 0, sizeof *d);
+    if ((code = find_parts(file, d, report)) ||
+        (code = find_widths(file, d, report)) ||
+        (code = find_tokens(file, d, report)) ||
+        (code = find_depth(file, d, report)) ||
+        (code = check_extra(file, d, extra, report)) ||
+        (code = check_table(file, d, report)) ||
+        (code = tomevit_metadata_heads(file, d, report)))
+        return code;
+    d->parameters = tomevit_count_parameters(d);
+    find_family(tomevit_safetensors_path(file), d);
+    tomevit_family_preprocessing(d);
+    return tomevit_metadata_preprocessing(file, d, report);
+}

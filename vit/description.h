@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* From the tensors and metadata of a file to the description of a model. */
+#ifndef TOMEVIT_DESCRIPTION_H
+#define TOMEVIT_DESCRIPTION_H
+
+#include "safetensors.h"
+#include "weights.h"
+
+/* Upper limits: far beyond any published model, low enough that no product
+ * of three of these numbers overflows 64 bits. */
+enum {
+    VIT_MAX_DIM = 16384,
+    VIT_MAX_MLP = 131072,
+    VIT_MAX_DEPTH = 1024,
+    VIT_MAX_PATCH = 1024,
+    VIT_MAX_TOKENS = 65536,
+    VIT_MAX_IMAGE = 16384,
+    VIT_MAX_CLASSES = 1 << 20
+};
+
+/* Fills all of *d and checks every tensor against the table; *extra counts
+ * tensors that the model does not use. EMODEL, EFORMAT. */
+int tomevit_describe_file(const vit_safetensors *file, tomevit_description *d,
+                          size_t *extra, const vit_report *report);
+
+/* The parts that metadata may say: d->heads and d->norm_eps, from d->dim and
+ * d->depth; d->preprocessing and its source, from the rest of *d. */
+int tomevit_metadata_heads(const vit_safetensors *file, tomevit_description *d,
+                           const vit_report *report);
+int tomevit_metadata_preprocessing(const vit_safetensors *file,
+                                   tomevit_description *d,
+                                   const vit_report *report);
+
+/* See tomevit_checkpoint_class_names. */
+int tomevit_metadata_class_names(const vit_safetensors *file, size_t classes,
+                                 char ***names, const vit_report *report);
+
+/* What a family is fed with where the metadata do not say: mean, std, size,
+ * crop_pct, interpolation, source; from d->family and d->image_size. */
+void tomevit_family_preprocessing(tomevit_description *d);
+
+#endif

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/* What a checkpoint's metadata say: heads, epsilon, pixels, class names. */
+#include "config.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "description.h"
+
+/* Metadata values are strings; most hold JSON. NULL if this one does not. */
+static json_t *parse_value(const char *text)
+{
+    return json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL);
+}
+
+static int wrong(const char *key, const char *expected, const char *found,
+                 const vit_report *report)
+{
+    return tomevit_fail(report, TOMEVIT_EFORMAT,
+                        "metadata \"%s\": expected %s, found \"%.80s\"", key,
+                        expected, found);
+}
+
+/* ---- heads and epsilon ------------------------------------------------------- */
+
+/* Published shapes whose heads are not 64 wide. [timm, vision_transformer.py] */
+static const struct {
+    size_t dim, depth, heads;
+} other_heads[] = {
+    {768, 8, 8},                            /* the first vit_small */
+    {1152, 27, 16},                         /* so400m */
+    {1280, 32, 16},                         /* huge */
+    {1408, 40, 16},                         /* giant */
+    {1664, 48, 16},                         /* gigantic */
+};
+
+/* By shape alone; 0 if it does not tell. */
+static size_t usual_heads(size_t dim, size_t depth)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof other_heads / sizeof *other_heads; i++)
+        if (other_heads[i].dim == dim && other_heads[i].depth == depth)
+            return other_heads[i].heads;
+    return dim % 64 == 0 ? dim / 64 : 0;
+}
+
+static int check_heads(tomevit_description *d, const char *key,
+                       const char *text, const json_t *value,
+                       const vit_report *report)
+{
+    json_int_t heads = json_integer_value(value);
+    char expected[64];
+
+    if (json_is_integer(value) && heads > 0 &&
+        (unsigned long long)heads <= d->dim && d->dim % (size_t)heads == 0) {
+        d->heads = (size_t)heads;
+        return 0;
+    }
+    snprintf(expected, sizeof expected, "a number of heads that divides %zu",
+             d->dim);
+    return wrong(key, expected, text, report);
+}
+
+static int find_heads(const vit_safetensors *file, tomevit_description *d,
+                      const vit_report *report)
+{
+    const char *text = tomevit_safetensors_metadata(file, "num_heads");
+    const char *key = "num_heads";
+    json_t *value = text ? parse_value(text) : NULL, *heads = value;
+    int code = 0;
+
+    if (!text && (text = tomevit_safetensors_metadata(file, "arch"))) {
+        /* May also be no more than a name: then it does not say. */
+        key = "arch";
+        value = parse_value(text);
+        heads = json_object_get(value, "num_heads");
+        if (!heads)
+            text = NULL;
+    }
+    if (text)
+        code = check_heads(d, key, text, heads, report);
+    else if (!(d->heads = usual_heads(d->dim, d->depth)))
+        code = tomevit_fail(report, TOMEVIT_EMODEL, "the number of heads is "
+                            "not known for dim %zu: add \"num_heads\" to the "
+                            "file's metadata", d->dim);
+    json_decref(value);
+    return code;
+}
+
+int tomevit_metadata_heads(const vit_safetensors *file, tomevit_description *d,
+                           const vit_report *report)
+{
+    const char *text = tomevit_safetensors_metadata(file, "norm_eps");
+    int code = find_heads(file, d, report);
+
+    d->norm_eps = 1e-6f;
+    if (!code && text) {
+        json_t *value = parse_value(text);
+        double eps = json_number_value(value);
+
+        json_decref(value);
+        if (!(eps >= 1e-30 && eps < 1))
+            return wrong("norm_eps", "a number between 0 and 1", text, report);
+        d->norm_eps = (float)eps;
+    }
+    return code;
+}
+
+/* ---- pixels ------------------------------------------------------------------- */
+
+/* "[a, b, c]" or "a, b, c"; each finite, and above `above`. 1 if so. */
+static int get_three(const char *text, double above, float out[3])
+{
+    size_t length = strlen(text), i;
+    char *list = malloc(length + 3);
+    json_t *value;
+    int good;
+
+    if (!list)
+        return 0;
+    snprintf(list, length + 3, strchr(text, '[') ? "%s" : "[%s]", text);
+    value = parse_value(list);
+    free(list);
+    good = json_is_array(value) && json_array_size(value) == 3;
+    for (i = 0; good && i < 3; i++) {
+        const json_t *item = json_array_get(value, i);
+        double number = json_number_value(item);
+
+        good = json_is_number(item) && number > above && fabs(number) < 1e6;
+        out[i] = (float)number;
+    }
+    json_decref(value);
+    return good;
+}
+
+static int get_interpolation(const char *text, int *out)
+{
+    if (!strcmp(text, "bicubic") || !strcmp(text, "\"bicubic\""))
+        *out = TOMEVIT_BICUBIC;
+    else if (!strcmp(text, "bilinear") || !strcmp(text, "\"bilinear\""))
+        *out = TOMEVIT_BILINEAR;
+    else
+        return 0;
+    return 1;
+}
+
+static int get_crop(const char *text, double *out)
+{
+    json_t *value = parse_value(text);
+    double crop = json_number_value(value);
+
+    json_decref(value);
+    if (!(crop >= 0.01 && crop <= 1))
+        return 0;
+    *out = crop;
+    return 1;
+}
+
+int tomevit_metadata_preprocessing(const vit_safetensors *file,
+                                   tomevit_description *d,
+                                   const vit_report *report)
+{
+    tomevit_preprocessing *pre = &d->preprocessing;
+    const char *mean = tomevit_safetensors_metadata(file, "mean");
+    const char *std = tomevit_safetensors_metadata(file, "std");
+    const char *crop = tomevit_safetensors_metadata(file, "crop_pct");
+    const char *filter = tomevit_safetensors_metadata(file, "interpolation");
+
+    if (mean && !get_three(mean, -1e6, pre->mean))
+        return wrong("mean", "three numbers", mean, report);
+    if (std && !get_three(std, 1e-6, pre->std))
+        return wrong("std", "three positive numbers", std, report);
+    if (crop && !get_crop(crop, &pre->crop_pct))
+        return wrong("crop_pct", "a number from 0.01 to 1", crop, report);
+    if (filter && !get_interpolation(filter, &pre->interpolation))
+        return wrong("interpolation", "bicubic or bilinear", filter, report);
+    if (mean || std || crop || filter)
+        strcpy(d->preprocessing_source, "metadata");
+    return 0;
+}
+
+void tomevit_family_preprocessing(tomevit_description *d)
+{
+    static const float imagenet_mean[3] = {0.485f, 0.456f, 0.406f};
+    static const float imagenet_std[3] = {0.229f, 0.224f, 0.225f};
+    tomevit_preprocessing *pre = &d->preprocessing;
+    int mae = !strcmp(d->family, "mae");
+    int family = mae || !strncmp(d->family, "deit", 4);
+    int i;
+
+    pre->size = d->image_size;
+    pre->interpolation = TOMEVIT_BICUBIC;
+    for (i = 0; i < 3; i++) {
+        pre->mean[i] = family ? imagenet_mean[i] : 0.5f;
+        pre->std[i] = family ? imagenet_std[i] : 0.5f;
+    }
+    pre->crop_pct = mae ? 0.875 : 0.9;
+    if (d->image_size >= 384 || (mae && d->image_size > 224))
+        pre->crop_pct = 1;
+    strcpy(d->preprocessing_source, family ? "family" : "default");
+}
+
+/* ---- class names ---------------------------------------------------------------- */
+
+/* An array of strings into one allocation: the pointers, then the texts. */
+static char **copy_names(const json_t *list, size_t count)
+{
+    size_t bytes = (count + 1) * sizeof(char *), i;
+    char **names, *text;
+
+    for (i = 0; i < count; i++)
+        bytes += json_string_length(json_array_get(list, i)) + 1;
+    names = malloc(bytes);
+    if (!names)
+        return NULL;
+    text = (char *)(names + count + 1);
+    for (i = 0; i < count; i++) {
+        const json_t *name = json_array_get(list, i);
+
+        names[i] = text;
+        strcpy(text, json_string_value(name));
+        text += json_string_length(name) + 1;
+    }
+    names[count] = NULL;
+    return names;
+}
+
+int tomevit_metadata_class_names(const vit_safetensors *file, size_t classes,
+                                 char ***names, const vit_report *report)
+{
+    const char *text = tomevit_safetensors_metadata(file, "class_names");
+    json_t *list;
+    size_t i = 0;
+    int code = 0;
+
+    *names = NULL;
+    if (!text)
+        return 0;
+    list = parse_value(text);
+    if (json_is_array(list) && json_array_size(list) == classes)
+        while (i < classes && json_is_string(json_array_get(list, i)))
+            i++;
+    if (i < classes)
+        code = tomevit_fail(report, TOMEVIT_EFORMAT,
+                            "metadata \"class_names\": expected a JSON array "
+                            "of %zu strings, found \"%.60s\"", classes, text);
+    else if (!(*names = copy_names(list, classes)))
+        code = tomevit_fail(report, TOMEVIT_ENOMEM,
+                            "out of memory for %zu class names", classes);
+    json_decref(list);
+    return code;
+}

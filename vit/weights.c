@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* The one table of a model's tensors: names, shapes, existence. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "weights.h"
+
+/* What a dimension's length is. */
+enum { NONE, ONE, RGB, DIM, DIM3, MLP, PATCH, TOKENS, CLASSES };
+
+/* When a tensor exists. */
+enum { ALWAYS, CLASS_TOKEN, DISTILLED, QKV_BIAS };
+
+typedef struct row {
+    const char *name;
+    unsigned char when, shape[4];
+} row;
+
+#define VECTOR {DIM, NONE, NONE, NONE}
+
+static const row table[VIT_TENSORS] = {
+    [VIT_CLS_TOKEN] = {"cls_token", CLASS_TOKEN, {ONE, ONE, DIM}},
+    [VIT_DIST_TOKEN] = {"dist_token", DISTILLED, {ONE, ONE, DIM}},
+    [VIT_POS_EMBED] = {"pos_embed", ALWAYS, {ONE, TOKENS, DIM}},
+    [VIT_PATCH_WEIGHT] = {"patch_embed.proj.weight", ALWAYS,
+                          {DIM, RGB, PATCH, PATCH}},
+    [VIT_PATCH_BIAS] = {"patch_embed.proj.bias", ALWAYS, VECTOR},
+    [VIT_NORM_WEIGHT] = {"norm.weight", ALWAYS, VECTOR},
+    [VIT_NORM_BIAS] = {"norm.bias", ALWAYS, VECTOR},
+    [VIT_HEAD_WEIGHT] = {"head.weight", ALWAYS, {CLASSES, DIM}},
+    [VIT_HEAD_BIAS] = {"head.bias", ALWAYS, {CLASSES}},
+    [VIT_HEAD_DIST_WEIGHT] = {"head_dist.weight", DISTILLED, {CLASSES, DIM}},
+    [VIT_HEAD_DIST_BIAS] = {"head_dist.bias", DISTILLED, {CLASSES}},
+    [VIT_NORM1_WEIGHT] = {"norm1.weight", ALWAYS, VECTOR},
+    [VIT_NORM1_BIAS] = {"norm1.bias", ALWAYS, VECTOR},
+    [VIT_QKV_WEIGHT] = {"attn.qkv.weight", ALWAYS, {DIM3, DIM}},
+    [VIT_QKV_BIAS] = {"attn.qkv.bias", QKV_BIAS, {DIM3}},
+    [VIT_PROJ_WEIGHT] = {"attn.proj.weight", ALWAYS, {DIM, DIM}},
+    [VIT_PROJ_BIAS] = {"attn.proj.bias", ALWAYS, VECTOR},
+    [VIT_NORM2_WEIGHT] = {"norm2.weight", ALWAYS, VECTOR},
+    [VIT_NORM2_BIAS] = {"norm2.bias", ALWAYS, VECTOR},
+    [VIT_FC1_WEIGHT] = {"mlp.fc1.weight", ALWAYS, {MLP, DIM}},
+    [VIT_FC1_BIAS] = {"mlp.fc1.bias", ALWAYS, {MLP}},
+    [VIT_FC2_WEIGHT] = {"mlp.fc2.weight", ALWAYS, {DIM, MLP}},
+    [VIT_FC2_BIAS] = {"mlp.fc2.bias", ALWAYS, VECTOR},
+};
+
+static size_t length_of(const tomevit_description *d, unsigned char symbol)
+{
+    switch (symbol) {
+    case RGB:
+        return 3;
+    case DIM:
+        return d->dim;
+    case DIM3:
+        return 3 * d->dim;
+    case MLP:
+        return d->mlp_dim;
+    case PATCH:
+        return d->patch;
+    case TOKENS:
+        return d->tokens;
+    case CLASSES:
+        return d->classes;
+    default:
+        return 1;
+    }
+}
+
+static int exists(const tomevit_description *d, unsigned char when)
+{
+    switch (when) {
+    case CLASS_TOKEN:
+        return d->class_token != 0;
+    case DISTILLED:
+        return d->distilled != 0;
+    case QKV_BIAS:
+        return d->qkv_bias != 0;
+    default:
+        return 1;
+    }
+}
+
+size_t tomevit_tensor_shape(const tomevit_description *d, enum vit_tensor t,
+                            size_t shape[4], size_t *dims)
+{
+    size_t elements = 1, i;
+
+    if (!exists(d, table[t].when))
+        return 0;
+    for (i = 0; i < 4 && table[t].shape[i] != NONE; i++) {
+        size_t length = length_of(d, table[t].shape[i]);
+
+        elements *= length;
+        if (shape)
+            shape[i] = length;
+    }
+    if (dims)
+        *dims = i;
+    return elements;
+}
+
+void tomevit_tensor_name(const tomevit_description *d, enum vit_tensor t,
+                         size_t layer, char name[64])
+{
+    if (t >= VIT_FIRST_OF_LAYER)
+        snprintf(name, 64, "blocks.%zu.%s", layer, table[t].name);
+    else if (d->fc_norm && (t == VIT_NORM_WEIGHT || t == VIT_NORM_BIAS))
+        snprintf(name, 64, "fc_%s", table[t].name);
+    else
+        snprintf(name, 64, "%s", table[t].name);
+}
+
+int tomevit_tensor_known(const tomevit_description *d, size_t layer,
+                         const char *name)
+{
+    char known[64];
+    int t;
+
+    for (t = 0; t < VIT_TENSORS; t++) {
+        if (!exists(d, table[t].when))
+            continue;
+        tomevit_tensor_name(d, (enum vit_tensor)t, layer, known);
+        if (!strcmp(known, name))
+            return 1;
+    }
+    return 0;
+}
+
+uint64_t tomevit_count_parameters(const tomevit_description *d)
+{
+    uint64_t sum = 0;
+    int t;
+
+    for (t = 0; t < VIT_TENSORS; t++) {
+        uint64_t elements =
+            tomevit_tensor_shape(d, (enum vit_tensor)t, NULL, NULL);
+
+        sum += t < VIT_FIRST_OF_LAYER ? elements : elements * d->depth;
+    }
+    return sum;
+}
