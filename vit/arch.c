@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* Published shapes by name, and random weights for them. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "checkpoint.h"
+#include "description.h"
+
+/* ---- shapes --------------------------------------------------------------- */
+
+/* All with 1000 classes, a class token, qkv bias and an MLP of 4 * dim.
+ * [arXiv 2010.11929, table 1; arXiv 2012.12877, table 1] */
+typedef struct arch {
+    const char *name, *family;
+    size_t dim, depth, heads, patch, image_size;
+} arch;
+
+static const arch archs[] = {
+    {"deit_tiny_patch16_224", "deit", 192, 12, 3, 16, 224},
+    {"deit_small_patch16_224", "deit", 384, 12, 6, 16, 224},
+    {"deit_base_patch16_224", "deit", 768, 12, 12, 16, 224},
+    {"deit_base_distilled_patch16_224", "deit-distilled",
+     768, 12, 12, 16, 224},
+    {"vit_large_patch16_224", "vit", 1024, 24, 16, 16, 224},
+    {"vit_large_patch16_384", "vit", 1024, 24, 16, 16, 384},
+    {"vit_huge_patch14_224", "vit", 1280, 32, 16, 14, 224},
+};
+
+enum { ARCHS = sizeof archs / sizeof *archs };
+
+const char *tomevit_arch_name(size_t index)
+{
+    return index < ARCHS ? archs[index].name : NULL;
+}
+
+int tomevit_arch_describe(const char *name, tomevit_description *d)
+{
+    const arch *a = archs;
+    size_t grid;
+
+    if (!name)
+        return TOMEVIT_EINVAL;
+    while (a < archs + ARCHS && strcmp(a->name, name))
+        a++;
+    if (a == archs + ARCHS)
+        return TOMEVIT_EINVAL;
+
+    memset(d, 0, sizeof *d);
+    snprintf(d->family, sizeof d->family, "%s", a->family);
+    d->dim = a->dim;
+    d->depth = a->depth;
+    d->heads = a->heads;
+    d->mlp_dim = 4 * a->dim;
+    d->patch = a->patch;
+    d->image_size = a->image_size;
+    d->classes = 1000;
+    d->class_token = 1;
+    d->distilled = !strcmp(a->family, "deit-distilled");
+    d->qkv_bias = 1;
+    d->pool = TOMEVIT_POOL_CLASS;
+    d->prefix = (size_t)(d->class_token + d->distilled);
+    grid = a->image_size / a->patch;
+    d->tokens = d->prefix + grid * grid;
+    d->norm_eps = 1e-6f;
+    d->parameters = tomevit_count_parameters(d);
+    tomevit_family_preprocessing(d);
+    return 0;
+}
+
+/* ---- random weights --------------------------------------------------------- */
+
+/* The finaliser of SplitMix64: a counter put through it is a generator.
+ * [Steele, Lea, Flood: "Fast splittable pseudorandom number generators"] */
+static uint64_t mix(uint64_t z)
+{
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+/* The sum of four uniform numbers of 16 bits is near enough to normal, and
+ * bounded by 3.5 standard deviations as a truncated normal is. */
+static float about_normal(uint64_t bits)
+{
+    int32_t sum = (int32_t)(bits & 0xffff) + (int32_t)(bits >> 16 & 0xffff) +
+                  (int32_t)(bits >> 32 & 0xffff) + (int32_t)(bits >> 48);
+
+    /* Mean 4 * 65535 / 2, variance 4 * (2^32 - 1) / 12. */
+    return (float)(sum - 131070) * (1 / 37837.227f);
+}
+
+static int read_random(void *self, enum vit_tensor t, size_t layer, float *out)
+{
+    const vit_random *random = self;
+    size_t count = tomevit_tensor_shape(random->description, t, NULL, NULL);
+    uint64_t counter = mix(random->seed + mix(layer * VIT_TENSORS + t + 1));
+    float middle = t == VIT_NORM_WEIGHT || t == VIT_NORM1_WEIGHT ||
+                   t == VIT_NORM2_WEIGHT ? 1.0f : 0.0f;
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        counter += 0x9e3779b97f4a7c15u;
+        out[i] = middle + 0.02f * about_normal(mix(counter));
+    }
+    return 0;
+}
+
+vit_source tomevit_random_source(vit_random *random)
+{
+    vit_source source = {read_random, random};
+
+    return source;
+}
