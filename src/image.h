@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Image files to 8-bit RGB: PNG and JPEG, told apart by content. */
+/*
+ * Image files to 8-bit RGB: PNG and JPEG, told apart by content.
+ *
+ * Pixels are those Pillow gives after convert("RGB"), bit for bit, except
+ * that 16-bit gray is scaled to 8 bits where Pillow clips.
+ */
 #ifndef TOMERGE_IMAGE_H
 #define TOMERGE_IMAGE_H
 
@@ -11,12 +16,25 @@ typedef struct image {
     size_t width, height;
 } image;
 
+/* A rectangle of pixels: x .. x + width - 1, y .. y + height - 1. */
+typedef struct image_region {
+    size_t x, y, width, height;
+} image_region;
+
 typedef struct image_options {
     size_t max_pixels;     /* larger images are refused before memory is asked for */
     int exif;              /* 1: turn as the EXIF orientation says */
-    int lenient;           /* 1: a truncated file gives what could be decoded */
+    int lenient;           /* 1: a truncated or damaged file gives what could
+                            * be decoded, the rest black or as the decoder
+                            * guesses it */
+    /* Called once the size is known, to say which pixels will be looked at:
+     * *region comes as the whole image and may be made smaller. Outside of it
+     * out->rgb is then unspecified. NULL: every pixel is wanted. */
+    void (*want)(void *user, size_t width, size_t height, image_region *region);
+    void *user;
 } image_options;
 
+/* 2^28 pixels, EXIF ignored, damage refused, every pixel wanted. */
 void image_options_init(image_options *options);
 
 /* Reads one file. Returns 0, or -1 with one line in why[200] (without the
@@ -25,7 +43,7 @@ int image_read(const char *path, const image_options *options, image *out,
                char why[200]);
 int image_decode(const uint8_t *bytes, size_t count,
                  const image_options *options, image *out, char why[200]);
-void image_free(image *image);
+void image_free(image *picture);
 
 /* 1 if the first bytes are those of a file type read here. */
 int image_recognised(const uint8_t *bytes, size_t count);

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * JPEG to 8-bit RGB, through libjpeg: its default integer DCT and smooth
+ * chroma upsampling. CMYK is taken as inverted, as Adobe writes it, whatever
+ * the file says, and brought to RGB without a profile: all as Pillow does.
+ */
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jpeglib.h>
+#include <jerror.h>
+
+#include "image_decoders.h"
+
+enum {
+    /* Interleaved data takes at least 9 blocks of one bit for 32 x 32
+     * pixels (a DC scan; components of 4 x 1, 1 x 4 and 1 x 1 blocks). */
+    PIXELS_PER_BYTE = 1024,
+    /* Writers use 10; each scan of a crafted file can cost a whole pass over
+     * the coefficients for a few bytes. */
+    MAX_SCANS = 100,
+    ROWS_AT_ONCE = 16,
+    EXIF_MARKER = JPEG_APP0 + 1
+};
+
+typedef struct reader {
+    struct jpeg_decompress_struct info;
+    struct jpeg_error_mgr errors;
+    struct jpeg_progress_mgr progress;
+    const uint8_t *bytes;
+    size_t count;
+    const image_options *options;
+    image *out;
+    int *orientation;
+    char *why;
+    uint8_t *cmyk;         /* one row of a four-component image */
+    int rows_begun;        /* errors leave something for the lenient */
+    jmp_buf escape;
+} reader;
+
+static void refuse(reader *r, const char *what)
+{
+    snprintf(r->why, IMAGE_WHY, "bad JPEG near byte %zu of %zu: %.130s",
+             r->count - r->info.src->bytes_in_buffer, r->count, what);
+    longjmp(r->escape, 1);
+}
+
+static void on_error(j_common_ptr common)
+{
+    reader *r = common->client_data;
+    char message[JMSG_LENGTH_MAX];
+
+    r->errors.format_message(common, message);
+    if (r->info.src)
+        refuse(r, message);
+    snprintf(r->why, IMAGE_WHY, "bad JPEG: %.180s", message);
+    longjmp(r->escape, 1);
+}
+
+/* Warnings after which every pixel is still what its writer meant. */
+static int harmless(int code)
+{
+    return code == JWRN_EXTRANEOUS_DATA || code == JWRN_ADOBE_XFORM
+           || code == JWRN_BOGUS_PROGRESSION || code == JWRN_JFIF_MAJOR;
+}
+
+/* Level -1 is a warning, others are traces. */
+static void on_message(j_common_ptr common, int level)
+{
+    reader *r = common->client_data;
+
+    if (level >= 0 || harmless(r->errors.msg_code))
+        return;
+    r->errors.num_warnings++;
+    if (!r->options->lenient)
+        on_error(common);
+}
+
+static void on_progress(j_common_ptr common)
+{
+    reader *r = common->client_data;
+
+    if (r->info.input_scan_number > MAX_SCANS)
+        refuse(r, "more than 100 scans");
+}
+
+/* The first marker that says it is EXIF. */
+static void read_orientation(reader *r)
+{
+    static const char prefix[6] = "Exif\0";
+
+    for (jpeg_saved_marker_ptr marker = r->info.marker_list; marker;
+         marker = marker->next)
+        if (marker->marker == EXIF_MARKER
+            && marker->data_length >= sizeof prefix
+            && memcmp(marker->data, prefix, sizeof prefix) == 0) {
+            *r->orientation = image_exif_orientation(
+                marker->data + sizeof prefix,
+                marker->data_length - sizeof prefix);
+            return;
+        }
+}
+
+/* Sets what to decode to; -1 with a line for what Pillow does not read. */
+static int set_output(reader *r)
+{
+    switch (r->info.num_components) {
+    case 1:
+    case 3:
+        r->info.out_color_space = JCS_RGB;
+        return 0;
+    case 4:
+        r->info.out_color_space = JCS_CMYK;
+        r->cmyk = malloc(4 * (size_t)r->info.image_width);
+        if (r->cmyk)
+            return 0;
+        snprintf(r->why, IMAGE_WHY, "no memory for a row of %u pixels",
+                 r->info.image_width);
+        return -1;
+    default:
+        snprintf(r->why, IMAGE_WHY,
+                 "JPEG of %d components: 1, 3 or 4 are read",
+                 r->info.num_components);
+        return -1;
+    }
+}
+
+/* a * b / 255, rounded to nearest. */
+static unsigned multiply_255(unsigned a, unsigned b)
+{
+    unsigned product = a * b + 128;
+
+    return ((product >> 8) + product) >> 8;
+}
+
+/* `cmyk` is inverted: 255 is no ink. */
+static void cmyk_to_rgb(const uint8_t *cmyk, size_t width, uint8_t *rgb)
+{
+    for (size_t x = 0; x < width; x++, cmyk += 4, rgb += 3) {
+        unsigned light = cmyk[3];
+
+        for (int c = 0; c < 3; c++)
+            rgb[c] = (uint8_t)(light - multiply_255(255u - cmyk[c], light));
+    }
+}
+
+static void read_rows(reader *r, size_t end)
+{
+    size_t bytes = 3 * r->out->width;
+    JSAMPROW rows[ROWS_AT_ONCE];
+
+    while (r->info.output_scanline < end) {
+        size_t y = r->info.output_scanline, count = 0;
+
+        if (r->cmyk) {
+            rows[0] = r->cmyk;
+            jpeg_read_scanlines(&r->info, rows, 1);
+            cmyk_to_rgb(r->cmyk, r->out->width, r->out->rgb + y * bytes);
+            continue;
+        }
+        for (; count < ROWS_AT_ONCE && y + count < end; count++)
+            rows[count] = r->out->rgb + (y + count) * bytes;
+        jpeg_read_scanlines(&r->info, rows, (JDIMENSION)count);
+    }
+}
+
+/* Rows below the region are not decoded, but a file cut short there is still
+ * cut short. Within entropy-coded data 0xff is always followed by 0 or a
+ * marker, so that its end can be told by looking for the two bytes. */
+static void expect_end(reader *r)
+{
+    const uint8_t *p = r->info.src->next_input_byte;
+    size_t left = r->info.src->bytes_in_buffer;
+
+    for (; left >= 2; left--, p++) {
+        const uint8_t *found = memchr(p, 0xff, left - 1);
+
+        if (!found)
+            break;
+        left -= (size_t)(found - p);
+        p = found;
+        if (p[1] == JPEG_EOI)
+            return;
+    }
+    if (!r->options->lenient)
+        refuse(r, "Premature end of JPEG file");
+}
+
+static int read_pixels(reader *r)
+{
+    image_region region;
+
+    jpeg_mem_src(&r->info, r->bytes, r->count);
+    if (r->options->exif)
+        jpeg_save_markers(&r->info, EXIF_MARKER, 0xffff);
+    jpeg_read_header(&r->info, TRUE);
+    if (image_check_size(r->info.image_width, r->info.image_height, r->options,
+                         r->count, PIXELS_PER_BYTE, r->why)
+        || image_allocate(r->out, r->info.image_width, r->info.image_height,
+                          r->options, r->why)
+        || set_output(r))
+        return -1;
+    if (r->options->exif)
+        read_orientation(r);
+    region = image_wanted(r->out, r->options, *r->orientation);
+    jpeg_start_decompress(&r->info);
+    r->rows_begun = 1;
+    read_rows(r, region.y + region.height);
+    if (r->info.output_scanline < r->info.output_height)
+        expect_end(r);
+    else
+        jpeg_finish_decompress(&r->info);
+    return 0;
+}
+
+/* libjpeg's errors come back here by longjmp; what must survive them is in
+ * the reader. */
+static int read_guarded(reader *r)
+{
+    if (setjmp(r->escape))
+        return r->options->lenient && r->rows_begun ? 0 : -1;
+    jpeg_create_decompress(&r->info);
+    r->info.progress = &r->progress;
+    return read_pixels(r);
+}
+
+int image_decode_jpeg(const uint8_t *bytes, size_t count,
+                      const image_options *options, image *out,
+                      int *orientation, char why[IMAGE_WHY])
+{
+    reader r = {
+        .bytes = bytes, .count = count, .options = options, .out = out,
+        .orientation = orientation, .why = why,
+    };
+    int failed;
+
+    *orientation = 1;
+    r.info.err = jpeg_std_error(&r.errors);
+    r.errors.error_exit = on_error;
+    r.errors.emit_message = on_message;
+    r.progress.progress_monitor = on_progress;
+    r.info.client_data = &r;
+    failed = read_guarded(&r);
+    jpeg_destroy_decompress(&r.info);
+    free(r.cmyk);
+    return failed;
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * PNG to 8-bit RGB, through libpng: samples as they are stored (no gamma, no
+ * colour profile), alpha dropped rather than composited. Of 16-bit samples
+ * the high byte is kept, as Pillow does, but gray is scaled (sample / 257,
+ * rounded), where Pillow clips.
+ */
+#include <png.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "image_decoders.h"
+
+enum {
+    DEFLATE_RATIO = 1032,  /* the most bytes that one byte unpacks to */
+    MAX_CHUNK_BYTES = 1 << 20,
+    HEADER_BYTES = 33      /* signature and the header chunk */
+};
+
+typedef struct reader {
+    const uint8_t *bytes;
+    size_t count, position;
+    const image_options *options;
+    image *out;
+    int *orientation;
+    char *why;
+    png_structp png;
+    png_infop info;
+    int rows_begun;        /* errors leave something for the lenient */
+    jmp_buf escape;
+} reader;
+
+static void on_error(png_structp png, png_const_charp message)
+{
+    reader *r = png_get_error_ptr(png);
+
+    snprintf(r->why, IMAGE_WHY, "bad PNG near byte %zu of %zu: %s",
+             r->position, r->count, message);
+    longjmp(r->escape, 1);
+}
+
+static void on_warning(png_structp png, png_const_charp message)
+{
+    (void)png;
+    (void)message;
+}
+
+static void on_read(png_structp png, png_bytep to, size_t length)
+{
+    reader *r = png_get_io_ptr(png);
+
+    if (length > r->count - r->position) {
+        r->position = r->count;
+        png_error(png, "truncated");
+    }
+    memcpy(to, r->bytes + r->position, length);
+    r->position += length;
+}
+
+/* Text, profiles and the like are skipped unread: nothing in them changes
+ * the pixels, and unpacking them costs whatever the file says. */
+static void set_limits(reader *r)
+{
+    static const png_byte exif[] = "eXIf";
+    int crc = r->options->lenient ? PNG_CRC_QUIET_USE : PNG_CRC_ERROR_QUIT;
+
+    png_set_user_limits(r->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+    png_set_chunk_malloc_max(r->png, MAX_CHUNK_BYTES);
+    png_set_keep_unknown_chunks(r->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
+    if (r->options->exif)
+        png_set_keep_unknown_chunks(r->png, PNG_HANDLE_CHUNK_AS_DEFAULT, exif,
+                                    1);
+    png_set_crc_action(r->png, crc, crc);
+}
+
+/* Asks for RGB of 8 bits, whatever the file holds. */
+static void set_transforms(reader *r)
+{
+    int type = png_get_color_type(r->png, r->info);
+
+    if (type == PNG_COLOR_TYPE_GRAY)
+        png_set_scale_16(r->png);
+    else
+        png_set_strip_16(r->png);
+    if (type == PNG_COLOR_TYPE_PALETTE)
+        png_set_palette_to_rgb(r->png);
+    if (type == PNG_COLOR_TYPE_GRAY)
+        png_set_expand_gray_1_2_4_to_8(r->png);
+    if (!(type & PNG_COLOR_MASK_COLOR))
+        png_set_gray_to_rgb(r->png);
+    png_set_strip_alpha(r->png);
+    /* Indices past the palette are black, as in Pillow. */
+    png_set_check_for_invalid_index(r->png, -1);
+}
+
+static void read_orientation(reader *r)
+{
+    png_bytep tiff;
+    png_uint_32 length;
+
+    if (r->options->exif
+        && png_get_eXIf_1(r->png, r->info, &length, &tiff) == PNG_INFO_eXIf)
+        *r->orientation = image_exif_orientation(tiff, length);
+}
+
+/* Checks the size in the header chunk, which is the first and whose layout
+ * is fixed: width, height, bit depth, colour type. libpng refuses the file
+ * if this is not one. */
+static int check_header(reader *r)
+{
+    static const unsigned channels[8] = { 1, 1, 3, 1, 2, 1, 4, 1 };
+    const uint8_t *header = r->bytes + 16;
+    unsigned bits;
+
+    if (r->count < HEADER_BYTES)
+        return 0;
+    bits = header[8] * channels[header[9] & 7];
+    if (bits == 0 || bits > 64)
+        return 0;
+    return image_check_size(png_get_uint_32(header),
+                            png_get_uint_32(header + 4), r->options, r->count,
+                            8 * DEFLATE_RATIO / bits, r->why);
+}
+
+static int read_pixels(reader *r)
+{
+    size_t width, height;
+    int passes;
+
+    if (check_header(r))
+        return -1;
+    png_read_info(r->png, r->info);
+    width = png_get_image_width(r->png, r->info);
+    height = png_get_image_height(r->png, r->info);
+    if (image_allocate(r->out, width, height, r->options, r->why))
+        return -1;
+    set_transforms(r);
+    passes = png_set_interlace_handling(r->png);
+    png_read_update_info(r->png, r->info);
+    if (png_get_rowbytes(r->png, r->info) != 3 * width)
+        png_error(r->png, "unexpected row length");
+    r->rows_begun = 1;
+    while (passes-- > 0)
+        for (size_t y = 0; y < height; y++)
+            png_read_row(r->png, r->out->rgb + 3 * width * y, NULL);
+    png_read_end(r->png, r->info);
+    return 0;
+}
+
+/* libpng's errors come back here by longjmp; what must survive them is in
+ * the reader. */
+static int read_guarded(reader *r)
+{
+    if (setjmp(r->escape))
+        return r->options->lenient && r->rows_begun ? 0 : -1;
+    set_limits(r);
+    if (read_pixels(r))
+        return -1;
+    return 0;
+}
+
+int image_decode_png(const uint8_t *bytes, size_t count,
+                     const image_options *options, image *out,
+                     int *orientation, char why[IMAGE_WHY])
+{
+    reader r = {
+        .bytes = bytes, .count = count, .options = options, .out = out,
+        .orientation = orientation, .why = why,
+    };
+    int failed = -1;
+
+    *orientation = 1;
+    r.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &r, on_error,
+                                   on_warning);
+    r.info = r.png ? png_create_info_struct(r.png) : NULL;
+    if (r.info) {
+        png_set_read_fn(r.png, &r, on_read);
+        failed = read_guarded(&r);
+        if (!failed)
+            read_orientation(&r);
+    } else {
+        snprintf(why, IMAGE_WHY, "no memory for the PNG decoder");
+    }
+    png_destroy_read_struct(&r.png, &r.info, NULL);
+    return failed;
+}

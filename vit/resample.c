@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Resize and centre crop of 8-bit RGB, bit for bit as Pillow's Image.resize
+ * followed by torchvision's center_crop, computing only what the crop needs.
+ *
+ * Each axis is a convolution whose kernel is stretched by the scale when
+ * shrinking (antialiasing). Weights are normalised in double and rounded to
+ * fixed point; columns are resampled first, and their result is rounded to
+ * 8 bits before the rows are. (Pillow 13 began to take the rows of very tall
+ * images first; this is the order of all versions before it.)
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tomevit.h"
+#include "resample.h"
+
+#define MAX_SIDE ((size_t)1 << 24)
+
+/* One axis of the resized image and the window that the crop cuts from it. */
+typedef struct axis {
+    size_t inputs;
+    size_t resized;
+    size_t start;
+    size_t outputs;
+    double scale;          /* input samples per resized sample */
+    double stretch;        /* of the kernel: scale, but at least 1 */
+    double support;        /* half the kernel's width, in input samples */
+} axis;
+
+/* Catmull-Rom: the cubic convolution kernel with a = -1/2. */
+static double bicubic(double x)
+{
+    x = fabs(x);
+    if (x < 1.0)
+        return (1.5 * x - 2.5) * x * x + 1.0;
+    if (x < 2.0)
+        return (((x - 5.0) * x + 8.0) * x - 4.0) * -0.5;
+    return 0.0;
+}
+
+static double bilinear(double x)
+{
+    x = fabs(x);
+    return x < 1.0 ? 1.0 - x : 0.0;
+}
+
+size_t tomevit_resized_side(const tomevit_preprocessing *pre)
+{
+    double side;
+
+    if (!pre || pre->size == 0 || pre->size > MAX_SIDE
+        || !(pre->crop_pct > 0.0 && pre->crop_pct <= 1.0)
+        || (pre->interpolation != TOMEVIT_BICUBIC
+            && pre->interpolation != TOMEVIT_BILINEAR))
+        return 0;
+    side = floor((double)pre->size / pre->crop_pct);
+    return side <= (double)MAX_SIDE ? (size_t)side : 0;
+}
+
+/* Half of `excess`, a half rounding to the even neighbour. */
+static size_t half_to_even(size_t excess)
+{
+    size_t half = excess / 2;
+
+    return half + (excess % 2 && half % 2);
+}
+
+static axis make_axis(const tomevit_preprocessing *pre, size_t side,
+                      size_t inputs, size_t shorter)
+{
+    axis a;
+
+    /* At most 2^48: a quotient of such integers is cut to the same whole
+     * number whether it is taken exactly or rounded to double first. */
+    a.inputs = inputs;
+    a.resized = side * inputs / shorter;
+    a.outputs = pre->size;
+    a.start = half_to_even(a.resized - a.outputs);
+    a.scale = (double)inputs / (double)a.resized;
+    a.stretch = a.scale < 1.0 ? 1.0 : a.scale;
+    a.support = (pre->interpolation == TOMEVIT_BICUBIC ? 2.0 : 1.0)
+                * a.stretch;
+    return a;
+}
+
+/* Both axes, or EINVAL. */
+static int make_axes(const tomevit_preprocessing *pre, size_t width,
+                     size_t height, axis *x, axis *y)
+{
+    size_t side = tomevit_resized_side(pre);
+    size_t shorter = width < height ? width : height;
+
+    if (side == 0 || shorter == 0 || width > MAX_SIDE || height > MAX_SIDE)
+        return TOMEVIT_EINVAL;
+    *x = make_axis(pre, side, width, shorter);
+    *y = make_axis(pre, side, height, shorter);
+    return 0;
+}
+
+static double centre_of(const axis *a, size_t output)
+{
+    return ((double)(a->start + output) + 0.5) * a->scale;
+}
+
+/* The inputs whose centres lie under the kernel of one output. */
+static void window(const axis *a, size_t output, size_t *first, size_t *end)
+{
+    double centre = centre_of(a, output);
+    double low = centre - a->support + 0.5;
+    double high = centre + a->support + 0.5;
+
+    *first = low > 0.0 ? (size_t)low : 0;
+    *end = high < (double)a->inputs ? (size_t)high : a->inputs;
+}
+
+static int32_t to_fixed(double weight)
+{
+    double scaled = weight * (double)(INT32_C(1) << RESAMPLE_BITS);
+
+    return (int32_t)(scaled < 0.0 ? scaled - 0.5 : scaled + 0.5);
+}
+
+static void fill_weights(const axis *a, double (*kernel)(double), size_t output,
+                         tomevit_filter *filter, double *scratch)
+{
+    size_t first = filter->first[output];
+    size_t count = filter->count[output];
+    int32_t *weight = filter->weight + output * filter->taps;
+    double centre = centre_of(a, output);
+    double inverse = 1.0 / a->stretch;
+    double sum = 0.0;
+
+    for (size_t t = 0; t < count; t++) {
+        scratch[t] = kernel(((double)(t + first) - centre + 0.5) * inverse);
+        sum += scratch[t];
+    }
+    for (size_t t = 0; t < count; t++)
+        weight[t] = to_fixed(sum != 0.0 ? scratch[t] / sum : scratch[t]);
+    memset(weight + count, 0, (filter->taps - count) * sizeof *weight);
+}
+
+static void filter_free(tomevit_filter *filter)
+{
+    free(filter->first);
+    free(filter->count);
+    free(filter->weight);
+}
+
+/* ENOMEM leaves `filter` to be freed all the same. */
+static int filter_make(const axis *a, int interpolation, tomevit_filter *filter)
+{
+    double *scratch;
+
+    memset(filter, 0, sizeof *filter);
+    filter->inputs = a->inputs;
+    filter->outputs = a->outputs;
+    filter->first = malloc(a->outputs * sizeof *filter->first);
+    filter->count = malloc(a->outputs * sizeof *filter->count);
+    if (!filter->first || !filter->count)
+        return TOMEVIT_ENOMEM;
+    for (size_t o = 0; o < a->outputs; o++) {
+        size_t end;
+
+        window(a, o, &filter->first[o], &end);
+        filter->count[o] = end - filter->first[o];
+        if (filter->count[o] > filter->taps)
+            filter->taps = filter->count[o];
+    }
+    if (filter->taps > SIZE_MAX / sizeof *filter->weight / a->outputs)
+        return TOMEVIT_ENOMEM;
+    filter->weight = malloc(a->outputs * filter->taps * sizeof *filter->weight);
+    scratch = malloc(filter->taps * sizeof *scratch);
+    if (filter->weight && scratch)
+        for (size_t o = 0; o < a->outputs; o++)
+            fill_weights(a, interpolation == TOMEVIT_BICUBIC ? bicubic
+                                                             : bilinear,
+                         o, filter, scratch);
+    free(scratch);
+    return filter->weight && scratch ? 0 : TOMEVIT_ENOMEM;
+}
+
+static void columns_scalar(const tomevit_filter *filter, const uint8_t *rgb,
+                           uint8_t *out)
+{
+    for (size_t o = 0; o < filter->outputs; o++, out += 3) {
+        const uint8_t *p = rgb + 3 * filter->first[o];
+        const int32_t *weight = filter->weight + o * filter->taps;
+        int32_t r = RESAMPLE_HALF, g = RESAMPLE_HALF, b = RESAMPLE_HALF;
+
+        for (size_t t = 0; t < filter->count[o]; t++, p += 3) {
+            r += p[0] * weight[t];
+            g += p[1] * weight[t];
+            b += p[2] * weight[t];
+        }
+        out[0] = tomevit_resample_clip(r);
+        out[1] = tomevit_resample_clip(g);
+        out[2] = tomevit_resample_clip(b);
+    }
+}
+
+/* In blocks, so that the sums stay in registers or the first cache. */
+static void rows_scalar(const uint8_t *const *row, const int32_t *weight,
+                        size_t count, size_t bytes, uint8_t *out)
+{
+    enum { BLOCK = 96 };
+
+    for (size_t start = 0; start < bytes; start += BLOCK) {
+        size_t length = bytes - start < BLOCK ? bytes - start : BLOCK;
+        int32_t sum[BLOCK];
+
+        for (size_t i = 0; i < length; i++)
+            sum[i] = RESAMPLE_HALF;
+        for (size_t t = 0; t < count; t++)
+            for (size_t i = 0; i < length; i++)
+                sum[i] += row[t][start + i] * weight[t];
+        for (size_t i = 0; i < length; i++)
+            out[start + i] = tomevit_resample_clip(sum[i]);
+    }
+}
+
+static const tomevit_resample_kernels scalar_kernels = {
+    .columns = columns_scalar,
+    .rows = rows_scalar,
+};
+
+/*
+ * Rows of the source are resampled along x when an output row first needs
+ * them, and live in a ring as long as the tallest kernel: consecutive windows
+ * overlap, and a window is never longer than the ring.
+ */
+static void resample(const tomevit_resample_kernels *kernels,
+                     const tomevit_filter *x, const tomevit_filter *y,
+                     const uint8_t *rgb, size_t stride, uint8_t *ring,
+                     const uint8_t **row, uint8_t *crop)
+{
+    size_t bytes = 3 * x->outputs;
+    size_t next = y->first[0];
+
+    for (size_t o = 0; o < y->outputs; o++) {
+        size_t end = y->first[o] + y->count[o];
+
+        if (next < y->first[o])
+            next = y->first[o];
+        for (; next < end; next++)
+            kernels->columns(x, rgb + next * stride,
+                             ring + next % y->taps * bytes);
+        for (size_t t = 0; t < y->count[o]; t++)
+            row[t] = ring + (y->first[o] + t) % y->taps * bytes;
+        kernels->rows(row, y->weight + o * y->taps, y->count[o], bytes,
+                      crop + o * bytes);
+    }
+}
+
+int tomevit_resize_crop(const tomevit_preprocessing *pre, const uint8_t *rgb,
+                        size_t width, size_t height, size_t stride,
+                        uint8_t *crop)
+{
+    tomevit_filter x = {0}, y = {0};
+    axis ax, ay;
+    uint8_t *ring = NULL;
+    const uint8_t **row = NULL;
+    int error;
+
+    if (!rgb || !crop)
+        return TOMEVIT_EINVAL;
+    error = make_axes(pre, width, height, &ax, &ay);
+    if (error)
+        return error;
+    if (stride < 3 * width)
+        return TOMEVIT_EINVAL;
+    error = filter_make(&ax, pre->interpolation, &x);
+    if (!error)
+        error = filter_make(&ay, pre->interpolation, &y);
+    if (!error && y.taps <= SIZE_MAX / 3 / x.outputs) {
+        ring = malloc(y.taps * 3 * x.outputs);
+        row = malloc(y.taps * sizeof *row);
+    }
+    if (!error && (!ring || !row))
+        error = TOMEVIT_ENOMEM;
+    if (!error)
+        resample(&scalar_kernels, &x, &y, rgb, stride, ring, row, crop);
+    free(row);
+    free(ring);
+    filter_free(&x);
+    filter_free(&y);
+    return error;
+}
+
+int tomevit_crop_rows(const tomevit_preprocessing *pre, size_t width,
+                      size_t height, size_t *first, size_t *count)
+{
+    axis x, y;
+    size_t end, ignored;
+    int error;
+
+    if (!first || !count)
+        return TOMEVIT_EINVAL;
+    error = make_axes(pre, width, height, &x, &y);
+    if (error)
+        return error;
+    window(&y, 0, first, &ignored);
+    window(&y, y.outputs - 1, &ignored, &end);
+    *count = end - *first;
+    return 0;
+}
