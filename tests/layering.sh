@@ -1,0 +1,58 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The direction of knowledge is src -> vit -> tomerge: a file may include its
+# own component's headers, the public headers below it, and nothing else.
+# Also: no -march=native, and no path that exists on one machine only.
+. "${srcdir:-.}/tests/guard.sh"
+cd "$srcdir" || exit 99
+
+# includes FILE: the names between quotes
+includes() {
+    sed -n 's/^[ \t]*#[ \t]*include[ \t]*"\([^"]*\)".*/\1/p' "$1"
+}
+
+# layer FOLDER PUBLIC-HEADER...
+layer() {
+    folder=$1
+    shift
+    for file in $(find "$folder" -name '*.[ch]' ! -path '*/examples/*'); do
+        for header in $(includes "$file"); do
+            case " config.h $* " in *" $header "*) continue ;; esac
+            path=$(dirname "$file")/$header
+            inside=$(cd "$(dirname "$path")" 2>/dev/null && pwd -P)/
+            case $inside in
+            "$PWD/$folder/"*) test -f "$path" && continue ;;
+            esac
+            fail "$file includes \"$header\""
+        done
+        grep -nE '#[ \t]*include[ \t]*<(tomerge|tomevit)' "$file" &&
+            fail "$file includes a header of its own project in <>"
+    done
+}
+
+PWD=$(pwd -P)
+layer include tomerge.h
+grep -q '"tomevit.h"' include/tomerge.h &&
+    fail "tomerge.h knows of tomevit.h"
+layer tomerge tomerge.h
+layer vit tomerge.h tomevit.h
+layer src tomerge.h tomevit.h
+test -n "$(find tomerge -name '*.c')" || fail "found no source to check"
+
+# Whatever is ours and text; built files and the version control's are not.
+sources() {
+    find . \( -name '.git' -o -name 'autom4te.cache' -o -name 'build*' -o \
+        -name 'm4' -o -name '_build' -o -name '_inst' \) -prune -o -type f \
+        \( -name '*.[chS]' -o -name '*.sh' -o -name '*.am' -o -name '*.ac' \
+        -o -name '*.md' -o -name '*.py' -o -name '*.in' -o -name '*.[13]' \
+        -o -path './.ci/*' -o -path ./quickstart -o -path ./run-tests \) \
+        ! -name 'Makefile.in' ! -name 'config.h.in' ! -name 'libtool*' -print
+}
+native='-m(arch|tune|cpu)=[n]ative'
+machine='(^|[^A-Za-z0-9_.])/([h]ome|[w]ork|[r]oot|[U]sers|[t]mp)/'
+for file in $(sources); do
+    grep -nE -e "$native" "$file" | grep -viE "(never|no) $native" &&
+        fail "$file builds for one CPU"
+    grep -nE "$machine" "$file" && fail "$file names a path of some machine"
+done
+exit $status
