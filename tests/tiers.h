@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests that run once on each CPU tier, visibly skipped where it is absent. */
+#ifndef TOMERGE_TESTS_TIERS_H
+#define TOMERGE_TESTS_TIERS_H
+
+#include "tomerge.h"
+
+#include <criterion/criterion.h>
+
+static inline void use_tier(const char *name)
+{
+    uint32_t mask;
+
+    cr_assert_eq(tomerge_cpu_mask(name, &mask), 0);
+    if ((tomerge_cpu_detected() & mask) != mask)
+        cr_skip_test("this machine has no %s", name);
+    tomerge_set_cpu_mask(mask);
+}
+
+/* TIER_TEST(suite, name) { ... } defines name_scalar, name_avx2, ... */
+#define TIER_TEST(suite, name)                                               \
+    static void suite##_##name(void);                                        \
+    Test(suite, name##_scalar) { use_tier("scalar"); suite##_##name(); }     \
+    Test(suite, name##_avx2) { use_tier("avx2"); suite##_##name(); }         \
+    Test(suite, name##_avx512) { use_tier("avx512"); suite##_##name(); }     \
+    static void suite##_##name(void)
+
+#endif

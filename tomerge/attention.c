@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* What attention needs around merging: the size bias and the heads' mean. */
+#include "config.h"
+
+#include "check.h"
+
+#include <math.h>
+
+/* Channels averaged at a time where heads are converted. */
+enum { CHUNK = 512 };
+
+int tomerge_size_bias(size_t rows, const float *size, float *bias)
+{
+    if (rows && (!size || !bias))
+        return TOMERGE_EINVAL;
+    if (tomerge_check_rows(rows))
+        return TOMERGE_ERANGE;
+    if (tomerge_check_sizes(size, rows))
+        return TOMERGE_EINVAL;
+    for (size_t i = 0; i < rows; i++)
+        bias[i] = size[i] == 1 ? 0 : logf(size[i]); /* most rows are one token */
+    return 0;
+}
+
+/* The same sums as the kernel mean_heads, for heads of any dtype. */
+static void mean_converted(const tomerge_dsp *dsp, int dtype, const char *k,
+                           size_t heads, ptrdiff_t head_bytes, size_t n,
+                           float *out)
+{
+    float scratch[CHUNK];
+
+    dsp->scale(out, tomerge_load(dsp, dtype, k, n, scratch), 1, n);
+    for (size_t h = 1; h < heads; h++) {
+        const char *head = k + (ptrdiff_t)h * head_bytes;
+
+        dsp->accumulate(out, tomerge_load(dsp, dtype, head, n, scratch), 1, n);
+    }
+    dsp->divide(out, (float)heads, n);
+}
+
+static void mean_token(const tomerge_dsp *dsp, tomerge_const_view k, size_t t,
+                       size_t heads, ptrdiff_t head_stride, size_t channels,
+                       tomerge_view metric)
+{
+    ptrdiff_t head_bytes = head_stride * (ptrdiff_t)tomerge_element(k.dtype);
+    float out[CHUNK];
+
+    for (size_t c = 0; c < channels; c += CHUNK) {
+        size_t n = channels - c < CHUNK ? channels - c : CHUNK;
+        const void *from = tomerge_at(k, t, c);
+
+        if (k.dtype == TOMERGE_F32)
+            dsp->mean_heads(out, from, heads, head_stride, n);
+        else
+            mean_converted(dsp, k.dtype, from, heads, head_bytes, n, out);
+        tomerge_store(dsp, metric.dtype, tomerge_at_mutable(metric, t, c), out,
+                      n);
+    }
+}
+
+/* Elements from the first to the last of `count` strides apart. */
+static size_t extent(size_t count, ptrdiff_t stride)
+{
+    if (count == 1)
+        return 0;
+    return (count - 1) * (stride < 0 ? 0 - (size_t)stride : (size_t)stride);
+}
+
+/* The heads of one token, and one head of all tokens, must both be views, and
+ * their extents together fit into memory. */
+static int check_heads(size_t tokens, size_t heads, size_t channels,
+                       tomerge_const_view k, ptrdiff_t head_stride)
+{
+    tomerge_const_view token = {k.data, head_stride, k.dtype};
+    size_t limit;
+    int error = tomerge_check_view(k, tokens, channels);
+
+    if (error || tokens == 0)
+        return error;
+    error = tomerge_check_view(token, heads, channels);
+    if (error)
+        return error;
+    limit = PTRDIFF_MAX / tomerge_element(k.dtype) - channels;
+    if (extent(tokens, k.stride) > limit - extent(heads, head_stride))
+        return TOMERGE_ERANGE;
+    return 0;
+}
+
+int tomerge_mean_heads(size_t tokens, size_t heads, size_t channels,
+                       tomerge_const_view k, ptrdiff_t head_stride,
+                       tomerge_view metric)
+{
+    tomerge_dsp dsp;
+    int error;
+
+    if (heads == 0 || channels == 0)
+        return TOMERGE_EINVAL;
+    if (tomerge_check_rows(tokens) || tomerge_check_rows(heads))
+        return TOMERGE_ERANGE;
+    error = check_heads(tokens, heads, channels, k, head_stride);
+    if (!error)
+        error = tomerge_check_view(tomerge_constant(metric), tokens, channels);
+    if (error)
+        return error;
+    tomerge_dsp_init(&dsp, tomerge_cpu_flags());
+    for (size_t t = 0; t < tokens; t++)
+        mean_token(&dsp, k, t, heads, head_stride, channels, metric);
+    return 0;
+}

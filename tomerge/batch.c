@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Packed batches: everything is checked for the whole batch first, then each
+ * sequence is what the single call does, on a workspace part of its thread.
+ */
+#include "config.h"
+
+#include "batch.h"
+#include "match.h"
+#include "merge.h"
+
+/* Offsets must not fall; *longest is that of the longest sequence. */
+static int check_offsets(size_t sequences, const size_t *offsets, int threads,
+                         size_t *longest)
+{
+    if (sequences == 0 || !offsets || threads < 1)
+        return TOMERGE_EINVAL;
+    if (sequences > PTRDIFF_MAX / sizeof(*offsets))
+        return TOMERGE_ERANGE;
+    *longest = 0;
+    for (size_t s = 0; s < sequences; s++) {
+        if (offsets[s + 1] < offsets[s])
+            return TOMERGE_EINVAL;
+        if (offsets[s + 1] - offsets[s] > *longest)
+            *longest = offsets[s + 1] - offsets[s];
+    }
+    return tomerge_check_rows(*longest);
+}
+
+/* A sequence's rows of a view. One without rows may lie at the very end,
+ * where there is nothing to point at. */
+static tomerge_const_view rows_of(tomerge_const_view view, size_t offset,
+                                  size_t rows)
+{
+    if (rows)
+        view.data = tomerge_at(view, offset, 0);
+    return view;
+}
+
+static tomerge_view rows_of_mutable(tomerge_view view, size_t offset,
+                                    size_t rows)
+{
+    if (rows)
+        view.data = tomerge_at_mutable(view, offset, 0);
+    return view;
+}
+
+/* ---- matching ------------------------------------------------------------- */
+
+typedef struct match_batch {
+    tomerge_job job;       /* what all sequences share */
+    const size_t *offsets, *r;
+    int32_t *map, *origin;
+    size_t *rows;          /* [sequences] result */
+    char *workspace;
+    size_t part;
+} match_batch;
+
+static void match_task(void *context, size_t s, size_t thread)
+{
+    const match_batch *batch = context;
+    tomerge_job job = batch->job;
+    size_t offset = batch->offsets[s];
+
+    job.tokens = batch->offsets[s + 1] - offset;
+    if (job.tokens == 0) {
+        batch->rows[s] = 0;
+        return;
+    }
+    job.r = batch->r[s];
+    job.metric = rows_of(job.metric, offset, job.tokens);
+    job.map = batch->map + offset;
+    job.origin = batch->origin ? batch->origin + offset : NULL;
+    tomerge_match_run(&job, batch->workspace + thread * batch->part);
+    batch->rows[s] = job.rows;
+}
+
+int tomerge_match_batch_workspace(const tomerge_options *options,
+                                  size_t sequences, const size_t *offsets,
+                                  size_t channels, int threads, size_t *bytes)
+{
+    size_t longest, part;
+    int error = tomerge_check_options(options, channels);
+
+    if (!error && !bytes)
+        error = TOMERGE_EINVAL;
+    if (!error)
+        error = check_offsets(sequences, offsets, threads, &longest);
+    if (!error)
+        error = tomerge_match_workspace(options, longest, channels, &part);
+    return error ? error : tomerge_parts_bytes(part, threads, bytes);
+}
+
+int tomerge_match_batch(const tomerge_options *options, size_t sequences,
+                        const size_t *offsets, size_t channels,
+                        tomerge_const_view metric, const size_t *r,
+                        int32_t *map, int32_t *origin, size_t *offsets_out,
+                        int threads, void *workspace, size_t workspace_bytes)
+{
+    match_batch batch = {.offsets = offsets, .r = r, .map = map,
+                         .origin = origin, .workspace = workspace};
+    tomerge_dsp dsp;
+    size_t bytes, total = 0;
+    int error = tomerge_match_batch_workspace(options, sequences, offsets,
+                                              channels, threads, &bytes);
+
+    if (!error && (!r || !offsets_out || (offsets[sequences] && !map)))
+        error = TOMERGE_EINVAL;
+    if (!error)
+        error = tomerge_check_view(metric, offsets[sequences], channels);
+    if (error)
+        return error;
+    if (!workspace || workspace_bytes < bytes)
+        return TOMERGE_ESPACE;
+
+    tomerge_dsp_init(&dsp, tomerge_cpu_flags());
+    batch.job.options = *options;
+    batch.job.channels = channels;
+    batch.job.metric = metric;
+    batch.job.dsp = &dsp;
+    batch.part = bytes / (size_t)threads;
+    batch.rows = offsets_out + 1;
+    tomerge_for_sequences(sequences, threads, match_task, &batch);
+
+    offsets_out[0] = 0;
+    for (size_t s = 0; s < sequences; s++)
+        offsets_out[s + 1] = total += offsets_out[s + 1];
+    return 0;
+}
+
+/* ---- merging -------------------------------------------------------------- */
+
+typedef struct merge_batch {
+    tomerge_rows rows;     /* of the whole batch */
+    const size_t *offsets, *offsets_out;
+    const int32_t *map, *origin;
+    const tomerge_dsp *dsp;
+    char *workspace;
+    size_t part;
+} merge_batch;
+
+static tomerge_groups groups_of(const size_t *offsets,
+                                const size_t *offsets_out, const int32_t *map,
+                                const int32_t *origin, size_t s)
+{
+    tomerge_groups groups = {
+        .tokens = offsets[s + 1] - offsets[s],
+        .rows = offsets_out[s + 1] - offsets_out[s],
+        .map = map ? map + offsets[s] : NULL,
+        .origin = origin ? origin + offsets[s] : NULL,
+    };
+
+    return groups;
+}
+
+static void merge_task(void *context, size_t s, size_t thread)
+{
+    const merge_batch *batch = context;
+    tomerge_groups groups = groups_of(batch->offsets, batch->offsets_out,
+                                      batch->map, batch->origin, s);
+    tomerge_rows rows = batch->rows;
+    tomerge_merge_space space;
+
+    rows.x = rows_of(rows.x, batch->offsets[s], groups.tokens);
+    rows.y = rows_of_mutable(rows.y, batch->offsets_out[s], groups.rows);
+    if (rows.size)
+        rows.size += batch->offsets[s];
+    if (rows.size_out)
+        rows.size_out += batch->offsets_out[s];
+    /* Cannot fail: the same groups have been checked before. */
+    tomerge_group(rows.combine, &groups, &space,
+                  batch->workspace + thread * batch->part);
+    tomerge_merge_run(batch->dsp, &rows, &groups, &space);
+}
+
+int tomerge_merge_batch_workspace(size_t sequences, const size_t *offsets,
+                                  int threads, size_t *bytes)
+{
+    size_t longest, part;
+    int error = check_offsets(sequences, offsets, threads, &longest);
+
+    if (!error && !bytes)
+        error = TOMERGE_EINVAL;
+    if (!error)
+        error = tomerge_merge_workspace(longest, &part);
+    return error ? error : tomerge_parts_bytes(part, threads, bytes);
+}
+
+static int check_merge_batch(const merge_batch *batch, size_t sequences)
+{
+    const tomerge_rows *rows = &batch->rows;
+    size_t first = batch->offsets[0], tokens = batch->offsets[sequences];
+    int error = tomerge_check_view(rows->x, tokens, rows->channels);
+
+    if (!error)
+        error = tomerge_check_view(tomerge_constant(rows->y),
+                                   batch->offsets_out[sequences],
+                                   rows->channels);
+    if (!error && rows->size)
+        error = tomerge_check_sizes(rows->size + first, tokens - first);
+    for (size_t s = 0; s < sequences && !error; s++) {
+        tomerge_groups groups = groups_of(batch->offsets, batch->offsets_out,
+                                          batch->map, batch->origin, s);
+        tomerge_merge_space space;
+
+        error = tomerge_group(rows->combine, &groups, &space,
+                              batch->workspace);
+    }
+    return error;
+}
+
+int tomerge_merge_batch(int combine, size_t sequences, const size_t *offsets,
+                        const size_t *offsets_out, const int32_t *map,
+                        const int32_t *origin, size_t channels,
+                        tomerge_const_view x, const float *size,
+                        tomerge_view y, float *size_out,
+                        int threads, void *workspace, size_t workspace_bytes)
+{
+    merge_batch batch = {.rows = {combine, channels, x, size, y, size_out},
+                         .offsets = offsets, .offsets_out = offsets_out,
+                         .map = map, .origin = origin,
+                         .workspace = workspace};
+    tomerge_dsp dsp;
+    size_t bytes, longest;
+    int error = tomerge_check_combine(combine);
+
+    if (!error)
+        error = tomerge_merge_batch_workspace(sequences, offsets, threads,
+                                              &bytes);
+    if (!error)
+        error = check_offsets(sequences, offsets_out, threads, &longest);
+    if (!error && ((offsets[sequences] && !map) || channels == 0))
+        error = TOMERGE_EINVAL;
+    if (error)
+        return error;
+    if (!workspace || workspace_bytes < bytes)
+        return TOMERGE_ESPACE;
+    error = check_merge_batch(&batch, sequences);
+    if (error)
+        return error;
+
+    tomerge_dsp_init(&dsp, tomerge_cpu_flags());
+    batch.dsp = &dsp;
+    batch.part = bytes / (size_t)threads;
+    tomerge_for_sequences(sequences, threads, merge_task, &batch);
+    return 0;
+}
+
+/* ---- unmerging -------------------------------------------------------------- */
+
+typedef struct unmerge_batch {
+    const size_t *offsets, *offsets_out;
+    const int32_t *map;
+    size_t channels;
+    tomerge_const_view y;
+    tomerge_view x;
+    const tomerge_dsp *dsp;
+} unmerge_batch;
+
+static void unmerge_task(void *context, size_t s, size_t thread)
+{
+    const unmerge_batch *batch = context;
+    tomerge_groups groups = groups_of(batch->offsets, batch->offsets_out,
+                                      batch->map, NULL, s);
+
+    (void)thread;
+    tomerge_unmerge_run(batch->dsp, &groups, batch->channels,
+                        rows_of(batch->y, batch->offsets_out[s], groups.rows),
+                        rows_of_mutable(batch->x, batch->offsets[s],
+                                        groups.tokens));
+}
+
+int tomerge_unmerge_batch(size_t sequences, const size_t *offsets,
+                          const size_t *offsets_out, const int32_t *map,
+                          size_t channels, tomerge_const_view y,
+                          tomerge_view x, int threads)
+{
+    unmerge_batch batch = {offsets, offsets_out, map, channels, y, x, NULL};
+    tomerge_dsp dsp;
+    size_t longest;
+    int error = check_offsets(sequences, offsets, threads, &longest);
+
+    if (!error)
+        error = check_offsets(sequences, offsets_out, threads, &longest);
+    if (!error && ((offsets[sequences] && !map) || channels == 0))
+        error = TOMERGE_EINVAL;
+    if (!error)
+        error = tomerge_check_view(y, offsets_out[sequences], channels);
+    if (!error)
+        error = tomerge_check_view(tomerge_constant(x), offsets[sequences],
+                                   channels);
+    for (size_t s = 0; s < sequences && !error; s++) {
+        tomerge_groups groups = groups_of(offsets, offsets_out, map, NULL, s);
+
+        if (groups.rows > groups.tokens)
+            error = TOMERGE_EINVAL;
+        else
+            error = tomerge_check_map(groups.map, groups.tokens, groups.rows);
+    }
+    if (error)
+        return error;
+
+    tomerge_dsp_init(&dsp, tomerge_cpu_flags());
+    batch.dsp = &dsp;
+    tomerge_for_sequences(sequences, threads, unmerge_task, &batch);
+    return 0;
+}

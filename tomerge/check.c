@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* Argument checks, rows of views, workspaces: see check.h. */
+#include "config.h"
+
+#include "check.h"
+#include "numeric.h"
+
+#include <string.h>
+
+enum { ALIGNMENT = 64 };
+
+/* ---- checks ------------------------------------------------------------- */
+
+int tomerge_check_rows(size_t rows)
+{
+    return rows > INT32_MAX ? TOMERGE_ERANGE : 0;
+}
+
+int tomerge_check_view(tomerge_const_view view, size_t rows, size_t channels)
+{
+    size_t element, stride, limit;
+
+    if (view.dtype < TOMERGE_F32 || view.dtype > TOMERGE_F16)
+        return TOMERGE_EOPTION;
+    if (rows == 0)
+        return 0;
+    element = tomerge_element(view.dtype);
+    if (!view.data || (uintptr_t)view.data % element || channels == 0)
+        return TOMERGE_EINVAL;
+    stride = view.stride < 0 ? 0 - (size_t)view.stride : (size_t)view.stride;
+    limit = PTRDIFF_MAX / element;
+    if (channels > limit)
+        return TOMERGE_ERANGE;
+    if (rows == 1)
+        return 0;
+    if (stride < channels)
+        return TOMERGE_EINVAL;
+    return stride > (limit - channels) / (rows - 1) ? TOMERGE_ERANGE : 0;
+}
+
+int tomerge_check_sizes(const float *size, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!(size[i] > 0) || tomerge_bits(size[i]) >= TOMERGE_F32_INF)
+            return TOMERGE_EINVAL;
+    return 0;
+}
+
+int tomerge_check_map(const int32_t *map, size_t tokens, size_t rows)
+{
+    for (size_t i = 0; i < tokens; i++)
+        if (map[i] < -1 || (map[i] >= 0 && (size_t)map[i] >= rows))
+            return TOMERGE_EMAP;
+    return 0;
+}
+
+/* ---- rows ----------------------------------------------------------------- */
+
+const float *tomerge_load(const tomerge_dsp *dsp, int dtype, const void *from,
+                          size_t n, float *scratch)
+{
+    if (dtype == TOMERGE_F32)
+        return from;
+    if (dtype == TOMERGE_BF16)
+        dsp->load_bf16(scratch, from, n);
+    else
+        dsp->load_f16(scratch, from, n);
+    return scratch;
+}
+
+void tomerge_store(const tomerge_dsp *dsp, int dtype, void *to,
+                   const float *from, size_t n)
+{
+    if (dtype == TOMERGE_F32)
+        memcpy(to, from, n * sizeof(*from));
+    else if (dtype == TOMERGE_BF16)
+        dsp->store_bf16(to, from, n);
+    else
+        dsp->store_f16(to, from, n);
+}
+
+/* ---- workspaces ------------------------------------------------------------- */
+
+tomerge_arena tomerge_arena_at(void *workspace)
+{
+    uintptr_t address = (uintptr_t)workspace;
+    tomerge_arena arena = {0, 0, 0};
+
+    if (workspace)
+        arena.base = address + (0 - address) % ALIGNMENT;
+    return arena;
+}
+
+void *tomerge_take(tomerge_arena *arena, size_t count, size_t element)
+{
+    size_t bytes, at = arena->used;
+
+    if (count > (PTRDIFF_MAX - ALIGNMENT) / element) {
+        arena->overflow = 1;
+        return NULL;
+    }
+    bytes = (count * element + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    if (bytes > PTRDIFF_MAX - ALIGNMENT - arena->used) {
+        arena->overflow = 1;
+        return NULL;
+    }
+    arena->used += bytes;
+    return arena->base ? (void *)(arena->base + at) : NULL;
+}
+
+int tomerge_arena_bytes(const tomerge_arena *arena, size_t *bytes)
+{
+    if (arena->overflow)
+        return TOMERGE_ERANGE;
+    *bytes = arena->used + ALIGNMENT - 1;
+    return 0;
+}
+
+int tomerge_parts_bytes(size_t part, int threads, size_t *bytes)
+{
+    if (part > PTRDIFF_MAX - ALIGNMENT)
+        return TOMERGE_ERANGE;
+    part = (part + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    if (part > PTRDIFF_MAX / (size_t)threads)
+        return TOMERGE_ERANGE;
+    *bytes = part * (size_t)threads;
+    return 0;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the public functions check before they touch anything, rows of views,
+ * and workspaces.
+ */
+#ifndef TOMERGE_CHECK_H
+#define TOMERGE_CHECK_H
+
+#include "dsp.h"
+#include "tomerge.h"
+
+/* TOMERGE_ERANGE for more rows than an int32_t can number. */
+int tomerge_check_rows(size_t rows);
+
+/* A view of `rows` rows: EINVAL for no or misaligned data, no channels, or
+ * overlapping rows; EOPTION for an unknown dtype; ERANGE if its extent is
+ * more than memory can hold. With no rows nothing but the dtype counts. */
+int tomerge_check_view(tomerge_const_view view, size_t rows, size_t channels);
+
+/* EINVAL unless every size is positive and finite. */
+int tomerge_check_sizes(const float *size, size_t count);
+
+/* EMAP unless every map entry is -1 or below `rows`. */
+int tomerge_check_map(const int32_t *map, size_t tokens, size_t rows);
+
+static inline size_t tomerge_element(int dtype)
+{
+    return dtype == TOMERGE_F32 ? 4 : 2;
+}
+
+static inline tomerge_const_view tomerge_constant(tomerge_view view)
+{
+    tomerge_const_view out = {view.data, view.stride, view.dtype};
+
+    return out;
+}
+
+/* Element `channel` of row `i`. */
+static inline const void *tomerge_at(tomerge_const_view view, size_t i,
+                                     size_t channel)
+{
+    return (const char *)view.data +
+           ((ptrdiff_t)i * view.stride + (ptrdiff_t)channel) *
+               (ptrdiff_t)tomerge_element(view.dtype);
+}
+
+static inline void *tomerge_at_mutable(tomerge_view view, size_t i,
+                                       size_t channel)
+{
+    return (char *)view.data +
+           ((ptrdiff_t)i * view.stride + (ptrdiff_t)channel) *
+               (ptrdiff_t)tomerge_element(view.dtype);
+}
+
+/* n elements as f32: in place if they are, else converted into `scratch`. */
+const float *tomerge_load(const tomerge_dsp *dsp, int dtype, const void *from,
+                          size_t n, float *scratch);
+void tomerge_store(const tomerge_dsp *dsp, int dtype, void *to,
+                   const float *from, size_t n);
+
+/*
+ * A workspace is carved in order into pieces aligned to 64 bytes. The size
+ * query carves nothing (base 0) by the same code, so the two always agree;
+ * the first 63 bytes may go to align a caller's pointer.
+ */
+typedef struct tomerge_arena {
+    uintptr_t base;        /* 0: only count */
+    size_t used;
+    int overflow;
+} tomerge_arena;
+
+tomerge_arena tomerge_arena_at(void *workspace);
+void *tomerge_take(tomerge_arena *arena, size_t count, size_t element);
+
+/* The bytes to ask the caller for, or ERANGE. */
+int tomerge_arena_bytes(const tomerge_arena *arena, size_t *bytes);
+
+/* `threads` parts, each rounded up to 64 bytes. */
+int tomerge_parts_bytes(size_t part, int threads, size_t *bytes);
+
+#endif

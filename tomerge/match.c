@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* Matching one sequence: options, the table of methods, workspace. */
+#include "config.h"
+
+#include "match.h"
+
+#include <string.h>
+
+static const tomerge_method_entry methods[] = {
+    [TOMERGE_ALTERNATING] = {"alternating", 1, 0, tomerge_plan_alternating},
+    [TOMERGE_SEQUENTIAL] = {"sequential", 1, 0, tomerge_plan_sequential},
+    [TOMERGE_RANDOM] = {"random", 1, 0, tomerge_plan_random},
+    [TOMERGE_STRIDED] = {"strided", 0, 1, tomerge_plan_strided},
+};
+enum { METHODS = sizeof(methods) / sizeof(methods[0]) };
+
+const tomerge_method_entry *tomerge_method_of(int method)
+{
+    return method < 0 || method >= METHODS ? NULL : &methods[method];
+}
+
+const char *tomerge_method_name(int method)
+{
+    const tomerge_method_entry *entry = tomerge_method_of(method);
+
+    return entry ? entry->name : NULL;
+}
+
+int tomerge_method_from_name(const char *name, int *method)
+{
+    if (!name || !method)
+        return TOMERGE_EINVAL;
+    for (int i = 0; i < METHODS; i++) {
+        if (!strcmp(name, methods[i].name)) {
+            *method = i;
+            return 0;
+        }
+    }
+    return TOMERGE_EINVAL;
+}
+
+void tomerge_options_init(tomerge_options *options)
+{
+    static const tomerge_options defaults = {
+        .struct_size = sizeof(defaults),
+        .method = TOMERGE_ALTERNATING,
+        .similarity = TOMERGE_COSINE,
+        .stride = 2,
+    };
+
+    if (options)
+        *options = defaults;
+}
+
+size_t tomerge_max_r(size_t tokens, size_t protect)
+{
+    return protect < tokens ? (tokens - protect) / 2 : 0;
+}
+
+int tomerge_check_options(const tomerge_options *options, size_t channels)
+{
+    const tomerge_method_entry *method;
+
+    if (!options || channels == 0)
+        return TOMERGE_EINVAL;
+    if (options->struct_size != sizeof(*options))
+        return TOMERGE_EOPTION;
+    method = tomerge_method_of(options->method);
+    if (!method || !tomerge_similarity_of(options->similarity))
+        return TOMERGE_EOPTION;
+    if (method->needs_stride && options->stride < 2)
+        return TOMERGE_EINVAL;
+    return 0;
+}
+
+void tomerge_match_carve(tomerge_match_space *s, tomerge_arena *arena,
+                         size_t tokens, size_t channels)
+{
+    size_t columns = tokens + TOMERGE_PANEL - 1;
+
+    s->sources = tomerge_take(arena, tokens, sizeof(*s->sources));
+    s->destinations = tomerge_take(arena, tokens, sizeof(*s->destinations));
+    s->a_token = tomerge_take(arena, tokens, sizeof(*s->a_token));
+    s->b_token = tomerge_take(arena, tokens, sizeof(*s->b_token));
+    s->a_scale = tomerge_take(arena, tokens, sizeof(*s->a_scale));
+    s->score = tomerge_take(arena, tokens, sizeof(*s->score));
+    s->best = tomerge_take(arena, tokens, sizeof(*s->best));
+    s->key = tomerge_take(arena, tokens, sizeof(*s->key));
+    s->target = tomerge_take(arena, tokens, sizeof(*s->target));
+    s->scale = tomerge_take(arena, columns, sizeof(*s->scale));
+    s->bias = tomerge_take(arena, columns, sizeof(*s->bias));
+    s->dots = tomerge_take(arena, columns, sizeof(*s->dots));
+    s->row = tomerge_take(arena, channels, sizeof(*s->row));
+    if (columns > SIZE_MAX / channels)
+        arena->overflow = 1;
+    else
+        s->rows = tomerge_take(arena, columns * channels, sizeof(*s->rows));
+}
+
+int tomerge_match_workspace(const tomerge_options *options, size_t tokens,
+                            size_t channels, size_t *bytes)
+{
+    tomerge_arena arena = tomerge_arena_at(NULL);
+    tomerge_match_space space;
+    int error = tomerge_check_options(options, channels);
+
+    if (!error && !bytes)
+        error = TOMERGE_EINVAL;
+    if (!error)
+        error = tomerge_check_rows(tokens);
+    if (error)
+        return error;
+    tomerge_match_carve(&space, &arena, tokens, channels);
+    return tomerge_arena_bytes(&arena, bytes);
+}
+
+/* With nothing to merge the rows stay in order. */
+static void plan_identity(tomerge_job *job)
+{
+    for (size_t i = 0; i < job->tokens; i++) {
+        job->map[i] = (int32_t)i;
+        if (job->origin)
+            job->origin[i] = (int32_t)i;
+    }
+    job->rows = job->tokens;
+}
+
+void tomerge_match_run(tomerge_job *job, void *workspace)
+{
+    const tomerge_method_entry *method = tomerge_method_of(job->options.method);
+    tomerge_arena arena = tomerge_arena_at(workspace);
+    size_t most = tomerge_max_r(job->tokens, job->options.protect);
+
+    if (job->options.protect > job->tokens)
+        job->options.protect = job->tokens;
+    if (job->r > most)
+        job->r = most;
+    if (method->needs_r && job->r == 0) {
+        plan_identity(job);
+        return;
+    }
+    tomerge_match_carve(&job->space, &arena, job->tokens, job->channels);
+    method->plan(job);
+}
+
+int tomerge_match(const tomerge_options *options, size_t channels,
+                  tomerge_const_view metric, size_t r, tomerge_plan *plan,
+                  void *workspace, size_t workspace_bytes)
+{
+    tomerge_dsp dsp;
+    tomerge_job job = {0};
+    size_t bytes;
+    int error;
+
+    if (!plan || (plan->tokens && !plan->map))
+        return TOMERGE_EINVAL;
+    error = tomerge_match_workspace(options, plan->tokens, channels, &bytes);
+    if (!error)
+        error = tomerge_check_view(metric, plan->tokens, channels);
+    if (error)
+        return error;
+    if (!workspace || workspace_bytes < bytes)
+        return TOMERGE_ESPACE;
+
+    tomerge_dsp_init(&dsp, tomerge_cpu_flags());
+    job.options = *options;
+    job.tokens = plan->tokens;
+    job.channels = channels;
+    job.r = r;
+    job.metric = metric;
+    job.map = plan->map;
+    job.origin = plan->origin;
+    job.dsp = &dsp;
+    tomerge_match_run(&job, workspace);
+    plan->rows = job.rows;
+    return 0;
+}

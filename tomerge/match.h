@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside matching: a job is one sequence to plan, a method splits it into
+ * sources and destinations, a similarity scores them, tomerge_pair() does
+ * the rest.
+ */
+#ifndef TOMERGE_MATCH_H
+#define TOMERGE_MATCH_H
+
+#include "check.h"
+
+/* The pieces of a workspace for up to T tokens. */
+typedef struct tomerge_match_space {
+    int32_t *sources;      /* [T] tokens that may merge away, ascending */
+    int32_t *destinations; /* [T] tokens that others may merge into, ascending */
+    int32_t *a_token;      /* [T] the sources that take part */
+    int32_t *b_token;      /* [T] the destinations that take part */
+    float *a_scale;        /* [T] cosine: 1 / |a| */
+    float *score;          /* [T] of each a, the higher the sooner it merges */
+    int32_t *best;         /* [T] its best b */
+    uint64_t *key;         /* [T] order of merging */
+    int32_t *target;       /* [T] by token: what it merges into, or -1 */
+    float *scale;          /* [T + 15] see tomerge_panels */
+    float *bias;           /* [T + 15] */
+    float *dots;           /* [T + 15] softmax: the scores of one a */
+    float *row;            /* [channels] */
+    float *rows;           /* [(T + 15) * channels] panels of b, rows of a */
+} tomerge_match_space;
+
+typedef struct tomerge_job {
+    tomerge_options options;
+    size_t tokens, channels, r; /* r and options.protect lowered to what fits */
+    tomerge_const_view metric;
+    int32_t *map, *origin;
+    size_t rows;           /* result */
+    const tomerge_dsp *dsp;
+    tomerge_match_space space;
+    tomerge_panels b;
+    const float *a;        /* [a_count, channels] */
+    size_t a_count, b_count;
+} tomerge_job;
+
+/* A row of the table of methods. */
+typedef struct tomerge_method_entry {
+    const char *name;
+    int needs_r;           /* else it decides itself how many merge */
+    int needs_stride;
+    void (*plan)(tomerge_job *job);
+} tomerge_method_entry;
+
+/* NULL for what is not a method. */
+const tomerge_method_entry *tomerge_method_of(int method);
+
+void tomerge_plan_alternating(tomerge_job *job);
+void tomerge_plan_sequential(tomerge_job *job);
+void tomerge_plan_random(tomerge_job *job);
+void tomerge_plan_strided(tomerge_job *job);
+
+/* A row of the table of similarities. */
+typedef struct tomerge_similarity_entry {
+    const char *name;
+    int needs_norm;        /* rows of zero norm have no similarity */
+    /* Fills space.best and space.score for every a. */
+    void (*score)(tomerge_job *job);
+} tomerge_similarity_entry;
+
+const tomerge_similarity_entry *tomerge_similarity_of(int similarity);
+
+/* Merges the r sources that are most similar to their best destination, and
+ * writes the map and the origin. The two lists lie in the space; tokens in
+ * neither are dropped, unless protected. */
+void tomerge_pair(tomerge_job *job, size_t sources, size_t destinations,
+                  size_t r);
+
+/* Moves the `count` smallest of `n` keys to the front, in any order. */
+void tomerge_select(uint64_t *key, size_t n, size_t count);
+
+/* Checks all but the sequences' own lengths and workspace. */
+int tomerge_check_options(const tomerge_options *options, size_t channels);
+
+/* Lays out the space of one job. */
+void tomerge_match_carve(tomerge_match_space *space, tomerge_arena *arena,
+                         size_t tokens, size_t channels);
+
+/* Plans a job whose arguments have been checked. */
+void tomerge_match_run(tomerge_job *job, void *workspace);
+
+#endif

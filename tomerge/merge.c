@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Combining the rows of each group, gathered output row by output row: each
+ * is written once, and sums in f32 lose nothing to narrow buffers on the way.
+ */
+#include "config.h"
+
+#include "merge.h"
+
+#include <string.h>
+
+/* Channels combined at a time: two of these stay in the first-level cache. */
+enum { CHUNK = 512 };
+
+static const char *const combinations[] = {
+    [TOMERGE_WEIGHTED] = "weighted",
+    [TOMERGE_MEAN] = "mean",
+    [TOMERGE_SUM] = "sum",
+    [TOMERGE_MAX] = "max",
+    [TOMERGE_KEEP] = "keep",
+};
+enum { COMBINATIONS = sizeof(combinations) / sizeof(combinations[0]) };
+
+const char *tomerge_combine_name(int combine)
+{
+    return tomerge_check_combine(combine) ? NULL : combinations[combine];
+}
+
+int tomerge_combine_from_name(const char *name, int *combine)
+{
+    if (!name || !combine)
+        return TOMERGE_EINVAL;
+    for (int i = 0; i < COMBINATIONS; i++) {
+        if (!strcmp(name, combinations[i])) {
+            *combine = i;
+            return 0;
+        }
+    }
+    return TOMERGE_EINVAL;
+}
+
+int tomerge_check_combine(int combine)
+{
+    return combine < 0 || combine >= COMBINATIONS ? TOMERGE_EOPTION : 0;
+}
+
+/* ---- groups --------------------------------------------------------------- */
+
+void tomerge_merge_carve(tomerge_merge_space *space, tomerge_arena *arena,
+                         size_t tokens)
+{
+    space->start = tomerge_take(arena, tokens + 1, sizeof(*space->start));
+    space->member = tomerge_take(arena, tokens, sizeof(*space->member));
+}
+
+int tomerge_merge_workspace(size_t tokens, size_t *bytes)
+{
+    tomerge_arena arena = tomerge_arena_at(NULL);
+    tomerge_merge_space space;
+
+    if (!bytes)
+        return TOMERGE_EINVAL;
+    if (tomerge_check_rows(tokens))
+        return TOMERGE_ERANGE;
+    tomerge_merge_carve(&space, &arena, tokens);
+    return tomerge_arena_bytes(&arena, bytes);
+}
+
+static int check_origin(const tomerge_groups *groups)
+{
+    for (size_t j = 0; j < groups->rows; j++) {
+        int32_t token = groups->origin[j];
+
+        if (token < 0 || (size_t)token >= groups->tokens ||
+            groups->map[token] != (int32_t)j)
+            return TOMERGE_EMAP;
+    }
+    return 0;
+}
+
+/* Counting sort: count, sum up, place. */
+static int sort_members(const tomerge_groups *groups,
+                        tomerge_merge_space *space)
+{
+    int32_t *start = space->start, sum = 0;
+
+    memset(start, 0, (groups->rows + 1) * sizeof(*start));
+    for (size_t i = 0; i < groups->tokens; i++)
+        if (groups->map[i] >= 0)
+            start[groups->map[i]]++;
+    for (size_t j = 0; j < groups->rows; j++) {
+        int32_t count = start[j];
+
+        if (count == 0)
+            return TOMERGE_EMAP;
+        start[j] = sum;
+        sum += count;
+    }
+    start[groups->rows] = sum;
+    for (size_t i = 0; i < groups->tokens; i++)
+        if (groups->map[i] >= 0)
+            space->member[start[groups->map[i]]++] = (int32_t)i;
+    /* Placing has moved every start to the next one's. */
+    memmove(start + 1, start, groups->rows * sizeof(*start));
+    start[0] = 0;
+    return 0;
+}
+
+int tomerge_group(int combine, const tomerge_groups *groups,
+                  tomerge_merge_space *space, void *workspace)
+{
+    tomerge_arena arena = tomerge_arena_at(workspace);
+    int error;
+
+    if (groups->rows > groups->tokens ||
+        (combine == TOMERGE_KEEP && groups->rows && !groups->origin))
+        return TOMERGE_EINVAL;
+    error = tomerge_check_map(groups->map, groups->tokens, groups->rows);
+    if (!error && groups->origin)
+        error = check_origin(groups);
+    if (error)
+        return error;
+    tomerge_merge_carve(space, &arena, groups->tokens);
+    return sort_members(groups, space);
+}
+
+/* ---- rows ------------------------------------------------------------------- */
+
+/* Bit for bit if both have the same dtype. */
+static void copy_row(const tomerge_dsp *dsp, size_t channels,
+                     tomerge_const_view from, size_t i, tomerge_view to,
+                     size_t j)
+{
+    float scratch[CHUNK];
+
+    if (from.dtype == to.dtype) {
+        memcpy(tomerge_at_mutable(to, j, 0), tomerge_at(from, i, 0),
+               channels * tomerge_element(to.dtype));
+        return;
+    }
+    for (size_t c = 0; c < channels; c += CHUNK) {
+        size_t n = channels - c < CHUNK ? channels - c : CHUNK;
+
+        tomerge_store(dsp, to.dtype, tomerge_at_mutable(to, j, c),
+                      tomerge_load(dsp, from.dtype, tomerge_at(from, i, c), n,
+                                   scratch), n);
+    }
+}
+
+static float weight_of(const tomerge_rows *rows, int32_t token)
+{
+    return rows->combine == TOMERGE_WEIGHTED && rows->size
+               ? rows->size[token] : 1;
+}
+
+/* Row j from two or more tokens. */
+static void combine_row(const tomerge_dsp *dsp, const tomerge_rows *rows,
+                        const int32_t *member, size_t count, size_t j)
+{
+    float acc[CHUNK], scratch[CHUNK], total = 0;
+    size_t n;
+
+    for (size_t m = 0; m < count; m++)
+        total += weight_of(rows, member[m]);
+    for (size_t c = 0; c < rows->channels; c += n) {
+        n = rows->channels - c < CHUNK ? rows->channels - c : CHUNK;
+        for (size_t m = 0; m < count; m++) {
+            const void *from = tomerge_at(rows->x, (size_t)member[m], c);
+            const float *x = tomerge_load(dsp, rows->x.dtype, from, n, scratch);
+
+            if (rows->combine == TOMERGE_MAX && m > 0)
+                dsp->maximum(acc, x, n);
+            else if (m > 0)
+                dsp->accumulate(acc, x, weight_of(rows, member[m]), n);
+            else
+                dsp->scale(acc, x, weight_of(rows, member[m]), n);
+        }
+        if (rows->combine == TOMERGE_WEIGHTED || rows->combine == TOMERGE_MEAN)
+            dsp->divide(acc, total, n);
+        tomerge_store(dsp, rows->y.dtype, tomerge_at_mutable(rows->y, j, c),
+                      acc, n);
+    }
+}
+
+void tomerge_merge_run(const tomerge_dsp *dsp, const tomerge_rows *rows,
+                       const tomerge_groups *groups,
+                       const tomerge_merge_space *space)
+{
+    for (size_t j = 0; j < groups->rows; j++) {
+        const int32_t *member = space->member + space->start[j];
+        size_t count = (size_t)(space->start[j + 1] - space->start[j]);
+
+        if (rows->combine == TOMERGE_KEEP)
+            copy_row(dsp, rows->channels, rows->x, (size_t)groups->origin[j],
+                     rows->y, j);
+        else if (count == 1)
+            copy_row(dsp, rows->channels, rows->x, (size_t)member[0],
+                     rows->y, j);
+        else
+            combine_row(dsp, rows, member, count, j);
+        if (rows->size_out) {
+            float sum = 0;
+
+            for (size_t m = 0; m < count; m++)
+                sum += rows->size ? rows->size[member[m]] : 1;
+            rows->size_out[j] = sum;
+        }
+    }
+}
+
+int tomerge_merge(int combine, const tomerge_plan *plan, size_t channels,
+                  tomerge_const_view x, const float *size,
+                  tomerge_view y, float *size_out,
+                  void *workspace, size_t workspace_bytes)
+{
+    tomerge_rows rows = {combine, channels, x, size, y, size_out};
+    tomerge_groups groups;
+    tomerge_merge_space space;
+    tomerge_dsp dsp;
+    size_t bytes;
+    int error;
+
+    if (!plan || (plan->tokens && !plan->map) || channels == 0)
+        return TOMERGE_EINVAL;
+    error = tomerge_check_combine(combine);
+    if (!error)
+        error = tomerge_merge_workspace(plan->tokens, &bytes);
+    if (!error)
+        error = tomerge_check_view(x, plan->tokens, channels);
+    if (!error)
+        error = tomerge_check_view(tomerge_constant(y), plan->rows, channels);
+    if (error)
+        return error;
+    if (!workspace || workspace_bytes < bytes)
+        return TOMERGE_ESPACE;
+    if (size && tomerge_check_sizes(size, plan->tokens))
+        return TOMERGE_EINVAL;
+    groups = (tomerge_groups){plan->tokens, plan->rows, plan->map,
+                              plan->origin};
+    error = tomerge_group(combine, &groups, &space, workspace);
+    if (error)
+        return error;
+    tomerge_dsp_init(&dsp, tomerge_cpu_flags());
+    tomerge_merge_run(&dsp, &rows, &groups, &space);
+    return 0;
+}
+
+/* ---- the way back ------------------------------------------------------------- */
+
+void tomerge_unmerge_run(const tomerge_dsp *dsp, const tomerge_groups *groups,
+                         size_t channels, tomerge_const_view y,
+                         tomerge_view x)
+{
+    for (size_t i = 0; i < groups->tokens; i++) {
+        if (groups->map[i] >= 0)
+            copy_row(dsp, channels, y, (size_t)groups->map[i], x, i);
+        else /* all bits zero is 0 in every dtype */
+            memset(tomerge_at_mutable(x, i, 0), 0,
+                   channels * tomerge_element(x.dtype));
+    }
+}
+
+int tomerge_unmerge(const tomerge_plan *plan, size_t channels,
+                    tomerge_const_view y, tomerge_view x)
+{
+    tomerge_groups groups;
+    tomerge_dsp dsp;
+    int error;
+
+    if (!plan || (plan->tokens && !plan->map) || channels == 0 ||
+        plan->rows > plan->tokens)
+        return TOMERGE_EINVAL;
+    error = tomerge_check_rows(plan->tokens);
+    if (!error)
+        error = tomerge_check_view(y, plan->rows, channels);
+    if (!error)
+        error = tomerge_check_view(tomerge_constant(x), plan->tokens, channels);
+    if (!error)
+        error = tomerge_check_map(plan->map, plan->tokens, plan->rows);
+    if (error)
+        return error;
+    groups = (tomerge_groups){plan->tokens, plan->rows, plan->map, NULL};
+    tomerge_dsp_init(&dsp, tomerge_cpu_flags());
+    tomerge_unmerge_run(&dsp, &groups, channels, y, x);
+    return 0;
+}
+
+int tomerge_compose(const tomerge_plan *plan, size_t count, int32_t *trace)
+{
+    int error;
+
+    if (!plan || (plan->tokens && !plan->map) || (count && !trace) ||
+        plan->rows > plan->tokens)
+        return TOMERGE_EINVAL;
+    if (tomerge_check_rows(plan->tokens) || tomerge_check_rows(count))
+        return TOMERGE_ERANGE;
+    error = tomerge_check_map(plan->map, plan->tokens, plan->rows);
+    if (!error)
+        error = tomerge_check_map(trace, count, plan->tokens);
+    if (error)
+        return error;
+    for (size_t i = 0; i < count; i++)
+        if (trace[i] >= 0)
+            trace[i] = plan->map[trace[i]];
+    return 0;
+}

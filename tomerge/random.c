@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* A random partition [ToMe, table 1d]: r sources, all others destinations. */
+#include "config.h"
+
+#include "match.h"
+
+/* SplitMix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number
+ * Generators", OOPSLA 2014): any seed is a good one. */
+static uint64_t next(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15;
+
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return z ^ z >> 31;
+}
+
+/* Uniform below n: draws from the incomplete last stretch of n are refused. */
+static uint64_t below(uint64_t *state, uint64_t n)
+{
+    uint64_t incomplete = (UINT64_MAX - n + 1) % n, draw;
+
+    do
+        draw = next(state);
+    while (draw > UINT64_MAX - incomplete);
+    return draw % n;
+}
+
+/* Selection sampling (Knuth, TAOCP 2, 3.4.2, algorithm S): every set of r
+ * tokens is equally likely, and comes out in ascending order. */
+void tomerge_plan_random(tomerge_job *job)
+{
+    uint64_t state = job->options.seed;
+    size_t sources = 0, destinations = 0;
+
+    for (size_t i = job->options.protect; i < job->tokens; i++) {
+        if (below(&state, job->tokens - i) < job->r - sources)
+            job->space.sources[sources++] = (int32_t)i;
+        else
+            job->space.destinations[destinations++] = (int32_t)i;
+    }
+    tomerge_pair(job, sources, destinations, job->r);
+}

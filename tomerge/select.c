@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* The smallest keys of an array, in place: qsort() may allocate. */
+#include "config.h"
+
+#include "match.h"
+
+/* Lets key[at] sink to its place in a heap whose root is the largest. */
+static void sink(uint64_t *key, size_t n, size_t at)
+{
+    uint64_t value = key[at];
+
+    for (;;) {
+        size_t child = 2 * at + 1;
+
+        if (child >= n)
+            break;
+        if (child + 1 < n && key[child + 1] > key[child])
+            child++;
+        if (key[child] <= value)
+            break;
+        key[at] = key[child];
+        at = child;
+    }
+    key[at] = value;
+}
+
+void tomerge_select(uint64_t *key, size_t n, size_t count)
+{
+    if (count == 0 || count >= n)
+        return;
+    for (size_t i = count / 2; i-- > 0;)
+        sink(key, count, i);
+    for (size_t i = count; i < n; i++) {
+        if (key[i] < key[0]) {
+            uint64_t smaller = key[i];
+
+            key[i] = key[0];
+            key[0] = smaller;
+            sink(key, count, 0);
+        }
+    }
+}
