@@ -61,7 +61,7 @@ static int parse_json(const char *text, size_t length, json_t **root,
                             "out of memory for a header of %zu bytes", length);
     if (!*root)
         return tomevit_fail(report, TOMEVIT_EFORMAT,
-                            "header is not valid JSON at byte %zu: %s",
+                            "header is not valid JSON near byte %zu: %s",
                             (size_t)error.position + HEADER_AT, error.text);
     if (json_is_object(*root))
         return 0;
