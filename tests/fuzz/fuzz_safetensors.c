@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* Any bytes as a checkpoint: opened and read whole, or refused in one line. */
+#include "config.h"
+
+#include "fuzz.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../vit/checkpoint.h"
+
+static void require(int condition)
+{
+    if (!condition)
+        abort();
+}
+
+static void read_all(vit_checkpoint *checkpoint, const tomevit_description *d)
+{
+    vit_source source = tomevit_checkpoint_source(checkpoint);
+    size_t layer;
+    int t;
+
+    for (layer = 0; layer < d->depth; layer++)
+        for (t = layer ? VIT_FIRST_OF_LAYER : 0; t < VIT_TENSORS; t++) {
+            size_t count = tomevit_tensor_shape(d, (enum vit_tensor)t, NULL,
+                                                NULL);
+            float *values = count ? malloc(count * sizeof *values) : NULL;
+
+            if (values)
+                require(!source.read(source.self, (enum vit_tensor)t, layer,
+                                     values));
+            free(values);
+        }
+}
+
+/* The description is one that a forward pass can be sized by. */
+static void check_description(const tomevit_description *d)
+{
+    size_t grid = d->image_size / d->patch;
+
+    require(d->dim && d->depth && d->mlp_dim && d->classes);
+    require(d->heads && d->dim % d->heads == 0);
+    require(d->tokens == d->prefix + grid * grid && d->tokens > d->prefix);
+    require(d->norm_eps > 0 && d->parameters > 0);
+    require(d->preprocessing.size == d->image_size);
+    require(d->preprocessing.crop_pct > 0 && d->preprocessing.crop_pct <= 1);
+    require(d->preprocessing.std[0] > 0 && d->preprocessing.std[1] > 0 &&
+            d->preprocessing.std[2] > 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    vit_checkpoint *checkpoint;
+    tomevit_description d;
+    tomevit_message why;
+    char **names = NULL;
+    int code = tomevit_checkpoint_parse("fuzz", data, size, &checkpoint, &d,
+                                        &why);
+
+    if (code) {
+        require(!checkpoint);
+        require(!strncmp(why.text, "fuzz: ", 6) && !strchr(why.text, '\n'));
+        return 0;
+    }
+    check_description(&d);
+    read_all(checkpoint, &d);
+    tomevit_checkpoint_class_names(checkpoint, &names, &why);
+    free(names);
+    tomevit_checkpoint_close(checkpoint);
+    return 0;
+}
