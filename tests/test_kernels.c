@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every kernel of every tier against the scalar one, bit for bit: all tails,
+ * buffers that end at an unreadable page (so of every alignment), odd and
+ * negative strides, and inputs that are ordinary, whole, or anything at all.
+ */
+#include "config.h"
+
+#include "guarded.h"
+#include "planning.h"
+#include "tiers.h"
+
+#include "../tomerge/dsp.h"
+#include "../tomerge/numeric.h"
+
+#include <math.h>
+
+enum kind { ORDINARY, WHOLE, ANYTHING, KINDS };
+enum { LONGEST = 67 };
+
+static float draw(enum kind kind, uint64_t *state)
+{
+    if (kind == ORDINARY)
+        return random_float(state);
+    if (kind == WHOLE)
+        return random_whole(state, 3);
+    if (random_bits(state) % 4 == 0) {
+        static const uint32_t special[] = {0, 0x80000000, 0x7f800000,
+            0xff800000, 0x7fc00000, 0x7f812345, 1, 0x7f7fffff, 0x477fefff,
+            0x477ff000, 0x33000000, 0x387fffff, 0x3f808000, 0x3f818000};
+
+        return tomerge_float(special[random_bits(state) % 14]);
+    }
+    return tomerge_float(random_bits(state));
+}
+
+static guarded floats(size_t n, enum kind kind, uint64_t *state)
+{
+    guarded g = guarded_new(n * sizeof(float));
+
+    for (size_t i = 0; i < n; i++)
+        ((float *)(void *)g.data)[i] = draw(kind, state);
+    return g;
+}
+
+static float *f32(const guarded *g)
+{
+    return (float *)(void *)g->data;
+}
+
+static uint16_t *u16(const guarded *g)
+{
+    return (uint16_t *)(void *)g->data;
+}
+
+/* The payload of a NaN that arithmetic made is left open. */
+static int same(float a, float b)
+{
+    return tomerge_bits(a) == tomerge_bits(b) || (a != a && b != b);
+}
+
+static void expect_same(const char *kernel, size_t n, const guarded *expected,
+                        const guarded *found, size_t count)
+{
+    cr_assert(guarded_intact(found), "%s, n %zu: wrote in front", kernel, n);
+    for (size_t i = 0; i < count; i++)
+        cr_assert(same(f32(expected)[i], f32(found)[i]),
+                  "%s, n %zu, element %zu: %a, not %a", kernel, n, i,
+                  (double)f32(found)[i], (double)f32(expected)[i]);
+}
+
+/* ---- conversion --------------------------------------------------------- */
+
+static void check_load(const char *name,
+                       void (*ref)(float *, const uint16_t *, size_t),
+                       void (*new)(float *, const uint16_t *, size_t))
+{
+    for (size_t n = 0; n <= LONGEST; n++) {
+        for (uint32_t start = 0; start < 65536; start += 4093) {
+            guarded in = guarded_new(n * 2);
+            guarded a = guarded_new(n * 4), b = guarded_new(n * 4);
+
+            for (size_t i = 0; i < n; i++)
+                u16(&in)[i] = (uint16_t)(start + i * 61);
+            ref(f32(&a), u16(&in), n);
+            new(f32(&b), u16(&in), n);
+            cr_assert(guarded_intact(&b));
+            cr_assert_arr_eq(a.data, b.data, n * 4, "%s, n %zu", name, n);
+            guarded_free(&in);
+            guarded_free(&a);
+            guarded_free(&b);
+        }
+    }
+}
+
+static void check_store(const char *name,
+                        void (*ref)(uint16_t *, const float *, size_t),
+                        void (*new)(uint16_t *, const float *, size_t))
+{
+    uint64_t state = 1;
+
+    for (size_t n = 0; n <= LONGEST; n++) {
+        for (int round = 0; round < 40; round++) {
+            guarded in = floats(n, round ? ANYTHING : ORDINARY, &state);
+            guarded a = guarded_new(n * 2), b = guarded_new(n * 2);
+
+            ref(u16(&a), f32(&in), n);
+            new(u16(&b), f32(&in), n);
+            cr_assert(guarded_intact(&b));
+            cr_assert_arr_eq(a.data, b.data, n * 2, "%s, n %zu", name, n);
+            guarded_free(&in);
+            guarded_free(&a);
+            guarded_free(&b);
+        }
+    }
+}
+
+static void check_load_bf16(const tomerge_dsp *ref, const tomerge_dsp *new)
+{
+    check_load("load_bf16", ref->load_bf16, new->load_bf16);
+}
+
+static void check_load_f16(const tomerge_dsp *ref, const tomerge_dsp *new)
+{
+    check_load("load_f16", ref->load_f16, new->load_f16);
+}
+
+static void check_store_bf16(const tomerge_dsp *ref, const tomerge_dsp *new)
+{
+    check_store("store_bf16", ref->store_bf16, new->store_bf16);
+}
+
+static void check_store_f16(const tomerge_dsp *ref, const tomerge_dsp *new)
+{
+    check_store("store_f16", ref->store_f16, new->store_f16);
+}
+
+/* ---- scoring -------------------------------------------------------------- */
+
+static void check_norm(const tomerge_dsp *ref, const tomerge_dsp *new)
+{
+    uint64_t state = 2;
+
+    for (size_t n = 0; n <= LONGEST; n++) {
+        for (int kind = 0; kind < 5 * KINDS; kind++) {
+            guarded x = floats(n, (enum kind)(kind % KINDS), &state);
+            float a, b;
+            uint32_t p, q;
+
+            ref->norm(f32(&x), n, &a, &p);
+            new->norm(f32(&x), n, &b, &q);
+            cr_assert(same(a, b), "norm, n %zu: %a, not %a", n, (double)b,
+                      (double)a);
+            cr_assert_eq(p, q);
+            guarded_free(&x);
+        }
+    }
+}
+
+typedef struct scoring_case {
+    guarded a, data, scale, bias;
+    tomerge_panels b;
+} scoring_case;
+
+/* Column 1 repeats column 0, so that there is always a tie. */
+static scoring_case new_scoring(size_t rows, size_t columns, size_t channels,
+                                enum kind kind, uint64_t *state)
+{
+    size_t all = (columns + TOMERGE_PANEL - 1) / TOMERGE_PANEL * TOMERGE_PANEL;
+    scoring_case c = {.a = floats(rows * channels, kind, state),
+                      .data = floats(all * channels, kind, state),
+                      .scale = floats(all, WHOLE, state),
+                      .bias = guarded_new(all * sizeof(float))};
+
+    for (size_t j = 0; j < all; j++) {
+        f32(&c.bias)[j] = j < columns ? 0 : -INFINITY;
+        if (j >= columns)
+            f32(&c.scale)[j] = 0;
+    }
+    for (size_t i = 0; i < channels && columns > 1; i++)
+        f32(&c.data)[i * TOMERGE_PANEL + 1] = f32(&c.data)[i * TOMERGE_PANEL];
+    if (columns > 1)
+        f32(&c.scale)[1] = f32(&c.scale)[0];
+    c.b = (tomerge_panels){f32(&c.data), f32(&c.scale), f32(&c.bias), all,
+                           channels};
+    return c;
+}
+
+static void free_scoring(scoring_case *c)
+{
+    guarded_free(&c->a);
+    guarded_free(&c->data);
+    guarded_free(&c->scale);
+    guarded_free(&c->bias);
+}
+
+typedef void best_kernel(const tomerge_panels *b, const float *a, size_t rows,
+                         float *best, int32_t *index);
+
+static void check_best_case(const char *name, best_kernel *ref,
+                            best_kernel *new, size_t rows, size_t columns,
+                            size_t channels, enum kind kind, uint64_t *state)
+{
+    scoring_case c = new_scoring(rows, columns, channels, kind, state);
+    guarded best[2], index[2];
+
+    for (int i = 0; i < 2; i++) {
+        best[i] = guarded_new(rows * sizeof(float));
+        index[i] = guarded_new(rows * sizeof(int32_t));
+        (i ? new : ref)(&c.b, f32(&c.a), rows, f32(&best[i]),
+                        (int32_t *)(void *)index[i].data);
+    }
+    expect_same(name, rows, &best[0], &best[1], rows);
+    cr_assert(guarded_intact(&index[1]));
+    for (size_t i = 0; i < rows; i++) {
+        int32_t e = ((int32_t *)(void *)index[0].data)[i];
+        int32_t f = ((int32_t *)(void *)index[1].data)[i];
+
+        cr_assert_eq(e, f, "%s, %zu rows, %zu columns, %zu channels, row %zu: "
+                     "column %d, not %d", name, rows, columns, channels, i, f,
+                     e);
+        cr_assert_lt(e, (int32_t)columns);
+    }
+    for (int i = 0; i < 2; i++) {
+        guarded_free(&best[i]);
+        guarded_free(&index[i]);
+    }
+    free_scoring(&c);
+}
+
+static void check_best(const char *name, best_kernel *ref, best_kernel *new)
+{
+    static const size_t columns[] = {0, 1, 2, 15, 16, 17, 31, 32, 33, 50};
+    static const size_t channels[] = {1, 2, 7, 16, 33, 64};
+    uint64_t state = 3;
+
+    for (size_t rows = 0; rows <= 17; rows++)
+        for (size_t i = 0; i < 10; i++)
+            for (size_t j = 0; j < 6; j++)
+                check_best_case(name, ref, new, rows, columns[i], channels[j],
+                                (enum kind)((rows + i + j) % KINDS), &state);
+}
+
+static void check_best_dot(const tomerge_dsp *ref, const tomerge_dsp *new)
+{
+    check_best("best_dot", ref->best_dot, new->best_dot);
+}
+
+static void check_best_distance(const tomerge_dsp *ref, const tomerge_dsp *new)
+{
+    check_best("best_distance", ref->best_distance, new->best_distance);
+}
+
+static void check_dots(const tomerge_dsp *ref, const tomerge_dsp *new)
+{
+    uint64_t state = 4;
+
+    for (size_t columns = 1; columns <= 40; columns++) {
+        for (size_t channels = 1; channels <= LONGEST; channels += 3) {
+            scoring_case c = new_scoring(1, columns, channels,
+                                         (enum kind)(columns % KINDS), &state);
+            guarded a = guarded_new(c.b.columns * sizeof(float));
+            guarded b = guarded_new(c.b.columns * sizeof(float));
+
+            ref->dots(&c.b, f32(&c.a), f32(&a));
+            new->dots(&c.b, f32(&c.a), f32(&b));
+            expect_same("dots", channels, &a, &b, c.b.columns);
+            guarded_free(&a);
+            guarded_free(&b);
+            free_scoring(&c);
+        }
+    }
+}
+
+/* ---- combining ------------------------------------------------------------ */
+
+enum combining { SCALE, ACCUMULATE, DIVIDE, MAXIMUM };
+
+static void apply(const tomerge_dsp *dsp, enum combining what, float *acc,
+                  const float *x, float weight, size_t n)
+{
+    switch (what) {
+    case SCALE:
+        dsp->scale(acc, x, weight, n);
+        break;
+    case ACCUMULATE:
+        dsp->accumulate(acc, x, weight, n);
+        break;
+    case DIVIDE:
+        dsp->divide(acc, weight, n);
+        break;
+    case MAXIMUM:
+        dsp->maximum(acc, x, n);
+        break;
+    }
+}
+
+static void check_combining(const char *name, enum combining what,
+                            const tomerge_dsp *ref, const tomerge_dsp *new)
+{
+    uint64_t state = 5;
+
+    for (size_t n = 0; n <= LONGEST; n++) {
+        for (int round = 0; round < 10 * KINDS; round++) {
+            enum kind kind = (enum kind)(round % KINDS);
+            guarded x = floats(n, kind, &state), a = floats(n, kind, &state);
+            guarded b = guarded_new(n * sizeof(float));
+            float weight = draw(kind, &state);
+
+            memcpy(b.data, a.data, n * sizeof(float));
+            apply(ref, what, f32(&a), f32(&x), weight, n);
+            apply(new, what, f32(&b), f32(&x), weight, n);
+            expect_same(name, n, &a, &b, n);
+            guarded_free(&x);
+            guarded_free(&a);
+            guarded_free(&b);
+        }
+    }
+}
+
+static void check_scale(const tomerge_dsp *ref, const tomerge_dsp *new)
+{
+    check_combining("scale", SCALE, ref, new);
+}
+
+static void check_accumulate(const tomerge_dsp *ref, const tomerge_dsp *new)
+{
+    check_combining("accumulate", ACCUMULATE, ref, new);
+}
+
+static void check_divide(const tomerge_dsp *ref, const tomerge_dsp *new)
+{
+    check_combining("divide", DIVIDE, ref, new);
+}
+
+static void check_maximum(const tomerge_dsp *ref, const tomerge_dsp *new)
+{
+    check_combining("maximum", MAXIMUM, ref, new);
+}
+
+/* Head strides from one that leaves no gap to an odd and a negative one. */
+static void check_mean_heads(const tomerge_dsp *ref, const tomerge_dsp *new)
+{
+    uint64_t state = 6;
+
+    for (size_t n = 1; n <= LONGEST; n++) {
+        for (size_t heads = 1; heads <= 12; heads += heads == 3 ? 9 : 1) {
+            ptrdiff_t strides[] = {(ptrdiff_t)n, (ptrdiff_t)n + 5,
+                                   -(ptrdiff_t)n, -(ptrdiff_t)n - 1};
+
+            for (int s = 0; s < 4; s++) {
+                size_t step = (size_t)(strides[s] < 0 ? -strides[s]
+                                                      : strides[s]);
+                size_t count = (heads - 1) * step + n;
+                guarded k = floats(count, (enum kind)(s % KINDS), &state);
+                guarded a = guarded_new(n * sizeof(float));
+                guarded b = guarded_new(n * sizeof(float));
+                const float *first = f32(&k) +
+                                     (strides[s] < 0 ? (heads - 1) * step : 0);
+
+                ref->mean_heads(f32(&a), first, heads, strides[s], n);
+                new->mean_heads(f32(&b), first, heads, strides[s], n);
+                expect_same("mean_heads", n, &a, &b, n);
+                guarded_free(&k);
+                guarded_free(&a);
+                guarded_free(&b);
+            }
+        }
+    }
+}
+
+/* ---- the walk ----------------------------------------------------------------- */
+
+/* A kernel without a check does not compile. */
+static void check_tier(const char *tier)
+{
+    tomerge_dsp ref, new;
+    uint32_t mask;
+
+    use_tier(tier);
+    tomerge_cpu_mask(tier, &mask);
+    tomerge_dsp_init(&ref, 0);
+    tomerge_dsp_init(&new, mask);
+#define KERNEL(name, arguments)                                              \
+    if (new.name == ref.name)                                                \
+        cr_log_info("%s: " #name " is the scalar one", tier);                \
+    else                                                                     \
+        check_##name(&ref, &new);
+#include "../tomerge/kernels.def"
+#undef KERNEL
+    cr_assert(new.best_dot != ref.best_dot, "%s was not built in", tier);
+}
+
+Test(kernels, avx2_equals_scalar)
+{
+    check_tier("avx2");
+}
+
+Test(kernels, avx512_equals_scalar)
+{
+    check_tier("avx512");
+}
+
+/* ---- scalar kernels against plain arithmetic ------------------------------------ */
+
+static double value_of_f16(uint32_t half)
+{
+    uint32_t exponent = half >> 10 & 0x1f, fraction = half & 0x3ff;
+    double value = exponent ? ldexp(1024 + fraction, (int)exponent - 25)
+                            : ldexp(fraction, -24);
+
+    return half & 0x8000 ? -value : value;
+}
+
+static double value_of_bf16(uint32_t half)
+{
+    uint32_t exponent = half >> 7 & 0xff, fraction = half & 0x7f;
+    double value = exponent ? ldexp(128 + fraction, (int)exponent - 134)
+                            : ldexp(fraction, -133);
+
+    return half & 0x8000 ? -value : value;
+}
+
+/* Every finite half has its value and comes back; halfway to the next one up
+ * it goes to the even one, just beside that to the nearer one. */
+static void check_format(double (*value)(uint32_t), float (*from)(uint16_t),
+                         uint16_t (*to)(float), uint32_t infinity)
+{
+    for (uint32_t sign = 0; sign <= 0x8000; sign += 0x8000) {
+        for (uint32_t half = 0; half < infinity; half++) {
+            uint32_t h = sign | half;
+            double low = value(h), high = value(h + 1);
+            float middle = (float)(low + (high - low) / 2);
+            float far = half & 0x8000 ? -INFINITY : INFINITY;
+
+            cr_assert_eq((double)from((uint16_t)h), low, "%#x", h);
+            cr_assert_eq(to(from((uint16_t)h)), h);
+            if (isinf(middle))
+                continue;
+            cr_assert_eq(to(middle), h + (h & 1), "%#x and a half", h);
+            far = sign ? -far : far;
+            cr_assert_eq(to(nextafterf(middle, far)), h + 1);
+            cr_assert_eq(to(nextafterf(middle, -far)), h);
+        }
+        cr_assert(isinf(from((uint16_t)(sign | infinity))));
+        cr_assert_eq(to(sign ? -INFINITY : INFINITY), sign | infinity);
+        for (uint32_t half = infinity + 1; half < 0x8000; half++) {
+            cr_assert(isnan(from((uint16_t)(sign | half))), "%#x", half);
+            cr_assert(isnan(from(to(from((uint16_t)(sign | half))))));
+        }
+    }
+    for (uint32_t low = 1; low < 0x10000; low++)
+        cr_assert(isnan(from(to(tomerge_float(0x7f800000 | low)))));
+}
+
+Test(kernels, f16_rounds_to_nearest_even)
+{
+    check_format(value_of_f16, tomerge_from_f16, tomerge_to_f16, 0x7c00);
+}
+
+Test(kernels, bf16_rounds_to_nearest_even)
+{
+    check_format(value_of_bf16, tomerge_from_bf16, tomerge_to_bf16, 0x7f80);
+}
+
+Test(kernels, scalar_scores_are_the_plain_ones)
+{
+    uint64_t state = 7;
+    tomerge_dsp dsp;
+
+    tomerge_dsp_init(&dsp, 0);
+    for (size_t columns = 1; columns < 40; columns++) {
+        scoring_case c = new_scoring(1, columns, 5, WHOLE, &state);
+        float dot_best = -INFINITY, near_best = -INFINITY, best, squares;
+        int32_t dot_at = -1, near_at = -1, at;
+        double sum = 0;
+        uint32_t peak;
+
+        for (size_t j = 0; j < columns; j++) {
+            float dot = 0, near = 0;
+
+            for (size_t i = 0; i < 5; i++) {
+                float y = c.b.data[(j / 16 * 5 + i) * 16 + j % 16];
+                float x = f32(&c.a)[i];
+
+                dot += x * y;
+                near -= (x - y) * (x - y);
+            }
+            dot *= c.b.scale[j];
+            if (dot > dot_best)
+                dot_best = dot, dot_at = (int32_t)j;
+            if (near > near_best)
+                near_best = near, near_at = (int32_t)j;
+        }
+        dsp.best_dot(&c.b, f32(&c.a), 1, &best, &at);
+        cr_assert(best == dot_best && at == dot_at);
+        dsp.best_distance(&c.b, f32(&c.a), 1, &best, &at);
+        cr_assert(best == near_best && at == near_at);
+        for (size_t i = 0; i < 5; i++)
+            sum += (double)f32(&c.a)[i] * (double)f32(&c.a)[i];
+        dsp.norm(f32(&c.a), 5, &squares, &peak);
+        cr_assert_eq((double)squares, sum);
+        cr_assert_leq(peak, tomerge_bits(3));
+        free_scoring(&c);
+    }
+}
