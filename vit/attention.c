@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Attention of one head of one image: softmax(q k^T / sqrt(head_dim) + bias)
+ * v, bias being ln(size) of each key once tokens have merged [ToMe, equation
+ * 1]. Only one tile's rows of the scores exist at a time.
+ */
+#include "config.h"
+
+#include "context.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Keys as panels [head_dim, nr], values as panels [tokens, nr]. */
+static void pack_head(const vit_dsp *dsp, vit_scratch *s, const float *k,
+                      const float *v, size_t stride, size_t tokens,
+                      size_t head_dim)
+{
+    size_t nr = dsp->nr;
+
+    for (size_t j = 0; j < tokens; j += nr)
+        dsp->pack(tokens - j < nr ? tokens - j : nr, head_dim, k + j * stride,
+                  stride, nr, s->keys + j * head_dim);
+    for (size_t j = 0; j < head_dim; j += nr) {
+        size_t width = head_dim - j < nr ? head_dim - j : nr;
+        float *panel = s->values + j * tokens;
+
+        for (size_t t = 0; t < tokens; t++) {
+            memcpy(panel + t * nr, v + t * stride + j, width * sizeof(*v));
+            memset(panel + t * nr + width, 0, (nr - width) * sizeof(*v));
+        }
+    }
+}
+
+/* y[rows, head_dim] = scores v, panel by panel. */
+static void weigh_values(const vit_dsp *dsp, const vit_scratch *s, size_t rows,
+                         size_t tokens, size_t head_dim, size_t score_stride,
+                         float *y, size_t ldy)
+{
+    float tile[VIT_MAX_MR * VIT_MAX_NR];
+    size_t nr = dsp->nr;
+
+    for (size_t j = 0; j < head_dim; j += nr) {
+        const float *panel = s->values + j * tokens;
+        size_t width = head_dim - j;
+
+        if (width >= nr) {
+            dsp->gemm(rows, tokens, s->scores, score_stride, panel, y + j,
+                      ldy, 0);
+            continue;
+        }
+        dsp->gemm(rows, tokens, s->scores, score_stride, panel, tile, nr, 0);
+        for (size_t i = 0; i < rows; i++)
+            memcpy(y + i * ldy + j, tile + i * nr, width * sizeof(*y));
+    }
+}
+
+void tomevit_attention(const vit_pass *p, vit_scratch *s, size_t image,
+                       size_t head)
+{
+    tomevit_context *c = p->c;
+    const tomevit_description *d = &c->model->d;
+    const vit_dsp *dsp = c->model->dsp;
+    size_t first = c->offsets[image], tokens = c->offsets[image + 1] - first;
+    size_t head_dim = d->dim / d->heads, stride = c->qkv_stride;
+    const float *q = c->qkv + first * stride + head * head_dim;
+    const float *bias = p->merged && p->merging->prop_attn ? c->bias + first
+                                                           : NULL;
+    float *y = c->attention + first * c->x_stride + head * head_dim;
+    float scale = 1.0f / sqrtf((float)head_dim);
+
+    pack_head(dsp, s, q + d->dim, q + 2 * d->dim, stride, tokens, head_dim);
+    for (size_t i = 0; i < tokens; i += dsp->mr) {
+        size_t rows = tokens - i < dsp->mr ? tokens - i : dsp->mr;
+
+        for (size_t j = 0; j < tokens; j += dsp->nr)
+            dsp->gemm(rows, head_dim, q + i * stride, stride,
+                      s->keys + j * head_dim, s->scores + j, c->score_stride,
+                      0);
+        for (size_t r = 0; r < rows; r++)
+            dsp->softmax(tokens, scale, bias, s->scores + r * c->score_stride);
+        weigh_values(dsp, s, rows, tokens, head_dim, c->score_stride,
+                     y + i * c->x_stride, c->x_stride);
+    }
+}

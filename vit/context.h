@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The memory of a forward pass, and its steps.
+ *
+ * Images pass through the network in groups small enough that a layer's
+ * activations stay in the caches. The rows of a group lie packed one image
+ * after another: image b has rows offsets[b] .. offsets[b + 1] - 1 of x, qkv,
+ * attention, sizes and bias, and its merging may shorten it by any number.
+ *
+ * A step is a loop over tasks that write to different places and may run in
+ * any order on any thread; a barrier separates the steps.
+ */
+#ifndef TOMEVIT_CONTEXT_H
+#define TOMEVIT_CONTEXT_H
+
+#include "model.h"
+
+/* What one thread works with. */
+typedef struct vit_scratch {
+    float *norm;           /* [VIT_BLOCK_ROWS, x_stride] */
+    float *hidden;         /* [VIT_BLOCK_ROWS, hidden_stride] */
+    float *gemm;           /* see tomevit_gemm_scratch */
+    float *keys;           /* packed keys of one head: panels [head_dim, nr] */
+    float *values;         /* packed values of one head: panels [tokens, nr] */
+    float *scores;         /* [mr, score_stride] */
+    float *metric;         /* [tokens, head_dim] */
+    void *workspace;       /* for libtomerge */
+} vit_scratch;
+
+struct tomevit_context {
+    const tomevit_model *model;
+    vit_arena arena;
+    size_t bytes;
+    size_t max_batch, group; /* images of a call, images at a time */
+    int threads;
+    float normalised[3][256]; /* what a byte of a channel becomes */
+
+    size_t x_stride, qkv_stride, hidden_stride, score_stride;
+    size_t workspace_bytes;
+    vit_scratch *scratch;  /* [threads] */
+
+    /* of the group under way; [rows] means group * tokens at first */
+    size_t *offsets, *next_offsets; /* [group + 1] */
+    float *x, *next_x;     /* [rows, x_stride] */
+    float *qkv;            /* [rows, qkv_stride] */
+    float *attention;      /* [rows, x_stride]; later pooled rows */
+    float *sizes, *next_sizes, *bias; /* [rows] */
+    int32_t *map, *origin, *trace;    /* [rows] */
+    size_t *planned;       /* [group]: rows left after the plan */
+    float *logits_dist;    /* [group, classes], distilled models only */
+};
+
+/* One group on its way through the network. */
+typedef struct vit_pass {
+    tomevit_context *c;
+    const tomevit_merging *merging; /* never NULL */
+    const tomevit_image *images;    /* of this group */
+    tomevit_output out;             /* its rows are those of this group */
+    size_t count;                   /* images in this group */
+    int merged;            /* some layer has merged: sizes differ from 1 */
+} vit_pass;
+
+/* Row blocks of nearly equal size, a multiple of the number of threads. */
+typedef struct vit_blocks {
+    size_t rows, count, size;
+} vit_blocks;
+
+vit_blocks tomevit_blocks(size_t rows, int threads);
+
+/* First row and number of rows of a block. */
+static inline size_t tomevit_block(const vit_blocks *b, size_t index,
+                                   size_t *first)
+{
+    *first = index * b->size;
+    if (*first >= b->rows)
+        return 0;
+    return b->rows - *first < b->size ? b->rows - *first : b->size;
+}
+
+/* embed.c: patches of one image to tokens. */
+size_t tomevit_embed_tasks(const vit_pass *p);
+void tomevit_embed(const vit_pass *p, vit_scratch *s, size_t task);
+
+/* block.c: the products of a layer on one block of rows. */
+void tomevit_qkv(const vit_pass *p, const vit_layer *l, vit_scratch *s,
+                 size_t first, size_t rows);
+void tomevit_projection(const vit_pass *p, const vit_layer *l, vit_scratch *s,
+                        size_t first, size_t rows);
+void tomevit_mlp(const vit_pass *p, const vit_layer *l, vit_scratch *s,
+                 size_t first, size_t rows);
+
+/* attention.c: one head of one image. */
+void tomevit_attention(const vit_pass *p, vit_scratch *s, size_t image,
+                       size_t head);
+
+/* reduce.c: planning and carrying out the merging of one image. `r` of the
+ * layer after clamping; tomevit_plan sets c->planned[image]. */
+void tomevit_plan(const vit_pass *p, vit_scratch *s, size_t layer, size_t r,
+                  size_t image);
+void tomevit_pack_offsets(const vit_pass *p);
+void tomevit_reduce(const vit_pass *p, vit_scratch *s, size_t image);
+void tomevit_swap(const vit_pass *p);
+
+/* head.c: pooling and norm of one image; heads on a block of images. */
+void tomevit_pool(const vit_pass *p, vit_scratch *s, size_t image);
+void tomevit_heads(const vit_pass *p, vit_scratch *s, size_t first,
+                   size_t rows);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* The scalar kernels, which say what every other tier must compute, and the
+ * choice of a tier. */
+#include "config.h"
+
+#include "dsp.h"
+#include "tomerge.h"
+
+#include <math.h>
+
+enum { MR = 4, NR = 8 };
+
+static void gemm(size_t rows, size_t k, const float *a, size_t lda,
+                 const float *b, float *c, size_t ldc, int add)
+{
+    for (size_t i = 0; i < rows; i++) {
+        float sum[NR];
+
+        for (size_t j = 0; j < NR; j++)
+            sum[j] = add ? c[i * ldc + j] : 0.0f;
+        for (size_t p = 0; p < k; p++)
+            for (size_t j = 0; j < NR; j++)
+                sum[j] += a[i * lda + p] * b[p * NR + j];
+        for (size_t j = 0; j < NR; j++)
+            c[i * ldc + j] = sum[j];
+    }
+}
+
+static float gelu(float x)
+{
+    return 0.5f * x * (1.0f + erff(x * 0.70710678f));
+}
+
+static void finish(enum vit_finish how, size_t rows, size_t cols,
+                   const float *c, size_t ldc, const float *bias,
+                   float *y, size_t ldy)
+{
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t j = 0; j < cols; j++) {
+            float v = c[i * ldc + j] + bias[j];
+
+            if (how == VIT_GELU)
+                v = gelu(v);
+            else if (how == VIT_ADD)
+                v += y[i * ldy + j];
+            y[i * ldy + j] = v;
+        }
+    }
+}
+
+static void pack(size_t rows, size_t k, const float *x, size_t ldx,
+                 size_t width, float *out)
+{
+    for (size_t p = 0; p < k; p++)
+        for (size_t i = 0; i < width; i++)
+            out[p * width + i] = i < rows ? x[i * ldx + p] : 0.0f;
+}
+
+static void layer_norm(size_t n, const float *x, const float *weight,
+                       const float *bias, float eps, float *y)
+{
+    float sum = 0.0f, squares = 0.0f, mean, scale;
+
+    for (size_t i = 0; i < n; i++)
+        sum += x[i];
+    mean = sum / (float)n;
+    for (size_t i = 0; i < n; i++)
+        squares += (x[i] - mean) * (x[i] - mean);
+    scale = 1.0f / sqrtf(squares / (float)n + eps);
+    for (size_t i = 0; i < n; i++)
+        y[i] = (x[i] - mean) * scale * weight[i] + bias[i];
+}
+
+static void softmax(size_t n, float scale, const float *bias, float *s)
+{
+    float max = -INFINITY, sum = 0.0f;
+
+    for (size_t i = 0; i < n; i++) {
+        s[i] = s[i] * scale + (bias ? bias[i] : 0.0f);
+        if (s[i] > max)
+            max = s[i];
+    }
+    for (size_t i = 0; i < n; i++) {
+        s[i] = expf(s[i] - max);
+        sum += s[i];
+    }
+    for (size_t i = 0; i < n; i++)
+        s[i] *= 1.0f / sum;
+}
+
+const vit_dsp tomevit_dsp_scalar = {
+    "scalar", MR, NR, gemm, finish, pack, layer_norm, softmax,
+};
+
+static const struct {
+    const vit_dsp *dsp;
+    uint32_t needs;
+} tiers[] = {
+    {&tomevit_dsp_scalar, 0},
+#ifdef HAVE_AVX2
+    {&tomevit_dsp_avx2, TOMERGE_CPU_AVX2},
+#endif
+#ifdef HAVE_AVX512
+    {&tomevit_dsp_avx512, TOMERGE_CPU_AVX512},
+#endif
+};
+enum { TIERS = sizeof(tiers) / sizeof(tiers[0]) };
+
+const vit_dsp *tomevit_dsp_choose(uint32_t cpu_flags)
+{
+    size_t best = 0;
+
+    for (size_t i = 1; i < TIERS; i++)
+        if (cpu_flags & tiers[i].needs)
+            best = i;
+    return tiers[best].dsp;
+}
+
+const vit_dsp *tomevit_dsp_tier(size_t index, uint32_t *needs)
+{
+    if (index >= TIERS)
+        return NULL;
+    *needs = tiers[index].needs;
+    return tiers[index].dsp;
+}

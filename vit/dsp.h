@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The f32 kernels of the forward pass: one constant table a CPU tier. The
+ * scalar table is the specification; the others compute the same sums in the
+ * same order and differ from it only in rounding (fused multiply-add,
+ * polynomials for exp and erf).
+ *
+ * What row i of a result holds depends on row i of the input alone, never on
+ * the rows computed beside it: bits do not change with the batch.
+ */
+#ifndef TOMEVIT_DSP_H
+#define TOMEVIT_DSP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What to do with a finished tile c of a product, b being its bias. */
+enum vit_finish {
+    VIT_STORE,             /* y = c + b */
+    VIT_GELU,              /* y = gelu(c + b), the erf form */
+    VIT_ADD                /* y = y + (c + b): a residual */
+};
+
+/* Rows of no tier's tile, columns of no tier's panel exceed these. */
+enum { VIT_MAX_MR = 16, VIT_MAX_NR = 32 };
+
+typedef struct vit_dsp {
+    const char *name;      /* as tomerge_cpu_name */
+    size_t mr, nr;         /* rows and columns of a GEMM tile */
+
+    /* c[rows, nr] = a[rows, k] b[k, nr], or += if `add`; rows in 1 .. mr.
+     * Every sum runs over k in ascending order. */
+    void (*gemm)(size_t rows, size_t k, const float *a, size_t lda,
+                 const float *b, float *c, size_t ldc, int add);
+
+    /* y[rows, cols] from c as `how` says. */
+    void (*finish)(enum vit_finish how, size_t rows, size_t cols,
+                   const float *c, size_t ldc, const float *bias,
+                   float *y, size_t ldy);
+
+    /* Transposes x[rows, k] to out[k, width], zeros in columns rows .. width. */
+    void (*pack)(size_t rows, size_t k, const float *x, size_t ldx,
+                 size_t width, float *out);
+
+    /* y[n] = (x - mean) / sqrt(variance + eps) * weight + bias */
+    void (*layer_norm)(size_t n, const float *x, const float *weight,
+                       const float *bias, float eps, float *y);
+
+    /* s[n] = softmax(scale * s + bias), in place; bias NULL means 0. */
+    void (*softmax)(size_t n, float scale, const float *bias, float *s);
+} vit_dsp;
+
+extern const vit_dsp tomevit_dsp_scalar;
+extern const vit_dsp tomevit_dsp_avx2;
+extern const vit_dsp tomevit_dsp_avx512;
+
+/* The best table for these CPU flags. */
+const vit_dsp *tomevit_dsp_choose(uint32_t cpu_flags);
+
+/* All tables built in, lowest tier first, with the flag each needs; for tests
+ * and benches. NULL past the last. */
+const vit_dsp *tomevit_dsp_tier(size_t index, uint32_t *needs);
+
+#endif

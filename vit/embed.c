@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* Patch embedding: a convolution whose stride is its size, as a product. */
+#include "config.h"
+
+#include "context.h"
+
+#include <string.h>
+
+/* Patches of one block: [3, patch, patch] of each, as the weights have it. */
+typedef struct patches {
+    size_t patch, side, image_size;
+} patches;
+
+static void gather_f32(const patches *g, const float *image, size_t index,
+                       float *out)
+{
+    size_t top = index / g->side * g->patch, left = index % g->side * g->patch;
+
+    for (size_t k = 0; k < 3; k++) {
+        for (size_t y = 0; y < g->patch; y++) {
+            const float *row = image + left +
+                (k * g->image_size + top + y) * g->image_size;
+
+            memcpy(out, row, g->patch * sizeof(*out));
+            out += g->patch;
+        }
+    }
+}
+
+static void gather_rgb8(const patches *g, const uint8_t *image, size_t index,
+                        float normalised[3][256], float *out)
+{
+    size_t top = index / g->side * g->patch, left = index % g->side * g->patch;
+
+    for (size_t k = 0; k < 3; k++) {
+        for (size_t y = 0; y < g->patch; y++) {
+            const uint8_t *row = image + k +
+                ((top + y) * g->image_size + left) * 3;
+
+            for (size_t x = 0; x < g->patch; x++)
+                *out++ = normalised[k][row[x * 3]];
+        }
+    }
+}
+
+static size_t blocks_of_image(const tomevit_description *d)
+{
+    return (d->tokens - d->prefix + VIT_BLOCK_ROWS - 1) / VIT_BLOCK_ROWS;
+}
+
+size_t tomevit_embed_tasks(const vit_pass *p)
+{
+    return p->count * blocks_of_image(&p->c->model->d);
+}
+
+/* Prefix tokens and, under the patches to come, their positions. */
+static void place_positions(const tomevit_context *c, size_t image)
+{
+    const tomevit_model *m = c->model;
+    size_t dim = m->d.dim;
+    float *x = c->x + image * m->d.tokens * c->x_stride;
+
+    for (size_t t = 0; t < m->d.prefix; t++)
+        for (size_t i = 0; i < dim; i++)
+            x[t * c->x_stride + i] = m->prefix[t * dim + i] +
+                                     m->pos[t * dim + i];
+}
+
+void tomevit_embed(const vit_pass *p, vit_scratch *s, size_t task)
+{
+    tomevit_context *c = p->c;
+    const tomevit_model *m = c->model;
+    size_t dim = m->d.dim, per_image = blocks_of_image(&m->d);
+    size_t image = task / per_image, block = task % per_image;
+    size_t count = m->d.tokens - m->d.prefix;
+    size_t first = count * block / per_image;
+    size_t rows = count * (block + 1) / per_image - first;
+    const tomevit_image *in = &p->images[image];
+    patches g = {m->d.patch, m->d.image_size / m->d.patch, m->d.image_size};
+    float *x = c->x + (image * m->d.tokens + m->d.prefix + first) * c->x_stride;
+
+    if (block == 0)
+        place_positions(c, image);
+    for (size_t i = 0; i < rows; i++) {
+        float *row = s->hidden + i * c->hidden_stride;
+
+        if (in->format == TOMEVIT_F32_CHW)
+            gather_f32(&g, in->data, first + i, row);
+        else
+            gather_rgb8(&g, in->data, first + i, c->normalised, row);
+        memcpy(x + i * c->x_stride,
+               m->pos + (m->d.prefix + first + i) * dim, dim * sizeof(*x));
+    }
+    tomevit_gemm(m->dsp, &m->patch, VIT_ADD, rows, s->hidden,
+                 c->hidden_stride, x, c->x_stride, s->gemm);
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* The forward pass: the steps of every layer, over groups of images. */
+#include "config.h"
+
+#include "context.h"
+
+#include <string.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+static vit_scratch *my_scratch(const tomevit_context *c)
+{
+#ifdef _OPENMP
+    return &c->scratch[omp_get_thread_num()];
+#else
+    return c->scratch;
+#endif
+}
+
+/* Work-sharing loops inside the parallel region of run_group. Tasks are
+ * handed out one at a time: nobody waits for the slowest image. */
+#define EACH_TASK(i, count) \
+    _Pragma("omp for schedule(dynamic, 1)") \
+    for (size_t i = 0; i < (count); i++)
+
+typedef void block_step(const vit_pass *p, const vit_layer *l, vit_scratch *s,
+                        size_t first, size_t rows);
+
+static void each_block(const vit_pass *p, const vit_layer *l, vit_scratch *s,
+                       size_t all_rows, block_step *step)
+{
+    vit_blocks blocks = tomevit_blocks(all_rows, p->c->threads);
+
+    EACH_TASK(i, blocks.count) {
+        size_t first, rows = tomevit_block(&blocks, i, &first);
+
+        if (rows)
+            step(p, l, s, first, rows);
+    }
+}
+
+static void start_group(const vit_pass *p)
+{
+    tomevit_context *c = p->c;
+    size_t tokens = c->model->d.tokens;
+
+    for (size_t b = 0; b <= p->count; b++)
+        c->offsets[b] = b * tokens;
+    for (size_t b = 0; b < p->count; b++) {
+        for (size_t t = 0; t < tokens; t++) {
+            c->trace[b * tokens + t] = (int32_t)t;
+            c->sizes[b * tokens + t] = 1.0f;
+        }
+    }
+}
+
+/* One layer; every thread of the team runs this. */
+static void run_layer(vit_pass *p, vit_scratch *s, size_t layer)
+{
+    tomevit_context *c = p->c;
+    const tomevit_model *m = c->model;
+    const vit_layer *l = &m->layers[layer];
+    size_t r = p->merging->r ? p->merging->r[layer] : 0;
+    size_t rows = c->offsets[p->count], heads = m->d.heads;
+    int early = r > 0 && p->merging->metric != TOMEVIT_METRIC_X;
+
+    each_block(p, l, s, rows, tomevit_qkv);
+    /* The plan needs no more than q, k and v: one more task for each image. */
+    EACH_TASK(i, p->count * (heads + 1)) {
+        size_t image = i % p->count, head = i / p->count;
+
+        if (head < heads)
+            tomevit_attention(p, s, image, head);
+        else if (early)
+            tomevit_plan(p, s, layer, r, image);
+    }
+    each_block(p, l, s, rows, tomevit_projection);
+    if (r > 0) {
+        if (!early) {
+            EACH_TASK(i, p->count)
+                tomevit_plan(p, s, layer, r, i);
+        }
+#pragma omp single
+        tomevit_pack_offsets(p);
+        EACH_TASK(i, p->count)
+            tomevit_reduce(p, s, i);
+#pragma omp single
+        {
+            tomevit_swap(p);
+            p->merged = 1;
+        }
+    }
+    each_block(p, l, s, c->offsets[p->count], tomevit_mlp);
+}
+
+static void heads_step(const vit_pass *p, const vit_layer *unused,
+                       vit_scratch *s, size_t first, size_t rows)
+{
+    (void)unused;
+    tomevit_heads(p, s, first, rows);
+}
+
+static void run_group(vit_pass *p)
+{
+    tomevit_context *c = p->c;
+
+    start_group(p);
+#pragma omp parallel num_threads(c->threads)
+    {
+        vit_scratch *s = my_scratch(c);
+
+        EACH_TASK(i, tomevit_embed_tasks(p))
+            tomevit_embed(p, s, i);
+        for (size_t layer = 0; layer < c->model->d.depth; layer++)
+            run_layer(p, s, layer);
+        EACH_TASK(i, p->count)
+            tomevit_pool(p, s, i);
+        if (p->out.logits)
+            each_block(p, NULL, s, p->count, heads_step);
+    }
+}
+
+/* What was merged, image by image. */
+static void report_merging(const vit_pass *p)
+{
+    const tomevit_context *c = p->c;
+    size_t tokens = c->model->d.tokens;
+
+    for (size_t b = 0; b < p->count; b++) {
+        size_t rows = c->offsets[b + 1] - c->offsets[b];
+
+        if (p->out.map)
+            memcpy(p->out.map + b * tokens, c->trace + b * tokens,
+                   tokens * sizeof(*c->trace));
+        if (p->out.sizes)
+            memcpy(p->out.sizes + b * tokens, c->sizes + c->offsets[b],
+                   rows * sizeof(*c->sizes));
+        if (p->out.rows)
+            p->out.rows[b] = rows;
+    }
+}
+
+/* ---- public ------------------------------------------------------------------ */
+
+static int valid_merging(const tomevit_merging *m,
+                         const tomevit_description *d)
+{
+    size_t bytes;
+
+    return m->struct_size == sizeof(*m) &&
+           tomerge_combine_name(m->combine) &&
+           tomevit_metric_name(m->metric) &&
+           !tomerge_match_workspace(&m->matching, d->tokens, d->dim, &bytes);
+}
+
+/* The rows of an output that belong to the images from `first` on. */
+static tomevit_output output_from(const tomevit_output *out, size_t first,
+                                  const tomevit_description *d)
+{
+    tomevit_output o = *out;
+
+    o.logits = o.logits ? o.logits + first * d->classes : NULL;
+    o.features = o.features ? o.features + first * d->dim : NULL;
+    o.map = o.map ? o.map + first * d->tokens : NULL;
+    o.sizes = o.sizes ? o.sizes + first * d->tokens : NULL;
+    o.rows = o.rows ? o.rows + first : NULL;
+    return o;
+}
+
+int tomevit_forward(tomevit_context *context, const tomevit_merging *merging,
+                    size_t batch, const tomevit_image *images,
+                    const tomevit_output *output)
+{
+    const tomevit_description *d;
+    tomevit_merging none;
+    size_t groups;
+
+    if (!context || !batch || batch > context->max_batch || !images || !output)
+        return TOMEVIT_EINVAL;
+    d = &context->model->d;
+    tomevit_merging_init(&none);
+    merging = merging ? merging : &none;
+    if (!valid_merging(merging, d))
+        return TOMEVIT_EINVAL;
+    for (size_t b = 0; b < batch; b++)
+        if (!images[b].data || (images[b].format != TOMEVIT_RGB8_HWC &&
+                                images[b].format != TOMEVIT_F32_CHW))
+            return TOMEVIT_EINVAL;
+
+    groups = (batch + context->group - 1) / context->group;
+    for (size_t g = 0; g < groups; g++) {
+        size_t first = batch * g / groups;
+        vit_pass p = {
+            .c = context,
+            .merging = merging,
+            .images = images + first,
+            .out = output_from(output, first, d),
+            .count = batch * (g + 1) / groups - first,
+        };
+
+        run_group(&p);
+        report_merging(&p);
+    }
+    return 0;
+}

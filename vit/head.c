@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* From the last layer's tokens to features and logits. */
+#include "config.h"
+
+#include "context.h"
+
+#include <string.h>
+
+static void norm_row(const tomevit_model *m, const float *x, float *y)
+{
+    m->dsp->layer_norm(m->d.dim, x, m->norm.weight, m->norm.bias,
+                       m->d.norm_eps, y);
+}
+
+/* Mean of the patch tokens weighted by the tokens each stands for: merging
+ * must not change what an average over the image means. */
+static void mean_pool(const tomevit_context *c, vit_scratch *s, size_t image,
+                      float *y)
+{
+    const tomevit_model *m = c->model;
+    size_t dim = m->d.dim, end = c->offsets[image + 1];
+    float total = 0.0f;
+
+    memset(y, 0, dim * sizeof(*y));
+    for (size_t t = c->offsets[image] + m->d.prefix; t < end; t++) {
+        const float *row = c->x + t * c->x_stride;
+
+        if (!m->d.fc_norm) {
+            norm_row(m, row, s->norm);
+            row = s->norm;
+        }
+        for (size_t i = 0; i < dim; i++)
+            y[i] += c->sizes[t] * row[i];
+        total += c->sizes[t];
+    }
+    for (size_t i = 0; i < dim; i++)
+        y[i] /= total;
+    if (m->d.fc_norm) {
+        memcpy(s->norm, y, dim * sizeof(*y));
+        norm_row(m, s->norm, y);
+    }
+}
+
+/* Pooled rows are kept where attention's output was: one for each image, and
+ * behind them the distillation token's. */
+void tomevit_pool(const vit_pass *p, vit_scratch *s, size_t image)
+{
+    tomevit_context *c = p->c;
+    const tomevit_model *m = c->model;
+    const float *x = c->x + c->offsets[image] * c->x_stride;
+    float *y = c->attention + image * c->x_stride;
+
+    if (m->d.pool == TOMEVIT_POOL_MEAN)
+        mean_pool(c, s, image, y);
+    else
+        norm_row(m, x, y);
+    if (m->d.distilled)
+        norm_row(m, x + c->x_stride, y + p->count * c->x_stride);
+    if (p->out.features)
+        memcpy(p->out.features + image * m->d.dim, y,
+               m->d.dim * sizeof(*y));
+}
+
+void tomevit_heads(const vit_pass *p, vit_scratch *s, size_t first,
+                   size_t rows)
+{
+    tomevit_context *c = p->c;
+    const tomevit_model *m = c->model;
+    size_t classes = m->d.classes;
+    const float *x = c->attention + first * c->x_stride;
+    float *y = p->out.logits + first * classes;
+    float *dist = c->logits_dist + first * classes;
+
+    tomevit_gemm(m->dsp, &m->head, VIT_STORE, rows, x, c->x_stride, y, classes,
+                 s->gemm);
+    if (!m->d.distilled)
+        return;
+    tomevit_gemm(m->dsp, &m->head_dist, VIT_STORE, rows,
+                 x + p->count * c->x_stride, c->x_stride, dist, classes,
+                 s->gemm);
+    for (size_t i = 0; i < rows * classes; i++)
+        y[i] = (y[i] + dist[i]) * 0.5f;
+}

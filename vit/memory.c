@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* Carved memory; see memory.h. */
+#include "config.h"
+
+#include "memory.h"
+#include "tomevit.h"
+
+#include <stdlib.h>
+#include <string.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+enum { HUGE_PAGE = 2 << 20 };
+
+void *tomevit_carve(vit_arena *arena, size_t count, size_t size)
+{
+    size_t bytes, start = arena->used;
+
+    if (__builtin_mul_overflow(count, size, &bytes) ||
+        __builtin_add_overflow(bytes, VIT_ALIGN - 1, &bytes) ||
+        __builtin_add_overflow(start, bytes & ~(size_t)(VIT_ALIGN - 1),
+                               &arena->used)) {
+        arena->overflow = 1;
+        return NULL;
+    }
+    return arena->base ? arena->base + start : NULL;
+}
+
+int tomevit_arena_allocate(vit_arena *arena)
+{
+    size_t align = arena->used >= HUGE_PAGE ? HUGE_PAGE : VIT_ALIGN, bytes;
+    void *memory;
+
+    if (arena->overflow ||
+        __builtin_add_overflow(arena->used, align - 1, &bytes))
+        return TOMEVIT_ENOMEM;
+    bytes &= ~(align - 1);
+    if (posix_memalign(&memory, align, bytes ? bytes : align))
+        return TOMEVIT_ENOMEM;
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    if (align == HUGE_PAGE)
+        madvise(memory, bytes, MADV_HUGEPAGE); /* only ever a gain in speed */
+#endif
+    memset(memory, 0, bytes);
+    arena->base = memory;
+    arena->used = 0;
+    return 0;
+}
+
+size_t tomevit_row_stride(size_t n)
+{
+    enum { LINE = VIT_ALIGN / sizeof(float), HALF_L1_SETS = 32, SHIFT = 9 };
+    size_t lines = (n + LINE - 1) / LINE;
+
+    /* 9 lines a row spread 14 rows evenly over the 64 sets. */
+    if (lines % HALF_L1_SETS == 0)
+        lines += SHIFT;
+    return lines * LINE;
+}

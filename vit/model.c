@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening a model: its weights packed once for the CPU tier in use. */
+#include "config.h"
+
+#include "checkpoint.h"
+#include "model.h"
+#include "weights.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Takes the memory of all weights: to measure it, then to point into it. */
+static void carve_layer(struct tomevit_model *m, vit_layer *layer,
+                        vit_arena *arena)
+{
+    size_t dim = m->d.dim;
+
+    layer->norm1.weight = tomevit_carve_f32(arena, dim);
+    layer->norm1.bias = tomevit_carve_f32(arena, dim);
+    layer->norm2.weight = tomevit_carve_f32(arena, dim);
+    layer->norm2.bias = tomevit_carve_f32(arena, dim);
+    tomevit_matrix_carve(m->dsp, &layer->qkv, 3 * dim, dim, arena);
+    tomevit_matrix_carve(m->dsp, &layer->proj, dim, dim, arena);
+    tomevit_matrix_carve(m->dsp, &layer->fc1, m->d.mlp_dim, dim, arena);
+    tomevit_matrix_carve(m->dsp, &layer->fc2, dim, m->d.mlp_dim, arena);
+}
+
+static void carve_model(struct tomevit_model *m, vit_arena *arena)
+{
+    size_t dim = m->d.dim;
+    vit_layer unused, *layers;
+
+    layers = tomevit_carve(arena, m->d.depth, sizeof(*layers));
+    m->layers = layers;
+    m->prefix = tomevit_carve_f32(arena, m->d.prefix * dim);
+    m->pos = tomevit_carve_f32(arena, m->d.tokens * dim);
+    tomevit_matrix_carve(m->dsp, &m->patch, dim, 3 * m->d.patch * m->d.patch,
+                         arena);
+    for (size_t i = 0; i < m->d.depth; i++)
+        carve_layer(m, layers ? &layers[i] : &unused, arena);
+    m->norm.weight = tomevit_carve_f32(arena, dim);
+    m->norm.bias = tomevit_carve_f32(arena, dim);
+    tomevit_matrix_carve(m->dsp, &m->head, m->d.classes, dim, arena);
+    tomevit_matrix_carve(m->dsp, &m->head_dist,
+                         m->d.distilled ? m->d.classes : 0, dim, arena);
+}
+
+/* ---- filling ------------------------------------------------------------------ */
+
+/* Where one tensor goes: as it is, or packed. */
+typedef struct place {
+    float *plain;
+    vit_matrix *packed;
+} place;
+
+static place place_of(struct tomevit_model *m, enum vit_tensor t, size_t layer)
+{
+    vit_layer *l = &m->layers[layer];
+
+    switch (t) {
+    case VIT_CLS_TOKEN:        return (place){.plain = m->prefix};
+    case VIT_DIST_TOKEN:       return (place){.plain = m->prefix + m->d.dim};
+    case VIT_POS_EMBED:        return (place){.plain = m->pos};
+    case VIT_PATCH_WEIGHT:     return (place){.packed = &m->patch};
+    case VIT_PATCH_BIAS:       return (place){.plain = m->patch.bias};
+    case VIT_NORM_WEIGHT:      return (place){.plain = m->norm.weight};
+    case VIT_NORM_BIAS:        return (place){.plain = m->norm.bias};
+    case VIT_HEAD_WEIGHT:      return (place){.packed = &m->head};
+    case VIT_HEAD_BIAS:        return (place){.plain = m->head.bias};
+    case VIT_HEAD_DIST_WEIGHT: return (place){.packed = &m->head_dist};
+    case VIT_HEAD_DIST_BIAS:   return (place){.plain = m->head_dist.bias};
+    case VIT_NORM1_WEIGHT:     return (place){.plain = l->norm1.weight};
+    case VIT_NORM1_BIAS:       return (place){.plain = l->norm1.bias};
+    case VIT_QKV_WEIGHT:       return (place){.packed = &l->qkv};
+    case VIT_QKV_BIAS:         return (place){.plain = l->qkv.bias};
+    case VIT_PROJ_WEIGHT:      return (place){.packed = &l->proj};
+    case VIT_PROJ_BIAS:        return (place){.plain = l->proj.bias};
+    case VIT_NORM2_WEIGHT:     return (place){.plain = l->norm2.weight};
+    case VIT_NORM2_BIAS:       return (place){.plain = l->norm2.bias};
+    case VIT_FC1_WEIGHT:       return (place){.packed = &l->fc1};
+    case VIT_FC1_BIAS:         return (place){.plain = l->fc1.bias};
+    case VIT_FC2_WEIGHT:       return (place){.packed = &l->fc2};
+    case VIT_FC2_BIAS:         return (place){.plain = l->fc2.bias};
+    case VIT_TENSORS:          break;
+    }
+    return (place){0};
+}
+
+static int fill(struct tomevit_model *m, vit_source source, float *buffer)
+{
+    for (int t = 0; t < VIT_TENSORS; t++) {
+        size_t layers = t >= VIT_FIRST_OF_LAYER ? m->d.depth : 1;
+
+        if (!tomevit_tensor_shape(&m->d, t, NULL, NULL))
+            continue;
+        for (size_t i = 0; i < layers; i++) {
+            place p = place_of(m, t, i);
+            int error = source.read(source.self, t, i,
+                                    p.packed ? buffer : p.plain);
+
+            if (error)
+                return error;
+            if (p.packed)
+                tomevit_matrix_pack(m->dsp, p.packed, buffer);
+        }
+    }
+    return 0;
+}
+
+/* The largest tensor that has to pass through a buffer. */
+static size_t largest(const tomevit_description *d)
+{
+    size_t most = 0;
+
+    for (int t = 0; t < VIT_TENSORS; t++) {
+        size_t n = tomevit_tensor_shape(d, t, NULL, NULL);
+
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+/* ---- building ------------------------------------------------------------------- */
+
+static int build(struct tomevit_model *m, vit_source source)
+{
+    float *buffer;
+    int error;
+
+    m->dsp = tomevit_dsp_choose(tomerge_cpu_flags());
+    carve_model(m, &m->arena);
+    m->bytes = m->arena.used;
+    error = tomevit_arena_allocate(&m->arena);
+    if (error)
+        return error;
+    carve_model(m, &m->arena);
+    buffer = malloc(largest(&m->d) * sizeof(*buffer));
+    if (!buffer)
+        return TOMEVIT_ENOMEM;
+    error = fill(m, source, buffer);
+    free(buffer);
+    return error;
+}
+
+int tomevit_model_build(const tomevit_description *d, vit_source source,
+                        tomevit_model **model)
+{
+    struct tomevit_model *m = calloc(1, sizeof(*m));
+    int error;
+
+    *model = NULL;
+    if (!m)
+        return TOMEVIT_ENOMEM;
+    m->d = *d;
+    error = build(m, source);
+    if (error)
+        tomevit_close(m);
+    else
+        *model = m;
+    return error;
+}
+
+/* ---- public ---------------------------------------------------------------------- */
+
+int tomevit_open(const char *path, tomevit_model **model, tomevit_message *why)
+{
+    vit_checkpoint *checkpoint;
+    tomevit_description d;
+    tomevit_message unused;
+    char **names = NULL;
+    int error;
+
+    if (!path || !model)
+        return TOMEVIT_EINVAL;
+    *model = NULL;
+    why = why ? why : &unused;
+    why->text[0] = '\0';
+    error = tomevit_checkpoint_open(path, &checkpoint, &d, why);
+    if (error)
+        return error;
+    error = tomevit_checkpoint_class_names(checkpoint, &names, why);
+    if (!error)
+        error = tomevit_model_build(&d, tomevit_checkpoint_source(checkpoint),
+                                    model);
+    tomevit_checkpoint_close(checkpoint);
+    if (error) {
+        if (!why->text[0])
+            snprintf(why->text, sizeof(why->text), "%s: %s", path,
+                     tomevit_strerror(error));
+        free(names);
+        return error;
+    }
+    (*model)->class_names = names;
+    return 0;
+}
+
+int tomevit_random(const char *name, uint64_t seed, tomevit_model **model)
+{
+    tomevit_description d;
+    vit_random random;
+    int error;
+
+    if (!name || !model)
+        return TOMEVIT_EINVAL;
+    *model = NULL;
+    error = tomevit_arch_describe(name, &d);
+    if (error)
+        return error;
+    random = (vit_random){&d, seed};
+    return tomevit_model_build(&d, tomevit_random_source(&random), model);
+}
+
+void tomevit_close(tomevit_model *model)
+{
+    if (!model)
+        return;
+    free(model->arena.base);
+    free(model->class_names);
+    free(model);
+}
+
+const tomevit_description *tomevit_describe(const tomevit_model *model)
+{
+    return &model->d;
+}
+
+const char *tomevit_class_name(const tomevit_model *model, size_t index)
+{
+    return model->class_names && index < model->d.classes
+               ? model->class_names[index] : NULL;
+}
+
+const char *tomevit_cpu(const tomevit_model *model)
+{
+    return model->dsp->name;
+}
+
+size_t tomevit_model_bytes(const tomevit_model *model)
+{
+    return model->bytes;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* A model in memory: its description and its packed weights, read-only. */
+#ifndef TOMEVIT_MODEL_H
+#define TOMEVIT_MODEL_H
+
+#include "gemm.h"
+#include "weights.h"
+
+typedef struct vit_norm {
+    float *weight, *bias;  /* [dim] */
+} vit_norm;
+
+typedef struct vit_layer {
+    vit_norm norm1, norm2;
+    vit_matrix qkv;        /* [3 dim, dim]: queries, keys, values */
+    vit_matrix proj;       /* [dim, dim] */
+    vit_matrix fc1, fc2;   /* [mlp_dim, dim], [dim, mlp_dim] */
+} vit_layer;
+
+struct tomevit_model {
+    tomevit_description d;
+    const vit_dsp *dsp;
+    vit_arena arena;
+    size_t bytes;
+    char **class_names;    /* [classes] or NULL; one allocation */
+    float *prefix;         /* [prefix, dim]: class, distillation token */
+    float *pos;            /* [tokens, dim] */
+    vit_matrix patch;      /* [dim, 3 patch patch] */
+    vit_layer *layers;     /* [depth] */
+    vit_norm norm;         /* before or after pooling */
+    vit_matrix head, head_dist; /* [classes, dim]; n = 0: there is none */
+};
+
+/* Allocates a model of this description and fills it from a source. ENOMEM,
+ * or what the source returns. */
+int tomevit_model_build(const tomevit_description *d, vit_source source,
+                        tomevit_model **model);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* AVX-512: tiles of 14 x 32, 28 of the 32 registers holding sums. */
+#include <immintrin.h>
+
+#define NAME "avx512"
+#define TABLE tomevit_dsp_avx512
+
+typedef __m512 V;
+enum { W = 16, MR = 14 };
+#define EACH_ROW(M) \
+    M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13)
+
+#define LOAD _mm512_loadu_ps
+#define STORE _mm512_storeu_ps
+#define ZERO _mm512_setzero_ps
+#define SET1 _mm512_set1_ps
+#define ADD _mm512_add_ps
+#define SUB _mm512_sub_ps
+#define MUL _mm512_mul_ps
+#define FMA _mm512_fmadd_ps
+#define FNMA _mm512_fnmadd_ps
+#define MAX _mm512_max_ps
+#define MIN _mm512_min_ps
+#define FIRST(n) ((__mmask16)((1u << (n)) - 1))
+#define LOAD_N(p, n) _mm512_maskz_loadu_ps(FIRST(n), p)
+#define STORE_N(p, v, n) _mm512_mask_storeu_ps(p, FIRST(n), v)
+#define SELECT_N(n, a, b) _mm512_mask_blend_ps(FIRST(n), b, a)
+#define SUM _mm512_reduce_add_ps
+#define MAXIMUM _mm512_reduce_max_ps
+#define ROUND(v) \
+    _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
+#define POW2(v) _mm512_scalef_ps(_mm512_set1_ps(1.0f), v)
+
+/* Rows of 16 to columns: pairs, then fours, eights and sixteens. */
+static inline void transpose16(__m512 v[16])
+{
+    __m512 t[16];
+
+    for (int i = 0; i < 16; i += 2) {
+        t[i] = _mm512_unpacklo_ps(v[i], v[i + 1]);
+        t[i + 1] = _mm512_unpackhi_ps(v[i], v[i + 1]);
+    }
+    for (int i = 0; i < 16; i += 4) {
+        v[i] = _mm512_shuffle_ps(t[i], t[i + 2], 0x44);
+        v[i + 1] = _mm512_shuffle_ps(t[i], t[i + 2], 0xee);
+        v[i + 2] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+        v[i + 3] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+    }
+    for (int i = 0; i < 4; i++) {
+        t[i] = _mm512_shuffle_f32x4(v[i], v[i + 4], 0x88);
+        t[i + 4] = _mm512_shuffle_f32x4(v[i], v[i + 4], 0xdd);
+        t[i + 8] = _mm512_shuffle_f32x4(v[i + 8], v[i + 12], 0x88);
+        t[i + 12] = _mm512_shuffle_f32x4(v[i + 8], v[i + 12], 0xdd);
+    }
+    for (int i = 0; i < 8; i++) {
+        v[i] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0x88);
+        v[i + 8] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0xdd);
+    }
+}
+#define TRANSPOSE transpose16
+
+#include "kernels.h"
