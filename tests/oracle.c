@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/* The plain forward pass; see oracle.h. */
+#include "oracle.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct oracle {
+    const tomevit_description *d;
+    vit_source source;
+    size_t n;              /* tokens left */
+    double *x;             /* [n, dim] */
+    double *size;          /* [n] */
+    double *key;           /* [n, head_dim]: mean over heads */
+} oracle;
+
+static double *zeros(size_t n)
+{
+    double *p = calloc(n ? n : 1, sizeof(*p));
+
+    cr_assert(p);
+    return p;
+}
+
+/* A tensor as doubles, zeros if the model has none. */
+static double *tensor(const oracle *o, enum vit_tensor t, size_t layer,
+                      size_t n)
+{
+    size_t have = tomevit_tensor_shape(o->d, t, NULL, NULL);
+    float *raw = calloc(n, sizeof(*raw));
+    double *p = zeros(n);
+
+    cr_assert(raw && (have == 0 || have == n));
+    if (have)
+        cr_assert_eq(o->source.read(o->source.self, t, layer, raw), 0);
+    for (size_t i = 0; i < n; i++)
+        p[i] = (double)raw[i];
+    free(raw);
+    return p;
+}
+
+/* y[rows, n] = x[rows, k] w[n, k]^T + b */
+static double *linear(const oracle *o, enum vit_tensor weight,
+                      enum vit_tensor bias, size_t layer, size_t rows,
+                      const double *x, size_t n, size_t k)
+{
+    double *w = tensor(o, weight, layer, n * k);
+    double *b = tensor(o, bias, layer, n), *y = zeros(rows * n);
+
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t j = 0; j < n; j++) {
+            double sum = b[j];
+
+            for (size_t p = 0; p < k; p++)
+                sum += x[i * k + p] * w[j * k + p];
+            y[i * n + j] = sum;
+        }
+    }
+    free(w), free(b);
+    return y;
+}
+
+static double *norm(const oracle *o, enum vit_tensor weight,
+                    enum vit_tensor bias, size_t layer, size_t rows,
+                    const double *x)
+{
+    size_t dim = o->d->dim;
+    double *w = tensor(o, weight, layer, dim);
+    double *b = tensor(o, bias, layer, dim), *y = zeros(rows * dim);
+
+    for (size_t i = 0; i < rows; i++) {
+        const double *row = x + i * dim;
+        double mean = 0.0, variance = 0.0;
+
+        for (size_t c = 0; c < dim; c++)
+            mean += row[c] / (double)dim;
+        for (size_t c = 0; c < dim; c++)
+            variance += (row[c] - mean) * (row[c] - mean) / (double)dim;
+        for (size_t c = 0; c < dim; c++)
+            y[i * dim + c] = (row[c] - mean) /
+                sqrt(variance + (double)o->d->norm_eps) * w[c] + b[c];
+    }
+    free(w), free(b);
+    return y;
+}
+
+static void embed(oracle *o, const float *image)
+{
+    const tomevit_description *d = o->d;
+    size_t p = d->patch, side = d->image_size / p, k = 3 * p * p;
+    double *patches = zeros(side * side * k), *y;
+    double *pos = tensor(o, VIT_POS_EMBED, 0, d->tokens * d->dim);
+
+    for (size_t t = 0; t < side * side; t++)
+        for (size_t i = 0; i < k; i++)
+            patches[t * k + i] = (double)image[
+                (i / (p * p) * d->image_size + t / side * p + i / p % p) *
+                    d->image_size + t % side * p + i % p];
+    y = linear(o, VIT_PATCH_WEIGHT, VIT_PATCH_BIAS, 0, side * side, patches,
+               d->dim, k);
+    memcpy(o->x + d->prefix * d->dim, y, side * side * d->dim * sizeof(*y));
+    for (size_t t = 0; t < d->prefix; t++) {
+        double *token = tensor(o, t ? VIT_DIST_TOKEN : VIT_CLS_TOKEN, 0,
+                               d->dim);
+
+        memcpy(o->x + t * d->dim, token, d->dim * sizeof(*token));
+        free(token);
+    }
+    for (size_t i = 0; i < d->tokens * d->dim; i++)
+        o->x[i] += pos[i];
+    free(patches), free(pos), free(y);
+}
+
+/* x += projection of attention; leaves the keys' mean in o->key. */
+static void attend(oracle *o, size_t layer, int prop_attn)
+{
+    size_t dim = o->d->dim, heads = o->d->heads, dh = dim / heads, n = o->n;
+    double *in = norm(o, VIT_NORM1_WEIGHT, VIT_NORM1_BIAS, layer, n, o->x);
+    double *qkv = linear(o, VIT_QKV_WEIGHT, VIT_QKV_BIAS, layer, n, in,
+                         3 * dim, dim);
+    double *out = zeros(n * dim), *s = zeros(n), *y;
+
+    memset(o->key, 0, n * dh * sizeof(*o->key));
+    for (size_t h = 0; h < heads; h++) {
+        for (size_t i = 0; i < n; i++) {
+            double sum = 0.0;
+
+            for (size_t j = 0; j < n; j++) {
+                double dot = 0.0;
+
+                for (size_t c = 0; c < dh; c++)
+                    dot += qkv[i * 3 * dim + h * dh + c] *
+                           qkv[j * 3 * dim + dim + h * dh + c];
+                s[j] = exp(dot / sqrt((double)dh)) *
+                       (prop_attn ? o->size[j] : 1.0);
+                sum += s[j];
+            }
+            for (size_t j = 0; j < n; j++)
+                for (size_t c = 0; c < dh; c++)
+                    out[i * dim + h * dh + c] += s[j] / sum *
+                        qkv[j * 3 * dim + 2 * dim + h * dh + c];
+            for (size_t c = 0; c < dh; c++)
+                o->key[i * dh + c] += qkv[i * 3 * dim + dim + h * dh + c] /
+                                      (double)heads;
+        }
+    }
+    y = linear(o, VIT_PROJ_WEIGHT, VIT_PROJ_BIAS, layer, n, out, dim, dim);
+    for (size_t i = 0; i < n * dim; i++)
+        o->x[i] += y[i];
+    free(in), free(qkv), free(out), free(s), free(y);
+}
+
+static double cosine(const double *a, const double *b, size_t n)
+{
+    double ab = 0.0, aa = 0.0, bb = 0.0;
+
+    for (size_t i = 0; i < n; i++) {
+        ab += a[i] * b[i];
+        aa += a[i] * a[i];
+        bb += b[i] * b[i];
+    }
+    return ab / sqrt(aa * bb);
+}
+
+/* Merges token a (even) into token b (odd): weighted mean, sizes added. */
+static void merge_pair(oracle *o, size_t a, size_t b)
+{
+    size_t dim = o->d->dim;
+    double total = o->size[a] + o->size[b];
+
+    for (size_t c = 0; c < dim; c++)
+        o->x[b * dim + c] = (o->x[a * dim + c] * o->size[a] +
+                             o->x[b * dim + c] * o->size[b]) / total;
+    o->size[b] = total;
+    o->size[a] = 0.0;
+}
+
+/* Bipartite soft matching, one best edge after another. Rows keep their
+ * token order: it does not matter to what comes after. */
+static void merge(oracle *o, size_t r)
+{
+    size_t dh = o->d->dim / o->d->heads, dim = o->d->dim, kept = 0;
+    size_t most = (o->n - o->d->prefix) / 2;
+    size_t *best = calloc(o->n, sizeof(*best));
+    double *score = zeros(o->n);
+
+    cr_assert(best);
+    for (size_t a = 0; a < o->n; a += 2) {
+        score[a] = -INFINITY;
+        for (size_t b = 1; a >= o->d->prefix && b < o->n; b += 2) {
+            double s = cosine(o->key + a * dh, o->key + b * dh, dh);
+
+            if (b >= o->d->prefix && s > score[a]) {
+                score[a] = s;
+                best[a] = b;
+            }
+        }
+    }
+    for (size_t i = 0; i < (r < most ? r : most); i++) {
+        size_t top = 0;
+
+        for (size_t a = 2; a < o->n; a += 2)
+            if (score[a] > score[top])
+                top = a;
+        merge_pair(o, top, best[top]);
+        score[top] = -INFINITY;
+    }
+    /* Unmerged even tokens, then odd ones: later layers alternate over it. */
+    double *x = zeros(o->n * dim), *size = zeros(o->n);
+
+    for (size_t t = 0; t < o->d->prefix; t++, kept++) {
+        memcpy(x + kept * dim, o->x + t * dim, dim * sizeof(*x));
+        size[kept] = o->size[t];
+    }
+    for (size_t odd = 0; odd < 2; odd++) {
+        for (size_t t = odd; t < o->n; t += 2) {
+            if (t < o->d->prefix || o->size[t] == 0.0)
+                continue;
+            memcpy(x + kept * dim, o->x + t * dim, dim * sizeof(*x));
+            size[kept++] = o->size[t];
+        }
+    }
+    memcpy(o->x, x, o->n * dim * sizeof(*x));
+    memcpy(o->size, size, o->n * sizeof(*size));
+    o->n = kept;
+    free(best), free(score), free(x), free(size);
+}
+
+static void feed_forward(oracle *o, size_t layer)
+{
+    size_t dim = o->d->dim, wide = o->d->mlp_dim;
+    double *in = norm(o, VIT_NORM2_WEIGHT, VIT_NORM2_BIAS, layer, o->n, o->x);
+    double *h = linear(o, VIT_FC1_WEIGHT, VIT_FC1_BIAS, layer, o->n, in, wide,
+                       dim), *y;
+
+    for (size_t i = 0; i < o->n * wide; i++)
+        h[i] = 0.5 * h[i] * (1.0 + erf(h[i] / sqrt(2.0)));
+    y = linear(o, VIT_FC2_WEIGHT, VIT_FC2_BIAS, layer, o->n, h, dim, wide);
+    for (size_t i = 0; i < o->n * dim; i++)
+        o->x[i] += y[i];
+    free(in), free(h), free(y);
+}
+
+/* features [prefix or 1, dim] from the tokens left. */
+static double *pool(oracle *o)
+{
+    size_t dim = o->d->dim;
+    double *out, *mean = zeros(2 * dim), total = 0.0;
+    double *normed = norm(o, VIT_NORM_WEIGHT, VIT_NORM_BIAS, 0, o->n, o->x);
+    const double *rows = o->d->fc_norm ? o->x : normed;
+
+    if (o->d->pool == TOMEVIT_POOL_CLASS) {
+        memcpy(mean, normed, o->d->prefix * dim * sizeof(*mean));
+        free(normed);
+        return mean;
+    }
+    for (size_t t = o->d->prefix; t < o->n; t++) {
+        total += o->size[t];
+        for (size_t c = 0; c < dim; c++)
+            mean[c] += o->size[t] * rows[t * dim + c];
+    }
+    for (size_t c = 0; c < dim; c++)
+        mean[c] /= total;
+    free(normed);
+    if (!o->d->fc_norm)
+        return mean;
+    out = norm(o, VIT_NORM_WEIGHT, VIT_NORM_BIAS, 0, 1, mean);
+    free(mean);
+    return out;
+}
+
+void oracle_forward(const tomevit_description *d, vit_source source,
+                    const float *image, const size_t *r, int prop_attn,
+                    double *logits, double *features)
+{
+    oracle o = {d, source, d->tokens, zeros(d->tokens * d->dim),
+                zeros(d->tokens), zeros(d->tokens * d->dim)};
+    double *pooled, *y;
+
+    for (size_t t = 0; t < o.n; t++)
+        o.size[t] = 1.0;
+    embed(&o, image);
+    for (size_t layer = 0; layer < d->depth; layer++) {
+        attend(&o, layer, prop_attn);
+        if (r && r[layer])
+            merge(&o, r[layer]);
+        feed_forward(&o, layer);
+    }
+    pooled = pool(&o);
+    memcpy(features, pooled, d->dim * sizeof(*features));
+    y = linear(&o, VIT_HEAD_WEIGHT, VIT_HEAD_BIAS, 0, 1, pooled, d->classes,
+               d->dim);
+    memcpy(logits, y, d->classes * sizeof(*y));
+    free(y);
+    if (d->distilled) {
+        y = linear(&o, VIT_HEAD_DIST_WEIGHT, VIT_HEAD_DIST_BIAS, 0, 1,
+                   pooled + d->dim, d->classes, d->dim);
+        for (size_t i = 0; i < d->classes; i++)
+            logits[i] = (logits[i] + y[i]) / 2.0;
+        free(y);
+    }
+    free(pooled), free(o.x), free(o.size), free(o.key);
+}

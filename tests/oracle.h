@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* A Vision Transformer with token merging in double precision, as plainly as
+ * it can be written: what the library's forward pass is compared with where
+ * the reference implementation has no results to offer. */
+#ifndef TOMERGE_TESTS_ORACLE_H
+#define TOMERGE_TESTS_ORACLE_H
+
+#include "weights.h"
+
+/* One normalised image [3, size, size]; r [depth] or NULL; logits [classes]
+ * (of the mean of both heads where there are two), features [dim]. */
+void oracle_forward(const tomevit_description *d, vit_source source,
+                    const float *image, const size_t *r, int prop_attn,
+                    double *logits, double *features);
+
+#endif

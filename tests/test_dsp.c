@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT */
+/* The f32 kernels of every tier against the scalar ones: all tails, odd
+ * strides, misaligned buffers, and guard floats around everything written. */
+#include "dsp.h"
+#include "tomerge.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { GUARD = 40 };
+#define CANARY 12345.678f
+
+/* A buffer of n floats, one float off any alignment, guards on both sides. */
+typedef struct guarded {
+    float *all, *data;
+    size_t n;
+} guarded;
+
+static guarded guarded_new(size_t n)
+{
+    guarded g = {malloc((n + 2 * GUARD + 1) * sizeof(float)), NULL, n};
+
+    cr_assert(g.all);
+    for (size_t i = 0; i < n + 2 * GUARD + 1; i++)
+        g.all[i] = CANARY;
+    g.data = g.all + GUARD + 1;
+    return g;
+}
+
+static void guarded_free(guarded *g, const char *what)
+{
+    for (size_t i = 0; i < GUARD; i++) {
+        cr_assert_eq(g->data[-1 - (ptrdiff_t)i], CANARY, "%s: wrote before",
+                     what);
+        cr_assert_eq(g->data[g->n + i], CANARY, "%s: wrote behind", what);
+    }
+    free(g->all);
+}
+
+static float uniform(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (float)(*state >> 40) / (float)(1 << 23) - 1.0f;
+}
+
+static void fill(guarded *g, uint64_t *state, float scale)
+{
+    for (size_t i = 0; i < g->n; i++)
+        g->data[i] = scale * uniform(state);
+}
+
+/* Small whole numbers: sums are exact, so every tier must agree to the bit. */
+static void fill_whole(guarded *g, uint64_t *state)
+{
+    for (size_t i = 0; i < g->n; i++)
+        g->data[i] = roundf(8.0f * uniform(state));
+}
+
+/* Calls `check` for every tier above scalar that this machine has. */
+static void each_tier(void (*check)(const vit_dsp *))
+{
+    const vit_dsp *dsp;
+    uint32_t needs;
+    int checked = 0;
+
+    for (size_t i = 0; (dsp = tomevit_dsp_tier(i, &needs)); i++) {
+        if ((tomerge_cpu_flags() & needs) != needs) {
+            cr_log_warn("tier %s: absent on this machine", dsp->name);
+            continue;
+        }
+        check(dsp);
+        checked++;
+    }
+    cr_assert_geq(checked, 1);
+}
+
+/* The product itself, in double, from the same packed operands. */
+static double product(const float *a, const float *b, size_t k, size_t nr,
+                      size_t j, double *magnitude)
+{
+    double sum = 0.0;
+
+    *magnitude = 0.0;
+    for (size_t p = 0; p < k; p++) {
+        sum += (double)a[p] * (double)b[p * nr + j];
+        *magnitude += fabs((double)a[p] * (double)b[p * nr + j]);
+    }
+    return sum;
+}
+
+static void check_gemm_size(const vit_dsp *dsp, size_t rows, size_t k,
+                            int whole)
+{
+    size_t lda = k + 3, ldc = dsp->nr + 5;
+    guarded a = guarded_new(rows * lda), b = guarded_new(k * dsp->nr);
+    guarded c = guarded_new((rows - 1) * ldc + dsp->nr);
+    uint64_t state = rows * 1000 + k;
+
+    for (int add = 0; add <= 1; add++) {
+        if (whole) {
+            fill_whole(&a, &state);
+            fill_whole(&b, &state);
+        } else {
+            fill(&a, &state, 1.0f);
+            fill(&b, &state, 1.0f);
+        }
+        for (size_t i = 0; i < c.n; i++)
+            c.data[i] = 2.0f;
+        dsp->gemm(rows, k, a.data, lda, b.data, c.data, ldc, add);
+        for (size_t i = 0; i < rows; i++) {
+            for (size_t j = 0; j < ldc; j++) {
+                double size, want = 2.0;
+
+                if (i == rows - 1 && j >= dsp->nr)
+                    break;
+                if (j < dsp->nr)
+                    want = (add ? 2.0 : 0.0) +
+                           product(a.data + i * lda, b.data, k, dsp->nr, j,
+                                   &size);
+                else
+                    size = 0.0; /* between the rows: untouched */
+                cr_assert_leq(fabs((double)c.data[i * ldc + j] - want),
+                              whole ? 0.0 : (size + 2.0) * 1e-6,
+                              "%s: rows %zu k %zu add %d at %zu,%zu",
+                              dsp->name, rows, k, add, i, j);
+            }
+        }
+    }
+    guarded_free(&a, "gemm a");
+    guarded_free(&b, "gemm b");
+    guarded_free(&c, "gemm c");
+}
+
+static void check_gemm(const vit_dsp *dsp)
+{
+    static const size_t depths[] = {1, 2, 3, 7, 16, 17, 64, 197};
+
+    for (size_t rows = 1; rows <= dsp->mr; rows++)
+        for (size_t i = 0; i < sizeof(depths) / sizeof(depths[0]); i++)
+            for (int whole = 0; whole <= 1; whole++)
+                check_gemm_size(dsp, rows, depths[i], whole);
+}
+
+Test(dsp, gemm_every_tile)
+{
+    each_tier(check_gemm);
+}
+
+/* A row's bits do not depend on how many rows are computed with it. */
+static void check_gemm_rows(const vit_dsp *dsp)
+{
+    enum { K = 131 };
+    uint64_t state = 5;
+    guarded a = guarded_new(dsp->mr * K), b = guarded_new(K * dsp->nr);
+    guarded c = guarded_new(dsp->mr * dsp->nr), one = guarded_new(dsp->nr);
+
+    fill(&a, &state, 1.0f);
+    fill(&b, &state, 1.0f);
+    for (size_t rows = 1; rows <= dsp->mr; rows++) {
+        dsp->gemm(rows, K, a.data, K, b.data, c.data, dsp->nr, 0);
+        for (size_t i = 0; i < rows; i++) {
+            dsp->gemm(1, K, a.data + i * K, K, b.data, one.data, dsp->nr, 0);
+            cr_assert_eq(memcmp(one.data, c.data + i * dsp->nr,
+                                dsp->nr * sizeof(float)), 0,
+                         "%s: row %zu of %zu", dsp->name, i, rows);
+        }
+    }
+    guarded_free(&a, "a"), guarded_free(&b, "b");
+    guarded_free(&c, "c"), guarded_free(&one, "one");
+}
+
+Test(dsp, gemm_rows_are_independent)
+{
+    each_tier(check_gemm_rows);
+}
+
+static void check_finish_size(const vit_dsp *dsp, enum vit_finish how,
+                              size_t rows, size_t cols)
+{
+    size_t ldc = dsp->nr, ldy = cols + 7;
+    guarded c = guarded_new(rows * ldc), bias = guarded_new(cols);
+    guarded y = guarded_new((rows - 1) * ldy + cols);
+    guarded want = guarded_new(y.n);
+    uint64_t state = cols;
+
+    fill(&c, &state, 6.0f);
+    fill(&bias, &state, 1.0f);
+    fill(&y, &state, 1.0f);
+    memcpy(want.data, y.data, y.n * sizeof(float));
+    dsp->finish(how, rows, cols, c.data, ldc, bias.data, y.data, ldy);
+    tomevit_dsp_scalar.finish(how, rows, cols, c.data, ldc, bias.data,
+                              want.data, ldy);
+    for (size_t i = 0; i < y.n; i++)
+        cr_assert_float_eq(y.data[i], want.data[i], how == VIT_GELU ? 3e-6 : 0,
+                           "%s: finish %d, %zu x %zu at %zu: %.9g not %.9g",
+                           dsp->name, (int)how, rows, cols, i,
+                           (double)y.data[i], (double)want.data[i]);
+    guarded_free(&c, "c"), guarded_free(&bias, "bias");
+    guarded_free(&y, "finish y"), guarded_free(&want, "want");
+}
+
+static void check_finish(const vit_dsp *dsp)
+{
+    for (int how = VIT_STORE; how <= VIT_ADD; how++)
+        for (size_t cols = 1; cols <= dsp->nr; cols++)
+            check_finish_size(dsp, how, cols % 3 + 1, cols);
+}
+
+Test(dsp, finish_every_tail)
+{
+    each_tier(check_finish);
+}
+
+/* The bound stated with the polynomial, against libm in double. */
+static void check_gelu(const vit_dsp *dsp)
+{
+    enum { N = 20001 };
+    static const float zero[1];
+    double worst = 0.0;
+
+    for (int i = 0; i < N; i++) {
+        float x = ((float)i - N / 2) * 1e-3f, y;
+        double want = 0.5 * (double)x * (1.0 + erf((double)x / sqrt(2.0)));
+
+        dsp->finish(VIT_GELU, 1, 1, &x, 1, zero, &y, 1);
+        worst = fmax(worst, fabs((double)y - want) / fmax(1.0, fabs((double)x)));
+    }
+    cr_log_info("%s: gelu within %.2g * max(1, |x|)", dsp->name, worst);
+    cr_assert_leq(worst, 3e-7, "%s: %.3g", dsp->name, worst);
+}
+
+Test(dsp, gelu_bound)
+{
+    each_tier(check_gelu);
+}
+
+static void check_pack(const vit_dsp *dsp)
+{
+    static const size_t widths[] = {1, 4, 6, 8, 14, 16, 32};
+
+    for (size_t w = 0; w < sizeof(widths) / sizeof(widths[0]); w++) {
+        for (size_t rows = 1; rows <= widths[w]; rows++) {
+            for (size_t k = 1; k <= 35; k++) {
+                size_t width = widths[w], ldx = k + 2;
+                guarded x = guarded_new((rows - 1) * ldx + k);
+                guarded y = guarded_new(k * width);
+                uint64_t state = k;
+
+                fill(&x, &state, 1.0f);
+                dsp->pack(rows, k, x.data, ldx, width, y.data);
+                for (size_t p = 0; p < k; p++)
+                    for (size_t i = 0; i < width; i++)
+                        cr_assert_eq(y.data[p * width + i],
+                                     i < rows ? x.data[i * ldx + p] : 0.0f,
+                                     "%s: pack %zu x %zu to %zu", dsp->name,
+                                     rows, k, width);
+                guarded_free(&x, "x"), guarded_free(&y, "pack");
+            }
+        }
+    }
+}
+
+Test(dsp, pack_every_shape)
+{
+    each_tier(check_pack);
+}
+
+static void check_layer_norm(const vit_dsp *dsp)
+{
+    for (size_t n = 1; n <= 70; n++) {
+        guarded x = guarded_new(n), w = guarded_new(n), b = guarded_new(n);
+        guarded y = guarded_new(n);
+        double mean = 0.0, variance = 0.0;
+        uint64_t state = n;
+
+        fill(&x, &state, 3.0f), fill(&w, &state, 1.0f), fill(&b, &state, 1.0f);
+        dsp->layer_norm(n, x.data, w.data, b.data, 1e-6f, y.data);
+        for (size_t i = 0; i < n; i++)
+            mean += (double)x.data[i] / (double)n;
+        for (size_t i = 0; i < n; i++)
+            variance += pow((double)x.data[i] - mean, 2.0) / (double)n;
+        for (size_t i = 0; i < n; i++) {
+            double want = ((double)x.data[i] - mean) / sqrt(variance + 1e-6) *
+                              (double)w.data[i] + (double)b.data[i];
+
+            cr_assert_float_eq((double)y.data[i], want, 2e-5,
+                               "%s: norm of %zu at %zu", dsp->name, n, i);
+        }
+        guarded_free(&x, "x"), guarded_free(&w, "w"), guarded_free(&b, "b");
+        guarded_free(&y, "norm");
+    }
+}
+
+Test(dsp, layer_norm_every_tail)
+{
+    each_tier(check_layer_norm);
+}
+
+/* `spread` large: weights far below the largest must not disturb it. */
+static void check_softmax_size(const vit_dsp *dsp, size_t n, float spread,
+                               int biased)
+{
+    guarded s = guarded_new(n), bias = guarded_new(n), in = guarded_new(n);
+    double max = -INFINITY, sum = 0.0;
+    uint64_t state = n;
+
+    fill(&in, &state, spread), fill(&bias, &state, 2.0f);
+    memcpy(s.data, in.data, n * sizeof(float));
+    dsp->softmax(n, 0.125f, biased ? bias.data : NULL, s.data);
+    for (size_t i = 0; i < n; i++) {
+        in.data[i] = in.data[i] * 0.125f + (biased ? bias.data[i] : 0.0f);
+        max = fmax(max, (double)in.data[i]);
+    }
+    for (size_t i = 0; i < n; i++)
+        sum += exp((double)in.data[i] - max);
+    for (size_t i = 0; i < n; i++)
+        cr_assert_float_eq((double)s.data[i],
+                           exp((double)in.data[i] - max) / sum, 1e-6,
+                           "%s: softmax of %zu at %zu: %.9g", dsp->name, n, i,
+                           (double)s.data[i]);
+    guarded_free(&s, "softmax"), guarded_free(&bias, "bias");
+    guarded_free(&in, "in");
+}
+
+static void check_softmax(const vit_dsp *dsp)
+{
+    for (size_t n = 1; n <= 70; n++) {
+        check_softmax_size(dsp, n, 8.0f, 0);
+        check_softmax_size(dsp, n, 8.0f, 1);
+        check_softmax_size(dsp, n, 4000.0f, 1);
+    }
+}
+
+Test(dsp, softmax_every_tail)
+{
+    each_tier(check_softmax);
+}
+
+Test(dsp, choice_follows_flags)
+{
+    const vit_dsp *dsp;
+    uint32_t needs;
+
+    cr_assert_str_eq(tomevit_dsp_choose(0)->name, "scalar");
+    for (size_t i = 0; (dsp = tomevit_dsp_tier(i, &needs)); i++)
+        cr_assert_eq(tomevit_dsp_choose(needs), dsp);
+}

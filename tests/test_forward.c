@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: MIT */
+/* The forward pass against the reference implementation's whole models, on
+ * every tier, and the promise of the same bits whatever the batch. */
+#include "checkpoint.h"
+#include "golden.h"
+#include "model.h"
+#include "oracle.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+/* Runs `check` with the CPU mask set to every tier this machine has. */
+static void each_tier(void (*check)(const char *tier))
+{
+    const vit_dsp *dsp;
+    uint32_t needs, all = tomerge_cpu_detected();
+
+    for (size_t i = 0; (dsp = tomevit_dsp_tier(i, &needs)); i++) {
+        uint32_t mask = 0;
+
+        if ((all & needs) != needs) {
+            cr_log_warn("tier %s: absent on this machine", dsp->name);
+            continue;
+        }
+        tomerge_cpu_mask(dsp->name, &mask);
+        tomerge_set_cpu_mask(mask);
+        check(dsp->name);
+    }
+    tomerge_set_cpu_mask(UINT32_MAX);
+}
+
+static tomevit_model *open_model(const char *folder, const char *name)
+{
+    char *path = golden_path(folder, name);
+    tomevit_model *model;
+    tomevit_message why;
+    int error = tomevit_open(path, &model, &why);
+
+    cr_assert_eq(error, 0, "%s", why.text);
+    free(path);
+    return model;
+}
+
+/* ---- the reference's models ------------------------------------------------------ */
+
+/* r of a run: a number, [r, inflection] with a real second, or a list. */
+static void schedule_of(const json_t *run, size_t depth, size_t *r)
+{
+    const json_t *v = json_object_get(run, "r");
+    size_t list[64], n = json_array_size(v);
+
+    if (json_is_integer(v)) {
+        cr_assert_eq(tomerge_schedule(depth, (size_t)json_integer_value(v), 0.0,
+                                      r), 0);
+    } else if (n == 2 && json_is_real(json_array_get(v, 1))) {
+        cr_assert_eq(tomerge_schedule(depth,
+            (size_t)json_integer_value(json_array_get(v, 0)),
+            json_real_value(json_array_get(v, 1)), r), 0);
+    } else {
+        cr_assert(n <= 64);
+        for (size_t i = 0; i < n; i++)
+            list[i] = (size_t)json_integer_value(json_array_get(v, i));
+        cr_assert_eq(tomerge_schedule_list(depth, n, list, r), 0);
+    }
+}
+
+typedef struct results {
+    float *logits, *sizes;
+    int32_t *map;
+    size_t *rows;
+} results;
+
+static results results_new(const tomevit_description *d, size_t batch)
+{
+    results r = {
+        calloc(batch * d->classes, sizeof(float)),
+        calloc(batch * d->tokens, sizeof(float)),
+        calloc(batch * d->tokens, sizeof(int32_t)),
+        calloc(batch, sizeof(size_t)),
+    };
+
+    cr_assert(r.logits && r.sizes && r.map && r.rows);
+    return r;
+}
+
+static void results_free(results *r)
+{
+    free(r->logits), free(r->sizes), free(r->map), free(r->rows);
+}
+
+static void compare_groups(const golden_file *io, size_t run, size_t batch,
+                           const tomevit_description *d, const results *got,
+                           const char *tier)
+{
+    char name[32];
+    const int32_t *group;
+    const float *size;
+    size_t rows = got->rows[0];
+
+    snprintf(name, sizeof(name), "group_%zu", run);
+    if (!golden_find(io, name)) {
+        cr_assert_eq(rows, d->tokens, "nothing should merge");
+        return;
+    }
+    group = golden_i32(io, name, batch * d->tokens);
+    snprintf(name, sizeof(name), "size_%zu", run);
+    size = golden_f32(io, name, batch * rows);
+    for (size_t b = 0; b < batch; b++) {
+        cr_assert_eq(got->rows[b], rows);
+        for (size_t t = 0; t < d->tokens; t++)
+            cr_assert_eq(got->map[b * d->tokens + t], group[b * d->tokens + t],
+                         "%s: run %zu image %zu token %zu", tier, run, b, t);
+        for (size_t j = 0; j < rows; j++)
+            cr_assert_eq(got->sizes[b * d->tokens + j], size[b * rows + j],
+                         "%s: run %zu image %zu row %zu", tier, run, b, j);
+    }
+}
+
+static void compare_logits(const golden_file *io, size_t run, size_t batch,
+                           const tomevit_description *d, const results *got,
+                           const char *tier)
+{
+    char name[32];
+    const float *want;
+    float largest = 0.0f;
+
+    snprintf(name, sizeof(name), "logits_%zu", run);
+    want = golden_f32(io, name, batch * d->classes);
+    for (size_t i = 0; i < batch * d->classes; i++)
+        largest = fmaxf(largest, fabsf(want[i]));
+    for (size_t i = 0; i < batch * d->classes; i++)
+        cr_assert_float_eq(got->logits[i], want[i], 1e-4f * largest,
+                           "%s: run %zu logit %zu: %.9g not %.9g", tier, run,
+                           i, (double)got->logits[i], (double)want[i]);
+}
+
+static void check_model(const char *tier, const char *folder,
+                        const json_t *entry)
+{
+    tomevit_model *model = open_model(folder, golden_string(entry, "weights"));
+    golden_file *io = golden_open(folder, golden_string(entry, "io"));
+    const tomevit_description *d = tomevit_describe(model);
+    size_t pixels = 3 * d->image_size * d->image_size, index, batch, r[64];
+    const golden_tensor *x = golden_get(io, "x");
+    tomevit_context *context;
+    tomevit_image images[8];
+    const json_t *run;
+    results got;
+
+    batch = x->shape[0];
+    cr_assert(batch <= 8 && x->count == batch * pixels && d->depth <= 64);
+    for (size_t b = 0; b < batch; b++)
+        images[b] = (tomevit_image){(float *)x->data + b * pixels,
+                                    TOMEVIT_F32_CHW};
+    got = results_new(d, batch);
+    cr_assert_eq(tomevit_context_create(model, batch, 2, &context), 0);
+    json_array_foreach(json_object_get(entry, "runs"), index, run) {
+        tomevit_output out = {got.logits, NULL, got.map, got.sizes, got.rows};
+        tomevit_merging merging;
+
+        tomevit_merging_init(&merging);
+        schedule_of(run, d->depth, r);
+        merging.r = r;
+        merging.prop_attn = json_is_true(json_object_get(run, "prop_attn"));
+        cr_assert_eq(tomevit_forward(context, &merging, batch, images, &out),
+                     0);
+        compare_groups(io, index, batch, d, &got, tier);
+        compare_logits(io, index, batch, d, &got, tier);
+    }
+    tomevit_context_free(context);
+    results_free(&got);
+    golden_close(io);
+    tomevit_close(model);
+}
+
+static void check_models(const char *tier)
+{
+    const char *folder = golden_folder();
+    json_t *index = golden_index(folder);
+    const json_t *entry;
+    size_t i;
+
+    cr_assert_gt(json_array_size(json_object_get(index, "model")), 0);
+    json_array_foreach(json_object_get(index, "model"), i, entry)
+        check_model(tier, folder, entry);
+    json_decref(index);
+}
+
+Test(forward, equals_the_reference_on_every_tier)
+{
+    each_tier(check_models);
+}
+
+/* ---- the same bits ------------------------------------------------------------------ */
+
+enum { IMAGES = 35, SIDE = 32, CLASSES = 10 };
+
+/* A small model: random weights, 4 layers, widths that fill no tile. */
+static tomevit_description small_description(int pool, int fc_norm,
+                                             int distilled)
+{
+    tomevit_description d = {
+        .dim = 48, .depth = 4, .heads = 3, .mlp_dim = 500, .patch = 4,
+        .image_size = SIDE, .classes = CLASSES, .tokens = 64,
+        .qkv_bias = 1, .norm_eps = 1e-6f, .pool = pool, .fc_norm = fc_norm,
+        .class_token = 1, .distilled = distilled,
+    };
+
+    d.class_token = pool == TOMEVIT_POOL_CLASS || fc_norm;
+    d.prefix = (size_t)d.class_token + (size_t)d.distilled;
+    d.tokens += d.prefix;
+    for (int k = 0; k < 3; k++)
+        d.preprocessing.mean[k] = d.preprocessing.std[k] = 0.5f;
+    return d;
+}
+
+/* Weights large enough that attention and GELU leave their linear parts. */
+static int read_stronger(void *self, enum vit_tensor t, size_t layer,
+                         float *out)
+{
+    vit_random *random = self;
+    size_t n = tomevit_tensor_shape(random->description, t, NULL, NULL);
+    vit_source weak = tomevit_random_source(random);
+    int error = weak.read(weak.self, t, layer, out);
+
+    for (size_t i = 0; i < n; i++)
+        out[i] *= 6.0f;
+    return error;
+}
+
+static tomevit_model *small_model(int pool, int fc_norm, int distilled)
+{
+    tomevit_description d = small_description(pool, fc_norm, distilled);
+    vit_random random = {&d, 17};
+    tomevit_model *model;
+
+    cr_assert_eq(tomevit_model_build(&d, (vit_source){read_stronger, &random},
+                                     &model), 0);
+    return model;
+}
+
+static uint8_t *random_crops(size_t count)
+{
+    uint8_t *crops = malloc(count * SIDE * SIDE * 3);
+    uint64_t state = 3;
+
+    cr_assert(crops);
+    for (size_t i = 0; i < count * SIDE * SIDE * 3; i++) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        crops[i] = (uint8_t)(state >> 56);
+    }
+    return crops;
+}
+
+/* Logits, maps and sizes of all images, in batches of `batch` starting at
+ * image `first` and wrapping round. */
+static results run_all(const tomevit_model *model, const uint8_t *crops,
+                       size_t batch, int threads, size_t first)
+{
+    const tomevit_description *d = tomevit_describe(model);
+    results got = results_new(d, IMAGES);
+    tomevit_image images[IMAGES];
+    size_t r[4] = {9, 5, 12, 7};
+    tomevit_context *context;
+    tomevit_merging merging;
+
+    tomevit_merging_init(&merging);
+    merging.r = r;
+    cr_assert_eq(tomevit_context_create(model, batch, threads, &context), 0);
+    for (size_t done = 0; done < IMAGES; done += batch) {
+        size_t n = IMAGES - done < batch ? IMAGES - done : batch;
+        results part = results_new(d, n);
+        tomevit_output out = {part.logits, NULL, part.map, part.sizes,
+                              part.rows};
+
+        for (size_t i = 0; i < n; i++)
+            images[i] = (tomevit_image){
+                crops + (done + i + first) % IMAGES * SIDE * SIDE * 3,
+                TOMEVIT_RGB8_HWC};
+        cr_assert_eq(tomevit_forward(context, &merging, n, images, &out), 0);
+        for (size_t i = 0; i < n; i++) {
+            size_t to = (done + i + first) % IMAGES;
+
+            memcpy(got.logits + to * CLASSES, part.logits + i * CLASSES,
+                   CLASSES * sizeof(float));
+            memcpy(got.map + to * d->tokens, part.map + i * d->tokens,
+                   d->tokens * sizeof(int32_t));
+            got.rows[to] = part.rows[i];
+        }
+        results_free(&part);
+    }
+    tomevit_context_free(context);
+    return got;
+}
+
+static void check_same_bits(const char *tier)
+{
+    static const struct {
+        size_t batch, first;
+        int threads;
+    } ways[] = {{1, 0, 1}, {1, 0, 2}, {7, 0, 1}, {7, 3, 2}, {32, 0, 3},
+                {32, 11, 2}, {35, 20, 3}, {2, 1, 8}};
+    tomevit_model *model = small_model(TOMEVIT_POOL_CLASS, 0, 1);
+    uint8_t *crops = random_crops(IMAGES);
+    results want = run_all(model, crops, IMAGES, 1, 0);
+    size_t tokens = tomevit_describe(model)->tokens;
+
+    for (size_t w = 0; w < sizeof(ways) / sizeof(ways[0]); w++) {
+        results got = run_all(model, crops, ways[w].batch, ways[w].threads,
+                              ways[w].first);
+
+        cr_assert_eq(memcmp(got.logits, want.logits,
+                            IMAGES * CLASSES * sizeof(float)), 0,
+                     "%s: batch %zu, %d threads, from %zu", tier,
+                     ways[w].batch, ways[w].threads, ways[w].first);
+        cr_assert_eq(memcmp(got.map, want.map,
+                            IMAGES * tokens * sizeof(int32_t)), 0);
+        for (size_t b = 0; b < IMAGES; b++)
+            cr_assert_eq(got.rows[b], tokens - 33);
+        results_free(&got);
+    }
+    results_free(&want);
+    free(crops);
+    tomevit_close(model);
+}
+
+Test(forward, same_bits_for_any_batch_threads_and_place)
+{
+    each_tier(check_same_bits);
+}
+
+/* ---- what the reference has no results for ---------------------------------------- */
+
+static void check_oracle(const char *tier, int pool, int fc_norm, int distilled)
+{
+    tomevit_description d = small_description(pool, fc_norm, distilled);
+    tomevit_model *model = small_model(pool, fc_norm, distilled);
+    vit_random random = {&d, 17};
+    uint8_t *crops = random_crops(1);
+    float pixels[3 * SIDE * SIDE], logits[CLASSES], features[48];
+    double want[CLASSES], want_features[48];
+    size_t r[4] = {9, 0, 12, 7};
+    tomevit_output out = {.logits = logits, .features = features};
+    tomevit_image image = {pixels, TOMEVIT_F32_CHW};
+    tomevit_context *context;
+    tomevit_merging m;
+
+    for (size_t i = 0; i < 3 * SIDE * SIDE; i++)
+        pixels[i] = (float)crops[i] / 127.5f - 1.0f;
+    cr_assert_eq(tomevit_context_create(model, 1, 2, &context), 0);
+    for (int merging = 0; merging <= 2; merging++) {
+        tomevit_merging_init(&m);
+        m.r = merging ? r : NULL;
+        m.prop_attn = merging == 1;
+        oracle_forward(&d, (vit_source){read_stronger, &random}, pixels, m.r,
+                       m.prop_attn, want, want_features);
+        cr_assert_eq(tomevit_forward(context, &m, 1, &image, &out), 0);
+        for (size_t i = 0; i < CLASSES; i++)
+            cr_assert_float_eq((double)logits[i], want[i],
+                               2e-4 * (1.0 + fabs(want[i])),
+                               "%s: pool %d fc_norm %d dist %d merging %d: "
+                               "logit %zu: %.9g not %.9g", tier, pool, fc_norm,
+                               distilled, merging, i, (double)logits[i],
+                               want[i]);
+        for (size_t i = 0; i < 48; i++)
+            cr_assert_float_eq((double)features[i], want_features[i],
+                               2e-4 * (1.0 + fabs(want_features[i])));
+    }
+    tomevit_context_free(context);
+    tomevit_close(model);
+    free(crops);
+}
+
+static void check_oracles(const char *tier)
+{
+    check_oracle(tier, TOMEVIT_POOL_CLASS, 0, 0);
+    check_oracle(tier, TOMEVIT_POOL_CLASS, 0, 1);
+    check_oracle(tier, TOMEVIT_POOL_MEAN, 0, 0);
+    check_oracle(tier, TOMEVIT_POOL_MEAN, 1, 0);
+}
+
+Test(forward, equals_a_plain_double_precision_pass)
+{
+    each_tier(check_oracles);
+}
+
+/* ---- bad arguments ----------------------------------------------------------------- */
+
+Test(forward, refuses_bad_arguments)
+{
+    tomevit_model *model = small_model(TOMEVIT_POOL_CLASS, 0, 0);
+    tomevit_context *context = (void *)1;
+    uint8_t *crops = random_crops(1);
+    float logits[CLASSES] = {7.0f};
+    tomevit_output out = {.logits = logits};
+    tomevit_image image = {crops, TOMEVIT_RGB8_HWC};
+    tomevit_preprocessing pre = tomevit_describe(model)->preprocessing;
+    tomevit_merging m;
+
+    cr_assert_eq(tomevit_context_create(NULL, 1, 1, &context), TOMEVIT_EINVAL);
+    cr_assert_null(context);
+    cr_assert_eq(tomevit_context_create(model, 0, 1, &context), TOMEVIT_EINVAL);
+    cr_assert_eq(tomevit_context_create(model, 1, 0, &context), TOMEVIT_EINVAL);
+    cr_assert_eq(tomevit_context_create(model, 1, 1, NULL), TOMEVIT_EINVAL);
+    cr_assert_eq(tomevit_context_create(model, SIZE_MAX, 1, &context), 0,
+                 "memory does not grow with the batch");
+    tomevit_context_free(context);
+    cr_assert_eq(tomevit_context_create(model, 1, 1, &context), 0);
+
+    cr_assert_eq(tomevit_forward(NULL, NULL, 1, &image, &out), TOMEVIT_EINVAL);
+    cr_assert_eq(tomevit_forward(context, NULL, 0, &image, &out),
+                 TOMEVIT_EINVAL);
+    cr_assert_eq(tomevit_forward(context, NULL, 2, &image, &out),
+                 TOMEVIT_EINVAL);
+    cr_assert_eq(tomevit_forward(context, NULL, 1, NULL, &out),
+                 TOMEVIT_EINVAL);
+    cr_assert_eq(tomevit_forward(context, NULL, 1, &image, NULL),
+                 TOMEVIT_EINVAL);
+    image.format = 2;
+    cr_assert_eq(tomevit_forward(context, NULL, 1, &image, &out),
+                 TOMEVIT_EINVAL);
+    image = (tomevit_image){NULL, TOMEVIT_RGB8_HWC};
+    cr_assert_eq(tomevit_forward(context, NULL, 1, &image, &out),
+                 TOMEVIT_EINVAL);
+    image.data = crops;
+
+#define REFUSED(field, value)                                                \
+    tomevit_merging_init(&m);                                                \
+    m.field = value;                                                         \
+    cr_assert_eq(tomevit_forward(context, &m, 1, &image, &out),              \
+                 TOMEVIT_EINVAL, #field);
+    REFUSED(struct_size, 3)
+    REFUSED(combine, 99)
+    REFUSED(metric, -1)
+    REFUSED(matching.method, 99)
+    REFUSED(matching.similarity, 99)
+    REFUSED(matching.struct_size, 0)
+    cr_assert_eq(logits[0], 7.0f, "a refused call wrote a result");
+
+    pre.std[1] = 0.0f;
+    cr_assert_eq(tomevit_context_normalise(context, &pre), TOMEVIT_EINVAL);
+    pre.std[1] = NAN;
+    cr_assert_eq(tomevit_context_normalise(context, &pre), TOMEVIT_EINVAL);
+    cr_assert_eq(tomevit_forward(context, NULL, 1, &image, &out), 0);
+    cr_assert_neq(logits[0], 7.0f);
+    tomevit_context_free(context);
+    tomevit_context_free(NULL);
+    tomevit_close(model);
+    tomevit_close(NULL);
+    free(crops);
+}
