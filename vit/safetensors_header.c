@@ -47,6 +47,7 @@ static int check_bulk(const char *text, size_t length, const vit_report *report)
     return 0;
 }
 
+/* On failure too *root is to be released. */
 static int parse_json(const char *text, size_t length, json_t **root,
                       const vit_report *report)
 {
@@ -63,11 +64,10 @@ static int parse_json(const char *text, size_t length, json_t **root,
         return tomevit_fail(report, TOMEVIT_EFORMAT,
                             "header is not valid JSON near byte %zu: %s",
                             (size_t)error.position + HEADER_AT, error.text);
-    if (json_is_object(*root))
-        return 0;
-    json_decref(*root);
-    return tomevit_fail(report, TOMEVIT_EFORMAT,
-                        "header is not a JSON object but an array");
+    if (!json_is_object(*root))
+        return tomevit_fail(report, TOMEVIT_EFORMAT,
+                            "header is not a JSON object but an array");
+    return 0;
 }
 
 /* JSON's integers are 64-bit and signed; 1 if this one is a size. */
@@ -251,35 +251,39 @@ static int parse_entries(vit_st_header *header, size_t data_bytes,
     return 0;
 }
 
-int tomevit_st_header_parse(vit_st_header *header, const char *text,
-                            size_t length, size_t data_bytes,
-                            const vit_report *report)
+static int parse_all(vit_st_header *header, const char *text, size_t length,
+                     size_t data_bytes, const vit_report *report)
 {
+    int code = parse_json(text, length, &header->json, report);
     size_t entries;
-    int code;
 
-    memset(header, 0, sizeof *header);
-    code = parse_json(text, length, &header->json, report);
     if (code)
         return code;
     entries = json_object_size(header->json);
     header->tensors = calloc(entries + 1, sizeof *header->tensors);
     if (!header->tensors)
-        code = tomevit_fail(report, TOMEVIT_ENOMEM,
+        return tomevit_fail(report, TOMEVIT_ENOMEM,
                             "out of memory for %zu tensors", entries);
-    if (!code)
-        code = parse_entries(header, data_bytes, report);
-    if (!code) {
-        qsort(header->tensors, header->count, sizeof *header->tensors,
-              by_offset);
-        code = check_cover(header, data_bytes, report);
-    }
-    if (code) {
-        tomevit_st_header_free(header);
+    code = parse_entries(header, data_bytes, report);
+    if (code)
         return code;
-    }
+    qsort(header->tensors, header->count, sizeof *header->tensors, by_offset);
+    code = check_cover(header, data_bytes, report);
     qsort(header->tensors, header->count, sizeof *header->tensors, by_name);
-    return 0;
+    return code;
+}
+
+int tomevit_st_header_parse(vit_st_header *header, const char *text,
+                            size_t length, size_t data_bytes,
+                            const vit_report *report)
+{
+    int code;
+
+    memset(header, 0, sizeof *header);
+    code = parse_all(header, text, length, data_bytes, report);
+    if (code)
+        tomevit_st_header_free(header);
+    return code;
 }
 
 void tomevit_st_header_free(vit_st_header *header)
