@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* Multiply-accumulates against published figures, and merging's defaults. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../vit/checkpoint.h"
+
+/* ---- MACs ------------------------------------------------------------------ */
+
+/* GMACs to the digits that were published. */
+static const struct {
+    const char *arch;
+    size_t r;
+    double inflection;
+    const char *gmacs;
+} published[] = {
+    /* [ToMe, tables 4, 5 and 10] */
+    {"deit_small_patch16_224", 0, 0, "4.60"},
+    {"deit_small_patch16_224", 8, 0, "3.42"},
+    {"deit_small_patch16_224", 13, 0, "2.70"},
+    {"deit_small_patch16_224", 16, 0, "2.29"},
+    {"deit_tiny_patch16_224", 0, 0, "1.25"},
+    {"deit_tiny_patch16_224", 8, 0, "0.92"},
+    {"deit_tiny_patch16_224", 12, 0, "0.77"},
+    {"deit_tiny_patch16_224", 16, 0, "0.62"},
+    {"deit_base_patch16_224", 0, 0, "17.56"},
+    {"deit_base_patch16_224", 8, 0, "13.1"},
+    {"deit_base_patch16_224", 11, 0, "11.46"},
+    {"deit_base_patch16_224", 13, 0, "10.37"},
+    {"deit_base_patch16_224", 16, 0, "8.77"},
+    {"vit_large_patch16_224", 0, 0, "61.55"},
+    {"vit_large_patch16_224", 8, 0, "30.96"},
+    {"vit_large_patch16_224", 8, -1, "22.32"},
+    {"vit_large_patch16_384", 0, 0, "191.1"},
+    {"vit_large_patch16_384", 23, 0, "96.2"},
+    {"vit_huge_patch14_224", 0, 0, "167.3"},
+    {"vit_huge_patch14_224", 7, 0, "92.8"},
+    {"vit_huge_patch14_224", 7, -1, "72.55"},
+};
+
+Test(macs, are_as_published)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof published / sizeof *published; i++) {
+        const char *point = strchr(published[i].gmacs, '.');
+        tomevit_description d;
+        char text[32];
+        size_t r[64];
+
+        cr_assert_eq(tomevit_arch_describe(published[i].arch, &d), 0);
+        cr_assert_eq(tomerge_schedule(d.depth, published[i].r,
+                                      published[i].inflection, r), 0);
+        snprintf(text, sizeof text, "%.*f", (int)strlen(point + 1),
+                 tomevit_macs(&d, r) / 1e9);
+        cr_assert_str_eq(text, published[i].gmacs, "%s at r = %zu: %s, not %s",
+                         published[i].arch, published[i].r, text,
+                         published[i].gmacs);
+    }
+}
+
+Test(macs, no_schedule_is_r_0)
+{
+    tomevit_description d;
+    size_t r[12] = {0};
+
+    cr_assert_eq(tomevit_arch_describe("deit_base_distilled_patch16_224", &d),
+                 0);
+    cr_assert_eq(tomevit_macs(&d, NULL), tomevit_macs(&d, r));
+}
+
+/* One layer, by hand: 4 patches of 12 numbers, 6 tokens of 8, 1 merged away,
+ * two heads of 3 classes. */
+Test(macs, count_every_part)
+{
+    tomevit_description d;
+    size_t r[1] = {1};
+
+    memset(&d, 0, sizeof d);
+    d.dim = 8;
+    d.depth = 1;
+    d.mlp_dim = 20;
+    d.patch = 2;
+    d.tokens = 6;
+    d.prefix = 2;
+    d.distilled = 1;
+    d.classes = 3;
+    cr_assert_eq(tomevit_macs(&d, r),
+                 4 * 12 * 8 + 4 * 6 * 64 + 2 * 36 * 8 + 2 * 5 * 8 * 20 +
+                 2 * 3 * 8);
+    /* r beyond what can merge is lowered to (6 - 2) / 2 */
+    r[0] = 100;
+    cr_assert_eq(tomevit_macs(&d, r),
+                 4 * 12 * 8 + 4 * 6 * 64 + 2 * 36 * 8 + 2 * 4 * 8 * 20 +
+                 2 * 3 * 8);
+}
+
+/* ---- merging ------------------------------------------------------------------- */
+
+Test(merging, defaults_are_the_paper_s)
+{
+    tomevit_merging merging;
+
+    memset(&merging, 0xff, sizeof merging);
+    tomevit_merging_init(&merging);
+    cr_assert_eq(merging.struct_size, sizeof merging);
+    cr_assert_null(merging.r);
+    cr_assert_eq(merging.matching.struct_size, sizeof merging.matching);
+    cr_assert_eq(merging.matching.method, TOMERGE_ALTERNATING);
+    cr_assert_eq(merging.matching.similarity, TOMERGE_COSINE);
+    cr_assert_eq(merging.combine, TOMERGE_WEIGHTED);
+    cr_assert_eq(merging.metric, TOMEVIT_METRIC_K);
+    cr_assert_eq(merging.prop_attn, 1);
+}
+
+Test(merging, metrics_have_names)
+{
+    static const char *const names[] = {"K", "Q", "V", "X"};
+    int i, metric;
+
+    for (i = 0; i < 4; i++) {
+        cr_assert_str_eq(tomevit_metric_name(i), names[i]);
+        cr_assert_eq(tomevit_metric_from_name(names[i], &metric), 0);
+        cr_assert_eq(metric, i);
+    }
+    metric = 77;
+    cr_assert_null(tomevit_metric_name(4));
+    cr_assert_null(tomevit_metric_name(-1));
+    cr_assert_eq(tomevit_metric_from_name("k", &metric), TOMEVIT_EINVAL);
+    cr_assert_eq(tomevit_metric_from_name("", &metric), TOMEVIT_EINVAL);
+    cr_assert_eq(tomevit_metric_from_name(NULL, &metric), TOMEVIT_EINVAL);
+    cr_assert_eq(metric, 77);
+}
