@@ -1,0 +1,50 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Each shared library exports exactly what its .map names, that is exactly
+# what its header declares, and every name carries the library's prefix.
+. "${srcdir:-.}/tests/guard.sh"
+
+# Words before "(" once comments and preprocessor lines are gone.
+declared() {
+    ${CC:-cc} -E -P -I"$srcdir/include" - <<EOT | tr -s '[:space:]' ' ' |
+$(sed 's/^#include <.*//' "$1")
+EOT
+        grep -oE '\b[A-Za-z_][A-Za-z0-9_]* ?\(' | tr -d ' (' |
+        grep -vE '^(__attribute__|sizeof)$' | grep "^$2_" | sort -u
+}
+
+mapped() {
+    sed -e 's/#.*//' "$1" | tr -d ' \t' | sed -n '/^global:/,/^local:/p' |
+        sed -n 's/^\([a-z_0-9]*\);$/\1/p' | sort -u
+}
+
+exported() {
+    ${NM:-nm} -D --defined-only "$1" |
+        awk '$(NF - 1) != "A" { sub(/@.*/, "", $NF); print $NF }' | sort -u
+}
+
+same() {
+    diff "$1" "$2" >"$scratch/diff" && return
+    fail "$3"
+    cat "$scratch/diff"
+}
+
+for pair in tomerge:tomerge vit:tomevit; do
+    folder=${pair%:*}
+    prefix=${pair#*:}
+    library=.libs/lib$prefix.so
+    map=$srcdir/$folder/lib$prefix.map
+    declared "$srcdir/include/$prefix.h" "$prefix" >"$scratch/declared"
+    mapped "$map" >"$scratch/mapped"
+    test -s "$scratch/declared" || fail "no function found in $prefix.h"
+    grep -v "^${prefix}_" "$scratch/mapped" &&
+        fail "$map names what lacks the prefix ${prefix}_"
+    same "$scratch/declared" "$scratch/mapped" \
+        "declared in $prefix.h (<), named in $map (>)"
+    test -f "$library" || { shared=none; continue; }
+    exported "$library" >"$scratch/exported"
+    same "$scratch/mapped" "$scratch/exported" \
+        "named in $map (<), exported by $library (>)"
+done
+test $status = 0 || exit 1
+test -z "$shared" || skip "no shared libraries were built"

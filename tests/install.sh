@@ -1,0 +1,63 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# What make install leaves is enough to build against: a program compiles,
+# links and runs with nothing but each library's pkg-config file, against the
+# shared and against the static library.
+. "${srcdir:-.}/tests/guard.sh"
+
+test -z "$SANITIZED" || skip "a sanitized library wants a sanitized program"
+pkg_config=${PKG_CONFIG:-pkg-config}
+tool "$pkg_config" || skip "no pkg-config"
+root=$scratch/root
+unset MAKEFLAGS MFLAGS MAKELEVEL
+${MAKE:-make} install DESTDIR="$root" >"$scratch/log" 2>&1 || {
+    cat "$scratch/log"
+    fail "make install failed"
+    exit 1
+}
+set -- $(find "$root" -name libtomerge.pc)
+test $# = 1 || { fail "libtomerge.pc is not installed once"; exit 1; }
+pc=${1%/*}
+libdir=${pc%/pkgconfig}
+PKG_CONFIG_PATH=$pc PKG_CONFIG_SYSROOT_DIR=$root
+PKG_CONFIG_ALLOW_SYSTEM_LIBS=
+export PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR
+
+# build LIBRARY FUNCTION FLAGS KIND: FUNCTION needs all the libraries ours
+# needs; pkg-config gets FLAGS.
+build() {
+    cat >"$scratch/$1.c" <<EOT
+#include <$1.h>
+#include <stdio.h>
+void (*volatile function)(void);
+int main(void)
+{
+    function = (void (*)(void))$2;
+    printf("%s\n", $1_version_string());
+    return $1_version() != TOMERGE_VERSION || !function;
+}
+EOT
+    flags=$($pkg_config --cflags "lib$1") &&
+        libs=$($pkg_config $3 --libs "lib$1") || fail "no flags for lib$1"
+    ${CC:-cc} $CFLAGS $flags -o "$scratch/$1" "$scratch/$1.c" $LDFLAGS \
+        $libs || { fail "lib$1 does not link ($4)"; return; }
+    version=$(LD_LIBRARY_PATH=$libdir "$scratch/$1") ||
+        fail "a program with lib$1 does not run ($4)"
+    test "$version" = "$($pkg_config --modversion "lib$1")" ||
+        fail "lib$1 says $version ($4)"
+}
+
+both() {
+    build tomerge tomerge_match_batch "$1" "$2"
+    build tomevit tomevit_open "$1" "$2"
+}
+
+test -e "$libdir/libtomerge.so" && both "" shared
+if test -e "$libdir/libtomerge.a"; then
+    rm -f "$libdir"/*.so*
+    both --static static
+fi
+for file in include/tomerge.h include/tomevit.h bin/tomerge; do
+    test -n "$(find "$root" -path "*/$file")" || fail "$file is not installed"
+done
+exit $status
