@@ -174,6 +174,9 @@ static void expect_end(reader *r)
     const uint8_t *p = r->info.src->next_input_byte;
     size_t left = r->info.src->bytes_in_buffer;
 
+    /* The decoder reads ahead, of several scans all there is. */
+    if (r->info.unread_marker == JPEG_EOI || jpeg_input_complete(&r->info))
+        return;
     for (; left >= 2; left--, p++) {
         const uint8_t *found = memchr(p, 0xff, left - 1);
 
