@@ -9,6 +9,8 @@
  * 8 bits before the rows are. (Pillow 13 began to take the rows of very tall
  * images first; this is the order of all versions before it.)
  */
+#include "config.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +148,7 @@ static void filter_free(tomevit_filter *filter)
     free(filter->first);
     free(filter->count);
     free(filter->weight);
+    free(filter->split);
 }
 
 /* ENOMEM leaves `filter` to be freed all the same. */
@@ -181,30 +184,57 @@ static int filter_make(const axis *a, int interpolation, tomevit_filter *filter)
     return filter->weight && scratch ? 0 : TOMEVIT_ENOMEM;
 }
 
-static void columns_scalar(const tomevit_filter *filter, const uint8_t *rgb,
-                           uint8_t *out)
+/* Where tap t of a group lies in its split weights, as often as `repeat`. */
+static void put_split(int16_t *split, size_t width, size_t at, size_t repeat,
+                      int32_t weight)
 {
-    for (size_t o = 0; o < filter->outputs; o++, out += 3) {
-        const uint8_t *p = rgb + 3 * filter->first[o];
-        const int32_t *weight = filter->weight + o * filter->taps;
-        int32_t r = RESAMPLE_HALF, g = RESAMPLE_HALF, b = RESAMPLE_HALF;
+    int32_t low = weight & ((1 << RESAMPLE_LOW_BITS) - 1);
+    int32_t high = (weight - low) / (1 << RESAMPLE_LOW_BITS);
 
-        for (size_t t = 0; t < filter->count[o]; t++, p += 3) {
-            r += p[0] * weight[t];
-            g += p[1] * weight[t];
-            b += p[2] * weight[t];
-        }
-        out[0] = tomevit_resample_clip(r);
-        out[1] = tomevit_resample_clip(g);
-        out[2] = tomevit_resample_clip(b);
+    for (size_t i = 0; i < repeat; i++) {
+        split[at + 2 * i] = (int16_t)high;
+        split[width + at + 2 * i] = (int16_t)low;
     }
 }
 
+/* The weights once more, in halves: see tomevit_filter. */
+static int filter_split(tomevit_filter *filter, int columns)
+{
+    size_t taps = columns ? 4 : 2, width = columns ? 16 : 2;
+    size_t repeat = columns ? 4 : 1;
+
+    filter->groups = (filter->taps + taps - 1) / taps;
+    if (filter->groups > SIZE_MAX / (4 * width) / filter->outputs)
+        return TOMEVIT_ENOMEM;
+    filter->split = calloc(filter->outputs * filter->groups,
+                           2 * width * sizeof *filter->split);
+    if (!filter->split)
+        return TOMEVIT_ENOMEM;
+    for (size_t o = 0; o < filter->outputs; o++)
+        for (size_t t = 0; t < filter->count[o]; t++) {
+            size_t group = o * filter->groups + t / taps, in = t % taps;
+
+            put_split(filter->split + group * 2 * width, width,
+                      in / 2 * 2 * repeat + in % 2, repeat,
+                      filter->weight[o * filter->taps + t]);
+        }
+    return 0;
+}
+
+static void columns_scalar(const tomevit_filter *filter, const uint8_t *rgb,
+                           uint8_t *out)
+{
+    for (size_t o = 0; o < filter->outputs; o++)
+        tomevit_resample_pixel(filter, o, rgb, out + 3 * o);
+}
+
 /* In blocks, so that the sums stay in registers or the first cache. */
-static void rows_scalar(const uint8_t *const *row, const int32_t *weight,
-                        size_t count, size_t bytes, uint8_t *out)
+static void rows_scalar(const tomevit_filter *filter, size_t output,
+                        const uint8_t *const *row, size_t bytes, uint8_t *out)
 {
     enum { BLOCK = 96 };
+    const int32_t *weight = filter->weight + output * filter->taps;
+    size_t count = filter->count[output];
 
     for (size_t start = 0; start < bytes; start += BLOCK) {
         size_t length = bytes - start < BLOCK ? bytes - start : BLOCK;
@@ -225,17 +255,58 @@ static const tomevit_resample_kernels scalar_kernels = {
     .rows = rows_scalar,
 };
 
+static const tomevit_resample_kernels *kernels_now(void)
+{
+#ifdef HAVE_AVX2
+    if (tomerge_cpu_flags() & TOMERGE_CPU_AVX2)
+        return &tomevit_resample_avx2;
+#endif
+    return &scalar_kernels;
+}
+
+/* What one call computes with. */
+typedef struct work {
+    const tomevit_resample_kernels *kernels;
+    tomevit_filter x, y;
+    uint8_t *ring;         /* [y.taps] rows of the crop's columns */
+    size_t ring_stride;
+    const uint8_t **row;   /* [y.taps] */
+} work;
+
+static void work_free(work *w)
+{
+    free(w->row);
+    free(w->ring);
+    filter_free(&w->x);
+    filter_free(&w->y);
+}
+
+/* ENOMEM leaves `w` to be freed all the same. */
+static int work_make(const axis *x, const axis *y, int interpolation, work *w)
+{
+    memset(w, 0, sizeof *w);
+    w->kernels = kernels_now();
+    if (filter_make(x, interpolation, &w->x)
+        || filter_make(y, interpolation, &w->y))
+        return TOMEVIT_ENOMEM;
+    if (w->kernels->split
+        && (filter_split(&w->x, 1) || filter_split(&w->y, 0)))
+        return TOMEVIT_ENOMEM;
+    w->ring_stride = tomevit_resample_stride(w->x.outputs);
+    w->ring = calloc(w->y.taps, w->ring_stride);
+    w->row = calloc(w->y.taps, sizeof *w->row);
+    return w->ring && w->row ? 0 : TOMEVIT_ENOMEM;
+}
+
 /*
  * Rows of the source are resampled along x when an output row first needs
  * them, and live in a ring as long as the tallest kernel: consecutive windows
  * overlap, and a window is never longer than the ring.
  */
-static void resample(const tomevit_resample_kernels *kernels,
-                     const tomevit_filter *x, const tomevit_filter *y,
-                     const uint8_t *rgb, size_t stride, uint8_t *ring,
-                     const uint8_t **row, uint8_t *crop)
+static void resample(work *w, const uint8_t *rgb, size_t stride, uint8_t *crop)
 {
-    size_t bytes = 3 * x->outputs;
+    const tomevit_filter *y = &w->y;
+    size_t bytes = 3 * w->x.outputs;
     size_t next = y->first[0];
 
     for (size_t o = 0; o < y->outputs; o++) {
@@ -244,12 +315,12 @@ static void resample(const tomevit_resample_kernels *kernels,
         if (next < y->first[o])
             next = y->first[o];
         for (; next < end; next++)
-            kernels->columns(x, rgb + next * stride,
-                             ring + next % y->taps * bytes);
+            w->kernels->columns(&w->x, rgb + next * stride,
+                                w->ring + next % y->taps * w->ring_stride);
         for (size_t t = 0; t < y->count[o]; t++)
-            row[t] = ring + (y->first[o] + t) % y->taps * bytes;
-        kernels->rows(row, y->weight + o * y->taps, y->count[o], bytes,
-                      crop + o * bytes);
+            w->row[t] = w->ring
+                        + (y->first[o] + t) % y->taps * w->ring_stride;
+        w->kernels->rows(y, o, w->row, bytes, crop + o * bytes);
     }
 }
 
@@ -257,34 +328,21 @@ int tomevit_resize_crop(const tomevit_preprocessing *pre, const uint8_t *rgb,
                         size_t width, size_t height, size_t stride,
                         uint8_t *crop)
 {
-    tomevit_filter x = {0}, y = {0};
-    axis ax, ay;
-    uint8_t *ring = NULL;
-    const uint8_t **row = NULL;
+    axis x, y;
+    work w;
     int error;
 
     if (!rgb || !crop)
         return TOMEVIT_EINVAL;
-    error = make_axes(pre, width, height, &ax, &ay);
+    error = make_axes(pre, width, height, &x, &y);
     if (error)
         return error;
     if (stride < 3 * width)
         return TOMEVIT_EINVAL;
-    error = filter_make(&ax, pre->interpolation, &x);
+    error = work_make(&x, &y, pre->interpolation, &w);
     if (!error)
-        error = filter_make(&ay, pre->interpolation, &y);
-    if (!error && y.taps <= SIZE_MAX / 3 / x.outputs) {
-        ring = malloc(y.taps * 3 * x.outputs);
-        row = malloc(y.taps * sizeof *row);
-    }
-    if (!error && (!ring || !row))
-        error = TOMEVIT_ENOMEM;
-    if (!error)
-        resample(&scalar_kernels, &x, &y, rgb, stride, ring, row, crop);
-    free(row);
-    free(ring);
-    filter_free(&x);
-    filter_free(&y);
+        resample(&w, rgb, stride, crop);
+    work_free(&w);
     return error;
 }
 

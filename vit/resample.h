@@ -24,17 +24,36 @@ typedef struct tomevit_filter {
     size_t *first;         /* [outputs], never decreasing */
     size_t *count;         /* [outputs], at least 1 */
     int32_t *weight;       /* [outputs, taps], zero past count */
+    /* For kernels that multiply 16-bit numbers: the same weights as
+     * high * 2^RESAMPLE_LOW_BITS + low, in the order of their axis. */
+    size_t groups;         /* of four taps (columns) or of two (rows) */
+    int16_t *split;        /* columns [outputs, groups, high and low, 16]: taps
+                            * 0, 1 four times, then taps 2, 3 four times
+                            * rows [outputs, groups, high and low, 2] */
 } tomevit_filter;
 
+/* low < 2^12 and |high| < 2^15, as no weight reaches 32. */
+#define RESAMPLE_LOW_BITS 12
+
+/* Rows of columns' output are so far apart, and may be written and read up
+ * to there: 3 * outputs rounded up, and at least 16 bytes more. */
+static inline size_t tomevit_resample_stride(size_t outputs)
+{
+    return (3 * outputs + 16 + 31) / 32 * 32;
+}
+
 typedef struct tomevit_resample_kernels {
+    int split;             /* the kernels use filter->split */
     /* Along one row: rgb [inputs, 3] -> out [outputs, 3]. */
     void (*columns)(const tomevit_filter *filter, const uint8_t *rgb,
                     uint8_t *out);
-    /* Across rows: the sum over t < count of row[t][i] * weight[t] for every
-     * i < bytes. */
-    void (*rows)(const uint8_t *const *row, const int32_t *weight,
-                 size_t count, size_t bytes, uint8_t *out);
+    /* Across rows: out[i], i < bytes, is output `output` of the filter over
+     * row[t][i], t < count[output]. */
+    void (*rows)(const tomevit_filter *filter, size_t output,
+                 const uint8_t *const *row, size_t bytes, uint8_t *out);
 } tomevit_resample_kernels;
+
+extern const tomevit_resample_kernels tomevit_resample_avx2;
 
 /* Rounds a sum of samples times coefficients to a sample. */
 static inline uint8_t tomevit_resample_clip(int32_t sum)
@@ -46,5 +65,24 @@ static inline uint8_t tomevit_resample_clip(int32_t sum)
 
 /* Starting a sum here makes the shift round to nearest. */
 #define RESAMPLE_HALF (INT32_C(1) << (RESAMPLE_BITS - 1))
+
+/* Output `output` of a row, plainly. */
+static inline void tomevit_resample_pixel(const tomevit_filter *filter,
+                                          size_t output, const uint8_t *rgb,
+                                          uint8_t out[3])
+{
+    const uint8_t *p = rgb + 3 * filter->first[output];
+    const int32_t *weight = filter->weight + output * filter->taps;
+    int32_t r = RESAMPLE_HALF, g = RESAMPLE_HALF, b = RESAMPLE_HALF;
+
+    for (size_t t = 0; t < filter->count[output]; t++, p += 3) {
+        r += p[0] * weight[t];
+        g += p[1] * weight[t];
+        b += p[2] * weight[t];
+    }
+    out[0] = tomevit_resample_clip(r);
+    out[1] = tomevit_resample_clip(g);
+    out[2] = tomevit_resample_clip(b);
+}
 
 #endif
