@@ -159,13 +159,15 @@ static void maximum(float *acc, const float *x, size_t n)
 static void mean_heads(float *out, const float *k, size_t heads,
                        ptrdiff_t head_stride, size_t n)
 {
-    for (size_t c = 0; c < n; c++) {
-        float sum = k[c];
-
-        for (size_t h = 1; h < heads; h++)
-            sum += k[(ptrdiff_t)h * head_stride + (ptrdiff_t)c];
-        out[c] = sum / (float)heads;
+    for (size_t c = 0; c < n; c++)
+        out[c] = k[c];
+    for (size_t h = 1; h < heads; h++) {
+        k += head_stride;
+        for (size_t c = 0; c < n; c++)
+            out[c] += k[c];
     }
+    for (size_t c = 0; c < n; c++)
+        out[c] /= (float)heads;
 }
 
 /* ---- choice ----------------------------------------------------------------- */

@@ -73,69 +73,127 @@ int tomerge_schedule_tokens(size_t layers, size_t tokens, size_t protect,
 
 /* ---- the schedule of a merge ratio -------------------------------------------- */
 
-/* Tokens missing after each layer, summed over the layers, at a constant q. */
-static uint64_t missing(size_t layers, size_t tokens, size_t protect, size_t q)
+/* Tokens missing after each layer, summed over the layers: the merge ratio
+ * times tokens * layers. r may ask for more than a layer can merge. */
+static uint64_t missing(size_t layers, size_t tokens, size_t protect,
+                        const size_t *r)
 {
     size_t left = tokens;
     uint64_t sum = 0;
 
     for (size_t l = 0; l < layers; l++) {
-        left = after(left, protect, q);
+        left = after(left, protect, r[l]);
         sum += tokens - left;
     }
     return sum;
 }
 
-/* The largest q whose constant schedule does not go beyond `target`. */
+static uint64_t missing_constant(size_t layers, size_t tokens, size_t protect,
+                                 size_t q, size_t *r)
+{
+    for (size_t l = 0; l < layers; l++)
+        r[l] = q;
+    return missing(layers, tokens, protect, r);
+}
+
+/* Leaves in r the largest constant that does not go beyond `target`. */
 static size_t largest_constant(size_t layers, size_t tokens, size_t protect,
-                               uint64_t target)
+                               uint64_t target, size_t *r)
 {
     size_t low = 0, high = tomerge_max_r(tokens, protect);
 
     while (low < high) {
         size_t middle = low + (high - low + 1) / 2;
 
-        if (missing(layers, tokens, protect, middle) <= target)
+        if (missing_constant(layers, tokens, protect, middle, r) <= target)
             low = middle;
         else
             high = middle - 1;
     }
+    missing_constant(layers, tokens, protect, low, r);
     return low;
 }
 
+/* Raises by one, the earliest first, every layer that can be without going
+ * beyond `target`. Returns what is missing then. */
+static uint64_t raise_below(size_t layers, size_t tokens, size_t protect,
+                            uint64_t target, size_t *r)
+{
+    uint64_t sum = missing(layers, tokens, protect, r);
+
+    for (size_t l = 0; l < layers; l++) {
+        uint64_t raised;
+
+        r[l]++;
+        raised = missing(layers, tokens, protect, r);
+        if (raised <= target)
+            sum = raised;
+        else
+            r[l]--;
+    }
+    return sum;
+}
+
+/* Raises one more layer, that which comes nearest to `target`, if any comes
+ * nearer than `sum`. */
+static void raise_beyond(size_t layers, size_t tokens, size_t protect,
+                         double target, uint64_t sum, size_t q, size_t *r)
+{
+    double nearest = fabs(target - (double)sum);
+    size_t best = layers;
+
+    for (size_t l = 0; l < layers; l++) {
+        double miss;
+
+        if (r[l] != q)
+            continue;
+        r[l]++;
+        miss = fabs((double)missing(layers, tokens, protect, r) - target);
+        r[l]--;
+        if (miss < nearest) {
+            nearest = miss;
+            best = l;
+        }
+    }
+    if (best < layers)
+        r[best]++;
+}
+
 /*
- * From the constant schedule just below the target, layers are raised by one,
- * the earliest first, wherever that does not go beyond it. A token merged in
- * layer l is missing in layers - l layers, and every whole number is a sum of
- * some of 1 .. layers, so the target itself is met unless layers run out of
- * tokens to merge.
+ * From the constant schedule just below the target, layers are raised by one.
+ * A token merged in layer l is missing in layers - l layers, and every whole
+ * number up to 1 + 2 + ... + layers is a sum of some of these, so the nearest
+ * whole number is met unless layers run out of tokens to merge; even then no
+ * single step is longer than `layers`.
  */
 int tomerge_schedule_ratio(size_t layers, size_t tokens, size_t protect,
                            double ratio, size_t *out)
 {
-    uint64_t target, most, sum = 0;
-    size_t q, left = tokens;
+    double target = ratio * (double)tokens * (double)layers;
+    uint64_t most = 0, whole, sum;
+    size_t left = tokens, q;
 
     if (layers == 0 || tokens == 0 || !out || !(ratio >= 0 && ratio < 1))
         return TOMERGE_EINVAL;
     if (layers > INT32_MAX || tokens > INT32_MAX)
         return TOMERGE_ERANGE;
-    most = missing(layers, tokens, protect, tokens);
-    if (ratio * (double)tokens * (double)layers >
-        (double)most + 0.5 * (double)layers)
-        return TOMERGE_ERANGE;
-    target = (uint64_t)llround(ratio * (double)tokens * (double)layers);
-    q = largest_constant(layers, tokens, protect, target);
     for (size_t l = 0; l < layers; l++) {
-        size_t raised = after(left, protect, q + 1);
-        uint64_t rest = missing(layers - l - 1, raised, protect, q) +
-                        (uint64_t)(tokens - raised) * (layers - l - 1);
-        size_t next = sum + (tokens - raised) + rest <= target
-                          ? raised : after(left, protect, q);
+        left = after(left, protect, tokens);
+        most += tokens - left;
+    }
+    if (target > (double)most + 0.5 * (double)layers)
+        return TOMERGE_ERANGE;
+
+    whole = (uint64_t)llround(target);
+    q = largest_constant(layers, tokens, protect, whole, out);
+    sum = raise_below(layers, tokens, protect, whole, out);
+    raise_beyond(layers, tokens, protect, target, sum, q, out);
+    left = tokens;
+    for (size_t l = 0; l < layers; l++) {
+        size_t next = after(left, protect, out[l]);
 
         out[l] = left - next;
         left = next;
-        sum += tokens - left;
     }
     return 0;
 }
