@@ -46,10 +46,11 @@ static void weigh_values(const vit_dsp *dsp, const vit_scratch *s, size_t rows,
 
         if (width >= nr) {
             dsp->gemm(rows, tokens, s->scores, score_stride, panel, y + j,
-                      ldy, 0);
+                      ldy, 0, panel);
             continue;
         }
-        dsp->gemm(rows, tokens, s->scores, score_stride, panel, tile, nr, 0);
+        dsp->gemm(rows, tokens, s->scores, score_stride, panel, tile, nr, 0,
+                  panel);
         for (size_t i = 0; i < rows; i++)
             memcpy(y + i * ldy + j, tile + i * nr, width * sizeof(*y));
     }
@@ -76,7 +77,7 @@ void tomevit_attention(const vit_pass *p, vit_scratch *s, size_t image,
         for (size_t j = 0; j < tokens; j += dsp->nr)
             dsp->gemm(rows, head_dim, q + i * stride, stride,
                       s->keys + j * head_dim, s->scores + j, c->score_stride,
-                      0);
+                      0, s->keys + j * head_dim);
         for (size_t r = 0; r < rows; r++)
             dsp->softmax(tokens, scale, bias, s->scores + r * c->score_stride);
         weigh_values(dsp, s, rows, tokens, head_dim, c->score_stride,

@@ -29,9 +29,11 @@ typedef struct vit_dsp {
     size_t mr, nr;         /* rows and columns of a GEMM tile */
 
     /* c[rows, nr] = a[rows, k] b[k, nr], or += if `add`; rows in 1 .. mr.
-     * Every sum runs over k in ascending order. */
+     * Every sum runs over k in ascending order. Meanwhile k * nr / 8 floats
+     * from `ahead` on are prefetched: what a later call will need. */
     void (*gemm)(size_t rows, size_t k, const float *a, size_t lda,
-                 const float *b, float *c, size_t ldc, int add);
+                 const float *b, float *c, size_t ldc, int add,
+                 const float *ahead);
 
     /* y[rows, cols] from c as `how` says. */
     void (*finish)(enum vit_finish how, size_t rows, size_t cols,

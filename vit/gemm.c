@@ -49,13 +49,16 @@ static void pass(const vit_dsp *dsp, const vit_matrix *m, enum vit_finish how,
 
     for (size_t j = 0; j < m->n; j += nr) {
         const float *panel = m->panels + j * m->k + p * nr;
+        const float *next = j + nr < m->n ? panel + m->k * nr
+                                          : m->panels + (p + depth) % m->k * nr;
 
         for (size_t i = 0; i < rows; i += dsp->mr) {
             size_t height = smaller(dsp->mr, rows - i);
             float *c = whole ? tile : scratch + j * rows + i * nr;
 
+            /* Eight tiles bring the whole next panel into L2. */
             dsp->gemm(height, depth, a + i * lda + p, lda, panel, c, nr,
-                      p > 0);
+                      p > 0, next + i / dsp->mr % 8 * (depth * nr / 8));
             if (last)
                 dsp->finish(how, height, smaller(nr, m->n - j), c, nr,
                             m->bias + j, y + i * ldy + j, ldy);

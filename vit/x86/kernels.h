@@ -49,7 +49,8 @@ enum { NR = 2 * W };
 
 /* `rows` is a constant wherever this is expanded. */
 INLINE void tile(size_t rows, size_t k, const float *a, size_t lda,
-                 const float *b, float *c, size_t ldc, int add)
+                 const float *b, float *c, size_t ldc, int add,
+                 const float *ahead)
 {
     const float *third[5] = {a, a + 3 * lda, a + 6 * lda, a + 9 * lda,
                              a + 12 * lda};
@@ -62,6 +63,8 @@ INLINE void tile(size_t rows, size_t k, const float *a, size_t lda,
     for (const float *end = b + k * NR; b < end; b += NR) {
         V lo = LOAD(b), hi = LOAD(b + W);
 
+        _mm_prefetch((const char *)ahead, _MM_HINT_T1);
+        ahead += NR / 8;
         EACH_ROW(ROW_STEP)
         third[0]++, third[1]++, third[2]++, third[3]++, third[4]++;
     }
@@ -70,11 +73,12 @@ INLINE void tile(size_t rows, size_t k, const float *a, size_t lda,
 
 #define ROW_CASE(i)                                                          \
     case (i) + 1:                                                            \
-        tile((i) + 1, k, a, lda, b, c, ldc, add);                            \
+        tile((i) + 1, k, a, lda, b, c, ldc, add, ahead);                     \
         break;
 
 static void gemm(size_t rows, size_t k, const float *a, size_t lda,
-                 const float *b, float *c, size_t ldc, int add)
+                 const float *b, float *c, size_t ldc, int add,
+                 const float *ahead)
 {
     switch (rows) {
         EACH_ROW(ROW_CASE)
