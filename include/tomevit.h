@@ -120,8 +120,8 @@ typedef struct tomevit_model tomevit_model;
 /*
  * Opens a .safetensors checkpoint with timm's key names (F32, F16 or BF16)
  * and packs its weights for the CPU tier in use now. Metadata keys read when
- * present: "arch" or "num_heads" (heads), "mean", "std", "crop_pct",
- * "interpolation", "class_names" (JSON array).
+ * present: "arch" or "num_heads" (heads), "norm_eps", "mean", "std",
+ * "crop_pct", "interpolation", "class_names" (JSON array).
  *
  * *model is the caller's, to be closed; NULL on failure. `why` may be NULL.
  * EIO, EFORMAT, EMODEL, ENOMEM.

@@ -520,4 +520,6 @@ Test(description, class_names_are_as_many_as_classes)
             "\"class_names\"|array of 3 strings");
     refused(class_names(WITH("\"class_names\":\"a, b, c\""), &names, &why),
             TOMEVIT_EFORMAT, &why, "x", "found \"a, b, c\"");
+    refused(class_names(WITH("\"class_names\":\"[[[[[[[[[[[[[[[[[[\""), &names,
+                        &why), TOMEVIT_EFORMAT, &why, "x", "array of 3");
 }

@@ -53,17 +53,18 @@ static const struct {
     const char *words;
 } bad_headers[] = {
     /* not a header */
-    {"hello", 0, "not valid JSON near byte 13"},
-    {"{", 0, "not valid JSON near byte 9"},
-    {"{\"a\":", 0, "not valid JSON near byte 13"},
-    {"{} {}", 0, "not valid JSON|end of file expected"},
-    {"{}\001", 0, "not valid JSON"},
-    {"{\"a\xff\":1}", 0, "not valid JSON|decode byte 0xff"},
-    {"{\"a\\u0000\":1}", 0, "not valid JSON|\\u0000"},
-    {"[]", 0, "not a JSON object"},
-    {"\"a\"", 0, "not valid JSON"},
-    {"{\"a\":[[[1]]]}", 0, "nests deeper than 3 levels at byte 15"},
-    {"{\"a\":{\"b\":{\"c\":{}}}}", 0, "nests deeper than 3 levels at byte 23"},
+    {"hello", 0, "bad header near byte 13"},
+    {"{", 0, "bad header near byte 9"},
+    {"{\"a\":", 0, "bad header near byte 13"},
+    {"{} {}", 0, "bad header|end of file expected"},
+    {"{}\001", 0, "bad header"},
+    {"{\"a\xff\":1}", 0, "bad header|decode byte 0xff"},
+    {"{\"a\\u0000\":1}", 0, "bad header|\\u0000"},
+    {"[]", 0, "expected a JSON object"},
+    {"\"a\"", 0, "expected a JSON object"},
+    {"7", 0, "expected a JSON object"},
+    {"{\"a\":[[[1]]]}", 0, "near byte 15: nests deeper than 3 levels"},
+    {"{\"a\":{\"b\":{\"c\":{}}}}", 0, "near byte 23: nests deeper than 3 levels"},
     /* duplicates */
     {"{\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},"
      "\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}", 0,
@@ -91,7 +92,7 @@ static const struct {
     {T("[2,1.0]", "[0,8]"), 8, "dimension 1|whole number"},
     {T("[\"1\"]", "[0,4]"), 4, "dimension 0|whole number"},
     {T("[1e0]", "[0,4]"), 4, "dimension 0|whole number"},
-    {T("[9223372036854775808]", "[0,4]"), 4, "not valid JSON|too big"},
+    {T("[9223372036854775808]", "[0,4]"), 4, "bad header|too big"},
     {T("[1,1,1,1,1,1,1,1,1]", "[0,4]"), 4, "at most 8 dimensions, found 9"},
     {T("[4294967296,4294967296]", "[0,0]"), 0, "overflows at dimension 1"},
     {T("[9223372036854775807,3]", "[0,4]"), 4, "overflows at dimension 1"},
@@ -160,7 +161,7 @@ Test(safetensors, bad_header_lengths_are_refused)
     refuse_length(0, 100, "header length is 0");
     refuse_length(1, 8, "header length 1 exceeds the 0 bytes");
     refuse_length(93, 100, "header length 93 exceeds the 92 bytes");
-    refuse_length(92, 100, "not valid JSON");
+    refuse_length(92, 100, "bad header");
     refuse_length((uint64_t)1 << 63, 100,
                   "header length 9223372036854775808 exceeds the 92 bytes");
     refuse_length(UINT64_MAX, 100,
@@ -206,14 +207,14 @@ static void refuse_repeated(const char *begin, const char *item, size_t times,
 
 Test(safetensors, deep_or_bulky_headers_are_refused)
 {
-    refuse_repeated("{\"a\":", "[", 100000, "nests deeper than 3 levels at byte 15");
-    refuse_repeated("", "{\"a\":", 100000, "nests deeper than 3 levels at byte 23");
+    refuse_repeated("{\"a\":", "[", 100000, "near byte 15: nests deeper than 3 levels");
+    refuse_repeated("", "{\"a\":", 100000, "near byte 23: nests deeper than 3 levels");
     refuse_repeated("{\"a\":[0", ",0", 2000000,
-                    "more than 1048576 values at byte");
-    refuse_repeated("{\"a\":[{}", ",{}", 2000000,
-                    "more than 1048576 values at byte");
+                    "near byte 2097163: more than 1048576 values");
+    refuse_repeated("{\"a\":[{}", ",{}", 1000,
+                    "too many objects and arrays for 3008 bytes");
     /* brackets in strings are no nesting, and an escape hides a quote */
-    refuse_repeated("{\"a\\\"[[[[[", "[", 100000, "not valid JSON");
+    refuse_repeated("{\"a\\\"[[[[[", "[", 100000, "bad header");
 }
 
 /* ---- cuts and damage ---------------------------------------------------------------- */

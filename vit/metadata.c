@@ -2,18 +2,22 @@
 /* What a checkpoint's metadata say: heads, epsilon, pixels, class names. */
 #include "config.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "description.h"
+#include "json.h"
+
+enum { DEPTH = 8 };
 
 /* Metadata values are strings; most hold JSON. NULL if this one does not. */
 static json_t *parse_value(const char *text)
 {
-    return json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL);
+    json_error_t error;
+
+    return tomevit_json_parse(text, strlen(text), DEPTH, &error);
 }
 
 static int wrong(const char *key, const char *expected, const char *found,

@@ -16,8 +16,7 @@
 
 enum {
     VIT_ST_DIMS = 8,                        /* more dimensions are refused */
-    VIT_ST_HEADER_BYTES = 100 * 1024 * 1024,
-    VIT_ST_VALUES = 1 << 20                 /* JSON values in a header */
+    VIT_ST_HEADER_BYTES = 100 * 1024 * 1024
 };
 
 typedef struct vit_st_tensor {

@@ -2,71 +2,33 @@
 /* The JSON header of a .safetensors file: parsed, checked, sorted. */
 #include "config.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "json.h"
 #include "safetensors.h"
 
 /* As far as a header nests: header, tensor, shape. */
 enum { DEPTH = 3, HEADER_AT = 8 };
-
-/* Bounds what parsing can cost before anything is allocated: a JSON value of
- * two bytes becomes hundreds of bytes in memory, and nesting costs stack. */
-static int check_bulk(const char *text, size_t length, const vit_report *report)
-{
-    size_t i, depth = 0, values = 0;
-    int in_string = 0;
-
-    for (i = 0; i < length; i++) {
-        char c = text[i];
-
-        if (in_string) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                in_string = 0;
-        } else if (c == '"') {
-            in_string = 1;
-        } else if (c == '{' || c == '[') {
-            values++;
-            if (++depth > DEPTH)
-                return tomevit_fail(report, TOMEVIT_EFORMAT,
-                    "header nests deeper than %d levels at byte %zu",
-                    (int)DEPTH, i + HEADER_AT);
-        } else if (c == '}' || c == ']') {
-            depth -= depth > 0;
-        } else if (c == ',') {
-            values++;
-        }
-        if (values > VIT_ST_VALUES)
-            return tomevit_fail(report, TOMEVIT_EFORMAT,
-                "header holds more than %d values at byte %zu",
-                (int)VIT_ST_VALUES, i + HEADER_AT);
-    }
-    return 0;
-}
 
 /* On failure too *root is to be released. */
 static int parse_json(const char *text, size_t length, json_t **root,
                       const vit_report *report)
 {
     json_error_t error;
-    int code = check_bulk(text, length, report);
 
-    if (code)
-        return code;
-    *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
+    *root = tomevit_json_parse(text, length, DEPTH, &error);
     if (!*root && json_error_code(&error) == json_error_out_of_memory)
         return tomevit_fail(report, TOMEVIT_ENOMEM,
                             "out of memory for a header of %zu bytes", length);
     if (!*root)
         return tomevit_fail(report, TOMEVIT_EFORMAT,
-                            "header is not valid JSON near byte %zu: %s",
+                            "bad header near byte %zu: %s",
                             (size_t)error.position + HEADER_AT, error.text);
     if (!json_is_object(*root))
         return tomevit_fail(report, TOMEVIT_EFORMAT,
-                            "header is not a JSON object but an array");
+                            "bad header: expected a JSON object, found another "
+                            "value");
     return 0;
 }
 
