@@ -4,6 +4,8 @@
  * chroma upsampling. CMYK is taken as inverted, as Adobe writes it, whatever
  * the file says, and brought to RGB without a profile: all as Pillow does.
  */
+#include "config.h"
+
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +24,7 @@ enum {
      * the coefficients for a few bytes. */
     MAX_SCANS = 100,
     ROWS_AT_ONCE = 16,
+    MARGIN = 8,            /* columns; see select_part */
     EXIF_MARKER = JPEG_APP0 + 1
 };
 
@@ -36,6 +39,7 @@ typedef struct reader {
     int *orientation;
     char *why;
     uint8_t *cmyk;         /* one row of a four-component image */
+    size_t left;           /* the first column that is decoded */
     int rows_begun;        /* errors leave something for the lenient */
     jmp_buf escape;
 } reader;
@@ -161,10 +165,56 @@ static void read_rows(reader *r, size_t end)
             continue;
         }
         for (; count < ROWS_AT_ONCE && y + count < end; count++)
-            rows[count] = r->out->rgb + (y + count) * bytes;
+            rows[count] = r->out->rgb + (y + count) * bytes + 3 * r->left;
         jpeg_read_scanlines(&r->info, rows, (JDIMENSION)count);
     }
 }
+
+#ifdef HAVE_JPEG_SKIP_SCANLINES
+/* The usual samplings: full, or chroma halved across or both ways. For others
+ * decoding in part is not known to give the same pixels. */
+static int usual_sampling(const struct jpeg_decompress_struct *info)
+{
+    const jpeg_component_info *c = info->comp_info;
+    int h = c[0].h_samp_factor, v = c[0].v_samp_factor;
+
+    if (info->num_components == 1)
+        return h == 1 && v == 1;
+    return info->num_components == 3 && h <= 2 && v <= h
+           && c[1].h_samp_factor == 1 && c[1].v_samp_factor == 1
+           && c[2].h_samp_factor == 1 && c[2].v_samp_factor == 1;
+}
+
+/*
+ * Spares the transforms of what lies left, right and above. Chroma is
+ * smoothed across two columns, where libjpeg takes the edge of its part for
+ * the picture's: with a margin that stays outside the region.
+ */
+static void select_part(reader *r, const image_region *region)
+{
+    size_t right = region->x + region->width + MARGIN;
+    JDIMENSION x, width;
+
+    if (!usual_sampling(&r->info))
+        return;
+    if (right > r->out->width)
+        right = r->out->width;
+    x = (JDIMENSION)(region->x > MARGIN ? region->x - MARGIN : 0);
+    width = (JDIMENSION)(right - x);
+    if (width < r->info.output_width) {
+        jpeg_crop_scanline(&r->info, &x, &width);
+        r->left = x;
+    }
+    if (region->y > 0)
+        jpeg_skip_scanlines(&r->info, (JDIMENSION)region->y);
+}
+#else
+static void select_part(reader *r, const image_region *region)
+{
+    (void)r;
+    (void)region;
+}
+#endif
 
 /* Rows below the region are not decoded, but a file cut short there is still
  * cut short. Within entropy-coded data 0xff is always followed by 0 or a
@@ -210,6 +260,7 @@ static int read_pixels(reader *r)
     region = image_wanted(r->out, r->options, *r->orientation);
     jpeg_start_decompress(&r->info);
     r->rows_begun = 1;
+    select_part(r, &region);
     read_rows(r, region.y + region.height);
     if (r->info.output_scanline < r->info.output_height)
         expect_end(r);
