@@ -1,10 +1,146 @@
 /* SPDX-License-Identifier: MIT */
-#include "tomevit.h"
+/* tomerge: the table of subcommands. */
+#include "args.h"
+#include "commands.h"
+#include "message.h"
+#include "output.h"
+#include "signals.h"
 
+#include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
-int main(void)
+static const struct {
+    args_command command;
+    void (*run)(const options *o);
+} subcommands[] = {
+    {{"eval", OPTIONS_EVAL, "FOLDER", 1, 1,
+      "Top-1 and top-5 accuracy and speed of a model on a folder of images.",
+      "FOLDER holds one folder for each class, or is flat with --labels. "
+      "Folders named by WordNet ids or by the model's class names map to "
+      "their classes; others map in sorted order and must be as many as the "
+      "classes.",
+      "  tomerge eval --model vit.safetensors --r 8 imagenet/val\n"
+      "  tomerge eval --model vit.safetensors --r 13:-1 --json - val\n"},
+     command_eval},
+    {{"sweep", OPTIONS_SWEEP, "FOLDER", 1, 1,
+      "Accuracy against speed for several amounts of merging, in one table.",
+      "Every image is decoded once and seen under every schedule. Drop, "
+      "agreement and speed-up are against r=0, which is added where it is "
+      "not asked for.",
+      "  tomerge sweep --model vit.safetensors --r 0,8,13,13:-1 val\n"},
+     command_sweep},
+    {{"classify", OPTIONS_CLASSIFY, "PATH...", 1, SIZE_MAX,
+      "The most probable classes of images, or of all images in folders.",
+      NULL,
+      "  tomerge classify --model vit.safetensors cat.jpg pictures/\n"
+      "  tomerge classify --model vit.safetensors --json - *.png\n"},
+     command_classify},
+    {{"bench", OPTIONS_BENCH, "", 0, 0,
+      "Speed of the forward pass alone, for several amounts of merging.",
+      "Passes of all rows take turns after one that warms up. GFLOP/s counts "
+      "two operations for each multiply-accumulate, at the median.",
+      "  tomerge bench --arch deit_small_patch16_224 --batch 1 --r 0,8,13\n"},
+     command_bench},
+    {{"inspect", OPTIONS_INSPECT, "[MODEL]", 0, 1,
+      "What a model is, and its tokens and multiply-accumulates per layer.",
+      NULL,
+      "  tomerge inspect vit.safetensors --r 8\n"
+      "  tomerge inspect --arch deit_small_patch16_224 --r 13\n"},
+     command_inspect}
+};
+
+enum { SUBCOMMANDS = sizeof(subcommands) / sizeof(subcommands[0]) };
+
+static void print_help(void)
 {
-    printf("tomerge %s\n", tomerge_version_string());
-    return 0;
+    fputs("usage: tomerge COMMAND [OPTION...] [ARGUMENT...]\n\n"
+          "Runs Vision Transformers on images with Token Merging, and shows "
+          "what merging\ncosts and buys.\n\nCommands\n", stdout);
+    for (size_t i = 0; i < SUBCOMMANDS; i++)
+        printf("  %-10s%s\n", subcommands[i].command.name,
+               subcommands[i].command.summary);
+    fputs("\n'tomerge COMMAND --help' lists a command's options; "
+          "'tomerge --version' prints\nthe version. Exit status: 0 done, "
+          "1 failed, 2 wrong usage, 3 done but some\ninputs were refused.\n",
+          stdout);
+}
+
+static void print_version(void)
+{
+    printf("tomerge %s\nCPU tier: %s\n", tomerge_version_string(),
+           tomerge_cpu_name(tomerge_cpu_detected()));
+}
+
+static void run(size_t index, int argc, char **argv)
+{
+    const args_command *command = &subcommands[index].command;
+    char why[ARGS_WHY];
+    options o;
+
+    options_init(&o);
+    int result = args_parse(options_table, command, argc, argv, &o,
+                            &o.operand_count, why);
+    o.operands = argv;
+    if (result == ARGS_SHOW_HELP) {
+        args_help(stdout, options_table, command);
+    } else if (result != ARGS_DONE || options_check(&o, command, why) != 0) {
+        message_usage("%s", why);
+    } else {
+        message_quiet(o.quiet);
+        signals_install();
+        subcommands[index].run(&o);
+    }
+    options_free(&o);
+}
+
+static void unknown(const char *name)
+{
+    const char *names[SUBCOMMANDS];
+
+    for (size_t i = 0; i < SUBCOMMANDS; i++)
+        names[i] = subcommands[i].command.name;
+    const char *nearest = args_nearest(name, names, SUBCOMMANDS);
+    if (nearest != NULL)
+        message_usage("unknown command '%.60s': did you mean '%s'?", name,
+                      nearest);
+    else
+        message_usage("unknown command '%.60s': see 'tomerge --help'", name);
+}
+
+static size_t find(const char *name)
+{
+    size_t i = 0;
+    while (i < SUBCOMMANDS && strcmp(name, subcommands[i].command.name) != 0)
+        i++;
+    return i;
+}
+
+int main(int argc, char **argv)
+{
+    const char *word = argc > 1 ? argv[1] : "";
+    output people = {stdout, "-"};
+    size_t index = find(word);
+    char option[] = "--help", *help[] = {option};
+
+    if (index < SUBCOMMANDS) {
+        run(index, argc - 2, argv + 2);
+    } else if (argc < 2) {
+        message_usage("no command: see 'tomerge --help'");
+    } else if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
+        print_version();
+    } else if (strcmp(word, "help") == 0 && argc > 2) {
+        index = find(argv[2]);
+        if (index < SUBCOMMANDS)
+            run(index, 1, help);
+        else
+            unknown(argv[2]);
+    } else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 ||
+               strcmp(word, "help") == 0) {
+        print_help();
+    } else {
+        unknown(word);
+    }
+    output_close(&people);
+    return message_status();
 }

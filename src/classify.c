@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* tomerge classify: what single images show. */
+#include "commands.h"
+
+#include "dataset.h"
+#include "memory.h"
+#include "message.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+typedef struct classify {
+    session *s;
+    char **names;          /* from --labels, or NULL */
+    int people;            /* 1: lines for people on standard output */
+} classify;
+
+/* ---- names ------------------------------------------------------------------- */
+
+static int read_names(classify *c)
+{
+    const options *o = c->s->options;
+    char why[PAIRS_WHY];
+    size_t count;
+
+    if (o->labels == NULL)
+        return 0;
+    c->names = pairs_read_lines(o->labels, &count, why);
+    if (c->names == NULL) {
+        message_failed("%s", why);
+        return -1;
+    }
+    if (count == c->s->description->classes)
+        return 0;
+    message_failed("%s: %zu lines, but the model has %zu classes", o->labels,
+                   count, c->s->description->classes);
+    return -1;
+}
+
+static const char *name_of(const classify *c, int32_t index)
+{
+    return c->names != NULL ? c->names[index]
+                            : classes_name(&c->s->classes, (size_t)index);
+}
+
+/* ---- one image ------------------------------------------------------------------ */
+
+static json_t *text_json(const char *text)
+{
+    json_t *string = text == NULL ? json_null() : json_string(text);
+    return string != NULL ? string : json_string("(not UTF-8)");
+}
+
+static void json_line(const classify *c, const char *file,
+                      const top_class *top)
+{
+    json_t *list = json_array();
+
+    for (size_t k = 0; k < c->s->options->topk && top[k].index >= 0; k++)
+        json_array_append_new(list, json_pack("{s:i,s:o,s:f}",
+            "index", top[k].index, "name",
+            text_json(name_of(c, top[k].index)),
+            "probability", top[k].probability));
+    json_t *line = json_pack("{s:o,s:o}", "file", text_json(file), "top",
+                             list);
+    report_json_line(c->s->json.file, line);
+    json_decref(line);
+}
+
+static void csv_header(FILE *out, size_t topk)
+{
+    fputs("file", out);
+    for (size_t k = 1; k <= topk; k++)
+        fprintf(out, ",class%zu,name%zu,prob%zu", k, k, k);
+    fputc('\n', out);
+}
+
+static void csv_line(const classify *c, const char *file, const top_class *top)
+{
+    FILE *out = c->s->csv.file;
+
+    output_csv_field(out, file);
+    for (size_t k = 0; k < c->s->options->topk; k++) {
+        if (top[k].index < 0) {
+            fputs(",,,", out);
+            continue;
+        }
+        const char *name = name_of(c, top[k].index);
+        fprintf(out, ",%d,", top[k].index);
+        output_csv_field(out, name != NULL ? name : "");
+        fprintf(out, ",%.6g", top[k].probability);
+    }
+    fputc('\n', out);
+}
+
+static void people_line(const classify *c, const char *file,
+                        const top_class *top)
+{
+    printf("%s:", file);
+    for (size_t k = 0; k < c->s->options->topk && top[k].index >= 0; k++) {
+        const char *name = name_of(c, top[k].index);
+        fputs(k ? ", " : " ", stdout);
+        if (name != NULL)
+            fputs(name, stdout);
+        else
+            printf("class %d", top[k].index);
+        printf(" %.1f %%", 100 * top[k].probability);
+    }
+    putchar('\n');
+}
+
+static void seen(void *data, size_t run, const folder_file *file,
+                 const top_class *top)
+{
+    const classify *c = data;
+
+    (void)run;
+    if (c->s->json.file != NULL)
+        json_line(c, file->path, top);
+    if (c->s->csv.file != NULL)
+        csv_line(c, file->path, top);
+    if (c->people)
+        people_line(c, file->path, top);
+}
+
+/* ---- all images ------------------------------------------------------------------ */
+
+static void refuse(void *data, const char *line)
+{
+    (void)data;
+    message_refused("%s", line);
+}
+
+/* Files as they are named, folders walked. */
+static void collect(const options *o, folder *files)
+{
+    memset(files, 0, sizeof(*files));
+    for (size_t i = 0; i < o->operand_count; i++) {
+        const char *path = o->operands[i];
+        struct stat s;
+        folder below;
+        char why[FOLDER_WHY];
+
+        if (stat(path, &s) != 0) {
+            message_refused("%s: %s", path, strerror(errno));
+        } else if (!S_ISDIR(s.st_mode)) {
+            folder_add(files, path);
+        } else if (folder_walk_flat(path, &below, refuse, NULL, why) != 0) {
+            message_refused("%s", why);
+        } else {
+            for (size_t k = 0; k < below.count; k++)
+                folder_add(files, below.files[k].path);
+            folder_free(&below);
+        }
+    }
+    folder_limit(files, o->limit);
+}
+
+static void classify_all(classify *c, dataset *d)
+{
+    session *s = c->s;
+    output people = {stdout, "-"};
+    evaluation e;
+
+    if (s->csv.file != NULL)
+        csv_header(s->csv.file, s->options->topk);
+    if (dataset_evaluate(d, s, &e, seen, c) == 0)
+        dataset_remark(d, &e);
+    evaluate_free(&e);
+    output_close(&s->json);
+    output_close(&s->csv);
+    if (c->people)
+        output_close(&people);
+}
+
+void command_classify(const options *o)
+{
+    session s;
+    dataset d;
+    classify c = {&s, NULL, 0};
+
+    memset(&d, 0, sizeof(d));
+    c.people = !output_is_stdout(o->json) && !output_is_stdout(o->csv);
+    if (session_open(&s, o) == 0 && read_names(&c) == 0) {
+        collect(o, &d.files);
+        if (d.files.count == 0)
+            message_failed("there is no image to classify");
+        else
+            classify_all(&c, &d);
+        dataset_close(&d);
+    }
+    pairs_free_lines(c.names);
+    session_close(&s);
+}

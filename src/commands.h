@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* The subcommands. Each says on stderr what goes wrong, which also sets the
+ * exit status (see message.h). */
+#ifndef TOMERGE_COMMANDS_H
+#define TOMERGE_COMMANDS_H
+
+#include "options.h"
+
+void command_eval(const options *o);
+void command_sweep(const options *o);
+void command_classify(const options *o);
+void command_bench(const options *o);
+void command_inspect(const options *o);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* The labelled images that eval and sweep run on. */
+#ifndef TOMERGE_DATASET_H
+#define TOMERGE_DATASET_H
+
+#include "evaluate.h"
+#include "session.h"
+
+typedef struct dataset {
+    folder files;
+    const char *rule;      /* how folders became classes */
+    size_t unread;         /* subfolders and listed files not to be had */
+} dataset;
+
+/* Walks the folder and labels its images as the options say. 0, or -1 after
+ * a message. */
+int dataset_open(dataset *d, const session *s);
+void dataset_close(dataset *d);
+
+/* Runs all of the session's runs over the images. 0, or -1 after a message;
+ * evaluate_free is the caller's in both cases. */
+int dataset_evaluate(dataset *d, session *s, evaluation *e,
+                     evaluate_seen *seen, void *data);
+
+/* Everything about run `index`: the object that eval prints. */
+json_t *dataset_run_json(const dataset *d, const session *s,
+                         const evaluation *e, size_t index);
+
+/* Says what a report cannot: that it is partial, or that nothing could be
+ * used. */
+void dataset_remark(const dataset *d, const evaluation *e);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* tomerge eval: accuracy and speed on a folder, one way to merge. */
+#include "commands.h"
+
+#include "dataset.h"
+#include "message.h"
+
+static const report_column list[] = {
+    {"model.file", "model", NULL},
+    {"preprocessing.chain", "preprocessing", NULL},
+    {"preprocessing.source", "  from", NULL},
+    {"method", "merging", NULL},
+    {"schedule", "  r", NULL},
+    {"tokens", "  tokens left", NULL},
+    {"merge_ratio", "  merge ratio", "%.3f"},
+    {"gmacs", "GMACs", "%.2f"},
+    {"dtype", "dtype", NULL},
+    {"cpu", "cpu", NULL},
+    {"threads", "threads", NULL},
+    {"batch", "batch", NULL},
+    {"classes_by", "classes by", NULL},
+    {"images", "images", NULL},
+    {"refused", "refused", NULL},
+    {"top1", "top-1 %", "%.2f"},
+    {"top5", "top-5 %", "%.2f"},
+    {"images_per_second.forward", "images/s", "%.1f (forward)"},
+    {"images_per_second.total", "", "%.1f (with decoding)"},
+    {"seconds.wall", "seconds", "%.2f"},
+    {"seconds.forward", "  forward", "%.2f"},
+    {"seconds.decode", "  decode", "%.2f (sum over threads)"},
+    {"seconds.preprocess", "  preprocess", "%.2f (sum over threads)"}
+};
+
+static const report_column columns[] = {
+    {"model.file", NULL, NULL},
+    {"schedule", NULL, NULL},
+    {"method", NULL, NULL},
+    {"images", NULL, NULL},
+    {"refused", NULL, NULL},
+    {"top1", NULL, NULL},
+    {"top5", NULL, NULL},
+    {"r", NULL, NULL},
+    {"merge_ratio", NULL, NULL},
+    {"tokens", NULL, NULL},
+    {"gmacs", NULL, NULL},
+    {"dtype", NULL, NULL},
+    {"cpu", NULL, NULL},
+    {"threads", NULL, NULL},
+    {"batch", NULL, NULL},
+    {"images_per_second.forward", NULL, NULL},
+    {"images_per_second.total", NULL, NULL},
+    {"seconds.wall", NULL, NULL},
+    {"seconds.decode", NULL, NULL},
+    {"seconds.preprocess", NULL, NULL},
+    {"seconds.forward", NULL, NULL},
+    {"preprocessing.chain", NULL, NULL},
+    {"preprocessing.source", NULL, NULL},
+    {"partial", NULL, NULL}
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static void seen(void *data, size_t run, const folder_file *file,
+                 const top_class *top)
+{
+    output *predictions = data;
+
+    (void)run;
+    if (predictions->file != NULL)
+        predictions_line(predictions->file, file->name, file->label, top);
+}
+
+static void evaluate_and_report(session *s, dataset *d)
+{
+    evaluation e;
+    output predictions;
+
+    if (output_open(&predictions, s->options->predictions) != 0)
+        return;
+    if (predictions.file != NULL)
+        predictions_header(predictions.file);
+    int result = dataset_evaluate(d, s, &e, seen, &predictions);
+    output_close(&predictions);
+    if (result == 0) {
+        json_t *object = dataset_run_json(d, s, &e, 0);
+        json_t *rows = json_pack("[O]", object);
+        session_report report = {object, rows, list, columns, COUNT(list),
+                                 COUNT(columns), 0};
+        session_write(s, &report);
+        dataset_remark(d, &e);
+        json_decref(rows);
+        json_decref(object);
+    }
+    evaluate_free(&e);
+}
+
+void command_eval(const options *o)
+{
+    session s;
+    dataset d;
+
+    if (session_open(&s, o) == 0 && dataset_open(&d, &s) == 0) {
+        evaluate_and_report(&s, &d);
+        dataset_close(&d);
+    }
+    session_close(&s);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* The images of a folder: one folder a class, or flat. */
+#ifndef TOMERGE_FOLDER_H
+#define TOMERGE_FOLDER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { FOLDER_WHY = 512 };
+
+typedef struct folder_file {
+    char *path;            /* to open it by */
+    char *name;            /* relative to the folder walked */
+    size_t group;          /* index of its class folder; 0 if flat */
+    int32_t label;         /* class index, -1 until it is known */
+} folder_file;
+
+/* Files and groups are in the order of strcmp on their names. */
+typedef struct folder {
+    folder_file *files;
+    size_t count, capacity;
+    char **groups;         /* names of the class folders */
+    size_t group_count, group_capacity;
+    size_t skipped;        /* files that are no images, by name and content */
+} folder;
+
+/* A subfolder that cannot be read is a line through `refuse`, and the walk
+ * goes on; so is a class folder without an image. Hidden files and folders
+ * are left out; symbolic links are followed, but not in circles. */
+typedef void folder_refuse(void *data, const char *line);
+
+/* Class folders and everything below them, or all images below `path`.
+ * 0, or -1 with a line in why[FOLDER_WHY] and nothing to free: `path` cannot
+ * be read, or holds no class folder or image. */
+int folder_walk_classes(const char *path, folder *out, folder_refuse *refuse,
+                        void *data, char *why);
+int folder_walk_flat(const char *path, folder *out, folder_refuse *refuse,
+                     void *data, char *why);
+
+/* Appends one file that is not part of a walk (name = path). */
+void folder_add(folder *f, const char *path);
+
+/* Keeps `limit` files spread evenly over the list, if it has more. */
+void folder_limit(folder *f, size_t limit);
+void folder_free(folder *f);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory that is there: on exhaustion the command says so and exits 1. */
+#include "memory.h"
+
+#include "message.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *present(void *memory)
+{
+    if (memory == NULL) {
+        message_failed("out of memory");
+        exit(STATUS_FAILED);
+    }
+    return memory;
+}
+
+void *memory_zero(size_t count, size_t size)
+{
+    return present(calloc(count ? count : 1, size));
+}
+
+void *memory_grow(void *array, size_t count, size_t *capacity, size_t size)
+{
+    if (count < *capacity)
+        return array;
+    size_t wanted = *capacity ? *capacity * 2 : 16;
+    void *larger = wanted > SIZE_MAX / 2 / size
+        ? NULL : realloc(array, wanted * size);
+    *capacity = wanted;
+    return present(larger);
+}
+
+char *memory_text(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    return memcpy(memory_zero(size, 1), text, size);
+}
+
+char *memory_path(const char *folder, const char *name)
+{
+    size_t left = strlen(folder), right = strlen(name) + 1;
+    int slash = left > 0 && folder[left - 1] != '/';
+    char *path = memory_zero(left + (size_t)slash + right, 1);
+
+    memcpy(path, folder, left);
+    if (slash)
+        path[left] = '/';
+    memcpy(path + left + (size_t)slash, name, right);
+    return path;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory that is there: on exhaustion the command says so and exits 1. */
+#ifndef TOMERGE_MEMORY_H
+#define TOMERGE_MEMORY_H
+
+#include <stddef.h>
+
+/* `count` elements, all bytes zero; count * size is checked. Free with free. */
+void *memory_zero(size_t count, size_t size);
+
+/* Makes room for one element more than `count` in an array that grows by
+ * doubling; `*capacity` is kept by the caller, starting at 0 with NULL. */
+void *memory_grow(void *array, size_t count, size_t *capacity, size_t size);
+
+char *memory_text(const char *text);
+
+/* "folder/name", or "name" where folder is empty. */
+char *memory_path(const char *folder, const char *name);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* How tokens merge: from command-line text to what the model runs with. */
+#ifndef TOMERGE_MERGING_ARGS_H
+#define TOMERGE_MERGING_ARGS_H
+
+#include "tomevit.h"
+
+enum merging_kind {
+    MERGING_UNSET = 0,
+    MERGING_R,             /* --r: entries of r and inflection */
+    MERGING_SCHEDULE,      /* --schedule: one list of r per layer */
+    MERGING_RATIO          /* --merge-ratio: entries of a ratio */
+};
+
+typedef struct merging_entry {
+    size_t r;              /* for MERGING_R; MERGING_SCHEDULE: of one layer */
+    double inflection;     /* for MERGING_R */
+    double ratio;          /* for MERGING_RATIO */
+} merging_entry;
+
+/* The options as given. Zero bytes are the defaults but for prop_attn. */
+typedef struct merging_args {
+    int kind;              /* enum merging_kind */
+    merging_entry *entries;
+    size_t count;
+    int method, similarity, combine, metric;
+    int prop_attn;
+    uint64_t seed;
+} merging_args;
+
+/* One resolved way to run the model. */
+typedef struct merging_run {
+    char label[64];        /* "8", "13:-1", "0.4", "4,4,2" */
+    size_t *r;             /* [depth], owned; `merging` points at it */
+    size_t *tokens;        /* [depth], owned: leaving each layer */
+    double ratio;          /* merge ratio */
+    double gmacs;
+    tomevit_merging merging;
+} merging_run;
+
+void merging_args_init(merging_args *args);
+void merging_args_free(merging_args *args);
+
+/* Parsers of option values (see args_option): each takes the whole
+ * merging_args, so that options that exclude each other can say so. */
+int merging_parse_r(const char *text, void *args, char *why);
+int merging_parse_r_list(const char *text, void *args, char *why);
+int merging_parse_schedule(const char *text, void *args, char *why);
+int merging_parse_ratio(const char *text, void *args, char *why);
+int merging_parse_ratio_list(const char *text, void *args, char *why);
+int merging_parse_method(const char *text, void *args, char *why);
+int merging_parse_similarity(const char *text, void *args, char *why);
+int merging_parse_combine(const char *text, void *args, char *why);
+int merging_parse_metric(const char *text, void *args, char *why);
+int merging_parse_prop_attn(const char *text, void *args, char *why);
+int merging_parse_seed(const char *text, void *args, char *why);
+
+/* Sets the entries as --r TEXT would, if no option has set them. */
+void merging_args_default(merging_args *args, const char *text);
+
+/* How many runs the arguments ask for: 1 if nothing merges. */
+size_t merging_run_count(const merging_args *args);
+
+/* Run `index` of them for a model. 0, or -1 with a line in why[256]. */
+int merging_resolve(const merging_args *args,
+                    const tomevit_description *model, size_t index,
+                    merging_run *run, char *why);
+/* The same arguments with nothing merged. */
+void merging_resolve_none(const merging_args *args,
+                          const tomevit_description *model, merging_run *run);
+void merging_run_free(merging_run *run);
+
+/* 1 if no layer merges anything. */
+int merging_run_is_none(const merging_run *run,
+                        const tomevit_description *model);
+
+#endif

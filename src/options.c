@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/* All options of all subcommands: one table, one set of fields. */
+#include "options.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+enum {
+    FOLDER = OPTIONS_EVAL | OPTIONS_SWEEP,
+    IMAGES = FOLDER | OPTIONS_CLASSIFY,
+    RUNS = IMAGES | OPTIONS_BENCH,
+    ALL = RUNS | OPTIONS_INSPECT,
+    LISTS = OPTIONS_SWEEP | OPTIONS_BENCH,
+    ONE = ALL & ~LISTS
+};
+
+static int parse_cpu(const char *text, void *field, char *why)
+{
+    uint32_t mask = UINT32_MAX;
+
+    if (strcmp(text, "auto") != 0 && tomerge_cpu_mask(text, &mask) != 0) {
+        snprintf(why, ARGS_WHY, "'%.40s' is not one of auto, scalar, avx2, "
+                 "avx512, avx512-vnni, avx512-bf16, amx-bf16, amx-int8",
+                 text);
+        return -1;
+    }
+    if (mask != UINT32_MAX && (mask & ~tomerge_cpu_detected()) != 0) {
+        snprintf(why, ARGS_WHY, "this machine has no '%s'; its highest tier "
+                 "is %s", text, tomerge_cpu_name(tomerge_cpu_detected()));
+        return -1;
+    }
+    *(uint32_t *)field = mask;
+    return 0;
+}
+
+/* A number with K, M or G behind it (powers of 1024). */
+static int parse_bytes(const char *text, void *field, char *why)
+{
+    char number[32] = "";
+    size_t length = strlen(text), value, unit = 1;
+    const char *suffix = length > 0 ? strchr("KMG", text[length - 1]) : NULL;
+
+    if (suffix != NULL) {
+        unit = *suffix == 'K' ? (size_t)1 << 10
+             : *suffix == 'M' ? (size_t)1 << 20 : (size_t)1 << 30;
+        length--;
+    }
+    if (length < sizeof(number))
+        memcpy(number, text, length);
+    if (args_size(number, &value) != 0 || value == 0 ||
+        value > SIZE_MAX / 4 / unit) {
+        snprintf(why, ARGS_WHY,
+                 "'%.40s' is not a size such as 512M or 2G", text);
+        return -1;
+    }
+    *(size_t *)field = value * unit;
+    return 0;
+}
+
+#define FIELD(name) offsetof(options, name)
+#define SECTION(text) {text, 0, NULL, 0, ARGS_SECTION, 0, 0, 0, NULL, NULL}
+#define FLAG(text, letter, commands, field, help) \
+    {text, letter, NULL, commands, ARGS_FLAG, FIELD(field), 0, 0, NULL, help}
+#define TEXT(text, letter, value, commands, field, help) \
+    {text, letter, value, commands, ARGS_TEXT, FIELD(field), 0, 0, NULL, help}
+#define SIZE(text, letter, value, commands, field, min, max, help) \
+    {text, letter, value, commands, ARGS_SIZE, FIELD(field), min, max, NULL, \
+     help}
+#define PARSE(text, value, commands, field, parse, help) \
+    {text, 0, value, commands, ARGS_PARSE, FIELD(field), 0, 0, parse, help}
+
+const args_option options_table[] = {
+    SECTION("Input"),
+    TEXT("model", 'm', "FILE", ALL, model,
+         "the model: a .safetensors checkpoint with timm's key names"),
+    TEXT("arch", 0, "NAME", OPTIONS_BENCH | OPTIONS_INSPECT, arch,
+         "a published shape with random weights instead of a model file: "
+         "deit_tiny_patch16_224, deit_small_patch16_224, "
+         "deit_base_patch16_224, vit_large_patch16_224, "
+         "vit_large_patch16_384, vit_huge_patch14_224"),
+    TEXT("labels", 0, "FILE", FOLDER, labels,
+         "FOLDER is flat and FILE has a line for each image: name, tab or "
+         "comma, class (index, WordNet id or class name)"),
+    TEXT("labels", 0, "FILE", OPTIONS_CLASSIFY, labels,
+         "class names to print, one a line, in the order of the model's "
+         "outputs (default: those in the checkpoint, or ImageNet's for 1000 "
+         "classes)"),
+    TEXT("class-map", 0, "FILE", FOLDER, class_map,
+         "which class a folder is: lines of folder, tab or comma, class"),
+    SIZE("limit", 0, "N", IMAGES, limit, 1, 1e9,
+         "use only N images, spread evenly over the folder"),
+    FLAG("exif", 0, IMAGES, exif,
+         "turn images as their EXIF orientation says"),
+    FLAG("lenient", 0, IMAGES, lenient,
+         "use what can be decoded of a truncated image instead of refusing "
+         "it"),
+
+    SECTION("Merging"),
+    PARSE("r", "N[:INFLECTION]", ONE, merging, merging_parse_r,
+          "tokens merged away in each layer (default 0). INFLECTION from -1 "
+          "(merge early) to 1 (merge late) makes it a ramp with the mean N"),
+    PARSE("r", "LIST", LISTS, merging, merging_parse_r_list,
+          "entries N[:INFLECTION] with commas between: tokens merged away in "
+          "each layer; INFLECTION from -1 (merge early) to 1 (merge late) "
+          "makes it a ramp with the mean N (default 0,8,13,16,13:-1)"),
+    PARSE("schedule", "LIST", ALL, merging, merging_parse_schedule,
+          "r of the first layer, the second, ..., zero after the last given"),
+    PARSE("merge-ratio", "RATIO", ONE, merging, merging_parse_ratio,
+          "the evenest schedule that merges this share of the tokens away, "
+          "averaged over the layers"),
+    PARSE("merge-ratio", "LIST", LISTS, merging, merging_parse_ratio_list,
+          "instead of --r: shares of tokens merged away, averaged over the "
+          "layers, such as 0.1,0.2,0.4"),
+    PARSE("method", "NAME", ALL, merging, merging_parse_method,
+          "how tokens are split and matched: alternating (default), "
+          "sequential, random, strided"),
+    PARSE("similarity", "NAME", RUNS, merging, merging_parse_similarity,
+          "cosine (default), dot, euclidean, softmax"),
+    PARSE("combine", "NAME", RUNS, merging, merging_parse_combine,
+          "weighted (mean by size, default), mean, sum, max, keep"),
+    PARSE("metric", "NAME", RUNS, merging, merging_parse_metric,
+          "what similarity is measured on: K (keys, default), Q, V, X"),
+    PARSE("prop-attn", "on|off", RUNS, merging, merging_parse_prop_attn,
+          "proportional attention: add ln(size) to the attention logits "
+          "(default on)"),
+    PARSE("seed", "N", RUNS, merging, merging_parse_seed,
+          "of --method random (default 0)"),
+
+    SECTION("Preprocessing (default: the model's own)"),
+    PARSE("crop-pct", "P", IMAGES, preprocessing, preprocessing_parse_crop_pct,
+          "the crop's side as a share of the resized shorter side"),
+    PARSE("interpolation", "NAME", IMAGES, preprocessing,
+          preprocessing_parse_interpolation, "bicubic or bilinear"),
+    PARSE("mean", "R,G,B", IMAGES, preprocessing, preprocessing_parse_mean,
+          "subtracted from values in [0, 1]"),
+    PARSE("std", "R,G,B", IMAGES, preprocessing, preprocessing_parse_std,
+          "divides what is left"),
+
+    SECTION("Computing"),
+    SIZE("threads", 't', "N", RUNS, threads, 1, 1024,
+         "threads (default: the CPUs available)"),
+    SIZE("batch", 'b', "N", RUNS, batch, 1, 4096,
+         "images in one forward pass (default 32)"),
+    PARSE("cpu", "TIER", RUNS, cpu_mask, parse_cpu,
+          "highest CPU tier to use: auto (default), scalar, avx2, avx512, "
+          "avx512-vnni, avx512-bf16, amx-bf16, amx-int8"),
+    PARSE("cache-mem", "SIZE", IMAGES, cache_mem, parse_bytes,
+          "memory for decoded images waiting for the model, such as 512M "
+          "(default 64M)"),
+    {"seconds", 0, "S", OPTIONS_BENCH, ARGS_REAL, FIELD(seconds), 0, 86400,
+     NULL, "time to measure for, at least 5 passes each (default 5)"},
+
+    SECTION("Output"),
+    SIZE("topk", 'k', "N", OPTIONS_CLASSIFY, topk, 1, 1000,
+         "classes to print for an image (default 5)"),
+    TEXT("json", 0, "FILE|-", ALL & ~OPTIONS_CLASSIFY, json,
+         "write the report as JSON; - is standard output"),
+    TEXT("json", 0, "FILE|-", OPTIONS_CLASSIFY, json,
+         "write JSON Lines, one object for each image; - is standard output"),
+    TEXT("csv", 0, "FILE|-", ALL, csv,
+         "write the same numbers as CSV; - is standard output"),
+    TEXT("predictions", 0, "FILE|-", OPTIONS_EVAL, predictions,
+         "write each image's five most probable classes as CSV"),
+    FLAG("quiet", 'q', ALL, quiet, "no progress line and no remarks"),
+    {"help", 'h', NULL, ALL, ARGS_HELP, 0, 0, 0, NULL, "show this help"},
+    {NULL, 0, NULL, 0, 0, 0, 0, 0, NULL, NULL}
+};
+
+void options_init(options *o)
+{
+    memset(o, 0, sizeof(*o));
+    o->cpu_mask = UINT32_MAX;
+    o->batch = 32;
+    o->topk = 5;
+    o->seconds = 5;
+    o->cache_mem = (size_t)64 << 20;
+    merging_args_init(&o->merging);
+}
+
+void options_free(options *o)
+{
+    merging_args_free(&o->merging);
+}
+
+/* inspect names its model as an operand; all others with --model. */
+static int check_model(options *o, const args_command *command, char *why)
+{
+    int takes_arch = command->bit & (OPTIONS_BENCH | OPTIONS_INSPECT);
+    int count = (o->model != NULL) + (o->arch != NULL);
+
+    if (command->bit == OPTIONS_INSPECT && o->operand_count == 1) {
+        o->model = o->operands[0];
+        count++;
+    }
+    if (count == 1)
+        return 0;
+    if (count == 0)
+        snprintf(why, ARGS_WHY, "no model: give %s%s",
+                 command->bit == OPTIONS_INSPECT ? "MODEL" : "--model FILE",
+                 takes_arch ? " or --arch NAME" : "");
+    else
+        snprintf(why, ARGS_WHY, "more than one model is given");
+    return -1;
+}
+
+int options_check(options *o, const args_command *command, char *why)
+{
+    const char *const outputs[] = {o->json, o->csv, o->predictions};
+    const char *const names[] = {"json", "csv", "predictions"};
+
+    for (size_t i = 0; i < 3; i++)
+        for (size_t j = i + 1; j < 3; j++)
+            if (outputs[i] != NULL && outputs[j] != NULL &&
+                strcmp(outputs[i], outputs[j]) == 0) {
+                snprintf(why, ARGS_WHY, "--%s and --%s both write to '%.60s'",
+                         names[i], names[j], outputs[i]);
+                return -1;
+            }
+    if (command->bit & LISTS)
+        merging_args_default(&o->merging, "0,8,13,16,13:-1");
+    return check_model(o, command, why);
+}

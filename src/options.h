@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* All options of all subcommands: one table, one set of fields. */
+#ifndef TOMERGE_OPTIONS_H
+#define TOMERGE_OPTIONS_H
+
+#include "args.h"
+#include "merging_args.h"
+#include "preprocessing.h"
+
+enum options_command {
+    OPTIONS_EVAL = 1,
+    OPTIONS_SWEEP = 2,
+    OPTIONS_CLASSIFY = 4,
+    OPTIONS_BENCH = 8,
+    OPTIONS_INSPECT = 16
+};
+
+typedef struct options {
+    const char *model, *arch;
+    uint32_t cpu_mask;
+    size_t threads;        /* 0: the CPUs available to the process */
+    size_t batch, limit, topk;
+    size_t cache_mem;      /* bytes */
+    double seconds;
+    int exif, lenient, quiet;
+    const char *labels, *class_map;
+    const char *json, *csv, *predictions;
+    merging_args merging;
+    preprocessing_args preprocessing;
+    char **operands;       /* of argv */
+    size_t operand_count;
+} options;
+
+extern const args_option options_table[];
+
+void options_init(options *o);
+void options_free(options *o);
+
+/* Checks what no single option shows, and fills in what depends on the
+ * subcommand (the operands, if any, are known by now). 0, or -1 with a line in why. */
+int options_check(options *o, const args_command *command, char *why);
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* Reports: JSON, CSV, tables and lists from one description. */
+#include "report.h"
+
+#include "memory.h"
+#include "output.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEXT_SIZE = 4096 };
+
+static const json_t *find(const json_t *row, const char *path)
+{
+    char key[64];
+
+    while (row != NULL && *path != '\0') {
+        size_t length = strcspn(path, ".");
+        snprintf(key, sizeof(key), "%.*s", (int)length, path);
+        row = json_object_get(row, key);
+        path += length + (path[length] == '.');
+    }
+    return row;
+}
+
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+#endif
+/* The formats are literals of the column tables: one conversion of a double. */
+static size_t real_text(double value, const char *format, char *text,
+                        size_t size)
+{
+    return (size_t)snprintf(text, size, format, value);
+}
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
+
+static size_t value_text(const json_t *value, const char *format, char *text,
+                         size_t size)
+{
+    size_t used = 0;
+
+    text[0] = '\0';
+    switch (value == NULL ? JSON_NULL : json_typeof(value)) {
+    case JSON_STRING:
+        return (size_t)snprintf(text, size, "%s", json_string_value(value));
+    case JSON_INTEGER:
+        return (size_t)snprintf(text, size, "%lld",
+                                (long long)json_integer_value(value));
+    case JSON_REAL:
+        return real_text(json_real_value(value), format, text, size);
+    case JSON_TRUE:
+        return (size_t)snprintf(text, size, "yes");
+    case JSON_FALSE:
+        return (size_t)snprintf(text, size, "no");
+    case JSON_ARRAY:
+        for (size_t i = 0; i < json_array_size(value) && used < size; i++) {
+            if (i > 0 && used + 1 < size)
+                text[used++] = ' ';
+            used += value_text(json_array_get(value, i), format, text + used,
+                               size - used);
+        }
+        return used;
+    default:
+        return 0;
+    }
+}
+
+void report_text(const json_t *row, const char *path, const char *format,
+                 char *text, size_t size)
+{
+    value_text(find(row, path), format, text, size);
+}
+
+static const char *format_of(const report_column *column)
+{
+    return column->format != NULL ? column->format : "%.9g";
+}
+
+/* Columns that a terminal shows: bytes that continue a UTF-8 letter do not
+ * count. */
+static size_t columns_of(const char *text)
+{
+    size_t columns = 0;
+    for (; *text != '\0'; text++)
+        columns += ((unsigned char)*text & 0xC0) != 0x80;
+    return columns;
+}
+
+static void pad(FILE *out, size_t count)
+{
+    fprintf(out, "%*s", (int)count, "");
+}
+
+static void cell(FILE *out, const char *text, size_t width, int left, int last)
+{
+    size_t used = columns_of(text);
+    size_t gap = width > used ? width - used : 0;
+
+    if (!left)
+        pad(out, gap);
+    fputs(text, out);
+    if (left && !last)
+        pad(out, gap);
+    fputs(last ? "\n" : "  ", out);
+}
+
+void report_table(FILE *out, const report_column *columns, size_t count,
+                  const json_t *rows)
+{
+    size_t *width = memory_zero(count, sizeof(*width)), last = 0;
+    char *text = memory_zero(TEXT_SIZE, 1);
+
+    for (size_t c = 0; c < count; c++) {
+        if (columns[c].heading == NULL)
+            continue;
+        last = c;
+        width[c] = columns_of(columns[c].heading);
+        for (size_t i = 0; i < json_array_size(rows); i++) {
+            report_text(json_array_get(rows, i), columns[c].path,
+                        format_of(&columns[c]), text, TEXT_SIZE);
+            size_t used = columns_of(text);
+            width[c] = used > width[c] ? used : width[c];
+        }
+    }
+    for (size_t i = 0; i <= json_array_size(rows); i++) {
+        for (size_t c = 0; c < count; c++) {
+            if (columns[c].heading == NULL)
+                continue;
+            if (i > 0)
+                report_text(json_array_get(rows, i - 1), columns[c].path,
+                            format_of(&columns[c]), text, TEXT_SIZE);
+            cell(out, i == 0 ? columns[c].heading : text, width[c], c == 0,
+                 c == last);
+        }
+    }
+    free(width);
+    free(text);
+}
+
+void report_list(FILE *out, const report_column *columns, size_t count,
+                 const json_t *row)
+{
+    size_t width = 0;
+    char *text = memory_zero(TEXT_SIZE, 1);
+
+    for (size_t c = 0; c < count; c++)
+        if (columns[c].heading != NULL &&
+            columns_of(columns[c].heading) > width)
+            width = columns_of(columns[c].heading);
+    for (size_t c = 0; c < count; c++) {
+        if (columns[c].heading == NULL)
+            continue;
+        report_text(row, columns[c].path, format_of(&columns[c]), text,
+                    TEXT_SIZE);
+        if (text[0] == '\0')
+            continue;
+        cell(out, columns[c].heading, width, 1, 0);
+        fprintf(out, "%s\n", text);
+    }
+    free(text);
+}
+
+void report_csv(FILE *out, const report_column *columns, size_t count,
+                const json_t *rows)
+{
+    char *text = memory_zero(TEXT_SIZE, 1);
+
+    for (size_t c = 0; c < count; c++)
+        fprintf(out, "%s%s", c ? "," : "", columns[c].path);
+    fputc('\n', out);
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        for (size_t c = 0; c < count; c++) {
+            report_text(json_array_get(rows, i), columns[c].path, "%.9g",
+                        text, TEXT_SIZE);
+            if (c > 0)
+                fputc(',', out);
+            output_csv_field(out, text);
+        }
+        fputc('\n', out);
+    }
+    free(text);
+}
+
+void report_json(FILE *out, const json_t *object)
+{
+    json_dumpf(object, out, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    fputc('\n', out);
+}
+
+void report_json_line(FILE *out, const json_t *object)
+{
+    json_dumpf(object, out, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    fputc('\n', out);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* Reports: built once as JSON, shown as JSON, CSV, a table or a list from
+ * one description of their columns. */
+#ifndef TOMERGE_REPORT_H
+#define TOMERGE_REPORT_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+typedef struct report_column {
+    const char *path;      /* in the object of a row, as in "seconds.wall" */
+    const char *heading;   /* of the table; NULL: not in the table */
+    const char *format;    /* of a real, for the table: "%.2f" */
+} report_column;
+
+/* What a column of a row holds as text: a real by `format`, an array's
+ * elements with blanks between; "" if it is not there. */
+void report_text(const json_t *row, const char *path, const char *format,
+                 char *text, size_t size);
+
+/* Columns as wide as they need: the first to the left, others right. */
+void report_table(FILE *out, const report_column *columns, size_t count,
+                  const json_t *rows);
+
+/* One line a column: heading, value. */
+void report_list(FILE *out, const report_column *columns, size_t count,
+                 const json_t *row);
+
+/* A header of the paths, then a line a row; reals with 9 digits. */
+void report_csv(FILE *out, const report_column *columns, size_t count,
+                const json_t *rows);
+
+/* One object, indented, and a newline; reals with 9 digits. */
+void report_json(FILE *out, const json_t *object);
+
+/* One object on one line. */
+void report_json_line(FILE *out, const json_t *object);
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* What every subcommand begins with: the model, threads, ways to merge. */
+#include "config.h"
+
+#include "session.h"
+
+#include "memory.h"
+#include "message.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The CPUs this process may run on. */
+static int available_cpus(void)
+{
+#ifdef _OPENMP
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+#ifdef CPU_COUNT
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof(set), &set) == 0)
+        count = CPU_COUNT(&set);
+#endif
+    return count < 1 ? 1 : count > 1024 ? 1024 : (int)count;
+#else
+    return 1;
+#endif
+}
+
+static const char *own_name(const void *model, size_t index)
+{
+    return tomevit_class_name(model, index);
+}
+
+static int open_model(session *s)
+{
+    const options *o = s->options;
+    tomevit_message why = {""};
+    int error;
+
+    if (o->model != NULL) {
+        error = tomevit_open(o->model, &s->model, &why);
+        if (error != 0)
+            message_failed("%s", why.text[0] ? why.text
+                                             : tomevit_strerror(error));
+        return error == 0 ? 0 : -1;
+    }
+    error = tomevit_random(o->arch, 1, &s->model);
+    if (error == TOMEVIT_EINVAL) {
+        char names[400] = "";
+        const char *name;
+        for (size_t i = 0; (name = tomevit_arch_name(i)) != NULL; i++)
+            snprintf(names + strlen(names), sizeof(names) - strlen(names),
+                     "%s%s", i ? ", " : "", name);
+        message_usage("--arch: '%.40s' is not one of %s", o->arch, names);
+    } else if (error != 0) {
+        message_failed("%s: %s", o->arch, tomevit_strerror(error));
+    }
+    return error == 0 ? 0 : -1;
+}
+
+static int resolve_runs(session *s)
+{
+    const merging_args *args = &s->options->merging;
+    size_t count = merging_run_count(args);
+    char why[ARGS_WHY];
+
+    s->runs = memory_zero(count + 1, sizeof(*s->runs));
+    for (; s->run_count < count; s->run_count++)
+        if (merging_resolve(args, s->description, s->run_count,
+                            &s->runs[s->run_count], why) != 0) {
+            message_usage("%s", why);
+            return -1;
+        }
+    return 0;
+}
+
+int session_open(session *s, const options *o)
+{
+    memset(s, 0, sizeof(*s));
+    s->options = o;
+    s->threads = o->threads ? (int)o->threads : available_cpus();
+    tomerge_set_cpu_mask(o->cpu_mask);
+    if (open_model(s) != 0)
+        return -1;
+    s->description = tomevit_describe(s->model);
+    s->classes.count = s->description->classes;
+    s->classes.own_name = own_name;
+    s->classes.data = s->model;
+    preprocessing_resolve(&o->preprocessing, s->description, &s->pre,
+                          s->pre_source);
+    if (tomevit_resized_side(&s->pre) == 0) {
+        message_failed("%s: its preprocessing cannot be used: size %zu, "
+                       "crop-pct %g", o->model ? o->model : o->arch,
+                       s->pre.size, s->pre.crop_pct);
+        return -1;
+    }
+    if (resolve_runs(s) != 0 || output_open(&s->json, o->json) != 0)
+        return -1;
+    return output_open(&s->csv, o->csv);
+}
+
+void session_need_reference(session *s)
+{
+    for (size_t i = 0; i < s->run_count; i++)
+        if (merging_run_is_none(&s->runs[i], s->description)) {
+            s->reference = i;
+            return;
+        }
+    message_note("r=0 is added: drop, agreement and speed-up are against it");
+    memmove(s->runs + 1, s->runs, s->run_count * sizeof(*s->runs));
+    merging_resolve_none(&s->options->merging, s->description, &s->runs[0]);
+    s->run_count++;
+    s->reference = 0;
+}
+
+int session_context(session *s)
+{
+    int error = tomevit_context_create(s->model, s->options->batch,
+                                       s->threads, &s->context);
+    if (error == 0)
+        error = tomevit_context_normalise(s->context, &s->pre);
+    if (error == 0)
+        return 0;
+    message_failed("memory for batches of %zu on %d threads: %s",
+                   s->options->batch, s->threads, tomevit_strerror(error));
+    return -1;
+}
+
+void session_close(session *s)
+{
+    output_close(&s->json);
+    output_close(&s->csv);
+    for (size_t i = 0; i < s->run_count; i++)
+        merging_run_free(&s->runs[i]);
+    free(s->runs);
+    tomevit_context_free(s->context);
+    tomevit_close(s->model);
+    memset(s, 0, sizeof(*s));
+}

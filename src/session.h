@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* What every subcommand begins with: the model, threads, preprocessing, the
+ * ways to merge, and their description in reports. */
+#ifndef TOMERGE_SESSION_H
+#define TOMERGE_SESSION_H
+
+#include "classes.h"
+#include "options.h"
+#include "output.h"
+#include "report.h"
+
+typedef struct session {
+    const options *options;
+    tomevit_model *model;
+    const tomevit_description *description; /* the model's */
+    tomevit_context *context;  /* NULL until session_context */
+    int threads;
+    tomevit_preprocessing pre;
+    char pre_source[128];
+    classes classes;
+    output json, csv;          /* open if wanted, until session_write */
+    merging_run *runs;
+    size_t run_count;
+    size_t reference;          /* index of the run that merges nothing */
+} session;
+
+/* Opens the model and the outputs and resolves the runs. 0, or -1 after a message; then
+ * session_close is still to be called. */
+int session_open(session *s, const options *o);
+
+/* Sees to it that one run merges nothing, adding it in front if none does
+ * (with a remark), and sets s->reference. */
+void session_need_reference(session *s);
+
+/* Memory for the forward, with the preprocessing in force. */
+int session_context(session *s);
+void session_close(session *s);
+
+/* ---- the parts that reports have in common ---- */
+
+/* {file, family, parameters, dim, ...} */
+json_t *session_model_json(const session *s);
+/* {resize, interpolation, crop, mean, std, chain, source} */
+json_t *session_preprocessing_json(const session *s);
+/* Adds method, r, merge_ratio, tokens, gmacs, ... of one run. */
+void session_run_json(const session *s, const merging_run *run, json_t *out);
+/* Adds dtype, cpu, threads, batch. */
+void session_compute_json(const session *s, json_t *out);
+
+/* Writes the report where the options say. JSON is `object`, CSV is `rows`
+ * (an array) by `columns`. For people: `object` as a list by `list`, if
+ * there is one, then, if `table` is set, the rows as a table; nothing where
+ * standard output holds data. 0, or -1 after a message. */
+typedef struct session_report {
+    const json_t *object, *rows;
+    const report_column *list, *columns;
+    size_t list_count, column_count;
+    int table;
+} session_report;
+int session_write(session *s, const session_report *report);
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* What reports have in common: model, preprocessing, merging, computing. */
+#include "session.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* NaN and infinity have no place in JSON: they become null. */
+static json_t *real(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+/* A float as the shortest decimal that reads back as it. */
+static json_t *real_float(float value)
+{
+    char text[32];
+
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(text, sizeof(text), "%.*g", digits, (double)value);
+        if ((float)atof(text) == value)
+            break;
+    }
+    return json_real(atof(text));
+}
+
+static json_t *count_array(const size_t *values, size_t count)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(array, json_integer((json_int_t)values[i]));
+    return array;
+}
+
+static void set_count(json_t *object, const char *key, size_t value)
+{
+    json_object_set_new(object, key, json_integer((json_int_t)value));
+}
+
+/* Text from outside need not be UTF-8, which JSON strings must be. */
+static void set_text(json_t *object, const char *key, const char *text)
+{
+    json_t *string = json_string(text);
+    if (string == NULL) {
+        char ascii[1024];
+        size_t i = 0;
+        for (; text[i] != '\0' && i + 1 < sizeof(ascii); i++)
+            ascii[i] = (unsigned char)text[i] < 0x80 ? text[i] : '?';
+        ascii[i] = '\0';
+        string = json_string(ascii);
+    }
+    json_object_set_new(object, key, string);
+}
+
+json_t *session_model_json(const session *s)
+{
+    const tomevit_description *d = s->description;
+    const options *o = s->options;
+    json_t *model = json_object();
+
+    if (o->model != NULL)
+        set_text(model, "file", o->model);
+    else
+        json_object_set_new(model, "file", json_null());
+    set_text(model, "name", o->model != NULL ? o->model : o->arch);
+    set_text(model, "family", d->family);
+    set_count(model, "parameters", (size_t)d->parameters);
+    set_count(model, "dim", d->dim);
+    set_count(model, "depth", d->depth);
+    set_count(model, "heads", d->heads);
+    set_count(model, "patch", d->patch);
+    set_count(model, "image_size", d->image_size);
+    set_count(model, "classes", d->classes);
+    set_count(model, "tokens", d->tokens);
+    return model;
+}
+
+json_t *session_preprocessing_json(const session *s)
+{
+    const tomevit_preprocessing *p = &s->pre;
+    const char *filter = preprocessing_interpolation_name(p->interpolation);
+    json_t *object = json_object(), *mean = json_array(), *std = json_array();
+    char chain[256];
+
+    for (int c = 0; c < 3; c++) {
+        json_array_append_new(mean, real_float(p->mean[c]));
+        json_array_append_new(std, real_float(p->std[c]));
+    }
+    snprintf(chain, sizeof(chain), "%sshorter side to %zu (%s), centre crop "
+             "%zu, mean %g %g %g, std %g %g %g",
+             s->options->exif ? "EXIF turn, " : "", tomevit_resized_side(p),
+             filter, p->size, (double)p->mean[0], (double)p->mean[1],
+             (double)p->mean[2], (double)p->std[0], (double)p->std[1],
+             (double)p->std[2]);
+    set_count(object, "resize", tomevit_resized_side(p));
+    json_object_set_new(object, "crop_pct", real(p->crop_pct));
+    set_text(object, "interpolation", filter);
+    set_count(object, "crop", p->size);
+    json_object_set_new(object, "mean", mean);
+    json_object_set_new(object, "std", std);
+    json_object_set_new(object, "exif", json_boolean(s->options->exif));
+    set_text(object, "source", s->pre_source);
+    set_text(object, "chain", chain);
+    return object;
+}
+
+void session_run_json(const session *s, const merging_run *run, json_t *out)
+{
+    const tomevit_merging *m = &run->merging;
+    size_t depth = s->description->depth;
+
+    set_text(out, "schedule", run->label);
+    set_text(out, "method", tomerge_method_name(m->matching.method));
+    set_text(out, "similarity",
+             tomerge_similarity_name(m->matching.similarity));
+    set_text(out, "combine", tomerge_combine_name(m->combine));
+    set_text(out, "metric", tomevit_metric_name(m->metric));
+    json_object_set_new(out, "prop_attn", json_boolean(m->prop_attn));
+    json_object_set_new(out, "r", count_array(run->r, depth));
+    json_object_set_new(out, "merge_ratio", real(run->ratio));
+    json_object_set_new(out, "tokens", count_array(run->tokens, depth));
+    set_count(out, "tokens_left", run->tokens[depth - 1]);
+    json_object_set_new(out, "gmacs", real(run->gmacs));
+}
+
+void session_compute_json(const session *s, json_t *out)
+{
+    set_text(out, "dtype", "f32");
+    set_text(out, "cpu", tomevit_cpu(s->model));
+    set_count(out, "threads", (size_t)s->threads);
+    set_count(out, "batch", s->options->batch);
+}
+
+int session_write(session *s, const session_report *report)
+{
+    const options *o = s->options;
+    output people = {NULL, "-"};
+    int result = 0;
+
+    if (s->json.file != NULL) {
+        report_json(s->json.file, report->object);
+        result |= output_close(&s->json);
+    }
+    if (s->csv.file != NULL) {
+        report_csv(s->csv.file, report->columns, report->column_count,
+                   report->rows);
+        result |= output_close(&s->csv);
+    }
+    if (output_is_stdout(o->json) || output_is_stdout(o->csv) ||
+        output_is_stdout(o->predictions))
+        return result;
+    people.file = stdout;
+    if (report->list != NULL)
+        report_list(stdout, report->list, report->list_count, report->object);
+    if (report->list != NULL && report->table)
+        fputc('\n', stdout);
+    if (report->table)
+        report_table(stdout, report->columns, report->column_count,
+                     report->rows);
+    return result | output_close(&people);
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the tests of the command run on:
+ *   fixture model FILE CLASSES [METADATA]   a small model, random weights
+ *   fixture image FILE WIDTH HEIGHT SEED    a PNG of blobs and noise
+ *   fixture json FILE KEY...                the value at a.b.0.c; fails if none
+ */
+#include "model_file.h"
+
+#include "../vit/checkpoint.h"
+
+#include <jansson.h>
+#include <png.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int write_file(const char *path, const unsigned char *bytes,
+                      size_t count)
+{
+    FILE *file = fopen(path, "wb");
+    if (file == NULL)
+        return 1;
+    size_t written = fwrite(bytes, 1, count, file);
+    return fclose(file) != 0 || written != count;
+}
+
+/* Weights larger than those training starts from, so that classes differ. */
+static int read_larger(void *self, enum vit_tensor t, size_t layer, float *out)
+{
+    vit_random *random = self;
+    size_t count = tomevit_tensor_shape(random->description, t, NULL, NULL);
+    vit_source source = tomevit_random_source(random);
+    int result = source.read(source.self, t, layer, out);
+
+    for (size_t i = 0; i < count; i++)
+        out[i] *= 8;
+    return result;
+}
+
+static int make_model(const char *path, size_t classes, const char *metadata)
+{
+    tomevit_description d;
+    vit_random random = {&d, 7};
+    vit_source larger = {read_larger, &random};
+    model_file file;
+    size_t count;
+
+    model_file_tiny(&d);
+    d.dim = 24;
+    d.depth = 3;
+    d.heads = 3;
+    d.mlp_dim = 48;
+    d.patch = 8;
+    d.image_size = 32;
+    d.tokens = 17;
+    d.classes = classes;
+    memset(&file, 0, sizeof(file));
+    model_file_make(&file, &d, larger, "F32");
+    file.metadata = metadata;
+    unsigned char *bytes = model_file_bytes(&file, &count);
+    int result = write_file(path, bytes, count);
+    free(bytes);
+    model_file_free(&file);
+    return result;
+}
+
+static unsigned draw(unsigned *state)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return *state >> 16;
+}
+
+static int make_image(const char *path, unsigned width, unsigned height,
+                      unsigned seed)
+{
+    unsigned char *rgb = malloc((size_t)width * height * 3);
+    unsigned state = seed * 2654435761u + 1, tint[3];
+    png_image png;
+
+    if (rgb == NULL)
+        return 1;
+    for (int c = 0; c < 3; c++)
+        tint[c] = draw(&state) % 200;
+    unsigned step = 2 + draw(&state) % 9;
+    for (unsigned y = 0; y < height; y++)
+        for (unsigned x = 0; x < width; x++)
+            for (int c = 0; c < 3; c++)
+                rgb[((size_t)y * width + x) * 3 + (size_t)c] = (unsigned char)
+                    ((x / step + y / step) % 2 ? tint[c]
+                                               : 255 - draw(&state) % 80);
+    memset(&png, 0, sizeof(png));
+    png.version = PNG_IMAGE_VERSION;
+    png.width = width;
+    png.height = height;
+    png.format = PNG_FORMAT_RGB;
+    int done = png_image_write_to_file(&png, path, 0, rgb, 0, NULL);
+    free(rgb);
+    return !done;
+}
+
+static const json_t *find(const json_t *value, const char *path)
+{
+    char key[64];
+
+    while (value != NULL && *path != '\0') {
+        size_t length = strcspn(path, ".");
+        snprintf(key, sizeof(key), "%.*s", (int)length, path);
+        value = json_is_array(value)
+            ? json_array_get(value, (size_t)strtoul(key, NULL, 10))
+            : json_object_get(value, key);
+        path += length + (path[length] == '.');
+    }
+    return value;
+}
+
+/* Prints the values that the keys lead to, one a line. */
+static int print_json(const char *path, int count, char **keys)
+{
+    json_error_t error;
+    json_t *root = json_load_file(path, 0, &error);
+    int missing = root == NULL;
+
+    if (root == NULL)
+        fprintf(stderr, "%s: line %d: %s\n", path, error.line, error.text);
+    for (int i = 0; root != NULL && i < count; i++) {
+        const json_t *value = find(root, keys[i]);
+        if (value == NULL) {
+            fprintf(stderr, "%s: no %s\n", path, keys[i]);
+            missing = 1;
+            continue;
+        }
+        json_dumpf(value, stdout, JSON_ENCODE_ANY | JSON_COMPACT |
+                                  JSON_REAL_PRECISION(9));
+        putchar('\n');
+    }
+    json_decref(root);
+    return missing;
+}
+
+static unsigned number(const char *text)
+{
+    return (unsigned)strtoul(text, NULL, 10);
+}
+
+int main(int argc, char **argv)
+{
+    const char *what = argc > 2 ? argv[1] : "";
+
+    if (strcmp(what, "model") == 0 && argc > 3)
+        return make_model(argv[2], number(argv[3]),
+                          argc > 4 ? argv[4] : NULL);
+    if (strcmp(what, "image") == 0 && argc > 5)
+        return make_image(argv[2], number(argv[3]), number(argv[4]),
+                          number(argv[5]));
+    if (strcmp(what, "json") == 0)
+        return print_json(argv[2], argc - 3, argv + 3);
+    fputs("usage: fixture model|image|json FILE ...\n", stderr);
+    return 2;
+}

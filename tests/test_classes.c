@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* Which class a folder or a line of a label file means. */
+#include "config.h"
+
+#include "../src/classes.h"
+#include "../src/memory.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char why[CLASSES_WHY];
+static const char *how;
+
+static const char *colours(const void *data, size_t index)
+{
+    static const char *const names[] = {"red", "green", "blue", "green"};
+    (void)data;
+    return index < 4 ? names[index] : NULL;
+}
+
+static const classes four = {4, colours, NULL};
+static const classes three = {3, NULL, NULL};
+static const classes thousand = {IMAGENET_CLASSES, NULL, NULL};
+
+/* A walked folder with one file in each of the groups named. */
+static folder walked(const char *const *groups)
+{
+    folder f;
+
+    memset(&f, 0, sizeof(f));
+    for (; *groups != NULL; groups++) {
+        folder_add(&f, "x.png");
+        f.files[f.count - 1].group = f.group_count;
+        f.groups = memory_grow(f.groups, f.group_count, &f.group_capacity,
+                               sizeof(*f.groups));
+        f.groups[f.group_count++] = memory_text(*groups);
+    }
+    return f;
+}
+
+static pairs from_text(const char *text)
+{
+    char path[] = P_tmpdir "/test-classes-XXXXXX";
+    int descriptor = mkstemp(path);
+    FILE *file = fdopen(descriptor, "w");
+    pairs p;
+
+    fputs(text, file);
+    fclose(file);
+    memset(&p, 0, sizeof(p));
+    if (pairs_read(path, &p, why) != 0)
+        p.count = 0;
+    p.path = "the map";
+    unlink(path);
+    return p;
+}
+
+static int label(const classes *c, folder *f, const pairs *map)
+{
+    why[0] = '\0';
+    return classes_label_groups(c, f, map, &how, why);
+}
+
+Test(classes, imagenet_is_sorted_and_named)
+{
+    for (size_t i = 0; i < IMAGENET_CLASSES; i++) {
+        cr_assert_eq(imagenet_find(imagenet_wnid(i)), (int32_t)i);
+        cr_assert_gt(strlen(imagenet_name(i)), 0);
+        if (i > 0)
+            cr_assert_lt(strcmp(imagenet_wnid(i - 1), imagenet_wnid(i)), 0);
+    }
+    cr_expect_str_eq(imagenet_wnid(0), "n01440764");
+    cr_expect_str_eq(imagenet_name(0), "tench");
+    cr_expect_str_eq(imagenet_wnid(999), "n15075141");
+    cr_expect_eq(imagenet_find("n99999999"), -1);
+    cr_expect_null(imagenet_name(1000));
+}
+
+Test(classes, wnids_map_to_their_place_even_when_few)
+{
+    static const char *const groups[] =
+        {"n01443537", "n02123045", "n15075141", NULL};
+    folder f = walked(groups);
+
+    cr_assert_eq(label(&thousand, &f, NULL), 0, "%s", why);
+    cr_expect_eq(f.files[0].label, 1);
+    cr_expect_eq(f.files[1].label, 281);
+    cr_expect_eq(f.files[2].label, 999);
+    cr_expect_str_eq(how, "WordNet id");
+    folder_free(&f);
+}
+
+Test(classes, one_stranger_among_wnids_is_named)
+{
+    static const char *const groups[] = {"n01443537", "misc", NULL};
+    folder f = walked(groups);
+
+    cr_expect_eq(label(&thousand, &f, NULL), -1);
+    cr_expect_not_null(strstr(why, "'misc' is not a WordNet id"), "%s", why);
+    folder_free(&f);
+}
+
+Test(classes, others_go_by_sorted_order_and_must_be_as_many)
+{
+    static const char *const same[] = {"a", "b", "c", NULL};
+    static const char *const fewer[] = {"n01443537", "b", NULL};
+    folder f = walked(same), g = walked(fewer);
+
+    cr_assert_eq(label(&three, &f, NULL), 0, "%s", why);
+    cr_expect_eq(f.files[2].label, 2);
+    cr_expect_str_eq(how, "sorted order");
+    cr_expect_eq(label(&three, &g, NULL), -1);
+    cr_expect_not_null(strstr(why, "2 class folders, but the model has 3"));
+    cr_expect_not_null(strstr(why, "--class-map"));
+    folder_free(&f);
+    folder_free(&g);
+}
+
+Test(classes, the_models_own_names_come_before_order)
+{
+    static const char *const names[] = {"blue", "red", NULL};
+    static const char *const twice[] = {"blue", "green", NULL};
+    folder f = walked(names), g = walked(twice);
+
+    cr_assert_eq(label(&four, &f, NULL), 0, "%s", why);
+    cr_expect_eq(f.files[0].label, 2);
+    cr_expect_eq(f.files[1].label, 0);
+    cr_expect_str_eq(how, "class name");
+    cr_expect_eq(label(&four, &g, NULL), -1, "green is two classes");
+    folder_free(&f);
+    folder_free(&g);
+}
+
+Test(classes, map_decides)
+{
+    static const char *const groups[] = {"a", "b", NULL};
+    folder f = walked(groups);
+    pairs map = from_text("folder,class\na\t2\r\n# remark\n\nb,0\n");
+
+    cr_assert_eq(label(&three, &f, &map), 0, "%s", why);
+    cr_expect_eq(f.files[0].label, 2);
+    cr_expect_eq(f.files[1].label, 0);
+    pairs_free(&map);
+    map = from_text("a,1\n");
+    cr_expect_eq(label(&three, &f, &map), -1);
+    cr_expect_str_eq(why, "the map: folder 'b' is not in it");
+    pairs_free(&map);
+    map = from_text("a,1\nb,3\n");
+    cr_expect_eq(label(&three, &f, &map), -1);
+    cr_expect_str_eq(why, "the map: line 2: class 3: the model has 3 classes");
+    pairs_free(&map);
+    folder_free(&f);
+}
+
+Test(classes, texts_that_mean_a_class)
+{
+    cr_expect_eq(classes_find(&thousand, "n02123045", why), 281);
+    cr_expect_eq(classes_find(&thousand, "281", why), 281);
+    cr_expect_eq(classes_find(&thousand, "goldfish", why), 1);
+    cr_expect_eq(classes_find(&thousand, "crane", why), -1);
+    cr_expect_not_null(strstr(why, "give the index"), "%s", why);
+    cr_expect_eq(classes_find(&thousand, "1000", why), -1);
+    cr_expect_eq(classes_find(&four, "blue", why), 2);
+    cr_expect_eq(classes_find(&four, "n02123045", why), -1);
+    cr_expect_not_null(strstr(why, "is not a class of the model"));
+}
+
+Test(classes, label_files)
+{
+    folder f;
+    pairs labels = from_text("\"a, \"\"b\"\".png\",2\nx,y.png,1\n"
+                             "gone.png\t0\n");
+    size_t left_out = 0;
+
+    cr_assert_eq(labels.count, 3, "%s", why);
+    memset(&f, 0, sizeof(f));
+    folder_add(&f, "a, \"b\".png");
+    folder_add(&f, "other.png");
+    folder_add(&f, "x,y.png");
+    cr_assert_eq(classes_label_files(&three, &f, &labels, NULL, &left_out,
+                                     why), 0, "%s", why);
+    cr_expect_eq(f.count, 2);
+    cr_expect_eq(f.files[0].label, 2);
+    cr_expect_eq(f.files[1].label, 1);
+    cr_expect_eq(left_out, 1);
+    folder_free(&f);
+    pairs_free(&labels);
+}
+
+Test(pairs, what_cannot_be_read_is_named)
+{
+    pairs p;
+
+    p = from_text("a.png 3\n");
+    cr_expect_eq(p.count, 0);
+    cr_expect_not_null(strstr(why, "line 1: expected a name"), "%s", why);
+    p = from_text("a,1\nb,2\na,3\n");
+    cr_expect_eq(p.count, 0);
+    cr_expect_not_null(strstr(why, "'a' is on lines 1 and 3"), "%s", why);
+    p = from_text("\"a,1\n");
+    cr_expect_eq(p.count, 0);
+    p = from_text("\n# nothing\n");
+    cr_expect_eq(p.count, 0);
+    cr_expect_not_null(strstr(why, "no line of a name and a class"));
+    cr_expect_eq(pairs_read("no-such-file", &p, why), -1);
+    cr_expect_not_null(strstr(why, "No such file"));
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* Walking folders: order, nesting, links, and what is said of the rest. */
+#include "config.h"
+
+#include "../src/folder.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char root[64];
+static char lines[2048];
+static char why[FOLDER_WHY];
+static folder f;
+
+static void say(void *data, const char *line)
+{
+    (void)data;
+    strcat(lines, line + (strncmp(line, root, strlen(root)) == 0
+                          ? strlen(root) : 0));
+    strcat(lines, "\n");
+}
+
+static const char *at(const char *name)
+{
+    static char path[512];
+    snprintf(path, sizeof(path), "%s/%s", root, name);
+    return path;
+}
+
+static void put(const char *name, const char *content)
+{
+    FILE *file = fopen(at(name), "wb");
+    cr_assert_not_null(file);
+    fputs(content, file);
+    fclose(file);
+}
+
+static void make(const char *name)
+{
+    cr_assert_eq(mkdir(at(name), 0777), 0);
+}
+
+static void set_up(void)
+{
+    strcpy(root, P_tmpdir "/test-folder-XXXXXX");
+    cr_assert_not_null(mkdtemp(root));
+    lines[0] = why[0] = '\0';
+}
+
+static void tear_down(void)
+{
+    char command[256];
+
+    folder_free(&f);
+    snprintf(command, sizeof(command), "chmod -R u+rwx %s; rm -rf %s", root,
+             root);
+    cr_assert_eq(system(command), 0);
+}
+
+/* All names, with a blank after each. */
+static const char *names(void)
+{
+    static char all[2048];
+
+    all[0] = '\0';
+    for (size_t i = 0; i < f.count; i++) {
+        strcat(all, f.files[i].name);
+        strcat(all, " ");
+    }
+    return all;
+}
+
+TestSuite(folder, .init = set_up, .fini = tear_down);
+
+Test(folder, classes_are_walked_in_order_and_depth)
+{
+    make("b");
+    make("a");
+    make("a/deep");
+    make("a/deep/deeper");
+    make(".hidden");
+    put(".hidden/x.png", "");
+    put("b/2.PNG", "");
+    put("b/10.jpeg", "");
+    put("a/z.jpg", "");
+    put("a/deep/deeper/y.jpg", "");
+    put("a/.x.jpg", "");
+    put("a/notes.txt", "not an image");
+    put("a/unnamed", "\x89PNG\r\n\x1a\n............");
+    put("README", "not a class");
+    cr_assert_eq(folder_walk_classes(root, &f, say, NULL, why), 0, "%s", why);
+    cr_expect_str_eq(names(), "a/deep/deeper/y.jpg a/unnamed a/z.jpg "
+                     "b/10.jpeg b/2.PNG ", "%s", names());
+    cr_expect_eq(f.group_count, 2);
+    cr_expect_eq(f.files[2].group, 0);
+    cr_expect_eq(f.files[3].group, 1);
+    cr_expect_eq(f.skipped, 2);
+    cr_expect_str_eq(lines, "");
+}
+
+Test(folder, links_are_followed_but_not_in_circles)
+{
+    make("a");
+    make("a/more");
+    put("a/more/1.png", "");
+    cr_assert_eq(symlink("..", at("a/more/up")), 0);
+    cr_assert_eq(symlink("a", at("b")), 0);
+    cr_assert_eq(symlink("nowhere.png", at("a/broken.png")), 0);
+    cr_assert_eq(folder_walk_classes(root, &f, say, NULL, why), 0, "%s", why);
+    cr_expect_str_eq(names(),
+                     "a/broken.png a/more/1.png b/broken.png b/more/1.png ",
+                     "%s", names());
+    cr_expect_eq(f.group_count, 2);
+}
+
+Test(folder, a_class_without_image_is_named)
+{
+    make("full");
+    make("void");
+    put("full/1.png", "");
+    put("void/readme.txt", "nothing here");
+    cr_assert_eq(folder_walk_classes(root, &f, say, NULL, why), 0);
+    cr_expect_str_eq(lines, "/void: this class folder holds no image\n");
+    cr_expect_eq(f.group_count, 2, "it still counts as a class");
+}
+
+Test(folder, an_unreadable_class_is_named)
+{
+    make("full");
+    make("shut");
+    put("full/1.png", "");
+    cr_assert_eq(chmod(at("shut"), 0), 0);
+    /* Root reads everything, so it must be someone else who looks. */
+    cr_assert_eq(chmod(root, 0755), 0);
+    int root_runs_this = geteuid() == 0;
+    if (root_runs_this)
+        cr_assert_eq(seteuid(65534), 0);
+    int result = folder_walk_classes(root, &f, say, NULL, why);
+    if (root_runs_this)
+        cr_assert_eq(seteuid(0), 0);
+    cr_assert_eq(result, 0);
+    cr_expect_str_eq(lines, "/shut: Permission denied\n");
+    cr_expect_eq(f.count, 1);
+}
+
+Test(folder, nothing_to_walk)
+{
+    cr_expect_eq(folder_walk_classes(root, &f, say, NULL, why), -1);
+    cr_expect_not_null(strstr(why, "the folder is empty"));
+    put("1.png", "");
+    cr_expect_eq(folder_walk_classes(root, &f, say, NULL, why), -1);
+    cr_expect_not_null(strstr(why, "no class folders in it"));
+    cr_expect_eq(folder_walk_classes(at("1.png"), &f, say, NULL, why), -1);
+    cr_expect_not_null(strstr(why, "not a folder"));
+    cr_expect_eq(folder_walk_classes(at("x"), &f, say, NULL, why), -1);
+    cr_expect_not_null(strstr(why, "No such file or directory"));
+    make("a");
+    cr_expect_eq(folder_walk_classes(root, &f, say, NULL, why), -1);
+    cr_expect_not_null(strstr(why, "no images in its class folders"));
+    make("flat");
+    cr_expect_eq(folder_walk_flat(at("flat"), &f, say, NULL, why), -1);
+    cr_expect_not_null(strstr(why, "no images in it"));
+    cr_expect_eq(folder_walk_flat(at("x"), &f, say, NULL, why), -1);
+}
+
+Test(folder, flat_and_limit)
+{
+    char name[16];
+
+    for (int i = 0; i < 10; i++) {
+        snprintf(name, sizeof(name), "%d.png", i);
+        put(name, "");
+    }
+    make("more");
+    put("more/x.jpg", "");
+    cr_assert_eq(folder_walk_flat(root, &f, say, NULL, why), 0, "%s", why);
+    cr_expect_eq(f.count, 11);
+    cr_expect_str_eq(f.files[10].name, "more/x.jpg");
+    folder_limit(&f, 20);
+    cr_expect_eq(f.count, 11);
+    folder_limit(&f, 4);
+    cr_expect_str_eq(names(), "0.png 2.png 5.png 8.png ", "%s", names());
+    folder_limit(&f, 1);
+    cr_expect_str_eq(names(), "0.png ");
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* Option values about merging, and what a model makes of them. */
+#include "../src/args.h"
+#include "../src/merging_args.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+static merging_args args;
+static char why[ARGS_WHY];
+
+static tomevit_description deit_small(void)
+{
+    tomevit_description d;
+
+    memset(&d, 0, sizeof(d));
+    d.dim = 384;
+    d.depth = 12;
+    d.heads = 6;
+    d.mlp_dim = 1536;
+    d.patch = 16;
+    d.image_size = 224;
+    d.classes = 1000;
+    d.tokens = 197;
+    d.prefix = 1;
+    d.class_token = 1;
+    return d;
+}
+
+static void refused(int (*parse)(const char *, void *, char *),
+                    const char *text, const char *words)
+{
+    merging_args_init(&args);
+    why[0] = '\0';
+    cr_expect_eq(parse(text, &args, why), -1, "%s", text);
+    cr_expect_not_null(strstr(why, words), "%s: %s", text, why);
+    cr_expect_eq(args.kind, MERGING_UNSET, "%s", text);
+}
+
+Test(merging_args, refused_in_clear_words)
+{
+    refused(merging_parse_r, "x", "'x' is not N or N:INFLECTION");
+    refused(merging_parse_r, "", "'' is not N or N:INFLECTION");
+    refused(merging_parse_r, "-3", "'-3' is not N or N:INFLECTION");
+    refused(merging_parse_r, "8:2", "'2' of '8:2' is not a number from -1");
+    refused(merging_parse_r, "8:", "'' of '8:' is not a number from -1 to 1");
+    refused(merging_parse_r, "8,16", "more than one value");
+    refused(merging_parse_r_list, "8,,16", "'' is not N");
+    refused(merging_parse_r_list, "8,", "'' is not N");
+    refused(merging_parse_schedule, "4,4:1", "'4:1' is not a whole number");
+    refused(merging_parse_ratio, "1", "'1' is not a ratio from 0 to below 1");
+    refused(merging_parse_ratio, "-0.1", "is not a ratio");
+    refused(merging_parse_method, "bipartite",
+            "alternating, sequential, random, strided");
+    refused(merging_parse_similarity, "cos",
+            "cosine, dot, euclidean, softmax");
+    refused(merging_parse_combine, "avg", "weighted, mean, sum, max, keep");
+    refused(merging_parse_metric, "k,", "K, Q, V, X");
+    refused(merging_parse_prop_attn, "yes", "on, off");
+    refused(merging_parse_seed, "-1", "whole number");
+}
+
+Test(merging_args, kinds_exclude_each_other)
+{
+    merging_args_init(&args);
+    cr_assert_eq(merging_parse_r("8", &args, why), 0);
+    cr_expect_eq(merging_parse_ratio("0.3", &args, why), -1);
+    cr_expect_str_eq(why, "cannot be combined with --r");
+    /* but the same option may come again, and the last one counts */
+    cr_expect_eq(merging_parse_r("16", &args, why), 0);
+    cr_expect_eq(args.entries[0].r, 16);
+    cr_expect_eq(merging_run_count(&args), 1);
+    merging_args_free(&args);
+}
+
+static void expect_run(size_t index, const char *label, const size_t *r,
+                       double gmacs)
+{
+    tomevit_description d = deit_small();
+    merging_run run;
+
+    cr_assert_eq(merging_resolve(&args, &d, index, &run, why), 0, "%s", why);
+    cr_expect_str_eq(run.label, label);
+    for (size_t i = 0; i < 12; i++)
+        cr_expect_eq(run.r[i], r[i], "%s: layer %zu: %zu", label, i, run.r[i]);
+    cr_expect_float_eq(run.gmacs, gmacs, 0.005, "%s: %f", label, run.gmacs);
+    cr_expect_eq(run.merging.r, run.r);
+    merging_run_free(&run);
+}
+
+Test(merging_args, lists_resolve_to_the_published_costs)
+{
+    static const size_t r0[12] = {0},
+        r13[] = {13, 13, 13, 13, 13, 13, 13, 13, 13, 13, 13, 13},
+        falling[] = {26, 23, 21, 18, 16, 14, 11, 9, 7, 4, 2, 0};
+
+    merging_args_init(&args);
+    cr_assert_eq(merging_parse_r_list("0,13,13:-1", &args, why), 0);
+    cr_assert_eq(merging_run_count(&args), 3);
+    expect_run(0, "0", r0, 4.60);
+    expect_run(1, "13", r13, 2.70);
+    tomevit_description d = deit_small();
+    expect_run(2, "13:-1", falling, tomevit_macs(&d, falling) * 1e-9);
+    merging_args_free(&args);
+}
+
+Test(merging_args, schedule_is_padded_and_must_fit)
+{
+    static const size_t r[12] = {5, 0, 3};
+    tomevit_description d = deit_small();
+    merging_run run;
+
+    merging_args_init(&args);
+    cr_assert_eq(merging_parse_schedule("5,0,3", &args, why), 0);
+    expect_run(0, "5,0,3", r, tomevit_macs(&d, r) * 1e-9);
+    cr_assert_eq(merging_parse_schedule("1,1,1,1,1,1,1,1,1,1,1,1,1", &args,
+                                        why), 0);
+    cr_expect_eq(merging_resolve(&args, &d, 0, &run, why), -1);
+    cr_expect_str_eq(why, "--schedule lists 13 layers, the model has 12");
+    merging_args_free(&args);
+}
+
+Test(merging_args, ratio_is_reached_or_refused)
+{
+    tomevit_description d = deit_small();
+    merging_run run;
+
+    merging_args_init(&args);
+    cr_assert_eq(merging_parse_ratio_list("0.4,0.99", &args, why), 0);
+    cr_assert_eq(merging_resolve(&args, &d, 0, &run, why), 0);
+    cr_expect_float_eq(run.ratio, 0.4, 0.01, "%f", run.ratio);
+    merging_run_free(&run);
+    cr_expect_eq(merging_resolve(&args, &d, 1, &run, why), -1);
+    cr_expect_not_null(strstr(why, "--merge-ratio 0.99 is out of reach"));
+    merging_args_free(&args);
+}
+
+Test(merging_args, names_reach_the_model)
+{
+    tomevit_description d = deit_small();
+    merging_run run;
+
+    merging_args_init(&args);
+    cr_assert_eq(merging_parse_method("random", &args, why), 0);
+    cr_assert_eq(merging_parse_similarity("dot", &args, why), 0);
+    cr_assert_eq(merging_parse_combine("max", &args, why), 0);
+    cr_assert_eq(merging_parse_metric("X", &args, why), 0);
+    cr_assert_eq(merging_parse_prop_attn("off", &args, why), 0);
+    cr_assert_eq(merging_parse_seed("9", &args, why), 0);
+    cr_assert_eq(merging_resolve(&args, &d, 0, &run, why), 0);
+    cr_expect_eq(run.merging.matching.method, TOMERGE_RANDOM);
+    cr_expect_eq(run.merging.matching.similarity, TOMERGE_DOT);
+    cr_expect_eq(run.merging.combine, TOMERGE_MAX);
+    cr_expect_eq(run.merging.metric, TOMEVIT_METRIC_X);
+    cr_expect_eq(run.merging.prop_attn, 0);
+    cr_expect_eq(run.merging.matching.seed, 9);
+    cr_expect(merging_run_is_none(&run, &d));
+    merging_run_free(&run);
+}
