@@ -63,7 +63,10 @@ INLINE void tile(size_t rows, size_t k, const float *a, size_t lda,
     for (const float *end = b + k * NR; b < end; b += NR) {
         V lo = LOAD(b), hi = LOAD(b + W);
 
+        /* The panel streams from L2: six steps hide the way to L1. */
         _mm_prefetch((const char *)ahead, _MM_HINT_T1);
+        _mm_prefetch((const char *)(b + 6 * NR), _MM_HINT_T0);
+        _mm_prefetch((const char *)(b + 6 * NR + W), _MM_HINT_T0);
         ahead += NR / 8;
         EACH_ROW(ROW_STEP)
         third[0]++, third[1]++, third[2]++, third[3]++, third[4]++;
