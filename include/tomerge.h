@@ -24,6 +24,11 @@
  *     then has written to none of its outputs.
  *   - Inputs and outputs must not overlap unless a function says so.
  *   - Strides and offsets are counted in elements and rows, never in bytes.
+ *   - The same bits on every CPU tier, for any number of threads, for a
+ *     sequence alone or in a batch: a map does not depend on the machine.
+ *     (Softmax similarity and the size bias call the C library's expf and
+ *     logf, and are as portable as those.)
+ *   - An empty sequence is a valid one.
  */
 #ifndef TOMERGE_H
 #define TOMERGE_H
@@ -52,11 +57,13 @@ const char *tomerge_version_string(void);
 
 enum tomerge_error {
     TOMERGE_OK = 0,
-    TOMERGE_EINVAL = -1,   /* a NULL, zero or out-of-range argument */
+    TOMERGE_EINVAL = -1,   /* a NULL, zero or out-of-range argument, data not
+                            * aligned for its type, rows that overlap */
     TOMERGE_EOPTION = -2,  /* an enum value or struct_size not known here */
     TOMERGE_ESPACE = -3,   /* the workspace is smaller than its size query says */
     TOMERGE_ERANGE = -4,   /* a count too large for int32_t rows or for memory */
-    TOMERGE_EMAP = -5      /* a map or origin entry points outside its rows */
+    TOMERGE_EMAP = -5      /* a map, origin or trace entry points outside its
+                            * rows, or no token goes to a row */
 };
 
 /* A constant English sentence for a code; never NULL. */
@@ -103,8 +110,9 @@ enum tomerge_dtype {
 };
 
 /* Rows in the caller's memory. Row i starts `i * stride` elements after
- * `data`; its channels are contiguous. `stride` may exceed the number of
- * channels, and may be negative. */
+ * `data`, which is aligned for its element type; its channels are contiguous.
+ * `stride` may exceed the number of channels and may be negative, but rows
+ * must not overlap (EINVAL). For a single row it does not matter. */
 typedef struct tomerge_view {
     void *data;
     ptrdiff_t stride;
@@ -123,11 +131,14 @@ typedef struct tomerge_const_view {
 enum tomerge_method {
     /* Bipartite soft matching on alternating tokens [ToMe, 3.2]: even
      * positions are sources, odd positions destinations; the r sources most
-     * similar to their best destination merge into it. */
+     * similar to their best destination merge into it. Positions count from
+     * the first token, protected or not. */
     TOMERGE_ALTERNATING = 0,
-    /* The same on the first and the second half [ToMe, table 1d]. */
+    /* The same on the first and the second half of the tokens that are not
+     * protected, the first being the larger [ToMe, table 1d]. */
     TOMERGE_SEQUENTIAL = 1,
-    /* r sources chosen at random (from `seed`), all merge [ToMe, table 1d]. */
+    /* r sources chosen at random (from `seed`, anew for each sequence), all
+     * others destinations [ToMe, table 1d]. */
     TOMERGE_RANDOM = 2,
     /* The last of every `stride` tokens is a destination, all others merge;
      * tokens after the last whole group are dropped. r is not used. */
@@ -138,7 +149,7 @@ enum tomerge_method {
 enum tomerge_similarity {
     TOMERGE_COSINE = 0,
     TOMERGE_DOT = 1,
-    TOMERGE_EUCLIDEAN = 2, /* smaller distance = more similar */
+    TOMERGE_EUCLIDEAN = 2, /* the smaller the distance, the more similar */
     TOMERGE_SOFTMAX = 3    /* softmax over destinations of dot / sqrt(channels) */
 };
 
@@ -152,7 +163,7 @@ typedef struct tomerge_options {
     uint64_t seed;         /* TOMERGE_RANDOM */
 } tomerge_options;
 
-/* Alternating, cosine, nothing protected, stride 2, seed 0. */
+/* Alternating, cosine, nothing protected, stride 2, seed 0. NULL is ignored. */
 void tomerge_options_init(tomerge_options *options);
 
 /* "alternating", "sequential", "random", "strided" and back; NULL or
@@ -177,7 +188,9 @@ typedef struct tomerge_plan {
 size_t tomerge_max_r(size_t tokens, size_t protect);
 
 /* Bytes of workspace tomerge_match needs for one sequence of at most
- * `tokens` tokens: O(tokens * channels); no tokens x tokens matrix is kept. */
+ * `tokens` tokens: O(tokens * channels); no tokens x tokens matrix is kept.
+ * EINVAL: NULL, channels 0, or a stride below 2 where it is used; EOPTION;
+ * ERANGE. */
 int tomerge_match_workspace(const tomerge_options *options, size_t tokens,
                             size_t channels, size_t *bytes);
 
@@ -187,17 +200,22 @@ int tomerge_match_workspace(const tomerge_options *options, size_t tokens,
  * metric     [tokens, channels], any dtype; compared in f32
  * r          tokens to remove, lowered to tomerge_max_r
  * plan       in: `tokens`, `map`, `origin` or NULL; out: map, origin, rows
- * workspace  any alignment; see tomerge_match_workspace
+ * workspace  any alignment; see tomerge_match_workspace. Nothing in it is
+ *            kept from call to call.
  *
  * Output rows: unmerged sources in ascending order, then all destinations in
  * ascending order; before both, the protected tokens in ascending order (with
  * a class token alone that is where it falls anyway). TOMERGE_RANDOM and
- * TOMERGE_STRIDED follow the same rule and leave no unmerged source.
+ * TOMERGE_STRIDED follow the same rule. With r = 0, also after lowering, all
+ * rows stay in order, as in the reference.
  *
  * Ties: highest score first, then lowest source index; among equally similar
  * destinations the lowest index. A row whose metric holds a NaN or infinity
- * or, under TOMERGE_COSINE, has zero norm never merges, so `rows` may exceed
- * tokens - r.
+ * or, under TOMERGE_COSINE, has zero norm never merges, neither as source nor
+ * as destination; nor do two rows whose similarity overflows to a NaN or
+ * -infinity. `rows` may then exceed tokens - r.
+ *
+ * Errors: EINVAL, EOPTION, ESPACE (also for no workspace), ERANGE.
  */
 int tomerge_match(const tomerge_options *options, size_t channels,
                   tomerge_const_view metric, size_t r, tomerge_plan *plan,
@@ -213,22 +231,31 @@ enum tomerge_combine {
     TOMERGE_KEEP = 4       /* the origin's row, unchanged (pruning) */
 };
 
+/* As tomerge_method_name. */
 const char *tomerge_combine_name(int combine);
 int tomerge_combine_from_name(const char *name, int *combine);
 
-/* Bytes of workspace tomerge_merge needs for at most `tokens` tokens. */
+/* Bytes of workspace tomerge_merge needs for at most `tokens` tokens.
+ * EINVAL, ERANGE. */
 int tomerge_merge_workspace(size_t tokens, size_t *bytes);
 
 /*
  * Combines the rows of one sequence.
  *
  * x          [plan->tokens, channels]
- * size       [plan->tokens], the size of each input row; NULL means all 1
+ * plan       from tomerge_match, or the caller's own: any map onto its rows
+ * size       [plan->tokens], the size of each input row, positive and finite;
+ *            NULL means all 1
  * y          [plan->rows, channels]; may have another dtype than x
  * size_out   [plan->rows], sums of sizes; NULL if not wanted
+ * workspace  any alignment; see tomerge_merge_workspace
  *
  * Sums run in f32, over a group's tokens in ascending order. A group of one
- * token is copied exactly. Dropped tokens count nowhere.
+ * token is copied exactly, bit for bit if x and y have the same dtype. The
+ * maximum with a NaN is a NaN. Dropped tokens count nowhere.
+ *
+ * Errors: EINVAL (also for TOMERGE_KEEP without plan->origin), EOPTION,
+ * ESPACE, ERANGE, EMAP.
  */
 int tomerge_merge(int combine, const tomerge_plan *plan, size_t channels,
                   tomerge_const_view x, const float *size,
@@ -237,25 +264,32 @@ int tomerge_merge(int combine, const tomerge_plan *plan, size_t channels,
 
 /* Copies each output row back to every token that went into it:
  * x[i] = y[map[i]]; rows of dropped tokens become 0.
- * y [plan->rows, channels] -> x [plan->tokens, channels]. [ToMe, appendix B] */
+ * y [plan->rows, channels] -> x [plan->tokens, channels], of any two dtypes.
+ * Undoes the order and the number of rows, not the loss. plan->origin is not
+ * used. EINVAL, EOPTION, ERANGE, EMAP. */
 int tomerge_unmerge(const tomerge_plan *plan, size_t channels,
                     tomerge_const_view y, tomerge_view x);
 
 /* Follows tokens through a further layer, in place:
  * trace[i] = map[trace[i]] for i < count, -1 staying -1. Start from
  * trace[i] = i; after the last layer it holds the final row of every input
- * token [ToMe, 4.3 and figure 4]. `trace` must point into plan->tokens rows. */
+ * token [ToMe, 4.3 and figure 4]. `trace` must point into plan->tokens rows.
+ * EINVAL, ERANGE, EMAP. */
 int tomerge_compose(const tomerge_plan *plan, size_t count, int32_t *trace);
 
 /* ---- attention with merged tokens --------------------------------------- */
 
 /* bias[i] = ln(size[i]), to be added to the attention logits of key i before
- * softmax: proportional attention [ToMe, equation 1]. In place is allowed. */
+ * softmax: proportional attention [ToMe, equation 1]. In place is allowed.
+ * EINVAL: a size that is not positive and finite. ERANGE. */
 int tomerge_size_bias(size_t rows, const float *size, float *bias);
 
 /* metric[t] = mean over h of k[t, h]: the usual metric [ToMe, 3.2 and table 1c].
  * Head h of row t starts at k.data + t * k.stride + h * head_stride.
- * k [tokens, heads, channels] -> metric [tokens, channels]. */
+ * So k may be a slice of a [tokens, 3, heads, channels] buffer, or lie head by
+ * head with k.stride = channels. Sums run in f32, in order of the heads.
+ * k [tokens, heads, channels] -> metric [tokens, channels], of any two dtypes.
+ * EINVAL, EOPTION, ERANGE. */
 int tomerge_mean_heads(size_t tokens, size_t heads, size_t channels,
                        tomerge_const_view k, ptrdiff_t head_stride,
                        tomerge_view metric);
@@ -271,6 +305,12 @@ int tomerge_mean_heads(size_t tokens, size_t heads, size_t channels,
  * workspace: `threads` times what the single call needs for the longest
  * sequence, each part rounded up to a multiple of 64 bytes; the size queries
  * below do that sum.
+ *
+ * threads: at least 1, and then no team is formed. Inside a parallel region
+ * of one's own, call with 1, or the single functions sequence by sequence.
+ *
+ * EINVAL: no sequences, offsets that fall, threads below 1, and whatever the
+ * single calls refuse; all sequences are checked before any output is written.
  */
 int tomerge_match_batch_workspace(const tomerge_options *options,
                                   size_t sequences, const size_t *offsets,
@@ -287,7 +327,8 @@ int tomerge_match_batch(const tomerge_options *options, size_t sequences,
 int tomerge_merge_batch_workspace(size_t sequences, const size_t *offsets,
                                   int threads, size_t *bytes);
 
-/* size_out and y follow offsets_out; see tomerge_merge. */
+/* size_out and y follow offsets_out, which is only read here and need not
+ * start at 0; see tomerge_merge. */
 int tomerge_merge_batch(int combine, size_t sequences, const size_t *offsets,
                         const size_t *offsets_out, const int32_t *map,
                         const int32_t *origin, size_t channels,
@@ -295,6 +336,7 @@ int tomerge_merge_batch(int combine, size_t sequences, const size_t *offsets,
                         tomerge_view y, float *size_out,
                         int threads, void *workspace, size_t workspace_bytes);
 
+/* See tomerge_unmerge. */
 int tomerge_unmerge_batch(size_t sequences, const size_t *offsets,
                           const size_t *offsets_out, const int32_t *map,
                           size_t channels, tomerge_const_view y,
@@ -305,22 +347,28 @@ int tomerge_unmerge_batch(size_t sequences, const size_t *offsets,
 /* A constant r (inflection 0), or a ramp: inflection in [-1, 1] runs from
  * r * (1 - inflection) in the first layer to r * (1 + inflection) in the last,
  * each lowered to a whole number; -1 merges early and is the fastest
- * [ToMe, 4.3]. r [layers] out. */
+ * [ToMe, 4.3]. A single layer merges r. out [layers]. EINVAL: no layers, an
+ * inflection outside its range. ERANGE. */
 int tomerge_schedule(size_t layers, size_t r, double inflection, size_t *out);
 
-/* A list for the first layers, padded with zeros; EINVAL if it is longer. */
+/* A list [count] for the first layers, padded with zeros to out [layers];
+ * EINVAL if it is longer. */
 int tomerge_schedule_list(size_t layers, size_t count, const size_t *list,
                           size_t *out);
 
-/* The evenest schedule whose merge ratio is nearest to `ratio` in [0, 1);
- * ERANGE if even merging the most in every layer stays more than half a
- * token a layer below it. */
+/* The evenest schedule whose merge ratio is nearest to `ratio` in [0, 1). No
+ * two layers differ by more than one token, the earlier ones merging more,
+ * except that a layer with less to give merges what it can. The ratio is met
+ * to half a token in all, to half a token a layer (0.5 / tokens) where layers
+ * run out. ERANGE if even merging the most in every layer stays more than
+ * that below it. EINVAL: no layers, no tokens, a ratio outside its range. */
 int tomerge_schedule_ratio(size_t layers, size_t tokens, size_t protect,
                            double ratio, size_t *out);
 
 /* What a schedule does to one sequence: tokens leaving each layer (out
  * [layers], or NULL) and the merge ratio, the share of tokens merged away
- * averaged over the layers (or NULL). r beyond tomerge_max_r is lowered. */
+ * averaged over the layers (or NULL). r beyond tomerge_max_r is lowered.
+ * EINVAL: no layers or no tokens. ERANGE. */
 int tomerge_schedule_tokens(size_t layers, size_t tokens, size_t protect,
                             const size_t *r, size_t *out, double *ratio);
 

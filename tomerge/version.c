@@ -28,7 +28,7 @@ const char *tomerge_strerror(int error)
     case TOMERGE_ERANGE:
         return "a count is too large";
     case TOMERGE_EMAP:
-        return "a map points outside its rows";
+        return "a map points outside its rows or leaves a row without a token";
     default:
         return "unknown error";
     }
