@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Times `tomerge bench` beside ONNX Runtime, in turns, in one run.
+"""Times `tomerge bench` beside ONNX Runtime and OpenVINO, in turns, in one run.
 
 The same shapes (random weights), threads and batch; the forward alone; f32.
-Needs numpy, onnx and onnxruntime. Prints images/s (median and best of the
-turns) and the ratio of the medians.
+Needs numpy and onnx, and times whichever of onnxruntime and openvino are
+installed. Prints images/s (median and best of the turns) and our median over
+each peer's.
 
     bench/peers.py --tomerge build/src/tomerge --arch deit_small_patch16_224
 """
@@ -15,8 +16,6 @@ import subprocess
 import time
 
 import numpy as np
-import onnx
-import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 ARCHS = {  # dim, depth, heads, patch, image size
@@ -116,23 +115,52 @@ def build(arch, batch):
         helper.make_opsetid("", 17)])
 
 
-def session(arch, batch, threads):
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.graph_optimization_level = level
-    model = build(arch, batch).SerializeToString()
-    return onnxruntime.InferenceSession(model, options,
-                                        ["CPUExecutionProvider"])
+class OnnxRuntime:
+    def __init__(self, model, threads):
+        import onnxruntime as ort
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.graph_optimization_level = \
+            ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+        self.session = ort.InferenceSession(model, options,
+                                            ["CPUExecutionProvider"])
+        self.name = f"ONNX Runtime {ort.__version__}"
+
+    def run(self, pixels):
+        self.session.run(None, {"pixels": pixels})
 
 
-def time_onnx(runtime, pixels, seconds):
+class OpenVino:
+    def __init__(self, model, threads):
+        import openvino as ov
+        core = ov.Core()
+        compiled = core.compile_model(core.read_model(model), "CPU", {
+            "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1,
+            "INFERENCE_PRECISION_HINT": "f32"})
+        self.request = compiled.create_infer_request()
+        self.name = f"OpenVINO {ov.__version__.split('-')[0]}"
+
+    def run(self, pixels):
+        self.request.infer({"pixels": pixels}, share_inputs=True)
+
+
+def peers(model, threads):
+    found = []
+    for peer in (OnnxRuntime, OpenVino):
+        try:
+            found.append(peer(model, threads))
+        except ImportError as missing:
+            print(f"{peer.__name__}: not installed ({missing.name})")
+    return found
+
+
+def time_peer(peer, pixels, seconds):
     """Images/s of each run within the time (at least two)."""
     rates, end = [], time.perf_counter() + seconds
     while len(rates) < 2 or time.perf_counter() < end:
         start = time.perf_counter()
-        runtime.run(None, {"pixels": pixels})
+        peer.run(pixels)
         rates.append(len(pixels) / (time.perf_counter() - start))
     return rates
 
@@ -164,27 +192,36 @@ def main():
     args = parser.parse_args()
 
     size = ARCHS[args.arch][4]
-    runtime = session(args.arch, args.batch, args.threads)
+    found = peers(build(args.arch, args.batch).SerializeToString(),
+                  args.threads)
     pixels = np.random.default_rng(1).standard_normal(
         (args.batch, 3, size, size), dtype=np.float32)
-    time_onnx(runtime, pixels, 0)
-    theirs, ours = [], {}
+    theirs, ours = {peer.name: [] for peer in found}, {}
+    for peer in found:
+        time_peer(peer, pixels, 0)
     for _ in range(args.turns):
-        theirs += time_onnx(runtime, pixels, args.seconds)
+        for peer in found:
+            theirs[peer.name] += time_peer(peer, pixels, args.seconds)
         for run in time_tomerge(args):
-            ours.setdefault(label(run), []).append(run["images_per_second"])
-
-    base = statistics.median(theirs)
+            ours.setdefault("tomerge r=" + label(run), []).append(
+                run["images_per_second"])
     print(f"{args.arch}, batch {args.batch}, {args.threads} threads, f32, "
           f"{args.turns} turns")
-    print(f"{'':26}{'median':>9}{'best':>9}{'ratio':>8}")
-    name = f"ONNX Runtime {onnxruntime.__version__}"
-    print(f"{name:26}{base:9.1f}{max(theirs):9.1f}{1:8.2f}")
-    for r, rates in ours.items():
+    table(theirs, ours)
+
+
+def table(theirs, ours):
+    medians = {name: statistics.median(rates)
+               for name, rates in theirs.items()}
+    over = "".join(f"{'over ' + name.split()[0]:>15}" for name in medians)
+    print(f"{'':26}{'median':>9}{'best':>9}{over}")
+    for name, rates in theirs.items():
+        print(f"{name:26}{medians[name]:9.1f}{max(rates):9.1f}")
+    for name, rates in ours.items():
         median = statistics.median(x["median"] for x in rates)
         best = max(x["best"] for x in rates)
-        print(f"{'tomerge r=' + r:26}{median:9.1f}{best:9.1f}"
-              f"{median / base:8.2f}")
+        ratios = "".join(f"{median / m:15.2f}" for m in medians.values())
+        print(f"{name:26}{median:9.1f}{best:9.1f}{ratios}")
 
 
 if __name__ == "__main__":
