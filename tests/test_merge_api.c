@@ -319,6 +319,7 @@ static void expect_bad_map(int only_merge)
 
 Test(api, maps_are_checked, .init = prepare)
 {
+    const tomerge_plan no_origin = {T, T - R, valid.map, NULL};
     const int32_t bad[] = {-2, T - R, INT32_MAX, INT32_MIN};
     int32_t saved = valid.map[T - 1];
 
@@ -337,6 +338,8 @@ Test(api, maps_are_checked, .init = prepare)
     for (size_t i = 0; i < T; i++)
         valid.map[i] = valid.map[i] == 5 ? 4 : valid.map[i];
     expect_bad_map(1);
+    REFUSED(TOMERGE_EMAP, merge_with(0, &no_origin, C, in_view(), NULL,
+                                     out_view(), valid.workspace, SPACE));
 }
 
 Test(api, unmerge_and_compose_refuse, .init = prepare)
