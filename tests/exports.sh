@@ -4,15 +4,6 @@
 # what its header declares, and every name carries the library's prefix.
 . "${srcdir:-.}/tests/guard.sh"
 
-# Words before "(" once comments and preprocessor lines are gone.
-declared() {
-    ${CC:-cc} -E -P -I"$srcdir/include" - <<EOT | tr -s '[:space:]' ' ' |
-$(sed 's/^#include <.*//' "$1")
-EOT
-        grep -oE '\b[A-Za-z_][A-Za-z0-9_]* ?\(' | tr -d ' (' |
-        grep -vE '^(__attribute__|sizeof)$' | grep "^$2_" | sort -u
-}
-
 mapped() {
     sed -e 's/#.*//' "$1" | tr -d ' \t' | sed -n '/^global:/,/^local:/p' |
         sed -n 's/^\([a-z_0-9]*\);$/\1/p' | sort -u

@@ -16,3 +16,13 @@ trap 'rm -rf "$scratch"' EXIT
 objects() {
     find "$@" -name '*.o' ! -path '*/.libs/*.lax/*'
 }
+
+# declared HEADER PREFIX: the functions a header declares, that is the words
+# before "(" once comments and preprocessor lines are gone.
+declared() {
+    ${CC:-cc} -E -P -I"$srcdir/include" - <<EOT | tr -s '[:space:]' ' ' |
+$(sed 's/^#include <.*//' "$1")
+EOT
+        grep -oE '\b[A-Za-z_][A-Za-z0-9_]* ?\(' | tr -d ' (' |
+        grep -vE '^(__attribute__|sizeof)$' | grep "^$2_" | sort -u
+}
