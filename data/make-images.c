@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/* make-images: a folder of the demonstration's pictures, class by class. */
+#include "config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "random.h"
+#include "save.h"
+#include "scene.h"
+
+enum { EXIT_USAGE = 2, RAW_SIDE = 128, MAX_COUNT = 10000000 };
+
+static const char *const split_names[SCENE_SPLITS] = {"train", "val", "test"};
+
+typedef struct arguments {
+    const char *folder;
+    const char *raw;
+    enum scene_split split;
+    uint64_t count, seed;
+} arguments;
+
+static const char help[] =
+"Usage: make-images [OPTION]... FOLDER\n"
+"       make-images [OPTION]... --raw FILE\n"
+"Draws the pictures of tomerge's demonstration: textured shapes in 16 classes.\n"
+"The same options give the same pixels on every machine.\n"
+"\n"
+"FOLDER must be new or empty; it gets one folder a class, with PNG and JPEG\n"
+"files of 112 to 208 pixels a side.\n"
+"\n"
+"  -s, --split=SPLIT  train, val or test (default): no picture is in two\n"
+"  -n, --count=N      pictures in all (default 480), classes taking turns\n"
+"  -S, --seed=S       another set of pictures (default 1)\n"
+"  -r, --raw=FILE     one file for training instead of a folder; - is standard\n"
+"                     output. For each picture 1 byte of class, 128 x 128 x 3\n"
+"                     of RGB, and 64 x 64 saying how much of each 2 x 2 pixels\n"
+"                     the shape covers, from 0 to 16\n"
+"  -c, --classes      print the names of the classes and exit\n"
+"  -h, --help         print this help and exit\n"
+"  -V, --version      print the version and exit\n"
+"\n"
+"Exit status: 0 done, 1 failed, 2 wrong usage.\n";
+
+static int complain(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+
+static int complain(const char *format, ...)
+{
+    va_list list;
+
+    fputs("make-images: ", stderr);
+    va_start(list, format);
+    vfprintf(stderr, format, list);
+    va_end(list);
+    fputc('\n', stderr);
+    return -1;
+}
+
+/* ---- a folder ---------------------------------------------------------------- */
+
+static int make_folder(const char *path)
+{
+    if (mkdir(path, 0777) == 0 || errno == EEXIST)
+        return 0;
+    return complain("%s: %s", path, strerror(errno));
+}
+
+/* A folder with something in it would end as a mixture of two sets. */
+static int check_empty(const char *path)
+{
+    DIR *folder = opendir(path);
+    const struct dirent *entry;
+    int found = 0;
+
+    if (folder == NULL)
+        return complain("%s: %s", path, strerror(errno));
+    while (!found && (entry = readdir(folder)) != NULL)
+        found = strcmp(entry->d_name, ".") != 0 &&
+                strcmp(entry->d_name, "..") != 0;
+    closedir(folder);
+    return found ? complain("%s: expected a new or empty folder, found %s",
+                            path, "files in it") : 0;
+}
+
+static int make_class_folders(const char *folder)
+{
+    char path[PATH_MAX], name[32];
+
+    if (make_folder(folder) != 0 || check_empty(folder) != 0)
+        return -1;
+    for (unsigned label = 0; label < SCENE_CLASSES; label++) {
+        scene_class_name(label, name);
+        snprintf(path, sizeof(path), "%s/%s", folder, name);
+        if (make_folder(path) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Half PNG, half JPEG of middling to high quality, in both samplings. */
+static int save_picture(const arguments *a, const scene *s, uint64_t index,
+                        const uint8_t *rgb)
+{
+    uint64_t state = ~s->noise_seed;
+    int png = random_range(&state, 0, 1), fine = random_range(&state, 0, 1);
+    int quality = random_range(&state, 80, 95);
+    char path[PATH_MAX], name[32], why[200];
+    int status;
+
+    scene_class_name(s->label, name);
+    snprintf(path, sizeof(path), "%s/%s/%s-%06" PRIu64 ".%s", a->folder, name,
+             split_names[a->split], index, png ? "png" : "jpg");
+    status = png ? save_png(path, rgb, s->width, s->height, why)
+                 : save_jpeg(path, rgb, s->width, s->height, quality, fine,
+                             why);
+    return status == 0 ? 0 : complain("%s: %s", path, why);
+}
+
+static int write_folder(const arguments *a)
+{
+    if (strlen(a->folder) > PATH_MAX - 80)
+        return complain("the folder's name is too long");
+    if (make_class_folders(a->folder) != 0)
+        return -1;
+    for (uint64_t i = 0; i < a->count; i++) {
+        uint8_t *rgb;
+        scene s;
+        int status;
+
+        scene_compose(&s, a->split, a->seed, i);
+        rgb = malloc(3 * (size_t) s.width * (size_t) s.height);
+        if (rgb == NULL || scene_paint(&s, s.width, s.height, rgb, NULL) != 0) {
+            free(rgb);
+            return complain("no memory for a picture");
+        }
+        status = save_picture(a, &s, i, rgb);
+        free(rgb);
+        if (status != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- one raw file -------------------------------------------------------------- */
+
+static int write_records(const arguments *a, FILE *file)
+{
+    enum { PIXELS = RAW_SIDE * RAW_SIDE * 3, MASK = PIXELS / 12 };
+    static uint8_t record[1 + PIXELS + MASK];
+
+    for (uint64_t i = 0; i < a->count; i++) {
+        scene s;
+
+        scene_compose(&s, a->split, a->seed, i);
+        record[0] = (uint8_t) s.label;
+        if (scene_paint(&s, RAW_SIDE, RAW_SIDE, record + 1,
+                        record + 1 + PIXELS) != 0)
+            return complain("no memory for a picture");
+        if (fwrite(record, sizeof(record), 1, file) != 1)
+            return complain("%s: %s", a->raw, strerror(errno));
+    }
+    return 0;
+}
+
+static int write_raw(const arguments *a)
+{
+    int to_stdout = strcmp(a->raw, "-") == 0;
+    FILE *file = to_stdout ? stdout : fopen(a->raw, "wb");
+    int status;
+
+    if (file == NULL)
+        return complain("%s: %s", a->raw, strerror(errno));
+    status = write_records(a, file);
+    if ((to_stdout ? fflush(file) : fclose(file)) != 0 && status == 0)
+        status = complain("%s: %s", a->raw, strerror(errno));
+    if (status != 0 && !to_stdout)
+        remove(a->raw);
+    return status;
+}
+
+/* ---- arguments ------------------------------------------------------------------ */
+
+static int parse_number(const char *option, const char *text, uint64_t low,
+                        uint64_t high, uint64_t *value)
+{
+    char *end;
+    unsigned long long number;
+
+    errno = 0;
+    number = strtoull(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 ||
+        number < low || number > high)
+        return complain("--%s: expected a whole number from %" PRIu64
+                        " to %" PRIu64 ", found '%s'", option, low, high,
+                        text);
+    *value = number;
+    return 0;
+}
+
+static int parse_split(const char *text, enum scene_split *split)
+{
+    for (int i = 0; i < SCENE_SPLITS; i++) {
+        if (strcmp(text, split_names[i]) == 0) {
+            *split = (enum scene_split) i;
+            return 0;
+        }
+    }
+    return complain("--split: expected train, val or test, found '%s'", text);
+}
+
+static void print_classes(void)
+{
+    char name[32];
+
+    for (unsigned label = 0; label < SCENE_CLASSES; label++) {
+        scene_class_name(label, name);
+        puts(name);
+    }
+}
+
+/* What was printed is only done when it has reached its file. */
+static int finish_printing(void)
+{
+    if (fflush(stdout) == 0)
+        return EXIT_SUCCESS;
+    complain("standard output: %s", strerror(errno));
+    return EXIT_FAILURE;
+}
+
+/* Returns -1 to go on, else the exit status. */
+static int parse_options(int argc, char **argv, arguments *a)
+{
+    static const struct option options[] = {
+        {"split", required_argument, NULL, 's'},
+        {"count", required_argument, NULL, 'n'},
+        {"seed", required_argument, NULL, 'S'},
+        {"raw", required_argument, NULL, 'r'},
+        {"classes", no_argument, NULL, 'c'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {NULL, 0, NULL, 0}};
+    int option, bad = 0;
+
+    while ((option = getopt_long(argc, argv, "s:n:S:r:chV", options,
+                                 NULL)) != -1) {
+        switch (option) {
+        case 's': bad |= parse_split(optarg, &a->split); break;
+        case 'n':
+            bad |= parse_number("count", optarg, 1, MAX_COUNT, &a->count);
+            break;
+        case 'S':
+            bad |= parse_number("seed", optarg, 0, UINT64_MAX, &a->seed);
+            break;
+        case 'r': a->raw = optarg; break;
+        case 'c': print_classes(); return finish_printing();
+        case 'h': fputs(help, stdout); return finish_printing();
+        case 'V':
+            puts("make-images (tomerge) " PACKAGE_VERSION);
+            return finish_printing();
+        default: bad = 1; break; /* getopt has said why */
+        }
+    }
+    return bad ? EXIT_USAGE : -1;
+}
+
+int main(int argc, char **argv)
+{
+    arguments a = {NULL, NULL, SPLIT_TEST, 480, 1};
+    int status = parse_options(argc, argv, &a);
+
+    if (status >= 0) {
+        if (status == EXIT_USAGE)
+            fputs("Try 'make-images --help'.\n", stderr);
+        return status;
+    }
+    if (argc - optind != (a.raw == NULL ? 1 : 0)) {
+        complain("expected either one FOLDER or --raw=FILE");
+        fputs("Try 'make-images --help'.\n", stderr);
+        return EXIT_USAGE;
+    }
+    a.folder = argv[optind];
+    status = a.raw != NULL ? write_raw(&a) : write_folder(&a);
+    return status == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

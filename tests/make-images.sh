@@ -1,0 +1,55 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# data/make-images as its user meets it.
+. "${srcdir:-.}/tests/guard.sh"
+
+make_images=data/make-images
+work=$scratch
+
+# refused STATUS WORDS ARGUMENT...: that exit status and one line with the words.
+refused() {
+    want=$1 words=$2
+    shift 2
+    "$make_images" "$@" >"$work/out" 2>"$work/err"
+    got=$?
+    test "$got" -eq "$want" || fail "$*: exit $got, not $want"
+    grep -q -- "$words" "$work/err" || fail "$*: says $(cat "$work/err")"
+    test ! -s "$work/out" || fail "$*: printed $(head -n 1 "$work/out")"
+}
+
+refused 2 'FOLDER or --raw'
+refused 2 'FOLDER or --raw' "$work/a" "$work/b"
+refused 2 "found 'dev'" --split dev "$work/a"
+refused 2 "found '0'" --count 0 "$work/a"
+refused 2 "found '-1'" --seed=-1 "$work/a"
+refused 2 "found '9x'" --count 9x "$work/a"
+refused 2 'unrecognized option' --sead 1 "$work/a"
+refused 1 'No such file' "$work/none/a"
+mkdir "$work/full"
+touch "$work/full/x"
+refused 1 'new or empty' "$work/full"
+if test -w /dev/full; then
+    refused 1 'No space' --count 8 --raw /dev/full
+fi
+
+"$make_images" --help >"$work/out" || fail "--help failed"
+awk 'length > 80 { exit 1 }' "$work/out" || fail "--help is over 80 wide"
+
+"$make_images" --count 48 "$work/set" || fail "48 pictures failed"
+test "$(find "$work/set" -type f | wc -l)" -eq 48 || fail "not 48 files"
+for class in $("$make_images" --classes); do
+    test "$(ls "$work/set/$class" | wc -l)" -eq 3 || fail "$class: not 3"
+done
+for kind in png jpg; do
+    find "$work/set" -name "*.$kind" | grep -q . || fail "no .$kind"
+done
+
+# The same again, and other pictures from another seed.
+"$make_images" --count 48 "$work/again"
+diff -r "$work/set" "$work/again" >/dev/null || fail "two runs differ"
+"$make_images" --count 16 --raw "$work/1.raw"
+"$make_images" --count 16 --raw - --seed 2 >"$work/2.raw"
+test "$(wc -c <"$work/1.raw")" -eq $((16 * (1 + 128 * 128 * 3 + 64 * 64))) ||
+    fail "raw file has another size"
+! cmp -s "$work/1.raw" "$work/2.raw" || fail "seeds give the same"
+exit $status

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* The demonstration's pictures: the same pixels on every machine, no picture
+ * in two splits, every class as often as the others. */
+#include "scene.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SIDE = 128 };
+
+/* FNV-1a of 64 bits. */
+static uint64_t hash(uint64_t h, const uint8_t *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ bytes[i]) * 0x100000001b3u;
+    return h;
+}
+
+/* Of `count` pictures in their own sizes, with what is painted where. */
+static uint64_t hash_of(enum scene_split split, uint64_t seed, uint64_t count)
+{
+    uint64_t h = 0xcbf29ce484222325u;
+
+    for (uint64_t i = 0; i < count; i++) {
+        uint8_t *rgb, mask[SIDE * SIDE / 4];
+        size_t pixels;
+        scene s;
+
+        scene_compose(&s, split, seed, i);
+        pixels = (size_t)s.width * (size_t)s.height;
+        rgb = malloc(3 * pixels);
+        cr_assert_not_null(rgb);
+        cr_assert_eq(scene_paint(&s, s.width, s.height, rgb, NULL), 0);
+        h = hash(h, rgb, 3 * pixels);
+        free(rgb);
+        rgb = malloc(3 * SIDE * SIDE);
+        cr_assert_not_null(rgb);
+        cr_assert_eq(scene_paint(&s, SIDE, SIDE, rgb, mask), 0);
+        h = hash(hash(h, rgb, 3 * SIDE * SIDE), mask, sizeof(mask));
+        free(rgb);
+    }
+    return h;
+}
+
+Test(demo_images, same_pixels_everywhere)
+{
+    static const struct {
+        enum scene_split split;
+        uint64_t seed, hash;
+    } sets[] = {
+        {SPLIT_TRAIN, 1, 0xadbf17389c0f1a45u},
+        {SPLIT_VAL, 1, 0xc7270b3138337c9du},
+        {SPLIT_TEST, 1, 0xa4cbafa1fe405f55u},
+        {SPLIT_TEST, 2, 0x45b5b07aa0d41d66u},
+    };
+
+    for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+        uint64_t h = hash_of(sets[i].split, sets[i].seed, 32);
+
+        cr_assert_eq(h, sets[i].hash, "set %zu: %016llx", i,
+                     (unsigned long long)h);
+    }
+}
+
+Test(demo_images, no_picture_is_in_two_sets)
+{
+    enum { EACH = 200, SETS = 4 };
+    static const struct {
+        enum scene_split split;
+        uint64_t seed;
+    } sets[SETS] = {{SPLIT_TRAIN, 1}, {SPLIT_VAL, 1}, {SPLIT_TEST, 1},
+                    {SPLIT_TEST, 2}};
+    static uint64_t seen[SETS * EACH];
+
+    for (size_t i = 0; i < SETS * EACH; i++) {
+        scene s;
+
+        scene_compose(&s, sets[i / EACH].split, sets[i / EACH].seed, i % EACH);
+        seen[i] = s.noise_seed;
+        for (size_t j = 0; j < i; j++)
+            cr_assert_neq(seen[i], seen[j], "%zu and %zu", i, j);
+    }
+}
+
+Test(demo_images, classes_take_turns_and_are_in_the_picture)
+{
+    static uint8_t rgb[3 * SIDE * SIDE], mask[SIDE * SIDE / 4];
+    char name[32], before[32] = "";
+
+    for (unsigned i = 0; i < 4 * SCENE_CLASSES; i++) {
+        unsigned seen = 0;
+        scene s;
+
+        scene_compose(&s, SPLIT_TEST, 1, i);
+        cr_assert_eq(s.label, i % SCENE_CLASSES);
+        cr_assert_eq(scene_paint(&s, SIDE, SIDE, rgb, mask), 0);
+        for (size_t k = 0; k < sizeof(mask); k++)
+            seen += mask[k];
+        /* At least a fiftieth of the picture, behind whatever hides it. */
+        cr_assert_gt(seen, 16 * sizeof(mask) / 50, "picture %u", i);
+    }
+    for (unsigned label = 0; label < SCENE_CLASSES; label++) {
+        scene_class_name(label, name);
+        cr_assert_lt(strcmp(before, name), 0, "names sort as labels do");
+        strcpy(before, name);
+    }
+}
