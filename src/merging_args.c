@@ -23,6 +23,7 @@ void merging_args_init(merging_args *args)
     args->combine = TOMERGE_WEIGHTED;
     args->metric = TOMEVIT_METRIC_K;
     args->prop_attn = 1;
+    args->stride = 2;
 }
 
 void merging_args_free(merging_args *args)

@@ -18,7 +18,7 @@ typedef struct merging_entry {
     double ratio;          /* for MERGING_RATIO */
 } merging_entry;
 
-/* The options as given. Zero bytes are the defaults but for prop_attn. */
+/* The options as given. */
 typedef struct merging_args {
     int kind;              /* enum merging_kind */
     merging_entry *entries;
@@ -26,6 +26,7 @@ typedef struct merging_args {
     int method, similarity, combine, metric;
     int prop_attn;
     uint64_t seed;
+    size_t stride;
 } merging_args;
 
 /* One resolved way to run the model. */

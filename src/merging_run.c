@@ -26,14 +26,46 @@ static void begin(const merging_args *args, const tomevit_description *model,
     run->merging.matching.method = args->method;
     run->merging.matching.similarity = args->similarity;
     run->merging.matching.seed = args->seed;
+    run->merging.matching.stride = args->stride;
     run->merging.combine = args->combine;
     run->merging.metric = args->metric;
     run->merging.prop_attn = args->prop_attn;
     run->merging.r = run->r;
 }
 
+/* Strided merging leaves what its stride says, whatever r is: the token that
+ * ends every stride, less those that are protected anyway. */
+static void finish_strided(const tomevit_description *model, merging_run *run)
+{
+    size_t stride = run->merging.matching.stride, tokens = model->tokens;
+    double gone = 0, macs;
+    tomevit_description layer = *model;
+
+    layer.depth = 0;
+    macs = tomevit_macs(&layer, NULL);
+    for (size_t i = 0; i < model->depth; i++) {
+        size_t left = run->r[i] == 0 ? tokens : model->prefix +
+            tokens / stride - model->prefix / stride;
+        /* One layer that merges nothing, less the MLP of those that go. */
+        layer.tokens = tokens;
+        layer.depth = 1;
+        macs += tomevit_macs(&layer, NULL);
+        layer.depth = 0;
+        macs -= tomevit_macs(&layer, NULL) + 2 * (double)(tokens - left) *
+            (double)model->dim * (double)model->mlp_dim;
+        gone += (double)(model->tokens - left);
+        run->tokens[i] = tokens = left;
+    }
+    run->ratio = gone / (double)model->tokens / (double)model->depth;
+    run->gmacs = macs * 1e-9;
+}
+
 static void finish(const tomevit_description *model, merging_run *run)
 {
+    if (run->merging.matching.method == TOMERGE_STRIDED) {
+        finish_strided(model, run);
+        return;
+    }
     tomerge_schedule_tokens(model->depth, model->tokens, model->prefix,
                             run->r, run->tokens, &run->ratio);
     run->gmacs = tomevit_macs(model, run->r) * 1e-9;

@@ -77,8 +77,8 @@ const args_option options_table[] = {
     TEXT("arch", 0, "NAME", OPTIONS_BENCH | OPTIONS_INSPECT, arch,
          "a published shape with random weights instead of a model file: "
          "deit_tiny_patch16_224, deit_small_patch16_224, "
-         "deit_base_patch16_224, vit_large_patch16_224, "
-         "vit_large_patch16_384, vit_huge_patch14_224"),
+         "deit_base_patch16_224, deit_base_distilled_patch16_224, "
+         "vit_large_patch16_224, vit_large_patch16_384, vit_huge_patch14_224"),
     TEXT("labels", 0, "FILE", FOLDER, labels,
          "FOLDER is flat and FILE has a line for each image: name, tab or "
          "comma, class (index, WordNet id or class name)"),
@@ -115,6 +115,9 @@ const args_option options_table[] = {
     PARSE("method", "NAME", ALL, merging, merging_parse_method,
           "how tokens are split and matched: alternating (default), "
           "sequential, random, strided"),
+    SIZE("stride", 0, "N", ALL, merging.stride, 2, 1e6,
+         "of --method strided (default 2): layers whose r is not 0 keep one "
+         "of every N tokens, however large that r is"),
     PARSE("similarity", "NAME", RUNS, merging, merging_parse_similarity,
           "cosine (default), dot, euclidean, softmax"),
     PARSE("combine", "NAME", RUNS, merging, merging_parse_combine,

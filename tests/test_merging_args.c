@@ -157,3 +157,60 @@ Test(merging_args, names_reach_the_model)
     cr_expect(merging_run_is_none(&run, &d));
     merging_run_free(&run);
 }
+
+/* What a run says is left is what the model leaves, for every method. */
+Test(merging_args, tokens_are_what_the_model_leaves)
+{
+    static const char *const methods[] = {"alternating", "sequential",
+                                          "random", "strided"};
+    static const char *const lists[] = {"0", "5", "16", "40:-1", "200"};
+    static uint8_t pixels[224 * 224 * 3];
+    tomevit_image input = {pixels, TOMEVIT_RGB8_HWC};
+    tomevit_model *model;
+    tomevit_context *context;
+
+    for (size_t i = 0; i < sizeof(pixels); i++)
+        pixels[i] = (uint8_t)(i * i / 7 + i / 31);
+    cr_assert_eq(tomevit_random("deit_tiny_patch16_224", 1, &model), 0);
+    cr_assert_eq(tomevit_context_create(model, 1, 2, &context), 0);
+    for (size_t i = 0; i < 20; i++) {
+        merging_run run;
+        size_t rows = 0;
+        tomevit_output out = {.rows = &rows};
+
+        merging_args_init(&args);
+        args.stride = 2 + i % 3;
+        cr_assert_eq(merging_parse_method(methods[i / 5], &args, why), 0);
+        cr_assert_eq(merging_parse_r(lists[i % 5], &args, why), 0);
+        cr_assert_eq(merging_resolve(&args, tomevit_describe(model), 0, &run,
+                                     why), 0);
+        cr_assert_eq(tomevit_forward(context, &run.merging, 1, &input, &out),
+                     0);
+        cr_expect_eq(run.tokens[11], rows, "%s %s: %zu, not %zu",
+                     methods[i / 5], lists[i % 5], run.tokens[11], rows);
+        merging_run_free(&run);
+        merging_args_free(&args);
+    }
+    tomevit_context_free(context);
+    tomevit_close(model);
+}
+
+Test(merging_args, strided_costs_what_its_tokens_cost)
+{
+    tomevit_description d = deit_small();
+    merging_run strided, listed;
+
+    merging_args_init(&args);
+    cr_assert_eq(merging_parse_method("strided", &args, why), 0);
+    cr_assert_eq(merging_parse_schedule("1,1", &args, why), 0);
+    cr_assert_eq(merging_resolve(&args, &d, 0, &strided, why), 0);
+    cr_assert_eq(merging_parse_method("alternating", &args, why), 0);
+    cr_assert_eq(merging_parse_schedule("98,49", &args, why), 0);
+    cr_assert_eq(merging_resolve(&args, &d, 0, &listed, why), 0);
+    cr_expect_eq(strided.tokens[11], 50);
+    cr_expect_float_eq(strided.gmacs, listed.gmacs, 1e-9);
+    cr_expect_float_eq(strided.ratio, listed.ratio, 1e-12);
+    merging_run_free(&strided);
+    merging_run_free(&listed);
+    merging_args_free(&args);
+}
