@@ -47,23 +47,19 @@ static const char *name_of(const classify *c, int32_t index)
 
 /* ---- one image ------------------------------------------------------------------ */
 
-static json_t *text_json(const char *text)
-{
-    json_t *string = text == NULL ? json_null() : json_string(text);
-    return string != NULL ? string : json_string("(not UTF-8)");
-}
-
 static void json_line(const classify *c, const char *file,
                       const top_class *top)
 {
     json_t *list = json_array();
 
-    for (size_t k = 0; k < c->s->options->topk && top[k].index >= 0; k++)
+    for (size_t k = 0; k < c->s->options->topk && top[k].index >= 0; k++) {
+        const char *name = name_of(c, top[k].index);
         json_array_append_new(list, json_pack("{s:i,s:o,s:f}",
-            "index", top[k].index, "name",
-            text_json(name_of(c, top[k].index)),
+            "index", top[k].index,
+            "name", name != NULL ? report_string(name) : json_null(),
             "probability", top[k].probability));
-    json_t *line = json_pack("{s:o,s:o}", "file", text_json(file), "top",
+    }
+    json_t *line = json_pack("{s:o,s:o}", "file", report_string(file), "top",
                              list);
     report_json_line(c->s->json.file, line);
     json_decref(line);

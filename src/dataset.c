@@ -118,7 +118,7 @@ int dataset_evaluate(dataset *d, session *s, evaluation *e,
     e->run_count = s->run_count;
     e->reference = s->reference;
     e->batch = o->batch;
-    e->topk = PREDICTIONS_TOP;
+    e->topk = o->topk > PREDICTIONS_TOP ? o->topk : PREDICTIONS_TOP;
     e->quiet = o->quiet;
     e->seen = seen;
     e->data = data;

@@ -184,6 +184,20 @@ void report_csv(FILE *out, const report_column *columns, size_t count,
     free(text);
 }
 
+json_t *report_string(const char *text)
+{
+    json_t *string = json_string(text);
+
+    if (string == NULL) {
+        char *copy = memory_text(text);
+        for (char *c = copy; *c != '\0'; c++)
+            *c = (unsigned char)*c < 0x80 ? *c : '?';
+        string = json_string(copy);
+        free(copy);
+    }
+    return string;
+}
+
 void report_json(FILE *out, const json_t *object)
 {
     json_dumpf(object, out, JSON_INDENT(2) | JSON_REAL_PRECISION(9));

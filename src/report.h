@@ -13,6 +13,10 @@ typedef struct report_column {
     const char *format;    /* of a real, for the table: "%.2f" */
 } report_column;
 
+/* Text from outside as a JSON string. It need not be UTF-8, which JSON is:
+ * then all that is not ASCII becomes question marks. */
+json_t *report_string(const char *text);
+
 /* What a column of a row holds as text: a real by `format`, an array's
  * elements with blanks between; "" if it is not there. */
 void report_text(const json_t *row, const char *path, const char *format,

@@ -4,7 +4,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* NaN and infinity have no place in JSON: they become null. */
 static json_t *real(double value)
@@ -38,19 +37,9 @@ static void set_count(json_t *object, const char *key, size_t value)
     json_object_set_new(object, key, json_integer((json_int_t)value));
 }
 
-/* Text from outside need not be UTF-8, which JSON strings must be. */
 static void set_text(json_t *object, const char *key, const char *text)
 {
-    json_t *string = json_string(text);
-    if (string == NULL) {
-        char ascii[1024];
-        size_t i = 0;
-        for (; text[i] != '\0' && i + 1 < sizeof(ascii); i++)
-            ascii[i] = (unsigned char)text[i] < 0x80 ? text[i] : '?';
-        ascii[i] = '\0';
-        string = json_string(ascii);
-    }
-    json_object_set_new(object, key, string);
+    json_object_set_new(object, key, report_string(text));
 }
 
 json_t *session_model_json(const session *s)
