@@ -1,0 +1,330 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The command as its user meets it: help, errors, exit statuses, reports,
+# folders with bad files in them, interruption, full disks.
+. "${srcdir:-.}/tests/guard.sh"
+
+build=$(pwd -P)
+tomerge=$build/src/tomerge
+fixture=$build/tests/fixture
+test -x "$tomerge" || skip "the command is not built"
+test -x "$fixture" || skip "tests/fixture needs Criterion to be built"
+cd "$scratch" || exit 99
+LC_ALL=C
+export LC_ALL
+
+# run STATUS ARGUMENT...: output in ./out, errors in ./err
+run() {
+    expected=$1
+    shift
+    "$tomerge" "$@" >out 2>err </dev/null
+    got=$?
+    test $got = "$expected" && return 0
+    fail "tomerge $*: exit status $got instead of $expected"
+    sed 's/^/    /' err
+}
+# says FILE TEXT: a line of the file holds the text
+says() { grep -qF -- "$2" "$1" || { fail "no '$2' in"; sed 's/^/    /' "$1"; }; }
+lines() { test "$(wc -l <"$1")" -eq "$2" || { fail "not $2 lines:"; cat "$1"; }; }
+holds() {
+    file=$1
+    shift
+    "$fixture" json "$file" "$@" >values || fail "JSON lacks a name"
+}
+
+# ---- something to work on
+
+names='{"num_heads": "3", "class_names": "[\"zero\", \"one\", \"two\", \"three\", \"four\", \"five\", \"six\"]"}'
+"$fixture" model ten.safetensors 7 "$names" || fail "no model"
+"$fixture" model plain.safetensors 3 '{"num_heads": "3"}' || fail "no model"
+n=0
+for class in a b c; do
+    mkdir -p set/$class
+    for i in 1 2 3 4 5; do
+        n=$((n + 1))
+        "$fixture" image set/$class/$i.png $((30 + 9 * n)) $((90 - 4 * n)) $n ||
+            fail "no image"
+    done
+done
+model="--model plain.safetensors"
+
+# ---- help and wrong usage
+
+run 0 --help
+for command in eval sweep classify bench inspect; do
+    says out "  $command"
+done
+for command in eval sweep classify bench inspect; do
+    run 0 $command --help
+    says out "usage: tomerge $command"
+    awk 'length > 80 { exit 1 }' out || fail "$command --help: over 80 columns"
+    cp out first
+    run 0 help $command
+    cmp -s out first || fail "help $command is not $command --help"
+done
+run 0 --version
+says out "tomerge "
+usage() {
+    text=$1
+    shift
+    run 2 "$@"
+    says err "$text"
+    lines err 1
+    test ! -s out || fail "tomerge $*: wrong usage printed to standard output"
+}
+usage "no command"
+usage "unknown command 'evla': did you mean 'eval'?" evla
+usage "'--modle': did you mean '--model'?" eval --modle x set
+usage "'--btach': did you mean '--batch'?" bench --btach=3
+usage "--batch: '0' is not a whole number from 1" eval $model --batch 0 set
+usage "--cpu: 'avx3' is not one of auto, scalar" eval $model --cpu avx3 set
+usage "'x' is not N or N:INFLECTION" eval $model --r x set
+usage "lists are for 'tomerge sweep'" eval $model --r 1,2 set
+usage "cannot be combined with --r" eval $model --r 1 --merge-ratio 0.2 set
+usage "the model has 3" eval $model --schedule 1,1,1,1 set
+usage "--json needs a value" eval $model set --json
+usage "both write to '-'" eval $model set --json - --csv -
+usage "FOLDER is missing" eval $model
+usage "one argument too many" eval $model set set
+usage "no model" eval set
+usage "takes no option '--topk'" eval $model --topk 3 set
+usage "is not one of deit_tiny" bench --arch resnet50
+
+# ---- eval
+
+run 0 eval $model set --predictions p.csv --json e.json --csv e.csv
+says out "top-1 %"
+says out "centre crop 32"
+test ! -s err || fail "a clean run printed errors"
+holds e.json images refused top1 top5 method r merge_ratio tokens gmacs dtype \
+    cpu threads batch images_per_second.forward images_per_second.total \
+    seconds.wall seconds.decode seconds.preprocess seconds.forward \
+    model.file model.family preprocessing.mean preprocessing.source partial
+holds e.json images refused partial r tokens dtype top5
+printf '15\n0\nfalse\n[0,0,0]\n[17,17,17]\n"f32"\n100.0\n' | cmp -s - values ||
+    { fail "eval's JSON:"; cat values; }
+head -n 1 e.csv | grep -q ',images,refused,top1,top5,r,' || fail "CSV header"
+lines e.csv 2
+lines p.csv 16
+says p.csv "file,label,class1,prob1,class2,prob2,class3,prob3,class4,prob4,class5,prob5"
+top1=$(awk -F, 'NR > 1 && $2 == $3 { n++ } END { printf "%.9g", 100 * n / (NR - 1) }' p.csv)
+holds e.json top1
+test "$(awk '{ printf "%.6f", $1 }' values)" = "$(echo "$top1" | awk '{ printf "%.6f", $1 }')" ||
+    fail "top1 is not what the predictions say: $top1"
+run 0 eval $model set --json -
+holds out top1
+run 0 eval $model set --csv - --quiet
+lines out 2
+run 0 eval $model set --predictions -
+cmp -s out p.csv || fail "--predictions - differs from a file"
+
+# The same bits whatever the batch, threads, memory, and company.
+for threads in 1 2 3; do
+    for batch in 1 7 32; do
+        run 0 eval $model set --r 4 --threads $threads --batch $batch \
+            --cache-mem 10K --predictions b.csv
+        test -f reference.csv || cp b.csv reference.csv
+        cmp -s b.csv reference.csv ||
+            fail "--batch $batch --threads $threads changes predictions"
+    done
+done
+cmp -s p.csv reference.csv && fail "--r 4 changed nothing"
+run 0 eval $model set --r 4 --limit 4 --predictions b.csv
+lines b.csv 5
+grep -vxFf reference.csv b.csv && fail "an image alone has other predictions"
+run 0 eval $model set --cpu scalar --json -
+holds out cpu
+says values '"scalar"'
+
+# Options reach the model.
+for option in "--prop-attn off" "--metric X" "--method random" \
+    "--method sequential" "--method strided" "--similarity dot" \
+    "--combine max" "--mean 0.3,0.4,0.5" "--std 0.2" "--crop-pct 0.5" \
+    "--interpolation bilinear"; do
+    run 0 eval $model set --r 4 $option --predictions o.csv --json e.json
+    cmp -s o.csv reference.csv && fail "$option changes nothing"
+done
+holds e.json preprocessing.interpolation preprocessing.source
+says values '"bilinear"'
+says values 'interpolation from the command line'
+run 0 eval $model set --schedule 2,1 --json -
+holds out r tokens
+says values '[2,1,0]'
+says values '[15,14,14]'
+
+# ---- folders
+
+cp -r set bad
+echo junk >bad/b/broken.png
+run 3 eval $model bad --json e.json
+says err "bad/b/broken.png: neither PNG nor JPEG"
+lines err 1
+holds e.json images refused
+printf '15\n1\n' | cmp -s - values || { fail "refused:"; cat values; }
+head -c 900 set/a/1.png >bad/b/cut.png
+run 3 eval $model bad
+lines err 2
+mkdir bad/d
+run 1 eval $model bad
+says err "this class folder holds no image"
+says err "4 class folders, but the model has 3 classes"
+rm -r bad/b/*
+rmdir bad/d
+run 3 eval $model bad
+says err "bad/b: this class folder holds no image"
+lines err 1
+mkdir void
+run 1 eval $model void
+says err "void: the folder is empty"
+lines err 1
+run 1 eval $model nowhere
+says err "nowhere: No such file or directory"
+run 1 eval $model set/a
+says err "no class folders in it"
+run 1 eval --model nowhere set
+says err "nowhere: "
+lines err 1
+head -c 5000 plain.safetensors >short.safetensors
+run 1 eval --model short.safetensors set
+says err "short.safetensors: "
+lines err 1
+run 1 eval --model ten.safetensors set
+says err "3 class folders, but the model has 7 classes: --class-map"
+printf 'a\tsix\nb\t0\nc,five\n' >map
+run 0 eval --model ten.safetensors set --class-map map --predictions m.csv
+test "$(cut -d, -f2 m.csv | sort | uniq -c | tr -s ' \n' ' ')" = \
+    " 5 0 5 5 5 6 1 label " || fail "class map: $(cut -d, -f2 m.csv)"
+mkdir named
+cp -r set/a named/six
+cp -r set/b named/one
+run 0 eval --model ten.safetensors named --json -
+holds out classes_by images
+says values '"class name"'
+mkdir flat
+cp set/a/1.png "flat/a, \"1\".png"
+cp set/b/2.png flat/b.png
+cp set/c/3.png flat/unlisted.png
+printf 'name,class\n"a, ""1"".png",six\nb.png\t3\n' >labels
+run 0 eval --model ten.safetensors flat --labels labels --predictions l.csv
+says err "1 image of the folder is not in it"
+says l.csv '"a, ""1"".png",6,'
+says l.csv 'b.png,3,'
+echo 'gone.png,1' >>labels
+run 3 eval --model ten.safetensors flat --labels labels
+says err "1 of its 3 images are not in flat"
+
+# ---- sweep
+
+run 0 sweep $model set --r 2,6:-1 --json s.json --csv s.csv
+says err "r=0 is added"
+says out "speed-up"
+holds s.json runs.0.top1 runs.0.agreement runs.0.drop runs.2.r \
+    runs.2.images_per_second.forward runs.2.seconds.wall runs.2.partial \
+    runs.2.model.file runs.2.preprocessing.chain
+holds s.json runs.0.agreement runs.0.drop runs.0.speedup runs.0.r runs.2.r
+printf '100.0\n0.0\n1.0\n[0,0,0]\n[12,6,0]\n' | cmp -s - values ||
+    { fail "sweep:"; cat values; }
+lines s.csv 4
+for i in 0 1 2; do
+    holds s.json runs.$i.top1
+    cp values sweep.top1
+    set -- 0 2 6:-1
+    shift $i
+    run 0 eval $model set --r "$1" --json e.json
+    holds e.json top1
+    cmp -s values sweep.top1 || fail "sweep and eval differ at r $1"
+done
+run 0 sweep $model set --r 2,0 --quiet --json s.json
+holds s.json runs.1.agreement runs.1.drop
+printf '100.0\n0.0\n' | cmp -s - values || fail "r=0 is not first"
+test ! -s err || fail "--quiet is not quiet"
+
+# ---- classify, bench, inspect
+
+run 0 classify --model ten.safetensors set/a/1.png set/b --topk 7 --json -
+lines out 6
+head -n 1 out >line
+holds line file top.0.index top.0.name top.0.probability top.6.name
+says values '"set/a/1.png"'
+run 0 classify --model ten.safetensors set/a/1.png --topk 2
+lines out 1
+says out "set/a/1.png: "
+says out " %"
+run 3 classify --model ten.safetensors gone.png set/a/1.png --csv -
+says out "file,class1,name1,prob1,class2,name2,prob2"
+says err "gone.png: No such file"
+run 1 classify --model ten.safetensors gone.png
+printf 'p\nq\nr\n' >three
+run 0 classify $model --labels three set/a/1.png --topk 1
+grep -q ': [pqr] ' out || fail "--labels names nothing"
+run 1 classify --model ten.safetensors --labels three set/a/1.png
+says err "three: 3 lines, but the model has 7 classes"
+
+run 0 bench $model --r 0,2:-1 --batch 2 --seconds 0 --json b.json
+says out "GFLOP/s"
+holds b.json runs.1.r runs.1.gmacs runs.1.batch runs.1.threads runs.1.dtype \
+    runs.1.images_per_second.median runs.1.images_per_second.best runs.1.gflops
+holds b.json passes
+says values 5
+
+run 0 inspect plain.safetensors --r 2 --json i.json
+holds i.json family parameters dim depth heads patch image_size classes \
+    tokens gmacs layers.2.gmacs
+holds i.json dim depth heads patch image_size classes tokens
+printf '24\n3\n3\n8\n32\n3\n[15,13,11]\n' | cmp -s - values ||
+    { fail "inspect:"; cat values; }
+for pair in 0:4.60 8:3.42 13:2.70 16:2.29; do
+    run 0 inspect --arch deit_small_patch16_224 --r "${pair%:*}"
+    grep -q "^GMACs *${pair#*:}\$" out || fail "GMACs of DeiT-S at ${pair%:*}"
+done
+
+# ---- what cannot be written, and interruption
+
+if test -c /dev/full; then
+    for option in --json --csv --predictions; do
+        run 1 eval $model set $option /dev/full
+        says err "/dev/full: No space left on device"
+    done
+    "$tomerge" --help >/dev/full 2>err
+    test $? = 1 || fail "a full disk goes unnoticed"
+    says err "standard output: No space left on device"
+fi
+run 1 eval $model set --json nowhere/e.json
+says err "nowhere/e.json: No such file or directory"
+("$tomerge" classify $model set; echo $? >code) 2>err | :
+case $(cat code) in 0 | 1) ;; *) fail "a closed pipe: $(cat code)" ;; esac
+
+# A pipe that nobody reads fills up and holds the run, so that the signal
+# comes while it works; then it is drained.
+mkdir -p many/a many/b many/c
+i=1000
+while test $i -lt 1800; do
+    for class in a b c; do
+        ln -s ../../set/$class/1.png many/$class/$i.png
+    done
+    i=$((i + 1))
+done
+mkfifo pipe
+for signal in INT TERM; do
+    exec 3<>pipe
+    "$tomerge" eval $model many --batch 2 --cache-mem 20K --predictions pipe \
+        --json partial.json >out 2>err 3<&- &
+    pid=$!
+    read -r first <&3
+    kill -s $signal $pid
+    cat <&3 >drained &
+    drain=$!
+    wait $pid
+    got=$?
+    kill $drain
+    wait $drain 2>/dev/null
+    exec 3<&-
+    test $got = 3 || fail "$signal: exit status $got"
+    says err "stopped: the result is partial"
+    holds partial.json partial images
+    says values true
+    images=$(sed -n 2p values)
+    test "$images" -gt 0 && test "$images" -lt 2400 ||
+        fail "$signal: $images images of 2400"
+done
+exit $status
