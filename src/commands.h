@@ -11,5 +11,6 @@ void command_sweep(const options *o);
 void command_classify(const options *o);
 void command_bench(const options *o);
 void command_inspect(const options *o);
+void command_visualize(const options *o);
 
 #endif

@@ -47,7 +47,17 @@ static const struct {
       NULL,
       "  tomerge inspect vit.safetensors --r 8\n"
       "  tomerge inspect --arch deit_small_patch16_224 --r 13\n"},
-     command_inspect}
+     command_inspect},
+    {{"visualize", OPTIONS_VISUALIZE, "IMAGE", 1, 1,
+      "A picture of what was merged in one image.",
+      "Every group of merged patches is filled with the mean colour of its "
+      "pixels and outlined in a colour of its own; patches that are far apart "
+      "can be one group.",
+      "  tomerge visualize --model vit.safetensors --r 16 cat.jpg -o cat.png\n"
+      "  tomerge visualize --model vit.safetensors --layers cat.jpg -o cat.png\n"
+      "  tomerge visualize --model vit.safetensors --grid --r 0,8,16 \\\n"
+      "      --overlay cat.jpg -o cat.png\n"},
+     command_visualize}
 };
 
 enum { SUBCOMMANDS = sizeof(subcommands) / sizeof(subcommands[0]) };

@@ -8,12 +8,15 @@
 
 enum {
     FOLDER = OPTIONS_EVAL | OPTIONS_SWEEP,
-    IMAGES = FOLDER | OPTIONS_CLASSIFY,
+    MANY = FOLDER | OPTIONS_CLASSIFY,
+    IMAGES = MANY | OPTIONS_VISUALIZE,
     RUNS = IMAGES | OPTIONS_BENCH,
     ALL = RUNS | OPTIONS_INSPECT,
     LISTS = OPTIONS_SWEEP | OPTIONS_BENCH,
-    ONE = ALL & ~LISTS
+    ONE = ALL & ~(LISTS | OPTIONS_VISUALIZE)
 };
+
+#define DEFAULT_LIST "0,8,13,16,13:-1"
 
 static int parse_cpu(const char *text, void *field, char *why)
 {
@@ -88,7 +91,7 @@ const args_option options_table[] = {
          "classes)"),
     TEXT("class-map", 0, "FILE", FOLDER, class_map,
          "which class a folder is: lines of folder, tab or comma, class"),
-    SIZE("limit", 0, "N", IMAGES, limit, 1, 1e9,
+    SIZE("limit", 0, "N", MANY, limit, 1, 1e9,
          "use only N images, spread evenly over the folder"),
     FLAG("exif", 0, IMAGES, exif,
          "turn images as their EXIF orientation says"),
@@ -103,7 +106,13 @@ const args_option options_table[] = {
     PARSE("r", "LIST", LISTS, merging, merging_parse_r_list,
           "entries N[:INFLECTION] with commas between: tokens merged away in "
           "each layer; INFLECTION from -1 (merge early) to 1 (merge late) "
-          "makes it a ramp with the mean N (default 0,8,13,16,13:-1)"),
+          "makes it a ramp with the mean N (default " DEFAULT_LIST ")"),
+    PARSE("r", "N[:INFLECTION]", OPTIONS_VISUALIZE, merging,
+          merging_parse_r_list,
+          "tokens merged away in each layer (default 8). INFLECTION from -1 "
+          "(merge early) to 1 (merge late) makes it a ramp with the mean N. "
+          "With --grid a list with commas between (default "
+          DEFAULT_LIST ")"),
     PARSE("schedule", "LIST", ALL, merging, merging_parse_schedule,
           "r of the first layer, the second, ..., zero after the last given"),
     PARSE("merge-ratio", "RATIO", ONE, merging, merging_parse_ratio,
@@ -112,6 +121,10 @@ const args_option options_table[] = {
     PARSE("merge-ratio", "LIST", LISTS, merging, merging_parse_ratio_list,
           "instead of --r: shares of tokens merged away, averaged over the "
           "layers, such as 0.1,0.2,0.4"),
+    PARSE("merge-ratio", "RATIO", OPTIONS_VISUALIZE, merging,
+          merging_parse_ratio_list,
+          "the evenest schedule that merges this share of the tokens away, "
+          "averaged over the layers. With --grid a list"),
     PARSE("method", "NAME", ALL, merging, merging_parse_method,
           "how tokens are split and matched: alternating (default), "
           "sequential, random, strided"),
@@ -143,12 +156,12 @@ const args_option options_table[] = {
     SECTION("Computing"),
     SIZE("threads", 't', "N", RUNS, threads, 1, 1024,
          "threads (default: the CPUs available)"),
-    SIZE("batch", 'b', "N", RUNS, batch, 1, 4096,
+    SIZE("batch", 'b', "N", MANY | OPTIONS_BENCH, batch, 1, 4096,
          "images in one forward pass (default 32)"),
     PARSE("cpu", "TIER", RUNS, cpu_mask, parse_cpu,
           "highest CPU tier to use: auto (default), scalar, avx2, avx512, "
           "avx512-vnni, avx512-bf16, amx-bf16, amx-int8"),
-    PARSE("cache-mem", "SIZE", IMAGES, cache_mem, parse_bytes,
+    PARSE("cache-mem", "SIZE", MANY, cache_mem, parse_bytes,
           "memory for decoded images waiting for the model, such as 512M "
           "(default 64M)"),
     {"seconds", 0, "S", OPTIONS_BENCH, ARGS_REAL, FIELD(seconds), 0, 86400,
@@ -161,7 +174,19 @@ const args_option options_table[] = {
          "write the report as JSON; - is standard output"),
     TEXT("json", 0, "FILE|-", OPTIONS_CLASSIFY, json,
          "write JSON Lines, one object for each image; - is standard output"),
-    TEXT("csv", 0, "FILE|-", ALL, csv,
+    TEXT("output", 'o', "FILE|-", OPTIONS_VISUALIZE, output,
+         "write the picture, a PNG; - is standard output"),
+    FLAG("layers", 0, OPTIONS_VISUALIZE, layers,
+         "a strip over depth: the crop, then the groups after each layer that "
+         "merges, or of many layers those at even distances"),
+    FLAG("grid", 0, OPTIONS_VISUALIZE, grid,
+         "the crop and the final groups of each --r of a list side by side"),
+    FLAG("overlay", 0, OPTIONS_VISUALIZE, overlay,
+         "outlines over the image's own pixels instead of mean colours"),
+    SIZE("scale", 0, "N", OPTIONS_VISUALIZE, scale, 1, 64,
+         "pixels of the picture for each of the crop's (default: as many as "
+         "make patches of 32 pixels or a little more)"),
+    TEXT("csv", 0, "FILE|-", ALL & ~OPTIONS_VISUALIZE, csv,
          "write the same numbers as CSV; - is standard output"),
     TEXT("predictions", 0, "FILE|-", OPTIONS_EVAL, predictions,
          "write each image's five most probable classes as CSV"),
@@ -207,20 +232,46 @@ static int check_model(options *o, const args_command *command, char *why)
     return -1;
 }
 
-int options_check(options *o, const args_command *command, char *why)
+/* No two outputs may be one file. */
+static int check_outputs(const options *o, char *why)
 {
-    const char *const outputs[] = {o->json, o->csv, o->predictions};
-    const char *const names[] = {"json", "csv", "predictions"};
+    const char *const outputs[] = {o->json, o->csv, o->predictions, o->output};
+    const char *const names[] = {"json", "csv", "predictions", "output"};
 
-    for (size_t i = 0; i < 3; i++)
-        for (size_t j = i + 1; j < 3; j++)
+    for (size_t i = 0; i < 4; i++)
+        for (size_t j = i + 1; j < 4; j++)
             if (outputs[i] != NULL && outputs[j] != NULL &&
                 strcmp(outputs[i], outputs[j]) == 0) {
                 snprintf(why, ARGS_WHY, "--%s and --%s both write to '%.60s'",
                          names[i], names[j], outputs[i]);
                 return -1;
             }
+    return 0;
+}
+
+/* One image, one picture. */
+static int check_visualize(options *o, char *why)
+{
+    o->batch = 1;
+    merging_args_default(&o->merging, o->grid ? DEFAULT_LIST : "8");
+    if (o->output == NULL)
+        snprintf(why, ARGS_WHY, "no file for the picture: give --output FILE");
+    else if (o->layers && o->grid)
+        snprintf(why, ARGS_WHY, "--layers and --grid exclude each other");
+    else if (!o->grid && merging_run_count(&o->merging) > 1)
+        snprintf(why, ARGS_WHY, "a list of several schedules is for --grid");
+    else
+        return 0;
+    return -1;
+}
+
+int options_check(options *o, const args_command *command, char *why)
+{
+    if (check_outputs(o, why) != 0)
+        return -1;
     if (command->bit & LISTS)
-        merging_args_default(&o->merging, "0,8,13,16,13:-1");
+        merging_args_default(&o->merging, DEFAULT_LIST);
+    if (command->bit == OPTIONS_VISUALIZE && check_visualize(o, why) != 0)
+        return -1;
     return check_model(o, command, why);
 }

@@ -12,7 +12,8 @@ enum options_command {
     OPTIONS_SWEEP = 2,
     OPTIONS_CLASSIFY = 4,
     OPTIONS_BENCH = 8,
-    OPTIONS_INSPECT = 16
+    OPTIONS_INSPECT = 16,
+    OPTIONS_VISUALIZE = 32
 };
 
 typedef struct options {
@@ -24,7 +25,9 @@ typedef struct options {
     double seconds;
     int exif, lenient, quiet;
     const char *labels, *class_map;
-    const char *json, *csv, *predictions;
+    const char *json, *csv, *predictions, *output;
+    size_t scale;          /* 0: patches of about 32 pixels */
+    int layers, grid, overlay;
     merging_args merging;
     preprocessing_args preprocessing;
     char **operands;       /* of argv */

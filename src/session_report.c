@@ -137,7 +137,7 @@ int session_write(session *s, const session_report *report)
         result |= output_close(&s->csv);
     }
     if (output_is_stdout(o->json) || output_is_stdout(o->csv) ||
-        output_is_stdout(o->predictions))
+        output_is_stdout(o->predictions) || output_is_stdout(o->output))
         return result;
     people.file = stdout;
     if (report->list != NULL)

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+/* tomerge visualize: a picture of what was merged. */
+#include "commands.h"
+
+#include "draw.h"
+#include "groups.h"
+#include "memory.h"
+#include "message.h"
+#include "png_write.h"
+#include "session.h"
+#include "sheet.h"
+#include "signals.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+    MOST_LAYERS = 7,       /* of a strip, besides the crop */
+    PATCH_PIXELS = 32      /* what --scale aims at if not given */
+};
+
+/* One panel of the picture: the crop, or the groups after one layer of one
+ * run. */
+typedef struct panel {
+    const merging_run *run; /* NULL: the crop */
+    size_t layer;          /* from 1 */
+    size_t rows;           /* tokens left */
+    int32_t *map;          /* [tokens] */
+    groups groups;
+} panel;
+
+typedef struct visualize {
+    session *s;
+    uint8_t *crop;
+    size_t grid, scale;
+    panel *panels;
+    sheet_caption *captions;
+    size_t count;
+    sheet sheet;
+} visualize;
+
+/* ---- the input ------------------------------------------------------------------- */
+
+static int same_file(const char *a, const char *b)
+{
+    struct stat first, second;
+
+    return stat(a, &first) == 0 && stat(b, &second) == 0 &&
+           first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
+/* The picture must not take the place of what it is made from. */
+static int check_output(const options *o)
+{
+    const char *inputs[] = {o->operands[0], o->model};
+
+    for (size_t i = 0; i < 2; i++) {
+        if (output_is_stdout(o->output) || !same_file(o->output, inputs[i]))
+            continue;
+        message_usage("--output: '%s' is the input '%s'", o->output,
+                      inputs[i]);
+        return -1;
+    }
+    return 0;
+}
+
+static int read_crop(visualize *v)
+{
+    const options *o = v->s->options;
+    const tomevit_preprocessing *pre = &v->s->pre;
+    const char *path = o->operands[0];
+    image_options decoding;
+    char why[200];
+    image picture;
+
+    image_options_init(&decoding);
+    decoding.exif = o->exif;
+    decoding.lenient = o->lenient;
+    if (image_read(path, &decoding, &picture, why) != 0) {
+        message_failed("%s: %s", path, why);
+        return -1;
+    }
+    v->crop = memory_zero(pre->size * pre->size, 3);
+    int error = tomevit_resize_crop(pre, picture.rgb, picture.width,
+                                    picture.height, picture.width * 3,
+                                    v->crop);
+    image_free(&picture);
+    if (error != 0)
+        message_failed("%s: cannot be resized: %s", path,
+                       tomevit_strerror(error));
+    return error;
+}
+
+/* ---- which panels ------------------------------------------------------------------ */
+
+static void add_panel(visualize *v, const merging_run *run, size_t layer)
+{
+    panel *p = &v->panels[v->count++];
+
+    p->run = run;
+    p->layer = layer;
+}
+
+/* What is asked for is not always there to merge. */
+static int merges(const merging_run *run, const tomevit_description *d,
+                  size_t layer)
+{
+    return run->tokens[layer] < (layer ? run->tokens[layer - 1] : d->tokens);
+}
+
+/* Of the layers that merge every one, every second, ..., the last always. */
+static void add_layers(visualize *v, const merging_run *run)
+{
+    const tomevit_description *d = v->s->description;
+    size_t merging = 0, before = 0, step;
+
+    for (size_t i = 0; i < d->depth; i++)
+        merging += merges(run, d, i);
+    step = (merging + MOST_LAYERS - 1) / MOST_LAYERS;
+    for (size_t i = 0; i < d->depth; i++)
+        if (merges(run, d, i) && (merging - ++before) % step == 0)
+            add_panel(v, run, i + 1);
+}
+
+static void list_panels(visualize *v)
+{
+    const session *s = v->s;
+    size_t depth = s->description->depth;
+    size_t most = 1 + MOST_LAYERS + s->run_count;
+
+    v->panels = memory_zero(most, sizeof(*v->panels));
+    v->captions = memory_zero(most, sizeof(*v->captions));
+    if (s->options->layers || s->options->grid)
+        add_panel(v, NULL, 0);
+    if (s->options->layers)
+        add_layers(v, &s->runs[0]);
+    for (size_t i = 0; i < s->run_count && !s->options->layers; i++)
+        add_panel(v, &s->runs[i], depth);
+}
+
+/* ---- what merged ------------------------------------------------------------------- */
+
+/* The groups after layer l are the final ones of a schedule that is cut there:
+ * what comes later does not change what merged before. One image is quick, so
+ * each layer is simply a forward pass of its own. */
+static int run_panel(visualize *v, panel *p)
+{
+    const tomevit_description *d = v->s->description;
+    tomevit_image input = {v->crop, TOMEVIT_RGB8_HWC};
+    tomevit_merging merging = p->run->merging;
+    size_t *r = memory_zero(d->depth, sizeof(*r));
+
+    memcpy(r, p->run->r, p->layer * sizeof(*r));
+    merging.r = r;
+    p->map = memory_zero(d->tokens, sizeof(*p->map));
+    tomevit_output out = {.map = p->map, .rows = &p->rows};
+    int error = tomevit_forward(v->s->context, &merging, 1, &input, &out);
+    free(r);
+    if (error != 0) {
+        message_failed("%s: %s", v->s->options->operands[0],
+                       tomevit_strerror(error));
+        return -1;
+    }
+    groups_make(&p->groups, v->grid, d->patch, v->crop, p->rows,
+                p->map + d->prefix);
+    return 0;
+}
+
+static int run_panels(visualize *v)
+{
+    for (size_t i = 0; i < v->count; i++) {
+        if (signals_stop()) {
+            message_failed("stopped: there is no picture");
+            return -1;
+        }
+        if (v->panels[i].run != NULL && run_panel(v, &v->panels[i]) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- the picture -------------------------------------------------------------------- */
+
+static void caption_crop(const visualize *v, sheet_caption *caption)
+{
+    snprintf(caption->title, SHEET_TEXT, "crop");
+    snprintf(caption->detail, SHEET_TEXT, "%zu x %zu pixels, %zu patches",
+             v->s->pre.size, v->s->pre.size, v->grid * v->grid);
+}
+
+static void caption_groups(const visualize *v, const panel *p,
+                           sheet_caption *caption)
+{
+    static const char *const names[] = {
+        [MERGING_UNSET] = "r", [MERGING_R] = "r",
+        [MERGING_SCHEDULE] = "schedule", [MERGING_RATIO] = "merge ratio"
+    };
+    const options *o = v->s->options;
+    char dropped[40] = "", layer[40] = "";
+
+    if (o->layers)
+        snprintf(layer, sizeof(layer), ", layer %zu", p->layer);
+    if (p->groups.dropped > 0)
+        snprintf(dropped, sizeof(dropped), ", %zu dropped",
+                 p->groups.dropped);
+    snprintf(caption->title, SHEET_TEXT, "%s %.60s%s",
+             names[o->merging.kind], p->run->label, layer);
+    snprintf(caption->detail, SHEET_TEXT, "%zu of %zu tokens%s", p->rows,
+             v->s->description->tokens, dropped);
+}
+
+static int lay_out(visualize *v)
+{
+    size_t side = v->s->pre.size;
+
+    v->scale = v->s->options->scale;
+    if (v->scale == 0)
+        v->scale = (PATCH_PIXELS - 1) / v->s->description->patch + 1;
+    for (size_t i = 0; i < v->count; i++) {
+        if (v->panels[i].run == NULL)
+            caption_crop(v, &v->captions[i]);
+        else
+            caption_groups(v, &v->panels[i], &v->captions[i]);
+    }
+    sheet_lay_out(&v->sheet, v->count, side * v->scale,
+                  v->s->options->layers ? v->count : sheet_columns(v->count),
+                  v->captions);
+    if (sheet_fits(&v->sheet))
+        return 0;
+    message_usage("a picture of %zu panels of %zu pixels a side is too "
+                  "large: lower --scale or show fewer", v->count,
+                  side * v->scale);
+    return -1;
+}
+
+static int draw(const visualize *v)
+{
+    const options *o = v->s->options;
+    char why[PNG_WRITE_WHY];
+    image picture;
+
+    sheet_begin(&v->sheet, &picture);
+    for (size_t i = 0; i < v->count; i++) {
+        size_t left, top;
+        sheet_place(&v->sheet, i, &left, &top);
+        if (v->panels[i].run == NULL)
+            draw_scaled(&picture, left, top, v->crop, v->s->pre.size,
+                        v->s->pre.size, v->scale);
+        else
+            groups_paint(&v->panels[i].groups, v->crop,
+                         o->overlay ? GROUPS_OVERLAY : GROUPS_FILL,
+                         v->scale, &picture, left, top);
+    }
+    int failed = png_write(o->output, &picture, why);
+    image_free(&picture);
+    if (failed)
+        message_failed("%s: %s", output_is_stdout(o->output)
+                       ? "standard output" : o->output, why);
+    return failed;
+}
+
+/* ---- the report ---------------------------------------------------------------------- */
+
+static const report_column list[] = {
+    {"image", "image", NULL},
+    {"output", "picture", NULL},
+    {"width", "  width", NULL},
+    {"height", "  height", NULL},
+    {"preprocessing.chain", "preprocessing", NULL},
+    {"preprocessing.source", "  from", NULL}
+};
+
+static const report_column columns[] = {
+    {"schedule", "r", NULL},
+    {"layer", "layer", NULL},
+    {"tokens_left", "tokens left", NULL},
+    {"groups", "groups", NULL},
+    {"dropped", "dropped", NULL}
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static void set_count(json_t *object, const char *key, size_t value)
+{
+    json_object_set_new(object, key, json_integer((json_int_t)value));
+}
+
+static json_t *place_json(const visualize *v, size_t index)
+{
+    size_t left, top;
+
+    sheet_place(&v->sheet, index, &left, &top);
+    return json_pack("{s:I,s:I,s:I}", "left", (json_int_t)left, "top",
+                     (json_int_t)top, "side", (json_int_t)v->sheet.side);
+}
+
+static json_t *panel_json(const visualize *v, size_t index)
+{
+    const panel *p = &v->panels[index];
+    json_t *object = json_object(), *group = json_array();
+
+    for (size_t i = 0; i < v->s->description->tokens; i++)
+        json_array_append_new(group, json_integer(p->map[i]));
+    session_run_json(v->s, p->run, object);
+    set_count(object, "layer", p->layer);
+    set_count(object, "tokens_left", p->rows);
+    set_count(object, "groups", p->groups.count);
+    set_count(object, "dropped", p->groups.dropped);
+    json_object_set_new(object, "group", group);
+    json_object_set_new(object, "place", place_json(v, index));
+    return object;
+}
+
+static void report(const visualize *v)
+{
+    session *s = v->s;
+    json_t *object = json_object(), *rows = json_array();
+    session_report r = {object, rows, list, columns, COUNT(list),
+                        COUNT(columns), 1};
+
+    json_object_set_new(object, "image", report_string(s->options->operands[0]));
+    json_object_set_new(object, "output", report_string(s->options->output));
+    set_count(object, "width", v->sheet.width);
+    set_count(object, "height", v->sheet.height);
+    set_count(object, "scale", v->scale);
+    json_object_set_new(object, "style", json_string(s->options->overlay
+                                                     ? "overlay" : "fill"));
+    session_compute_json(s, object);
+    json_object_set_new(object, "model", session_model_json(s));
+    json_object_set_new(object, "preprocessing",
+                        session_preprocessing_json(s));
+    for (size_t i = 0; i < v->count; i++) {
+        if (v->panels[i].run == NULL)
+            json_object_set_new(object, "crop", place_json(v, i));
+        else
+            json_array_append_new(rows, panel_json(v, i));
+    }
+    json_object_set(object, "panels", rows);
+    session_write(s, &r);
+    json_decref(rows);
+    json_decref(object);
+}
+
+static void visualize_free(visualize *v)
+{
+    for (size_t i = 0; i < v->count; i++) {
+        groups_free(&v->panels[i].groups);
+        free(v->panels[i].map);
+    }
+    free(v->panels);
+    free(v->captions);
+    free(v->crop);
+}
+
+void command_visualize(const options *o)
+{
+    session s;
+    visualize v;
+
+    memset(&v, 0, sizeof(v));
+    v.s = &s;
+    if (session_open(&s, o) == 0 && check_output(o) == 0 &&
+        read_crop(&v) == 0 && session_context(&s) == 0) {
+        v.grid = s.description->image_size / s.description->patch;
+        list_panels(&v);
+        /* The first time for the size: too large shows before the work. */
+        if (lay_out(&v) == 0 && run_panels(&v) == 0 && lay_out(&v) == 0 &&
+            draw(&v) == 0)
+            report(&v);
+    }
+    visualize_free(&v);
+    session_close(&s);
+}
