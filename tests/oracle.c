@@ -188,7 +188,7 @@ static void merge(oracle *o, size_t r)
 
     cr_assert(best);
     for (size_t a = 0; a < o->n; a += 2) {
-        score[a] = -INFINITY;
+        score[a] = -HUGE_VAL;
         for (size_t b = 1; a >= o->d->prefix && b < o->n; b += 2) {
             double s = cosine(o->key + a * dh, o->key + b * dh, dh);
 
@@ -205,7 +205,7 @@ static void merge(oracle *o, size_t r)
             if (score[a] > score[top])
                 top = a;
         merge_pair(o, top, best[top]);
-        score[top] = -INFINITY;
+        score[top] = -HUGE_VAL;
     }
     /* Unmerged even tokens, then odd ones: later layers alternate over it. */
     double *x = zeros(o->n * dim), *size = zeros(o->n);

@@ -306,7 +306,7 @@ static void check_softmax_size(const vit_dsp *dsp, size_t n, float spread,
                                int biased)
 {
     guarded s = guarded_new(n), bias = guarded_new(n), in = guarded_new(n);
-    double max = -INFINITY, sum = 0.0;
+    double max = -HUGE_VAL, sum = 0.0;
     uint64_t state = n;
 
     fill(&in, &state, spread), fill(&bias, &state, 2.0f);
