@@ -113,6 +113,26 @@ static inline void readback_link(readback *r)
     free(line);
 }
 
+/* A patch has a line of its own on a side if and only if it is of a group and
+ * what is there, another patch or nothing, is not. */
+static inline void readback_check_sides(const readback *r)
+{
+    static const int across[] = {-1, 1, 0, 0}, down[] = {0, 0, -1, 1};
+    int grid = (int)r->grid;
+
+    for (int p = 0; p < grid * grid; p++) {
+        for (int side = 0; side < 4; side++) {
+            int x = p % grid + across[side], y = p / grid + down[side];
+            int inside = x >= 0 && y >= 0 && x < grid && y < grid;
+            int same = inside && r->group[y * grid + x] == r->group[p];
+            cr_assert_eq(readback_line(r, (size_t)p, side) != NULL,
+                         r->group[p] >= 0 && !same,
+                         "patch %d, side %d: a line missing or too many", p,
+                         side);
+        }
+    }
+}
+
 /* Call free on .group. */
 static inline readback readback_groups(const image *picture, size_t left,
                                        size_t top, size_t grid, size_t pixels)
@@ -130,6 +150,7 @@ static inline readback readback_groups(const image *picture, size_t left,
             readback_join(&r, p, p + grid, 3);
     }
     readback_link(&r);
+    readback_check_sides(&r);
     return r;
 }
 
