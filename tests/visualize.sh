@@ -3,34 +3,9 @@
 # tomerge visualize as its user meets it: help, wrong usage, pictures of every
 # kind, bad inputs, pictures that cannot be written.
 . "${srcdir:-.}/tests/guard.sh"
+. "${srcdir:-.}/tests/command.sh"
+subcommand=visualize
 
-build=$(pwd -P)
-tomerge=$build/src/tomerge
-fixture=$build/tests/fixture
-test -x "$tomerge" || skip "the command is not built"
-test -x "$fixture" || skip "tests/fixture needs Criterion to be built"
-cd "$scratch" || exit 99
-LC_ALL=C
-export LC_ALL
-
-# run STATUS ARGUMENT...: output in ./out, errors in ./err
-run() {
-    expected=$1
-    shift
-    "$tomerge" visualize "$@" >out 2>err </dev/null
-    got=$?
-    test $got = "$expected" && return 0
-    fail "tomerge visualize $*: exit status $got instead of $expected"
-    sed 's/^/    /' err
-}
-# says FILE TEXT: a line of the file holds the text
-says() { grep -qF -- "$2" "$1" || { fail "no '$2' in"; sed 's/^/    /' "$1"; }; }
-lines() { test "$(wc -l <"$1")" -eq "$2" || { fail "not $2 lines:"; cat "$1"; }; }
-holds() {
-    file=$1
-    shift
-    "$fixture" json "$file" "$@" >values || fail "JSON lacks a name"
-}
 lacks() {
     "$fixture" json "$1" "$2" >values 2>&1 && fail "JSON has $2: $(cat values)"
 }
