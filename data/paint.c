@@ -24,42 +24,30 @@ static int32_t percent(int32_t radius, int32_t share)
     return (int32_t) ((int64_t) radius * share / 100);
 }
 
-static int inside_cross(int32_t a, int32_t b, int32_t radius)
+static int inside_ellipse(int32_t a, int32_t b, int32_t radius)
 {
-    int32_t longer = percent(radius, 106), shorter = percent(radius, 40);
-
-    return (a <= longer && b <= shorter) || (a <= shorter && b <= longer);
-}
-
-/* Equilateral, its centre at the origin: below the three sides' lines, which
- * are `inner` away. sin 60 degrees is 14189 in Q14. */
-static int inside_triangle(int32_t a, int32_t b, int32_t radius)
-{
-    int32_t inner = percent(radius, 66);
-    int64_t side = (int64_t) a * 14189 - (int64_t) b * 8192;
-
-    return b <= inner && side <= (int64_t) inner * SCENE_SINE_ONE;
+    return (int64_t) a * a + (int64_t) b * b <= (int64_t) radius * radius;
 }
 
 int scene_inside(const scene_figure *f, int32_t x, int32_t y)
 {
-    int32_t a, b, side = percent(f->radius, 82);
+    int32_t a, b, longer = percent(f->radius, 112);
+    int32_t shorter = percent(f->radius, 46);
 
     rotate(f->cosine, f->sine, x - f->x, y - f->y, &a, &b);
-    a = abs(a);
     b = b * SCENE_UNIT / f->squeeze;
     switch (f->shape) {
-    case SHAPE_CROSS:
-        return inside_cross(a, abs(b), f->radius);
+    case SHAPE_BEAM:
+        return abs(a) <= longer && abs(b) <= shorter;
+    case SHAPE_COLUMN:
+        return abs(a) <= shorter && abs(b) <= longer;
     case SHAPE_DISC:
-        return (int64_t) a * a + (int64_t) b * b <=
-               (int64_t) f->radius * percent(f->radius, 86);
-    case SHAPE_SQUARE:
-        return a <= side && abs(b) <= side;
-    case SHAPE_TRIANGLE:
-        return inside_triangle(a, b, f->radius);
+        return inside_ellipse(a, b, percent(f->radius, 86));
+    case SHAPE_RING:
+        return inside_ellipse(a, b, f->radius) &&
+               !inside_ellipse(a, b, percent(f->radius, 52));
     default: /* SHAPE_BAR */
-        return a <= f->radius && abs(b) <= percent(f->radius, 14);
+        return abs(a) <= f->radius && abs(b) <= percent(f->radius, 14);
     }
 }
 

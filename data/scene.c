@@ -26,9 +26,10 @@ static int32_t sine(int32_t angle)
     return (angle & 128) != 0 ? -v : v;
 }
 
+/* A turn to either side of upright, of an eleventh of a full one at most. */
 static void turn(uint64_t *state, int32_t *c, int32_t *s)
 {
-    int32_t angle = random_range(state, 0, 255);
+    int32_t angle = random_range(state, -22, 22);
 
     *s = sine(angle);
     *c = sine(angle + 64);
@@ -36,44 +37,28 @@ static void turn(uint64_t *state, int32_t *c, int32_t *s)
 
 /* ---- colours ------------------------------------------------------------- */
 
-static void draw_colour(uint64_t *state, uint8_t colour[3])
+/* One dark and one light colour, in either order: every pattern shows in its
+ * brightness, whatever its hues. */
+static void draw_pair(uint64_t *state, uint8_t colour[2][3])
 {
-    for (int c = 0; c < 3; c++)
-        colour[c] = (uint8_t) random_range(state, 20, 235);
-}
+    int dark = random_range(state, 0, 1);
 
-static int32_t colour_distance(const uint8_t a[3], const uint8_t b[3])
-{
-    int32_t sum = 0;
-
-    for (int c = 0; c < 3; c++)
-        sum += a[c] > b[c] ? a[c] - b[c] : b[c] - a[c];
-    return sum;
-}
-
-/* A colour at least `distance` from `other`, or the last of a few tries. */
-static void draw_contrast(uint64_t *state, const uint8_t other[3],
-                          int32_t distance, uint8_t colour[3])
-{
-    for (int tries = 0; tries < 16; tries++) {
-        draw_colour(state, colour);
-        if (colour_distance(colour, other) >= distance)
-            return;
+    for (int c = 0; c < 3; c++) {
+        colour[dark][c] = (uint8_t) random_range(state, 15, 105);
+        colour[!dark][c] = (uint8_t) random_range(state, 150, 240);
     }
 }
 
 /* ---- patterns and figures ------------------------------------------------- */
 
-static void draw_pattern(uint64_t *state, int texture, int32_t contrast,
-                         scene_pattern *p)
+static void draw_pattern(uint64_t *state, int texture, scene_pattern *p)
 {
     p->texture = texture;
     turn(state, &p->cosine, &p->sine);
     p->period = random_range(state, 7 * SCENE_UNIT, 12 * SCENE_UNIT);
     for (int i = 0; i < 2; i++)
         p->shift[i] = random_range(state, 0, 4 * p->period - 1);
-    draw_colour(state, p->colour[0]);
-    draw_contrast(state, p->colour[0], contrast, p->colour[1]);
+    draw_pair(state, p->colour);
 }
 
 static scene_figure *add_figure(scene *s, uint64_t *state, int shape,
@@ -84,7 +69,7 @@ static scene_figure *add_figure(scene *s, uint64_t *state, int shape,
     f->shape = shape;
     turn(state, &f->cosine, &f->sine);
     f->squeeze = random_range(state, 200, 256);
-    draw_pattern(state, texture, 160, &f->pattern);
+    draw_pattern(state, texture, &f->pattern);
     return f;
 }
 
@@ -125,7 +110,7 @@ static void add_clutter(scene *s, uint64_t *state)
 
 static void add_subject(scene *s, uint64_t *state)
 {
-    int32_t radius = random_range(state, 27 * SCENE_UNIT, 46 * SCENE_UNIT);
+    int32_t radius = random_range(state, 34 * SCENE_UNIT, 50 * SCENE_UNIT);
     scene_figure *f;
 
     s->subject = s->figures;
@@ -166,15 +151,15 @@ static void draw_size(scene *s, uint64_t *state)
 static void draw_ground(scene *s, uint64_t *state)
 {
     s->background = random_range(state, 0, SCENE_BACKGROUNDS - 1);
-    draw_pattern(state, random_range(state, 0, SCENE_TEXTURES - 1), 60,
+    draw_pattern(state, random_range(state, 0, SCENE_TEXTURES - 1),
                  &s->ground);
     s->cloud_seed = random_next(state);
     s->cloud_cell = random_range(state, 12 * SCENE_UNIT, 36 * SCENE_UNIT);
     if (s->background == BACKGROUND_TEXTURE) {
-        /* Fainter than a figure's: half way back to the first colour. */
+        /* Fainter than a figure's: two thirds of the way back. */
         for (int c = 0; c < 3; c++)
-            s->ground.colour[1][c] = (uint8_t) ((s->ground.colour[0][c] +
-                                     s->ground.colour[1][c]) / 2);
+            s->ground.colour[1][c] = (uint8_t) ((2 * s->ground.colour[0][c] +
+                                     s->ground.colour[1][c]) / 3);
     }
 }
 
@@ -191,19 +176,18 @@ void scene_compose(scene *s, enum scene_split split, uint64_t seed,
     draw_ground(s, &state);
     if (s->background == BACKGROUND_CLUTTER)
         add_clutter(s, &state);
-    add_distractors(s, &state, random_range(&state, 0, 4));
+    add_distractors(s, &state, random_range(&state, 0, 3));
     add_subject(s, &state);
     add_occluders(s, &state);
     for (int i = 0; i < 2; i++)
         s->light[i] = random_range(&state, -64, 64);
-    s->noise = random_range(&state, 0, 36);
+    s->noise = random_range(&state, 0, 24);
     s->noise_seed = random_next(&state);
 }
 
 void scene_class_name(unsigned label, char name[32])
 {
-    static const char *const shapes[] = {"cross", "disc", "square",
-                                         "triangle"};
+    static const char *const shapes[] = {"beam", "column", "disc", "ring"};
     static const char *const textures[] = {"checks", "dots", "stripes",
                                            "zigzag"};
 

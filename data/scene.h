@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 enum scene_shape {
-    SHAPE_CROSS, SHAPE_DISC, SHAPE_SQUARE, SHAPE_TRIANGLE, SCENE_SHAPES,
+    SHAPE_BEAM, SHAPE_COLUMN, SHAPE_DISC, SHAPE_RING, SCENE_SHAPES,
     SHAPE_BAR = SCENE_SHAPES   /* only ever in the way */
 };
 
@@ -77,7 +77,7 @@ typedef struct scene {
 void scene_compose(scene *s, enum scene_split split, uint64_t seed,
                    uint64_t index);
 
-/* "cross-checks" and so on; sorted names are in the order of labels. */
+/* "beam-checks" and so on; sorted names are in the order of labels. */
 void scene_class_name(unsigned label, char name[32]);
 
 /* 1 if the point is inside the figure. */

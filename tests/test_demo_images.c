@@ -49,16 +49,16 @@ Test(demo_images, same_pixels_everywhere)
         enum scene_split split;
         uint64_t seed, hash;
     } sets[] = {
-        {SPLIT_TRAIN, 1, 0xadbf17389c0f1a45u},
-        {SPLIT_VAL, 1, 0xc7270b3138337c9du},
-        {SPLIT_TEST, 1, 0xa4cbafa1fe405f55u},
-        {SPLIT_TEST, 2, 0x45b5b07aa0d41d66u},
+        {SPLIT_TRAIN, 1, 0x463ba3f8320c3343u},
+        {SPLIT_VAL, 1, 0x36cf95db3f69f6e0u},
+        {SPLIT_TEST, 1, 0xa8c504bca8520826u},
+        {SPLIT_TEST, 2, 0x081d6d255780ddbau},
     };
 
     for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
         uint64_t h = hash_of(sets[i].split, sets[i].seed, 32);
 
-        cr_assert_eq(h, sets[i].hash, "set %zu: %016llx", i,
+        cr_expect_eq(h, sets[i].hash, "set %zu: %016llx", i,
                      (unsigned long long)h);
     }
 }
