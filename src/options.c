@@ -2,6 +2,8 @@
 /* All options of all subcommands: one table, one set of fields. */
 #include "options.h"
 
+#include "demo.h"
+
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -76,7 +78,8 @@ static int parse_bytes(const char *text, void *field, char *why)
 const args_option options_table[] = {
     SECTION("Input"),
     TEXT("model", 'm', "FILE", ALL, model,
-         "the model: a .safetensors checkpoint with timm's key names"),
+         "the model: a .safetensors checkpoint with timm's key names "
+         "(default: the demonstration's, on 16 classes of drawn shapes)"),
     TEXT("arch", 0, "NAME", OPTIONS_BENCH | OPTIONS_INSPECT, arch,
          "a published shape with random weights instead of a model file: "
          "deit_tiny_patch16_224, deit_small_patch16_224, "
@@ -211,7 +214,8 @@ void options_free(options *o)
     merging_args_free(&o->merging);
 }
 
-/* inspect names its model as an operand; all others with --model. */
+/* inspect names its model as an operand; all others with --model. Without
+ * either it is the demonstration's. */
 static int check_model(options *o, const args_command *command, char *why)
 {
     int takes_arch = command->bit & (OPTIONS_BENCH | OPTIONS_INSPECT);
@@ -220,6 +224,10 @@ static int check_model(options *o, const args_command *command, char *why)
     if (command->bit == OPTIONS_INSPECT && o->operand_count == 1) {
         o->model = o->operands[0];
         count++;
+    }
+    if (count == 0) {
+        o->model = demo_model_path();
+        count = o->model != NULL;
     }
     if (count == 1)
         return 0;

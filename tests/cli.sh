@@ -59,9 +59,16 @@ usage "--json needs a value" eval $model set --json
 usage "both write to '-'" eval $model set --json - --csv -
 usage "FOLDER is missing" eval $model
 usage "one argument too many" eval $model set set
-usage "no model" eval set
 usage "takes no option '--topk'" eval $model --topk 3 set
 usage "is not one of deit_tiny" bench --arch resnet50
+
+# ---- no model named: the demonstration's
+
+run 0 inspect
+says out "demo.safetensors"
+says out "16"
+run 1 eval set
+says err "16"
 
 # ---- eval
 

@@ -28,7 +28,7 @@ refused 1 'No such file' "$work/none/a"
 mkdir "$work/full"
 touch "$work/full/x"
 refused 1 'new or empty' "$work/full"
-if test -w /dev/full; then
+if test -c /dev/full; then
     refused 1 'No space' --count 8 --raw /dev/full
 fi
 

@@ -45,7 +45,6 @@ usage() {
 usage "no file for the picture" $model cat.png
 usage "IMAGE is missing" $model $to
 usage "one argument too many" $model $to cat.png cat.png
-usage "no model" $to cat.png
 usage "--scale: '0' is not a whole number from 1" $model $to --scale 0 cat.png
 usage "--layers and --grid exclude" $model $to --layers --grid cat.png
 usage "several schedules is for --grid" $model $to --r 1,2 cat.png
