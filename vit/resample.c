@@ -6,8 +6,8 @@
  * Each axis is a convolution whose kernel is stretched by the scale when
  * shrinking (antialiasing). Weights are normalised in double and rounded to
  * fixed point; columns are resampled first, and their result is rounded to
- * 8 bits before the rows are. (Pillow 13 began to take the rows of very tall
- * images first; this is the order of all versions before it.)
+ * 8 bits before the rows are. (Compared with Pillow 11 and 12; Pillow 13 gives
+ * values that differ by 1 for some images much taller than wide.)
  */
 #include "config.h"
 
