@@ -8,22 +8,22 @@
 #include "description.h"
 
 struct vit_checkpoint {
-    vit_safetensors *file;
+    vit_tensors *file;
     tomevit_description description;
     size_t extra;                           /* tensors the model has no use for */
 };
 
 /* Takes over `file`, which is closed on failure. */
-static int describe(vit_safetensors *file, vit_checkpoint **out,
+static int describe(vit_tensors *file, vit_checkpoint **out,
                     tomevit_description *description, tomevit_message *why)
 {
-    vit_report report = {tomevit_safetensors_path(file), why};
+    vit_report report = {file->path, why};
     vit_checkpoint *checkpoint = calloc(1, sizeof *checkpoint);
     int code;
 
     if (!checkpoint) {
         code = tomevit_fail(&report, TOMEVIT_ENOMEM, "out of memory");
-        tomevit_safetensors_close(file);
+        tomevit_tensors_close(file);
         return code;
     }
     checkpoint->file = file;
@@ -42,8 +42,8 @@ int tomevit_checkpoint_open(const char *path, vit_checkpoint **checkpoint,
                             tomevit_description *description,
                             tomevit_message *why)
 {
-    vit_safetensors *file;
-    int code = tomevit_safetensors_open(path, &file, why);
+    vit_tensors *file;
+    int code = tomevit_tensors_open(path, &file, why);
 
     *checkpoint = NULL;
     return code ? code : describe(file, checkpoint, description, why);
@@ -54,8 +54,8 @@ int tomevit_checkpoint_parse(const char *path, const void *bytes, size_t count,
                              tomevit_description *description,
                              tomevit_message *why)
 {
-    vit_safetensors *file;
-    int code = tomevit_safetensors_parse(path, bytes, count, &file, why);
+    vit_tensors *file;
+    int code = tomevit_tensors_parse(path, bytes, count, &file, why);
 
     *checkpoint = NULL;
     return code ? code : describe(file, checkpoint, description, why);
@@ -69,15 +69,14 @@ size_t tomevit_checkpoint_extra(const vit_checkpoint *checkpoint)
 static int read_tensor(void *self, enum vit_tensor t, size_t layer, float *out)
 {
     const vit_checkpoint *checkpoint = self;
-    const vit_st_tensor *tensor;
+    const vit_stored *tensor;
     char name[64];
 
     tomevit_tensor_name(&checkpoint->description, t, layer, name);
-    tensor = tomevit_safetensors_find(checkpoint->file, name);
+    tensor = tomevit_tensors_find(checkpoint->file, name);
     if (!tensor || !tensor->dtype->to_f32)
         return TOMEVIT_EINVAL;
-    tomevit_safetensors_read(checkpoint->file, tensor, out);
-    return 0;
+    return tomevit_tensors_read(checkpoint->file, tensor, out, NULL);
 }
 
 vit_source tomevit_checkpoint_source(vit_checkpoint *checkpoint)
@@ -90,7 +89,7 @@ vit_source tomevit_checkpoint_source(vit_checkpoint *checkpoint)
 int tomevit_checkpoint_class_names(const vit_checkpoint *checkpoint,
                                    char ***names, tomevit_message *why)
 {
-    vit_report report = {tomevit_safetensors_path(checkpoint->file), why};
+    vit_report report = {checkpoint->file->path, why};
 
     return tomevit_metadata_class_names(checkpoint->file,
                                         checkpoint->description.classes,
@@ -101,6 +100,6 @@ void tomevit_checkpoint_close(vit_checkpoint *checkpoint)
 {
     if (!checkpoint)
         return;
-    tomevit_safetensors_close(checkpoint->file);
+    tomevit_tensors_close(checkpoint->file);
     free(checkpoint);
 }

@@ -17,11 +17,11 @@ static const char *const unsupported[] = {
 
 /* ---- single tensors -------------------------------------------------------- */
 
-static int check_tensor(const vit_safetensors *file, const char *name,
+static int check_tensor(const vit_tensors *file, const char *name,
                         const size_t *shape, size_t dims,
                         const vit_report *report)
 {
-    const vit_st_tensor *t = tomevit_safetensors_find(file, name);
+    const vit_stored *t = tomevit_tensors_find(file, name);
 
     if (!t)
         return tomevit_fail(report, TOMEVIT_EMODEL,
@@ -39,7 +39,7 @@ static int check_tensor(const vit_safetensors *file, const char *name,
     return 0;
 }
 
-static int check_table(const vit_safetensors *file,
+static int check_table(const vit_tensors *file,
                        const tomevit_description *d, const vit_report *report)
 {
     size_t shape[4], dims, layer;
@@ -62,12 +62,12 @@ static int check_table(const vit_safetensors *file,
 }
 
 /* A tensor whose shape tells a size, not checked any further here. */
-static int need(const vit_safetensors *file, const char *name,
-                const char *layout, size_t dims, const vit_st_tensor **t,
+static int need(const vit_tensors *file, const char *name,
+                const char *layout, size_t dims, const vit_stored **t,
                 const vit_report *report)
 {
-    *t = tomevit_safetensors_find(file, name);
-    if (!*t && tomevit_safetensors_count(file) == 0)
+    *t = tomevit_tensors_find(file, name);
+    if (!*t && file->count == 0)
         return tomevit_fail(report, TOMEVIT_EMODEL,
                             "tensor \"%s\" is missing: the file holds no "
                             "tensors", name);
@@ -75,8 +75,7 @@ static int need(const vit_safetensors *file, const char *name,
         return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\" is missing: "
                             "expected a ViT with timm's names, found \"%.80s\" "
                             "and %zu more", name,
-                            tomevit_safetensors_at(file, 0)->name,
-                            tomevit_safetensors_count(file) - 1);
+                            file->list[0].name, file->count - 1);
     if ((*t)->dims != dims)
         return tomevit_fail(report, TOMEVIT_EMODEL,
                             "tensor \"%s\": expected shape %s, found %s", name,
@@ -95,17 +94,17 @@ static int limit(const char *name, const char *what, size_t value, size_t most,
                         name, what, most, value);
 }
 
-static int has(const vit_safetensors *file, const char *name)
+static int has(const vit_tensors *file, const char *name)
 {
-    return tomevit_safetensors_find(file, name) != NULL;
+    return tomevit_tensors_find(file, name) != NULL;
 }
 
 /* ---- sizes ------------------------------------------------------------------ */
 
-static int find_widths(const vit_safetensors *file, tomevit_description *d,
+static int find_widths(const vit_tensors *file, tomevit_description *d,
                        const vit_report *report)
 {
-    const vit_st_tensor *t;
+    const vit_stored *t;
     const char *name = "patch_embed.proj.weight";
     int code = need(file, name, "[dim, 3, patch, patch]", 4, &t, report);
 
@@ -137,10 +136,10 @@ static int find_widths(const vit_safetensors *file, tomevit_description *d,
                  report);
 }
 
-static int find_tokens(const vit_safetensors *file, tomevit_description *d,
+static int find_tokens(const vit_tensors *file, tomevit_description *d,
                        const vit_report *report)
 {
-    const vit_st_tensor *t;
+    const vit_stored *t;
     size_t side = 0, patches;
     int code = need(file, "pos_embed", "[1, tokens, dim]", 3, &t, report);
 
@@ -177,14 +176,14 @@ static int layer_of(const char *name, size_t *layer)
     return *s == '.';
 }
 
-static int find_depth(const vit_safetensors *file, tomevit_description *d,
+static int find_depth(const vit_tensors *file, tomevit_description *d,
                       const vit_report *report)
 {
     size_t i, layer;
 
     d->depth = 0;
-    for (i = 0; i < tomevit_safetensors_count(file); i++) {
-        const char *name = tomevit_safetensors_at(file, i)->name;
+    for (i = 0; i < file->count; i++) {
+        const char *name = file->list[i].name;
 
         if (!layer_of(name, &layer) || layer < d->depth)
             continue;
@@ -199,7 +198,7 @@ static int find_depth(const vit_safetensors *file, tomevit_description *d,
 
 /* ---- parts ------------------------------------------------------------------- */
 
-static int find_parts(const vit_safetensors *file, tomevit_description *d,
+static int find_parts(const vit_tensors *file, tomevit_description *d,
                       const vit_report *report)
 {
     d->class_token = has(file, "cls_token");
@@ -221,15 +220,15 @@ static int find_parts(const vit_safetensors *file, tomevit_description *d,
 
 /* Counts the tensors that are not the model's, and refuses those that would
  * make it compute something else. */
-static int check_extra(const vit_safetensors *file,
+static int check_extra(const vit_tensors *file,
                        const tomevit_description *d, size_t *extra,
                        const vit_report *report)
 {
     size_t i, k;
 
     *extra = 0;
-    for (i = 0; i < tomevit_safetensors_count(file); i++) {
-        const char *name = tomevit_safetensors_at(file, i)->name;
+    for (i = 0; i < file->count; i++) {
+        const char *name = file->list[i].name;
         size_t layer = 0;
         int refused = layer_of(name, &layer);
 
@@ -276,7 +275,7 @@ static void find_family(const char *path, tomevit_description *d)
     snprintf(d->family, sizeof d->family, "%s", family);
 }
 
-int tomevit_describe_file(const vit_safetensors *file, tomevit_description *d,
+int tomevit_describe_file(const vit_tensors *file, tomevit_description *d,
                           size_t *extra, const vit_report *report)
 {
     int code;
@@ -291,7 +290,7 @@ int tomevit_describe_file(const vit_safetensors *file, tomevit_description *d,
         (code = tomevit_metadata_heads(file, d, report)))
         return code;
     d->parameters = tomevit_count_parameters(d);
-    find_family(tomevit_safetensors_path(file), d);
+    find_family(file->path, d);
     tomevit_family_preprocessing(d);
     return tomevit_metadata_preprocessing(file, d, report);
 }

@@ -3,7 +3,7 @@
 #ifndef TOMEVIT_DESCRIPTION_H
 #define TOMEVIT_DESCRIPTION_H
 
-#include "safetensors.h"
+#include "tensors.h"
 #include "weights.h"
 
 /* Upper limits: far beyond any published model, low enough that no product
@@ -20,19 +20,19 @@ enum {
 
 /* Fills all of *d and checks every tensor against the table; *extra counts
  * tensors that the model does not use. EMODEL, EFORMAT. */
-int tomevit_describe_file(const vit_safetensors *file, tomevit_description *d,
+int tomevit_describe_file(const vit_tensors *file, tomevit_description *d,
                           size_t *extra, const vit_report *report);
 
 /* The parts that metadata may say: d->heads and d->norm_eps, from d->dim and
  * d->depth; d->preprocessing and its source, from the rest of *d. */
-int tomevit_metadata_heads(const vit_safetensors *file, tomevit_description *d,
+int tomevit_metadata_heads(const vit_tensors *file, tomevit_description *d,
                            const vit_report *report);
-int tomevit_metadata_preprocessing(const vit_safetensors *file,
+int tomevit_metadata_preprocessing(const vit_tensors *file,
                                    tomevit_description *d,
                                    const vit_report *report);
 
 /* See tomevit_checkpoint_class_names. */
-int tomevit_metadata_class_names(const vit_safetensors *file, size_t classes,
+int tomevit_metadata_class_names(const vit_tensors *file, size_t classes,
                                  char ***names, const vit_report *report);
 
 /* What a family is fed with where the metadata do not say: mean, std, size,

@@ -69,15 +69,15 @@ static int check_heads(tomevit_description *d, const char *key,
     return wrong(key, expected, text, report);
 }
 
-static int find_heads(const vit_safetensors *file, tomevit_description *d,
+static int find_heads(const vit_tensors *file, tomevit_description *d,
                       const vit_report *report)
 {
-    const char *text = tomevit_safetensors_metadata(file, "num_heads");
+    const char *text = tomevit_tensors_metadata(file, "num_heads");
     const char *key = "num_heads";
     json_t *value = text ? parse_value(text) : NULL, *heads = value;
     int code = 0;
 
-    if (!text && (text = tomevit_safetensors_metadata(file, "arch"))) {
+    if (!text && (text = tomevit_tensors_metadata(file, "arch"))) {
         /* May also be no more than a name: then it does not say. */
         key = "arch";
         value = parse_value(text);
@@ -95,10 +95,10 @@ static int find_heads(const vit_safetensors *file, tomevit_description *d,
     return code;
 }
 
-int tomevit_metadata_heads(const vit_safetensors *file, tomevit_description *d,
+int tomevit_metadata_heads(const vit_tensors *file, tomevit_description *d,
                            const vit_report *report)
 {
-    const char *text = tomevit_safetensors_metadata(file, "norm_eps");
+    const char *text = tomevit_tensors_metadata(file, "norm_eps");
     int code = find_heads(file, d, report);
 
     d->norm_eps = 1e-6f;
@@ -164,15 +164,15 @@ static int get_crop(const char *text, double *out)
     return 1;
 }
 
-int tomevit_metadata_preprocessing(const vit_safetensors *file,
+int tomevit_metadata_preprocessing(const vit_tensors *file,
                                    tomevit_description *d,
                                    const vit_report *report)
 {
     tomevit_preprocessing *pre = &d->preprocessing;
-    const char *mean = tomevit_safetensors_metadata(file, "mean");
-    const char *std = tomevit_safetensors_metadata(file, "std");
-    const char *crop = tomevit_safetensors_metadata(file, "crop_pct");
-    const char *filter = tomevit_safetensors_metadata(file, "interpolation");
+    const char *mean = tomevit_tensors_metadata(file, "mean");
+    const char *std = tomevit_tensors_metadata(file, "std");
+    const char *crop = tomevit_tensors_metadata(file, "crop_pct");
+    const char *filter = tomevit_tensors_metadata(file, "interpolation");
 
     if (mean && !get_three(mean, -1e6, pre->mean))
         return wrong("mean", "three numbers", mean, report);
@@ -233,10 +233,10 @@ static char **copy_names(const json_t *list, size_t count)
     return names;
 }
 
-int tomevit_metadata_class_names(const vit_safetensors *file, size_t classes,
+int tomevit_metadata_class_names(const vit_tensors *file, size_t classes,
                                  char ***names, const vit_report *report)
 {
-    const char *text = tomevit_safetensors_metadata(file, "class_names");
+    const char *text = tomevit_tensors_metadata(file, "class_names");
     json_t *list;
     size_t i = 0;
     int code = 0;

@@ -44,7 +44,7 @@ static int get_size(const json_t *value, size_t *out)
     return 1;
 }
 
-static int parse_shape(vit_st_tensor *t, const json_t *shape,
+static int parse_shape(vit_stored *t, const json_t *shape,
                        const vit_report *report)
 {
     size_t i;
@@ -54,10 +54,10 @@ static int parse_shape(vit_st_tensor *t, const json_t *shape,
                             "tensor \"%.80s\": expected a shape, found %s",
                             t->name, shape ? "no array" : "none");
     t->dims = json_array_size(shape);
-    if (t->dims > VIT_ST_DIMS)
+    if (t->dims > VIT_DIMS)
         return tomevit_fail(report, TOMEVIT_EFORMAT, "tensor \"%.80s\": "
                             "expected at most %d dimensions, found %zu",
-                            t->name, (int)VIT_ST_DIMS, t->dims);
+                            t->name, (int)VIT_DIMS, t->dims);
     t->elements = 1;
     for (i = 0; i < t->dims; i++) {
         if (!get_size(json_array_get(shape, i), &t->shape[i]))
@@ -74,7 +74,7 @@ static int parse_shape(vit_st_tensor *t, const json_t *shape,
 }
 
 /* The range lies inside the data and is as long as shape and dtype say. */
-static int parse_offsets(vit_st_tensor *t, const json_t *offsets,
+static int parse_offsets(vit_stored *t, const json_t *offsets,
                          size_t data_bytes, const vit_report *report)
 {
     size_t bits = t->dtype->bits;
@@ -102,7 +102,7 @@ static int parse_offsets(vit_st_tensor *t, const json_t *offsets,
     return 0;
 }
 
-static int parse_tensor(vit_st_tensor *t, const json_t *entry,
+static int parse_tensor(vit_stored *t, const json_t *entry,
                         size_t data_bytes, const vit_report *report)
 {
     const char *dtype = json_string_value(json_object_get(entry, "dtype"));
@@ -145,7 +145,7 @@ static int check_metadata(json_t *metadata, const vit_report *report)
 
 static int by_offset(const void *a, const void *b)
 {
-    const vit_st_tensor *x = a, *y = b;
+    const vit_stored *x = a, *y = b;
 
     if (x->begin != y->begin)
         return x->begin < y->begin ? -1 : 1;
@@ -154,27 +154,20 @@ static int by_offset(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-static int by_name(const void *a, const void *b)
-{
-    const vit_st_tensor *x = a, *y = b;
-
-    return strcmp(x->name, y->name);
-}
-
 /* Sorted by offset, every tensor starts where the one before it ends. */
-static int check_cover(const vit_st_header *header, size_t data_bytes,
+static int check_cover(const vit_tensors *tensors, size_t data_bytes,
                        const vit_report *report)
 {
     size_t i, at = 0;
 
-    for (i = 0; i < header->count; i++) {
-        const vit_st_tensor *t = &header->tensors[i];
+    for (i = 0; i < tensors->count; i++) {
+        const vit_stored *t = &tensors->list[i];
 
         if (t->begin < at)
             return tomevit_fail(report, TOMEVIT_EFORMAT,
                 "tensors \"%.80s\" and \"%.80s\" overlap: data_offsets [%zu, "
-                "%zu] and [%zu, %zu]", header->tensors[i - 1].name, t->name,
-                header->tensors[i - 1].begin, header->tensors[i - 1].end,
+                "%zu] and [%zu, %zu]", tensors->list[i - 1].name, t->name,
+                tensors->list[i - 1].begin, tensors->list[i - 1].end,
                 t->begin, t->end);
         if (t->begin > at)
             return tomevit_fail(report, TOMEVIT_EFORMAT,
@@ -190,19 +183,19 @@ static int check_cover(const vit_st_header *header, size_t data_bytes,
     return 0;
 }
 
-static int parse_entries(vit_st_header *header, size_t data_bytes,
-                         const vit_report *report)
+static int parse_entries(vit_tensors *tensors, json_t *json,
+                         size_t data_bytes, const vit_report *report)
 {
     const char *key;
     json_t *value;
     int code;
 
-    json_object_foreach(header->json, key, value) {
+    json_object_foreach(json, key, value) {
         if (!strcmp(key, "__metadata__")) {
             code = check_metadata(value, report);
-            header->metadata = value;
+            tensors->metadata = json_incref(value);
         } else {
-            vit_st_tensor *t = &header->tensors[header->count++];
+            vit_stored *t = &tensors->list[tensors->count++];
 
             t->name = key;
             code = parse_tensor(t, value, data_bytes, report);
@@ -213,44 +206,25 @@ static int parse_entries(vit_st_header *header, size_t data_bytes,
     return 0;
 }
 
-static int parse_all(vit_st_header *header, const char *text, size_t length,
-                     size_t data_bytes, const vit_report *report)
+int tomevit_st_header_parse(vit_tensors *tensors, const char *text,
+                            size_t length, size_t data_bytes, json_t **json,
+                            const vit_report *report)
 {
-    int code = parse_json(text, length, &header->json, report);
+    int code = parse_json(text, length, json, report);
     size_t entries;
 
     if (code)
         return code;
-    entries = json_object_size(header->json);
-    header->tensors = calloc(entries + 1, sizeof *header->tensors);
-    if (!header->tensors)
+    entries = json_object_size(*json);
+    tensors->list = calloc(entries + 1, sizeof *tensors->list);
+    if (!tensors->list)
         return tomevit_fail(report, TOMEVIT_ENOMEM,
                             "out of memory for %zu tensors", entries);
-    code = parse_entries(header, data_bytes, report);
+    code = parse_entries(tensors, *json, data_bytes, report);
     if (code)
         return code;
-    qsort(header->tensors, header->count, sizeof *header->tensors, by_offset);
-    code = check_cover(header, data_bytes, report);
-    qsort(header->tensors, header->count, sizeof *header->tensors, by_name);
+    qsort(tensors->list, tensors->count, sizeof *tensors->list, by_offset);
+    code = check_cover(tensors, data_bytes, report);
+    tomevit_tensors_sort(tensors);
     return code;
-}
-
-int tomevit_st_header_parse(vit_st_header *header, const char *text,
-                            size_t length, size_t data_bytes,
-                            const vit_report *report)
-{
-    int code;
-
-    memset(header, 0, sizeof *header);
-    code = parse_all(header, text, length, data_bytes, report);
-    if (code)
-        tomevit_st_header_free(header);
-    return code;
-}
-
-void tomevit_st_header_free(vit_st_header *header)
-{
-    free(header->tensors);
-    json_decref(header->json);
-    memset(header, 0, sizeof *header);
 }

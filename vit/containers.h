@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* The kinds of files that hold tensors: a row of one table each. */
+#ifndef TOMEVIT_CONTAINERS_H
+#define TOMEVIT_CONTAINERS_H
+
+#include "tensors.h"
+
+typedef struct vit_container {
+    const char *name;
+    /* 1 if the first bytes are this container's; at least one is there. */
+    int (*detect)(const unsigned char *bytes, size_t count);
+    /* Fills a new list from its mapping: all but path, container, mapping.
+     * On failure what was filled is closed by the caller. EFORMAT, ENOMEM. */
+    int (*read)(vit_tensors *tensors, const vit_report *report);
+} vit_container;
+
+int tomevit_safetensors_detect(const unsigned char *bytes, size_t count);
+int tomevit_safetensors_read(vit_tensors *tensors, const vit_report *report);
+
+#endif

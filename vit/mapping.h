@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* A whole file's bytes, mapped for reading. */
+#ifndef TOMEVIT_MAPPING_H
+#define TOMEVIT_MAPPING_H
+
+#include "message.h"
+
+typedef struct vit_mapping {
+    const unsigned char *bytes;
+    size_t count;
+    void *map;                              /* NULL if the bytes are not ours */
+} vit_mapping;
+
+/* Maps a regular file with at least one byte. EIO, EFORMAT. */
+int tomevit_map(vit_mapping *mapping, const vit_report *report);
+void tomevit_unmap(vit_mapping *mapping);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The tensors of a checkpoint, whatever holds them: a list by name, the
+ * file's metadata, and a way to read one tensor at a time as f32.
+ *
+ * A container's reader fills a vit_tensors and checks the file whole: what is
+ * listed lies inside the file with the size that its shape says. A view over
+ * another vit_tensors (other names, parts of tensors) is one more of these.
+ */
+#ifndef TOMEVIT_TENSORS_H
+#define TOMEVIT_TENSORS_H
+
+#include "dtype.h"
+#include "mapping.h"
+#include "message.h"
+
+enum { VIT_DIMS = 8 };                      /* more dimensions are refused */
+
+struct json_t;
+
+typedef struct vit_stored {
+    const char *name;                       /* UTF-8, without NUL */
+    const vit_dtype *dtype;
+    size_t dims, shape[VIT_DIMS];
+    size_t elements;
+    size_t begin, end;                      /* its own reader's: where it is */
+} vit_stored;
+
+typedef struct vit_tensors vit_tensors;
+
+struct vit_tensors {
+    const char *path;                       /* for messages */
+    const char *container;                  /* "safetensors", ... */
+    vit_stored *list;                       /* [count], by name */
+    size_t count;
+    struct json_t *metadata;                /* an object of strings, or NULL */
+
+    /* Writes all elements of a listed tensor with a readable dtype, from any
+     * number of threads at once. 0, or an error that `report` explains. */
+    int (*read)(const vit_tensors *tensors, const vit_stored *tensor,
+                float *out, const vit_report *report);
+    /* Frees what `self` holds; NULL if there is nothing to free. */
+    void (*release)(vit_tensors *tensors);
+    void *self;                             /* the reader's own */
+    vit_mapping mapping;                    /* the file; empty for a view */
+};
+
+/* EIO, EFORMAT or ENOMEM; *tensors is NULL then. */
+int tomevit_tensors_open(const char *path, vit_tensors **tensors,
+                         tomevit_message *why);
+
+/* The same from memory, which stays the caller's and must outlive *tensors;
+ * `path` is only a name for messages. */
+int tomevit_tensors_parse(const char *path, const void *bytes, size_t count,
+                          vit_tensors **tensors, tomevit_message *why);
+
+/* An empty list with a copy of `path`, for a reader or a view to fill; to be
+ * closed. NULL without memory. */
+vit_tensors *tomevit_tensors_new(const char *path);
+
+/* NULL is allowed. */
+void tomevit_tensors_close(vit_tensors *tensors);
+
+/* Puts the list in the order of names' bytes, as a reader has to leave it. */
+void tomevit_tensors_sort(vit_tensors *tensors);
+
+/* NULL if there is none of that name. */
+const vit_stored *tomevit_tensors_find(const vit_tensors *tensors,
+                                       const char *name);
+const char *tomevit_tensors_metadata(const vit_tensors *tensors,
+                                     const char *key);
+
+/* Writes all elements as f32; the tensor's dtype must be readable. */
+int tomevit_tensors_read(const vit_tensors *tensors, const vit_stored *tensor,
+                         float *out, tomevit_message *why);
+
+#endif
