@@ -8,8 +8,8 @@
  * Words
  *   sequence   the tokens of one image, in order
  *   token      a row of `channels` numbers
- *   protected  the first `protect` tokens of a sequence (class, distillation,
- *              register tokens): they never merge and stay the first rows
+ *   protected  tokens that never merge: the first `protect` of a sequence
+ *              (class, distillation, register tokens), and any others
  *   metric     what similarity is measured on (usually the keys' head mean)
  *   size       how many input tokens a row stands for
  *   map        map[i] = output row of input token i, or -1 if it was dropped
@@ -58,8 +58,10 @@ const char *tomerge_version_string(void);
 enum tomerge_error {
     TOMERGE_OK = 0,
     TOMERGE_EINVAL = -1,   /* a NULL, zero or out-of-range argument, data not
-                            * aligned for its type, rows that overlap */
-    TOMERGE_EOPTION = -2,  /* an enum value or struct_size not known here */
+                            * aligned for its type, rows that overlap, plans
+                            * that do not follow one another */
+    TOMERGE_EOPTION = -2,  /* an enum value or struct_size not known here, a
+                            * reserved field that is not 0 */
     TOMERGE_ESPACE = -3,   /* the workspace is smaller than its size query says */
     TOMERGE_ERANGE = -4,   /* a count too large for int32_t rows or for memory */
     TOMERGE_EMAP = -5      /* a map, origin or trace entry points outside its
@@ -132,10 +134,10 @@ enum tomerge_method {
     /* Bipartite soft matching on alternating tokens [ToMe, 3.2]: even
      * positions are sources, odd positions destinations; the r sources most
      * similar to their best destination merge into it. Positions count from
-     * the first token, protected or not. */
+     * the first token that is there, protected or not. */
     TOMERGE_ALTERNATING = 0,
-    /* The same on the first and the second half of the tokens that are not
-     * protected, the first being the larger [ToMe, table 1d]. */
+    /* The same on the first and the second half of the tokens that may merge,
+     * the first being the larger [ToMe, table 1d]. */
     TOMERGE_SEQUENTIAL = 1,
     /* r sources chosen at random (from `seed`, anew for each sequence), all
      * others destinations [ToMe, table 1d]. */
@@ -153,17 +155,44 @@ enum tomerge_similarity {
     TOMERGE_SOFTMAX = 3    /* softmax over destinations of dot / sqrt(channels) */
 };
 
-/* Set by tomerge_options_init, then changed field by field. */
+/* What may happen to a single token, besides the `protect` leading ones. */
+enum tomerge_role {
+    TOMERGE_MERGEABLE = 0,
+    TOMERGE_PROTECTED = 1, /* never merges, at any position */
+    TOMERGE_PADDING = 2,   /* not there: never merges, becomes one of the last
+                            * rows. The others merge as if they were alone */
+    TOMERGE_DROPPED = 3    /* not there either, and gets no row: map -1 */
+};
+
+/* In which order the output rows come. */
+enum tomerge_order {
+    /* Protected tokens, unmerged sources, destinations, each ascending: the
+     * reference's, made definite. */
+    TOMERGE_GROUPED = 0,
+    /* By the first token that went into a row: the sequence keeps its order,
+     * as positional codes and causal masks want it. */
+    TOMERGE_BY_POSITION = 1
+};
+
+/* Set by tomerge_options_init, then changed field by field. Its size is fixed
+ * for all versions 1: later fields take the place of reserved ones, where 0
+ * will mean what it means now. */
 typedef struct tomerge_options {
-    size_t struct_size;    /* sizeof(tomerge_options): lets the struct grow */
+    size_t struct_size;    /* sizeof(tomerge_options) */
     int method;            /* enum tomerge_method */
     int similarity;        /* enum tomerge_similarity */
     size_t protect;        /* leading tokens that never merge */
     size_t stride;         /* TOMERGE_STRIDED: at least 2 */
     uint64_t seed;         /* TOMERGE_RANDOM */
+    const uint8_t *role;   /* [tokens] of enum tomerge_role, read during the
+                            * call; NULL: all are TOMERGE_MERGEABLE */
+    int order;             /* enum tomerge_order */
+    int reserved_int;      /* 0 */
+    uint64_t reserved[6];  /* 0 */
 } tomerge_options;
 
-/* Alternating, cosine, nothing protected, stride 2, seed 0. NULL is ignored. */
+/* Alternating, cosine, nothing protected, stride 2, seed 0, no roles, grouped.
+ * NULL is ignored. */
 void tomerge_options_init(tomerge_options *options);
 
 /* "alternating", "sequential", "random", "strided" and back; NULL or
@@ -184,7 +213,8 @@ typedef struct tomerge_plan {
 } tomerge_plan;
 
 /* The most tokens one merge can remove: floor((tokens - protect) / 2)
- * [ToMe, appendix D]. Larger r are lowered to this. */
+ * [ToMe, appendix D], `protect` being all tokens that may not merge. Larger r
+ * are lowered to this; tomerge_match_rounds removes more. */
 size_t tomerge_max_r(size_t tokens, size_t protect);
 
 /* Bytes of workspace tomerge_match needs for one sequence of at most
@@ -203,23 +233,51 @@ int tomerge_match_workspace(const tomerge_options *options, size_t tokens,
  * workspace  any alignment; see tomerge_match_workspace. Nothing in it is
  *            kept from call to call.
  *
- * Output rows: unmerged sources in ascending order, then all destinations in
- * ascending order; before both, the protected tokens in ascending order (with
- * a class token alone that is where it falls anyway). TOMERGE_RANDOM and
- * TOMERGE_STRIDED follow the same rule. With r = 0, also after lowering, all
+ * Output rows: the protected tokens in ascending order (a class token alone
+ * falls first anyway), then the unmerged sources, then all destinations, both
+ * in ascending order; or by position, see enum tomerge_order. Rows of padding
+ * come last, in ascending order. With r = 0, also after lowering, all other
  * rows stay in order, as in the reference.
  *
  * Ties: highest score first, then lowest source index; among equally similar
  * destinations the lowest index. A row whose metric holds a NaN or infinity
  * or, under TOMERGE_COSINE, has zero norm never merges, neither as source nor
  * as destination; nor do two rows whose similarity overflows to a NaN or
- * -infinity. `rows` may then exceed tokens - r.
+ * -infinity. `rows` may then exceed tokens - r; so it may where protected
+ * tokens leave fewer than r on a side.
  *
- * Errors: EINVAL, EOPTION, ESPACE (also for no workspace), ERANGE.
+ * Errors: EINVAL (also for a role that is none), EOPTION, ESPACE (also for no
+ * workspace), ERANGE.
  */
 int tomerge_match(const tomerge_options *options, size_t channels,
                   tomerge_const_view metric, size_t r, tomerge_plan *plan,
                   void *workspace, size_t workspace_bytes);
+
+/* Makes one plan of two in turn: `next` merges the rows that `plan` leaves.
+ * plan->rows and plan->map, and plan->origin unless NULL, become those of both.
+ * EINVAL (also for next->tokens other than plan->rows, or no next->origin where
+ * there is a plan->origin), ERANGE, EMAP. */
+int tomerge_join(tomerge_plan *plan, const tomerge_plan *next);
+
+/*
+ * As tomerge_match, for any r: rounds of matching, each on the rows that the
+ * one before left, their metric being the mean over the group weighted by
+ * size, until r tokens are removed or a later round removes none. Where one
+ * round is enough the plan is that of tomerge_match. TOMERGE_STRIDED is always
+ * one round; TOMERGE_RANDOM adds the number of the round, from 0, to the seed.
+ *
+ * size       [plan->tokens], or NULL: all 1
+ *
+ * The workspace query and the errors are those of tomerge_match; EINVAL also
+ * for a size that is not positive and finite.
+ */
+int tomerge_match_rounds_workspace(const tomerge_options *options,
+                                   size_t tokens, size_t channels,
+                                   size_t *bytes);
+int tomerge_match_rounds(const tomerge_options *options, size_t channels,
+                         tomerge_const_view metric, const float *size,
+                         size_t r, tomerge_plan *plan,
+                         void *workspace, size_t workspace_bytes);
 
 /* ---- merging: combining the rows of a group ----------------------------- */
 
@@ -299,8 +357,8 @@ int tomerge_mean_heads(size_t tokens, size_t heads, size_t channels,
 /*
  * Sequences of any lengths lie one after another: sequence s has the rows
  * offsets[s] .. offsets[s + 1] - 1 of every buffer (offsets[0] need not be 0).
- * map and origin have one entry for every such row, counted from the first
- * row of their own sequence: map[offsets[s] + i] is a row within sequence s.
+ * map, origin and options->role have one entry for every such row, maps and
+ * origins counted from the first row of their own sequence: map[offsets[s] + i] is a row within sequence s.
  *
  * workspace: `threads` times what the single call needs for the longest
  * sequence, each part rounded up to a multiple of 64 bytes; the size queries

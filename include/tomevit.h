@@ -161,7 +161,8 @@ typedef struct tomevit_merging {
     size_t struct_size;    /* sizeof(tomevit_merging) */
     const size_t *r;       /* [depth], or NULL: nothing merges */
     tomerge_options matching; /* `protect` is set by the forward; the seed of
-                            * TOMERGE_RANDOM is mixed with the layer only */
+                            * TOMERGE_RANDOM is mixed with the layer only;
+                            * `role` is NULL */
     int combine;           /* enum tomerge_combine */
     int metric;            /* enum tomevit_metric */
     int prop_attn;         /* proportional attention: 1 on (default), 0 off */

@@ -69,6 +69,8 @@ static void match_task(void *context, size_t s, size_t thread)
     }
     job.r = batch->r[s];
     job.metric = rows_of(job.metric, offset, job.tokens);
+    if (job.options.role)
+        job.options.role += offset;
     job.map = batch->map + offset;
     job.origin = batch->origin ? batch->origin + offset : NULL;
     tomerge_match_run(&job, batch->workspace + thread * batch->part);
@@ -108,6 +110,9 @@ int tomerge_match_batch(const tomerge_options *options, size_t sequences,
         error = TOMERGE_EINVAL;
     if (!error)
         error = tomerge_check_view(metric, offsets[sequences], channels);
+    if (!error && options->role)
+        error = tomerge_check_roles(options->role + offsets[0],
+                                    offsets[sequences] - offsets[0]);
     if (error)
         return error;
     if (!workspace || workspace_bytes < bytes)

@@ -7,17 +7,18 @@
 
 #include "match.h"
 
-/* Positions count from the first token, protected or not: with a class token
- * alone, it is the even side that has one token less to give. */
+/* Protected tokens have a position too: with a class token alone, it is the even side that has one token less to give. */
 void tomerge_plan_alternating(tomerge_job *job)
 {
     size_t sources = 0, destinations = 0;
 
-    for (size_t i = job->options.protect; i < job->tokens; i++) {
-        if (i % 2 == 0)
-            job->space.sources[sources++] = (int32_t)i;
+    for (size_t p = 0; p < job->present; p++) {
+        if (!tomerge_may_merge(job, p))
+            continue;
+        if (p % 2 == 0)
+            job->space.sources[sources++] = job->space.present[p];
         else
-            job->space.destinations[destinations++] = (int32_t)i;
+            job->space.destinations[destinations++] = job->space.present[p];
     }
     tomerge_pair(job, sources, destinations, job->r);
 }
@@ -26,13 +27,16 @@ void tomerge_plan_alternating(tomerge_job *job)
  * tomerge_max_r whatever is protected. */
 void tomerge_plan_sequential(tomerge_job *job)
 {
-    size_t first = job->options.protect;
-    size_t middle = first + (job->tokens - first + 1) / 2;
+    size_t half = (job->mergeable + 1) / 2;
     size_t sources = 0, destinations = 0;
 
-    for (size_t i = first; i < middle; i++)
-        job->space.sources[sources++] = (int32_t)i;
-    for (size_t i = middle; i < job->tokens; i++)
-        job->space.destinations[destinations++] = (int32_t)i;
+    for (size_t p = 0; p < job->present; p++) {
+        if (!tomerge_may_merge(job, p))
+            continue;
+        if (sources < half)
+            job->space.sources[sources++] = job->space.present[p];
+        else
+            job->space.destinations[destinations++] = job->space.present[p];
+    }
     tomerge_pair(job, sources, destinations, job->r);
 }

@@ -57,19 +57,40 @@ size_t tomerge_max_r(size_t tokens, size_t protect)
     return protect < tokens ? (tokens - protect) / 2 : 0;
 }
 
+/* A field of a later version, whose 0 means what this one does. */
+static int reserved_used(const tomerge_options *options)
+{
+    uint64_t used = (uint64_t)options->reserved_int;
+
+    for (size_t i = 0;
+         i < sizeof(options->reserved) / sizeof(options->reserved[0]); i++)
+        used |= options->reserved[i];
+    return used != 0;
+}
+
 int tomerge_check_options(const tomerge_options *options, size_t channels)
 {
     const tomerge_method_entry *method;
 
     if (!options || channels == 0)
         return TOMERGE_EINVAL;
-    if (options->struct_size != sizeof(*options))
+    if (options->struct_size != sizeof(*options) || reserved_used(options))
         return TOMERGE_EOPTION;
     method = tomerge_method_of(options->method);
-    if (!method || !tomerge_similarity_of(options->similarity))
+    if (!method || !tomerge_similarity_of(options->similarity) ||
+        options->order < TOMERGE_GROUPED ||
+        options->order > TOMERGE_BY_POSITION)
         return TOMERGE_EOPTION;
     if (method->needs_stride && options->stride < 2)
         return TOMERGE_EINVAL;
+    return 0;
+}
+
+int tomerge_check_roles(const uint8_t *role, size_t count)
+{
+    for (size_t i = 0; role && i < count; i++)
+        if (role[i] > TOMERGE_DROPPED)
+            return TOMERGE_EINVAL;
     return 0;
 }
 
@@ -78,6 +99,7 @@ void tomerge_match_carve(tomerge_match_space *s, tomerge_arena *arena,
 {
     size_t columns = tokens + TOMERGE_PANEL - 1;
 
+    s->present = tomerge_take(arena, tokens, sizeof(*s->present));
     s->sources = tomerge_take(arena, tokens, sizeof(*s->sources));
     s->destinations = tomerge_take(arena, tokens, sizeof(*s->destinations));
     s->a_token = tomerge_take(arena, tokens, sizeof(*s->a_token));
@@ -114,33 +136,115 @@ int tomerge_match_workspace(const tomerge_options *options, size_t tokens,
     return tomerge_arena_bytes(&arena, bytes);
 }
 
+int tomerge_check_match(const tomerge_options *options, size_t channels,
+                        tomerge_const_view metric, const tomerge_plan *plan,
+                        size_t *bytes)
+{
+    int error;
+
+    if (!plan || (plan->tokens && !plan->map))
+        return TOMERGE_EINVAL;
+    error = tomerge_match_workspace(options, plan->tokens, channels, bytes);
+    if (!error)
+        error = tomerge_check_view(metric, plan->tokens, channels);
+    return error ? error : tomerge_check_roles(options->role, plan->tokens);
+}
+
+/* Finds the tokens that are there, and how many of them may merge. */
+static void count_tokens(tomerge_job *job)
+{
+    const uint8_t *role = job->options.role;
+
+    job->present = job->mergeable = 0;
+    for (size_t i = 0; i < job->tokens; i++) {
+        if (role && role[i] >= TOMERGE_PADDING)
+            continue;
+        job->space.present[job->present++] = (int32_t)i;
+        job->mergeable += (size_t)tomerge_may_merge(job, job->present - 1);
+    }
+}
+
 /* With nothing to merge the rows stay in order. */
 static void plan_identity(tomerge_job *job)
 {
+    for (size_t p = 0; p < job->present; p++)
+        tomerge_open_row(job, job->space.present[p]);
+}
+
+/* Renumbers the rows by their first token. */
+static void order_rows(tomerge_job *job)
+{
+    int32_t *row = job->space.a_token, *token = job->space.b_token;
+    int32_t count = 0;
+
+    for (size_t j = 0; j < job->rows; j++)
+        row[j] = -1;
     for (size_t i = 0; i < job->tokens; i++) {
-        job->map[i] = (int32_t)i;
-        if (job->origin)
-            job->origin[i] = (int32_t)i;
+        if (job->map[i] < 0)
+            continue;
+        if (row[job->map[i]] < 0)
+            row[job->map[i]] = count++;
+        job->map[i] = row[job->map[i]];
     }
-    job->rows = job->tokens;
+    if (!job->origin)
+        return;
+    memcpy(token, job->origin, job->rows * sizeof(*token));
+    for (size_t j = 0; j < job->rows; j++)
+        job->origin[row[j]] = token[j];
+}
+
+void tomerge_match_present(tomerge_job *job, void *workspace)
+{
+    const tomerge_method_entry *method = tomerge_method_of(job->options.method);
+    tomerge_arena arena = tomerge_arena_at(workspace);
+
+    tomerge_match_carve(&job->space, &arena, job->tokens, job->channels);
+    count_tokens(job);
+    job->rows = 0;
+    for (size_t i = 0; i < job->tokens; i++)
+        job->map[i] = -1;
+    if (job->r > job->mergeable / 2)
+        job->r = job->mergeable / 2;
+    if (method->needs_r && job->r == 0)
+        plan_identity(job);
+    else
+        method->plan(job);
+}
+
+void tomerge_match_finish(tomerge_job *job)
+{
+    const uint8_t *role = job->options.role;
+
+    if (job->options.order == TOMERGE_BY_POSITION)
+        order_rows(job);
+    for (size_t i = 0; role && i < job->tokens; i++)
+        if (role[i] == TOMERGE_PADDING)
+            tomerge_open_row(job, (int32_t)i);
 }
 
 void tomerge_match_run(tomerge_job *job, void *workspace)
 {
-    const tomerge_method_entry *method = tomerge_method_of(job->options.method);
-    tomerge_arena arena = tomerge_arena_at(workspace);
-    size_t most = tomerge_max_r(job->tokens, job->options.protect);
+    tomerge_match_present(job, workspace);
+    tomerge_match_finish(job);
+}
 
-    if (job->options.protect > job->tokens)
-        job->options.protect = job->tokens;
-    if (job->r > most)
-        job->r = most;
-    if (method->needs_r && job->r == 0) {
-        plan_identity(job);
-        return;
-    }
-    tomerge_match_carve(&job->space, &arena, job->tokens, job->channels);
-    method->plan(job);
+tomerge_job tomerge_new_job(const tomerge_dsp *dsp,
+                            const tomerge_options *options, size_t channels,
+                            tomerge_const_view metric, size_t r,
+                            const tomerge_plan *plan)
+{
+    tomerge_job job = {
+        .options = *options,
+        .tokens = plan->tokens,
+        .channels = channels,
+        .r = r,
+        .metric = metric,
+        .map = plan->map,
+        .origin = plan->origin,
+        .dsp = dsp,
+    };
+
+    return job;
 }
 
 int tomerge_match(const tomerge_options *options, size_t channels,
@@ -148,29 +252,17 @@ int tomerge_match(const tomerge_options *options, size_t channels,
                   void *workspace, size_t workspace_bytes)
 {
     tomerge_dsp dsp;
-    tomerge_job job = {0};
+    tomerge_job job;
     size_t bytes;
-    int error;
+    int error = tomerge_check_match(options, channels, metric, plan, &bytes);
 
-    if (!plan || (plan->tokens && !plan->map))
-        return TOMERGE_EINVAL;
-    error = tomerge_match_workspace(options, plan->tokens, channels, &bytes);
-    if (!error)
-        error = tomerge_check_view(metric, plan->tokens, channels);
     if (error)
         return error;
     if (!workspace || workspace_bytes < bytes)
         return TOMERGE_ESPACE;
 
     tomerge_dsp_init(&dsp, tomerge_cpu_flags());
-    job.options = *options;
-    job.tokens = plan->tokens;
-    job.channels = channels;
-    job.r = r;
-    job.metric = metric;
-    job.map = plan->map;
-    job.origin = plan->origin;
-    job.dsp = &dsp;
+    job = tomerge_new_job(&dsp, options, channels, metric, r, plan);
     tomerge_match_run(&job, workspace);
     plan->rows = job.rows;
     return 0;

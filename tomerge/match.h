@@ -11,6 +11,7 @@
 
 /* The pieces of a workspace for up to T tokens. */
 typedef struct tomerge_match_space {
+    int32_t *present;      /* [T] tokens that are there, ascending */
     int32_t *sources;      /* [T] tokens that may merge away, ascending */
     int32_t *destinations; /* [T] tokens that others may merge into, ascending */
     int32_t *a_token;      /* [T] the sources that take part */
@@ -27,9 +28,15 @@ typedef struct tomerge_match_space {
     float *rows;           /* [(T + 15) * channels] panels of b, rows of a */
 } tomerge_match_space;
 
+/*
+ * Tokens that are there are numbered by position, 0 .. present - 1; padding
+ * and dropped ones have none, so the others merge as if they were alone.
+ */
 typedef struct tomerge_job {
-    tomerge_options options;
-    size_t tokens, channels, r; /* r and options.protect lowered to what fits */
+    tomerge_options options; /* protect, role: of this sequence */
+    size_t tokens, channels, r; /* r lowered to what fits */
+    size_t present;        /* tokens that are there */
+    size_t mergeable;      /* of these, those that may merge */
     tomerge_const_view metric;
     int32_t *map, *origin;
     size_t rows;           /* result */
@@ -66,23 +73,57 @@ typedef struct tomerge_similarity_entry {
 
 const tomerge_similarity_entry *tomerge_similarity_of(int similarity);
 
+/* Whether the token at a position may merge. */
+static inline int tomerge_may_merge(const tomerge_job *job, size_t position)
+{
+    const uint8_t *role = job->options.role;
+
+    return position >= job->options.protect &&
+           !(role && role[job->space.present[position]] == TOMERGE_PROTECTED);
+}
+
+/* The next output row is built on a token. */
+static inline void tomerge_open_row(tomerge_job *job, int32_t token)
+{
+    job->map[token] = (int32_t)job->rows;
+    if (job->origin)
+        job->origin[job->rows] = token;
+    job->rows++;
+}
+
 /* Merges the r sources that are most similar to their best destination, and
- * writes the map and the origin. The two lists lie in the space; tokens in
- * neither are dropped, unless protected. */
+ * opens the rows. The two lists lie in the space; tokens in neither are
+ * dropped, unless protected. */
 void tomerge_pair(tomerge_job *job, size_t sources, size_t destinations,
                   size_t r);
 
 /* Moves the `count` smallest of `n` keys to the front, in any order. */
 void tomerge_select(uint64_t *key, size_t n, size_t count);
 
-/* Checks all but the sequences' own lengths and workspace. */
+/* Checks all but the sequences' own lengths, roles and workspace. */
 int tomerge_check_options(const tomerge_options *options, size_t channels);
+
+/* EINVAL unless every role is one; NULL is fine. */
+int tomerge_check_roles(const uint8_t *role, size_t count);
+
+/* Checks all but the workspace, of which tomerge_match needs *bytes. */
+int tomerge_check_match(const tomerge_options *options, size_t channels,
+                        tomerge_const_view metric, const tomerge_plan *plan,
+                        size_t *bytes);
 
 /* Lays out the space of one job. */
 void tomerge_match_carve(tomerge_match_space *space, tomerge_arena *arena,
                          size_t tokens, size_t channels);
 
-/* Plans a job whose arguments have been checked. */
+tomerge_job tomerge_new_job(const tomerge_dsp *dsp,
+                            const tomerge_options *options, size_t channels,
+                            tomerge_const_view metric, size_t r,
+                            const tomerge_plan *plan);
+
+/* Plans a job whose arguments have been checked: first the tokens that are
+ * there, protected rows leading, then order and padding. */
 void tomerge_match_run(tomerge_job *job, void *workspace);
+void tomerge_match_present(tomerge_job *job, void *workspace);
+void tomerge_match_finish(tomerge_job *job);
 
 #endif

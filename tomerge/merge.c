@@ -106,18 +106,25 @@ static int sort_members(const tomerge_groups *groups,
     return 0;
 }
 
+int tomerge_check_groups(const tomerge_groups *groups)
+{
+    int error;
+
+    if (groups->rows > groups->tokens)
+        return TOMERGE_EINVAL;
+    error = tomerge_check_map(groups->map, groups->tokens, groups->rows);
+    return error || !groups->origin ? error : check_origin(groups);
+}
+
 int tomerge_group(int combine, const tomerge_groups *groups,
                   tomerge_merge_space *space, void *workspace)
 {
     tomerge_arena arena = tomerge_arena_at(workspace);
     int error;
 
-    if (groups->rows > groups->tokens ||
-        (combine == TOMERGE_KEEP && groups->rows && !groups->origin))
+    if (combine == TOMERGE_KEEP && groups->rows && !groups->origin)
         return TOMERGE_EINVAL;
-    error = tomerge_check_map(groups->map, groups->tokens, groups->rows);
-    if (!error && groups->origin)
-        error = check_origin(groups);
+    error = tomerge_check_groups(groups);
     if (error)
         return error;
     tomerge_merge_carve(space, &arena, groups->tokens);

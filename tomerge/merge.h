@@ -21,8 +21,12 @@ typedef struct tomerge_merge_space {
 void tomerge_merge_carve(tomerge_merge_space *space, tomerge_arena *arena,
                          size_t tokens);
 
-/* EINVAL: more rows than tokens, or KEEP without an origin; EMAP: an entry
- * outside its rows, an origin not of its row, a row without a token.
+/* EINVAL: more rows than tokens; EMAP: an entry outside its rows, an origin
+ * not of its row. */
+int tomerge_check_groups(const tomerge_groups *groups);
+
+/* The same, EINVAL also for KEEP without an origin, EMAP also for a row
+ * without a token.
  * Fills the space; `workspace` holds what tomerge_merge_workspace says. */
 int tomerge_group(int combine, const tomerge_groups *groups,
                   tomerge_merge_space *space, void *workspace);

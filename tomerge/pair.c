@@ -127,28 +127,18 @@ static void choose(tomerge_job *job, size_t r)
     }
 }
 
-static void open_row(tomerge_job *job, int32_t token)
-{
-    job->map[token] = (int32_t)job->rows;
-    if (job->origin)
-        job->origin[job->rows] = token;
-    job->rows++;
-}
-
 static void write_map(tomerge_job *job, size_t sources, size_t destinations)
 {
     const tomerge_match_space *s = &job->space;
 
-    job->rows = 0;
-    for (size_t i = 0; i < job->tokens; i++)
-        job->map[i] = -1;
-    for (size_t i = 0; i < job->options.protect; i++)
-        open_row(job, (int32_t)i);
+    for (size_t p = 0; p < job->present; p++)
+        if (!tomerge_may_merge(job, p))
+            tomerge_open_row(job, s->present[p]);
     for (size_t i = 0; i < sources; i++)
         if (s->target[s->sources[i]] < 0)
-            open_row(job, s->sources[i]);
+            tomerge_open_row(job, s->sources[i]);
     for (size_t i = 0; i < destinations; i++)
-        open_row(job, s->destinations[i]);
+        tomerge_open_row(job, s->destinations[i]);
     for (size_t i = 0; i < sources; i++) {
         int32_t token = s->sources[i];
 

@@ -33,11 +33,15 @@ void tomerge_plan_random(tomerge_job *job)
     uint64_t state = job->options.seed;
     size_t sources = 0, destinations = 0;
 
-    for (size_t i = job->options.protect; i < job->tokens; i++) {
-        if (below(&state, job->tokens - i) < job->r - sources)
-            job->space.sources[sources++] = (int32_t)i;
+    for (size_t p = 0; p < job->present; p++) {
+        size_t left = job->mergeable - sources - destinations;
+
+        if (!tomerge_may_merge(job, p))
+            continue;
+        if (below(&state, left) < job->r - sources)
+            job->space.sources[sources++] = job->space.present[p];
         else
-            job->space.destinations[destinations++] = (int32_t)i;
+            job->space.destinations[destinations++] = job->space.present[p];
     }
     tomerge_pair(job, sources, destinations, job->r);
 }

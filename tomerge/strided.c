@@ -7,14 +7,16 @@
 void tomerge_plan_strided(tomerge_job *job)
 {
     size_t stride = job->options.stride;
-    size_t whole = job->tokens / stride * stride;
+    size_t whole = job->present / stride * stride;
     size_t sources = 0, destinations = 0;
 
-    for (size_t i = job->options.protect; i < whole; i++) {
-        if (i % stride == stride - 1)
-            job->space.destinations[destinations++] = (int32_t)i;
+    for (size_t p = 0; p < whole; p++) {
+        if (!tomerge_may_merge(job, p))
+            continue;
+        if (p % stride == stride - 1)
+            job->space.destinations[destinations++] = job->space.present[p];
         else
-            job->space.sources[sources++] = (int32_t)i;
+            job->space.sources[sources++] = job->space.present[p];
     }
     tomerge_pair(job, sources, destinations, sources);
 }

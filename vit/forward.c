@@ -151,6 +151,7 @@ static int valid_merging(const tomevit_merging *m,
     return m->struct_size == sizeof(*m) &&
            tomerge_combine_name(m->combine) &&
            tomevit_metric_name(m->metric) &&
+           !m->matching.role && /* rows of later layers have none */
            !tomerge_match_workspace(&m->matching, d->tokens, d->dim, &bytes);
 }
 

@@ -68,6 +68,7 @@ typedef struct scene {
     int dtype, dtype_out, combine;
     void *x, *y, *workspace;
     int32_t map[2][MOST_TOKENS], origin[2][MOST_TOKENS];
+    uint8_t role[MOST_TOKENS];
 } scene;
 
 static scene new_scene(input *in)
@@ -93,6 +94,10 @@ static scene new_scene(input *in)
     s.x = allocate(s.tokens * s.channels * 4);
     s.y = allocate(s.tokens * s.channels * 4);
     fill(in, s.x, s.tokens * s.channels * 4);
+    /* Last, so that older inputs still mean what they meant. */
+    s.options.order = byte(in) % 2;
+    for (size_t i = 0; i < s.tokens; i++)
+        s.role[i] = (uint8_t)(byte(in) % 16 < 4 ? byte(in) % 4 : 0);
     return s;
 }
 
@@ -101,11 +106,30 @@ static tomerge_plan match_on(scene *s, int which, uint32_t mask)
     tomerge_plan plan = {s->tokens, 0, s->map[which], s->origin[which]};
     tomerge_const_view x = {s->x, (ptrdiff_t)s->channels, s->dtype};
 
+    s->options.role = s->role;
     tomerge_set_cpu_mask(mask);
     check(tomerge_match(&s->options, s->channels, x, s->r, &plan, s->workspace,
                         s->bytes) == 0);
     check_plan(&plan);
     return plan;
+}
+
+/* Rounds remove at least as many, and their plan is as valid. */
+static void match_in_rounds(scene *s, const tomerge_plan *once)
+{
+    tomerge_plan plan = {s->tokens, 0, s->map[1], s->origin[1]};
+    tomerge_const_view x = {s->x, (ptrdiff_t)s->channels, s->dtype};
+    size_t bytes = 0;
+    void *workspace;
+
+    check(tomerge_match_rounds_workspace(&s->options, s->tokens, s->channels,
+                                         &bytes) == 0);
+    workspace = allocate(bytes);
+    check(tomerge_match_rounds(&s->options, s->channels, x, NULL, s->r, &plan,
+                               workspace, bytes) == 0);
+    check_plan(&plan);
+    check(plan.rows <= once->rows);
+    free(workspace);
 }
 
 static void merge_and_back(scene *s, const tomerge_plan *plan)
@@ -163,6 +187,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check(plan.rows == scalar.rows);
         check(!memcmp(plan.map, scalar.map, s.tokens * sizeof(int32_t)));
     }
+    match_in_rounds(&s, &scalar);
     merge_and_back(&s, &scalar);
     raw_plan(&s, &in);
     free(s.x);
