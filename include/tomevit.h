@@ -181,6 +181,13 @@ int tomevit_metric_from_name(const char *name, int *metric);
  * tomerge_schedule_tokens. r [depth] or NULL. */
 double tomevit_macs(const tomevit_description *description, const size_t *r);
 
+/* Those of them that a forward leaves out which is asked for logits and
+ * features alone: if the head reads the class token (and the distillation
+ * token), the last layer computes keys and values of all tokens, the rest of
+ * these. `entering` and `leaving` tokens, before and after its merging. */
+double tomevit_macs_unread(const tomevit_description *description,
+                           size_t entering, size_t leaving);
+
 /* ---- forward -------------------------------------------------------------------- */
 
 typedef struct tomevit_context tomevit_context;

@@ -39,7 +39,8 @@ static const struct {
     {{"bench", OPTIONS_BENCH, "", 0, 0,
       "Speed of the forward pass alone, for several amounts of merging.",
       "Passes of all rows take turns after one that warms up. GFLOP/s counts "
-      "two operations for each multiply-accumulate, at the median.",
+      "two operations for each multiply-accumulate that is computed (of the "
+      "last layer only what the head reads), at the median.",
       "  tomerge bench --arch deit_small_patch16_224 --batch 1 --r 0,8,13\n"},
      command_bench},
     {{"inspect", OPTIONS_INSPECT, "[MODEL]", 0, 1,

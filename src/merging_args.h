@@ -35,7 +35,8 @@ typedef struct merging_run {
     size_t *r;             /* [depth], owned; `merging` points at it */
     size_t *tokens;        /* [depth], owned: leaving each layer */
     double ratio;          /* merge ratio */
-    double gmacs;
+    double gmacs;          /* as publications count */
+    double gmacs_computed; /* for logits alone: see tomevit_macs_unread */
     tomevit_merging merging;
 } merging_run;
 

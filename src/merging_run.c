@@ -62,13 +62,18 @@ static void finish_strided(const tomevit_description *model, merging_run *run)
 
 static void finish(const tomevit_description *model, merging_run *run)
 {
+    size_t last = model->depth - 1;
+
     if (run->merging.matching.method == TOMERGE_STRIDED) {
         finish_strided(model, run);
-        return;
+    } else {
+        tomerge_schedule_tokens(model->depth, model->tokens, model->prefix,
+                                run->r, run->tokens, &run->ratio);
+        run->gmacs = tomevit_macs(model, run->r) * 1e-9;
     }
-    tomerge_schedule_tokens(model->depth, model->tokens, model->prefix,
-                            run->r, run->tokens, &run->ratio);
-    run->gmacs = tomevit_macs(model, run->r) * 1e-9;
+    run->gmacs_computed = run->gmacs - 1e-9 * tomevit_macs_unread(
+        model, last > 0 ? run->tokens[last - 1] : model->tokens,
+        run->tokens[last]);
 }
 
 static int resolve_r(const merging_entry *entry,

@@ -245,7 +245,8 @@ says err "three: 3 lines, but the model has 7 classes"
 run 0 bench $model --r 0,2:-1 --batch 2 --seconds 0 --json b.json
 says out "GFLOP/s"
 holds b.json runs.1.r runs.1.gmacs runs.1.batch runs.1.threads runs.1.dtype \
-    runs.1.images_per_second.median runs.1.images_per_second.best runs.1.gflops
+    runs.1.images_per_second.median runs.1.images_per_second.best runs.1.gflops \
+    runs.1.gmacs_computed
 holds b.json passes
 says values 5
 

@@ -330,6 +330,101 @@ Test(forward, same_bits_for_any_batch_threads_and_place)
     each_tier(check_same_bits);
 }
 
+/* ---- the last layer computes what is read -------------------------------------------- */
+
+enum { FEW = 5 };
+
+typedef struct everything {
+    float logits[FEW * CLASSES], features[FEW * 48], sizes[FEW * 66];
+    int32_t map[FEW * 66];
+    size_t rows[FEW];
+} everything;
+
+/* FEW images; maps, sizes and rows too if `all`. Metric -1: no merging. */
+static void run_few(const tomevit_model *model, const uint8_t *crops,
+                    int metric, int all, everything *e)
+{
+    size_t r[4] = {9, 5, 12, 7};
+    tomevit_output out = {.logits = e->logits, .features = e->features};
+    tomevit_image images[FEW];
+    tomevit_context *context;
+    tomevit_merging m;
+
+    memset(e, 0, sizeof(*e));
+    if (all) {
+        out.map = e->map;
+        out.sizes = e->sizes;
+        out.rows = e->rows;
+    }
+    tomevit_merging_init(&m);
+    m.r = metric < 0 ? NULL : r;
+    m.metric = metric < 0 ? TOMEVIT_METRIC_K : metric;
+    for (size_t i = 0; i < FEW; i++)
+        images[i] = (tomevit_image){crops + i * SIDE * SIDE * 3,
+                                    TOMEVIT_RGB8_HWC};
+    cr_assert_eq(tomevit_context_create(model, FEW, 2, &context), 0);
+    cr_assert_eq(tomevit_forward(context, &m, FEW, images, &out), 0);
+    tomevit_context_free(context);
+}
+
+/* With metric X and the map asked for, the last layer computes all rows. */
+static void check_last_layer_bits(const char *tier)
+{
+    for (int distilled = 0; distilled <= 1; distilled++) {
+        tomevit_model *model = small_model(TOMEVIT_POOL_CLASS, 0, distilled);
+        uint8_t *crops = random_crops(FEW);
+        static everything whole, part;
+
+        for (int metric = -1; metric <= TOMEVIT_METRIC_X; metric++) {
+            run_few(model, crops, metric, 1, &whole);
+            run_few(model, crops, metric, 0, &part);
+            cr_assert_neq(part.logits[0], 0.0f);
+            cr_assert_arr_eq(part.logits, whole.logits, sizeof(part.logits),
+                             "%s: metric %d: logits", tier, metric);
+            cr_assert_arr_eq(part.features, whole.features,
+                             sizeof(part.features), "%s: metric %d: features",
+                             tier, metric);
+        }
+        free(crops);
+        tomevit_close(model);
+    }
+}
+
+Test(forward, the_last_layer_gives_the_bits_of_a_whole_one)
+{
+    each_tier(check_last_layer_bits);
+}
+
+/* A model that pools the mean computes all of its last layer; with the same
+ * weights its tokens go the same way. */
+static void check_last_layer_plan(const char *tier)
+{
+    tomevit_model *mean = small_model(TOMEVIT_POOL_MEAN, 1, 0);
+    tomevit_model *class_token = small_model(TOMEVIT_POOL_CLASS, 0, 0);
+    uint8_t *crops = random_crops(FEW);
+    static everything want, got;
+
+    for (int metric = -1; metric <= TOMEVIT_METRIC_X; metric++) {
+        run_few(mean, crops, metric, 1, &want);
+        run_few(class_token, crops, metric, 1, &got);
+        cr_assert_arr_eq(got.rows, want.rows, sizeof(got.rows),
+                         "%s: metric %d", tier, metric);
+        cr_assert_arr_eq(got.map, want.map, sizeof(got.map),
+                         "%s: metric %d", tier, metric);
+        cr_assert_arr_eq(got.sizes, want.sizes, sizeof(got.sizes),
+                         "%s: metric %d", tier, metric);
+        cr_assert_eq(got.rows[FEW - 1], metric < 0 ? 65 : 65 - 33);
+    }
+    free(crops);
+    tomevit_close(mean);
+    tomevit_close(class_token);
+}
+
+Test(forward, the_last_layer_reports_the_plan_of_a_whole_one)
+{
+    each_tier(check_last_layer_plan);
+}
+
 /* ---- what the reference has no results for ---------------------------------------- */
 
 static void check_oracle(const char *tier, int pool, int fc_norm, int distilled)

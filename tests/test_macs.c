@@ -96,6 +96,24 @@ Test(macs, count_every_part)
                  2 * 3 * 8);
 }
 
+/* The same layer: of 6 tokens, 5 after merging, the heads read 2. */
+Test(macs, count_what_the_heads_do_not_read)
+{
+    tomevit_description d;
+
+    memset(&d, 0, sizeof d);
+    d.dim = 8;
+    d.mlp_dim = 20;
+    d.distilled = 1;
+    cr_assert_eq(tomevit_macs_unread(&d, 6, 5),
+                 2 * 4 * 64 + 2 * 4 * 6 * 8 + 2 * 3 * 8 * 20);
+    d.distilled = 0;
+    cr_assert_eq(tomevit_macs_unread(&d, 6, 5),
+                 2 * 5 * 64 + 2 * 5 * 6 * 8 + 2 * 4 * 8 * 20);
+    d.pool = TOMEVIT_POOL_MEAN;
+    cr_assert_eq(tomevit_macs_unread(&d, 6, 5), 0);
+}
+
 /* ---- merging ------------------------------------------------------------------- */
 
 Test(merging, defaults_are_the_paper_s)

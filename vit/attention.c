@@ -57,25 +57,29 @@ static void weigh_values(const vit_dsp *dsp, const vit_scratch *s, size_t rows,
 }
 
 void tomevit_attention(const vit_pass *p, vit_scratch *s, size_t image,
-                       size_t head)
+                       size_t head, size_t read)
 {
     tomevit_context *c = p->c;
     const tomevit_description *d = &c->model->d;
     const vit_dsp *dsp = c->model->dsp;
     size_t first = c->offsets[image], tokens = c->offsets[image + 1] - first;
     size_t head_dim = d->dim / d->heads, stride = c->qkv_stride;
-    const float *q = c->qkv + first * stride + head * head_dim;
+    const float *k = c->qkv + first * stride + d->dim + head * head_dim;
     const float *bias = p->merged && p->merging->prop_attn ? c->bias + first
                                                            : NULL;
-    float *y = c->attention + first * c->x_stride + head * head_dim;
+    size_t queries = read ? read : tokens;
+    float *y = c->attention + head * head_dim +
+               (read ? image * read : first) * c->x_stride;
+    const float *q = read ? y : k - d->dim;
+    size_t ldq = read ? c->x_stride : stride;
     float scale = 1.0f / sqrtf((float)head_dim);
 
-    pack_head(dsp, s, q + d->dim, q + 2 * d->dim, stride, tokens, head_dim);
-    for (size_t i = 0; i < tokens; i += dsp->mr) {
-        size_t rows = tokens - i < dsp->mr ? tokens - i : dsp->mr;
+    pack_head(dsp, s, k, k + d->dim, stride, tokens, head_dim);
+    for (size_t i = 0; i < queries; i += dsp->mr) {
+        size_t rows = queries - i < dsp->mr ? queries - i : dsp->mr;
 
         for (size_t j = 0; j < tokens; j += dsp->nr)
-            dsp->gemm(rows, head_dim, q + i * stride, stride,
+            dsp->gemm(rows, head_dim, q + i * ldq, ldq,
                       s->keys + j * head_dim, s->scores + j, c->score_stride,
                       0, s->keys + j * head_dim);
         for (size_t r = 0; r < rows; r++)

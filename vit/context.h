@@ -58,6 +58,8 @@ typedef struct vit_pass {
     tomevit_output out;             /* its rows are those of this group */
     size_t count;                   /* images in this group */
     int merged;            /* some layer has merged: sizes differ from 1 */
+    size_t read;           /* leading rows of an image that the head reads, if
+                            * the last layer computes no others; else 0 */
 } vit_pass;
 
 /* Row blocks of nearly equal size, a multiple of the number of threads. */
@@ -81,17 +83,24 @@ static inline size_t tomevit_block(const vit_blocks *b, size_t index,
 size_t tomevit_embed_tasks(const vit_pass *p);
 void tomevit_embed(const vit_pass *p, vit_scratch *s, size_t task);
 
-/* block.c: the products of a layer on one block of rows. */
+/* block.c: the products of a layer on one block of rows. Of the last layer
+ * tomevit_queries takes the rows that are read, packed: row i is row i % read
+ * of image i / read. Its queries go where attention's output will be. */
 void tomevit_qkv(const vit_pass *p, const vit_layer *l, vit_scratch *s,
                  size_t first, size_t rows);
+void tomevit_keys_values(const vit_pass *p, const vit_layer *l, vit_scratch *s,
+                         size_t first, size_t rows);
+void tomevit_queries(const vit_pass *p, const vit_layer *l, vit_scratch *s,
+                     size_t first, size_t rows);
 void tomevit_projection(const vit_pass *p, const vit_layer *l, vit_scratch *s,
                         size_t first, size_t rows);
 void tomevit_mlp(const vit_pass *p, const vit_layer *l, vit_scratch *s,
                  size_t first, size_t rows);
 
-/* attention.c: one head of one image. */
+/* attention.c: one head of one image; the rows that are read alone, from
+ * where tomevit_queries left them, if `read` is not 0. */
 void tomevit_attention(const vit_pass *p, vit_scratch *s, size_t image,
-                       size_t head);
+                       size_t head, size_t read);
 
 /* reduce.c: planning and carrying out the merging of one image. `r` of the
  * layer after clamping; tomevit_plan sets c->planned[image]. */
@@ -100,8 +109,12 @@ void tomevit_plan(const vit_pass *p, vit_scratch *s, size_t layer, size_t r,
 void tomevit_pack_offsets(const vit_pass *p);
 void tomevit_reduce(const vit_pass *p, vit_scratch *s, size_t image);
 void tomevit_swap(const vit_pass *p);
+/* Leaves of every image the rows that are read. */
+void tomevit_keep_read(const vit_pass *p);
 
-/* head.c: pooling and norm of one image; heads on a block of images. */
+/* head.c: pooling and norm of one image; heads on a block of images. The
+ * leading rows of an image that pooling reads; 0: all. */
+size_t tomevit_pool_reads(const tomevit_description *d);
 void tomevit_pool(const vit_pass *p, vit_scratch *s, size_t image);
 void tomevit_heads(const vit_pass *p, vit_scratch *s, size_t first,
                    size_t rows);

@@ -55,70 +55,79 @@ static void start_group(const vit_pass *p)
     }
 }
 
-/* One layer; every thread of the team runs this. */
-static void run_layer(vit_pass *p, vit_scratch *s, size_t layer)
+/* Attention of a layer and, with metrics that need no more than q, k and v,
+ * the plans: one more task for each image. */
+static void attend(const vit_pass *p, vit_scratch *s, size_t layer, size_t r,
+                   size_t read)
 {
-    tomevit_context *c = p->c;
-    const tomevit_model *m = c->model;
-    const vit_layer *l = &m->layers[layer];
-    size_t r = p->merging->r ? p->merging->r[layer] : 0;
-    size_t rows = c->offsets[p->count], heads = m->d.heads;
-    int early = r > 0 && p->merging->metric != TOMEVIT_METRIC_X;
+    size_t heads = p->c->model->d.heads;
 
-    each_block(p, l, s, rows, tomevit_qkv);
-    /* The plan needs no more than q, k and v: one more task for each image. */
     EACH_TASK(i, p->count * (heads + 1)) {
         size_t image = i % p->count, head = i / p->count;
 
         if (head < heads)
-            tomevit_attention(p, s, image, head);
-        else if (early)
+            tomevit_attention(p, s, image, head, read);
+        else if (r > 0 && p->merging->metric != TOMEVIT_METRIC_X)
             tomevit_plan(p, s, layer, r, image);
     }
-    each_block(p, l, s, rows, tomevit_projection);
-    if (r > 0) {
-        if (!early) {
-            EACH_TASK(i, p->count)
-                tomevit_plan(p, s, layer, r, i);
-        }
+}
+
+static void merge(vit_pass *p, vit_scratch *s)
+{
 #pragma omp single
-        tomevit_pack_offsets(p);
-        EACH_TASK(i, p->count)
-            tomevit_reduce(p, s, i);
+    tomevit_pack_offsets(p);
+    EACH_TASK(i, p->count)
+        tomevit_reduce(p, s, i);
 #pragma omp single
-        {
-            tomevit_swap(p);
-            p->merged = 1;
-        }
+    {
+        tomevit_swap(p);
+        p->merged = 1;
     }
+}
+
+/* One layer; every thread of the team runs this. */
+static void run_layer(vit_pass *p, vit_scratch *s, size_t layer)
+{
+    tomevit_context *c = p->c;
+    const vit_layer *l = &c->model->layers[layer];
+    size_t r = p->merging->r ? p->merging->r[layer] : 0;
+    size_t rows = c->offsets[p->count];
+
+    each_block(p, l, s, rows, tomevit_qkv);
+    attend(p, s, layer, r, 0);
+    each_block(p, l, s, rows, tomevit_projection);
+    if (r > 0 && p->merging->metric == TOMEVIT_METRIC_X) {
+        EACH_TASK(i, p->count)
+            tomevit_plan(p, s, layer, r, i);
+    }
+    if (r > 0)
+        merge(p, s);
     each_block(p, l, s, c->offsets[p->count], tomevit_mlp);
 }
 
-static void heads_step(const vit_pass *p, const vit_layer *unused,
-                       vit_scratch *s, size_t first, size_t rows)
+/* ---- the last layer ---------------------------------------------------------- */
+
+static int wants_plan(const vit_pass *p)
 {
-    (void)unused;
-    tomevit_heads(p, s, first, rows);
+    return p->out.map || p->out.sizes || p->out.rows;
 }
 
-static void run_group(vit_pass *p)
+/* r of the last layer, 0 if nobody asks what it does to the tokens: those
+ * that the head reads are protected and merge with none. */
+static size_t last_r(const vit_pass *p)
 {
-    tomevit_context *c = p->c;
+    size_t last = p->c->model->d.depth - 1;
 
-    start_group(p);
-#pragma omp parallel num_threads(c->threads)
-    {
-        vit_scratch *s = my_scratch(c);
+    return p->merging->r && wants_plan(p) ? p->merging->r[last] : 0;
+}
 
-        EACH_TASK(i, tomevit_embed_tasks(p))
-            tomevit_embed(p, s, i);
-        for (size_t layer = 0; layer < c->model->d.depth; layer++)
-            run_layer(p, s, layer);
-        EACH_TASK(i, p->count)
-            tomevit_pool(p, s, i);
-        if (p->out.logits)
-            each_block(p, NULL, s, p->count, heads_step);
-    }
+/* How many rows of an image the last layer may restrict itself to; 0: it must
+ * compute all, for the head or for a plan that needs them all. */
+static size_t rows_read(const vit_pass *p)
+{
+    if (last_r(p) > 0 && p->merging->metric == TOMEVIT_METRIC_X)
+        return 0;
+    return tomevit_pool_reads(&p->c->model->d);
 }
 
 /* What was merged, image by image. */
@@ -139,6 +148,65 @@ static void report_merging(const vit_pass *p)
         if (p->out.rows)
             p->out.rows[b] = rows;
     }
+}
+
+/* The last layer where few rows are read: keys and values of all tokens, and
+ * everything else of those rows, in the same order of sums. */
+static void run_last_layer(vit_pass *p, vit_scratch *s)
+{
+    tomevit_context *c = p->c;
+    size_t layer = c->model->d.depth - 1, r = last_r(p);
+    const vit_layer *l = &c->model->layers[layer];
+    size_t rows = c->offsets[p->count], read = p->count * p->read;
+
+    each_block(p, l, s, rows, r > 0 && p->merging->metric == TOMEVIT_METRIC_Q
+                              ? tomevit_qkv : tomevit_keys_values);
+    each_block(p, l, s, read, tomevit_queries);
+    attend(p, s, layer, r, p->read);
+    if (r > 0)
+        merge(p, s);
+#pragma omp single
+    {
+        report_merging(p);
+        tomevit_keep_read(p);
+    }
+    each_block(p, l, s, read, tomevit_projection);
+    each_block(p, l, s, read, tomevit_mlp);
+}
+
+/* ---- groups --------------------------------------------------------------------- */
+
+static void heads_step(const vit_pass *p, const vit_layer *unused,
+                       vit_scratch *s, size_t first, size_t rows)
+{
+    (void)unused;
+    tomevit_heads(p, s, first, rows);
+}
+
+static void run_group(vit_pass *p)
+{
+    tomevit_context *c = p->c;
+    size_t depth = c->model->d.depth;
+
+    start_group(p);
+    p->read = rows_read(p);
+#pragma omp parallel num_threads(c->threads)
+    {
+        vit_scratch *s = my_scratch(c);
+
+        EACH_TASK(i, tomevit_embed_tasks(p))
+            tomevit_embed(p, s, i);
+        for (size_t layer = 0; layer + (p->read > 0) < depth; layer++)
+            run_layer(p, s, layer);
+        if (p->read > 0)
+            run_last_layer(p, s);
+        EACH_TASK(i, p->count)
+            tomevit_pool(p, s, i);
+        if (p->out.logits)
+            each_block(p, NULL, s, p->count, heads_step);
+    }
+    if (p->read == 0)
+        report_merging(p);
 }
 
 /* ---- public ------------------------------------------------------------------ */
@@ -201,7 +269,6 @@ int tomevit_forward(tomevit_context *context, const tomevit_merging *merging,
         };
 
         run_group(&p);
-        report_merging(&p);
     }
     return 0;
 }

@@ -30,6 +30,16 @@ void tomevit_matrix_pack(const vit_dsp *dsp, vit_matrix *m, const float *w)
                   dsp->nr, m->panels + j * m->k);
 }
 
+vit_matrix tomevit_matrix_columns(const vit_dsp *dsp, const vit_matrix *m,
+                                  size_t *first, size_t count)
+{
+    size_t end = *first + count, start = *first / dsp->nr * dsp->nr;
+
+    *first = start;
+    return (vit_matrix){end - start, m->k, m->panels + start * m->k,
+                        m->bias + start};
+}
+
 size_t tomevit_gemm_scratch(size_t n, size_t k)
 {
     if (k <= VIT_BLOCK_DEPTH)

@@ -29,6 +29,11 @@ void tomevit_matrix_carve(const vit_dsp *dsp, vit_matrix *m, size_t n,
 /* Packs row-major weights w[n, k]. */
 void tomevit_matrix_pack(const vit_dsp *dsp, vit_matrix *m, const float *w);
 
+/* The part of m that gives columns *first .. *first + count - 1. It begins with
+ * a whole panel, and *first becomes the column it begins with. */
+vit_matrix tomevit_matrix_columns(const vit_dsp *dsp, const vit_matrix *m,
+                                  size_t *first, size_t count);
+
 /* Floats of scratch that tomevit_gemm needs for matrices up to n x k. */
 size_t tomevit_gemm_scratch(size_t n, size_t k);
 

@@ -41,6 +41,11 @@ static void mean_pool(const tomevit_context *c, vit_scratch *s, size_t image,
     }
 }
 
+size_t tomevit_pool_reads(const tomevit_description *d)
+{
+    return d->pool != TOMEVIT_POOL_CLASS ? 0 : d->distilled ? 2 : 1;
+}
+
 /* Pooled rows are kept where attention's output was: one for each image, and
  * behind them the distillation token's. */
 void tomevit_pool(const vit_pass *p, vit_scratch *s, size_t image)

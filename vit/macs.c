@@ -2,7 +2,7 @@
 /* Multiply-accumulates of a forward pass, counted as publications do. */
 #include "config.h"
 
-#include "tomevit.h"
+#include "context.h"
 
 double tomevit_macs(const tomevit_description *d, const size_t *r)
 {
@@ -20,4 +20,16 @@ double tomevit_macs(const tomevit_description *d, const size_t *r)
                 2 * (double)tokens * dim * (double)d->mlp_dim;
     }
     return macs + (d->distilled ? 2 : 1) * (double)d->classes * dim;
+}
+
+double tomevit_macs_unread(const tomevit_description *d, size_t entering,
+                           size_t leaving)
+{
+    double dim = (double)d->dim, read = (double)tomevit_pool_reads(d);
+    double in = (double)entering - read, out = (double)leaving - read;
+
+    if (read == 0)
+        return 0;
+    return in * 2 * dim * dim + in * 2 * (double)entering * dim +
+           out * 2 * dim * (double)d->mlp_dim;
 }

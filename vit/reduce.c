@@ -5,6 +5,8 @@
 
 #include "context.h"
 
+#include <string.h>
+
 /* The plan of one image, in the context's arrays. */
 static tomerge_plan plan_of(const tomevit_context *c, size_t image)
 {
@@ -101,4 +103,17 @@ void tomevit_swap(const vit_pass *p)
     c->next_sizes = sizes;
     c->offsets = c->next_offsets;
     c->next_offsets = offsets;
+}
+
+void tomevit_keep_read(const vit_pass *p)
+{
+    tomevit_context *c = p->c;
+    size_t image = p->read * c->x_stride;
+
+    for (size_t b = 0; b < p->count; b++) {
+        memmove(c->x + b * image, c->x + c->offsets[b] * c->x_stride,
+                image * sizeof(*c->x));
+        c->offsets[b] = b * p->read;
+    }
+    c->offsets[p->count] = p->count * p->read;
 }
