@@ -158,9 +158,9 @@ static int label_groups(const classes *c, const folder *f, const pairs *map,
     if (label_by(c, f, find_own_name, label, &no_name) == f->group_count)
         return 0;
     *how = "sorted order";
-    if (f->group_count == c->count) {
+    if (f->group_count == (c->valid ? c->valid_count : c->count)) {
         for (size_t g = 0; g < f->group_count; g++)
-            label[g] = (int32_t)g;
+            label[g] = c->valid ? c->valid[g] : (int32_t)g;
         return 0;
     }
     if (known > 0)
@@ -168,9 +168,11 @@ static int label_groups(const classes *c, const folder *f, const pairs *map,
                  "ImageNet-1k, as %zu others are: remove it or give "
                  "--class-map", stranger, known);
     else
-        snprintf(why, CLASSES_WHY, "%zu class folder%s, but the model has "
-                 "%zu classes: --class-map FILE can say which is which",
-                 f->group_count, f->group_count == 1 ? "" : "s", c->count);
+        snprintf(why, CLASSES_WHY, "%zu class folder%s, but %s has %zu "
+                 "classes: --class-map FILE can say which is which",
+                 f->group_count, f->group_count == 1 ? "" : "s",
+                 c->valid ? "--valid-labels" : "the model",
+                 c->valid ? c->valid_count : c->count);
     return -1;
 }
 

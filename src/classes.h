@@ -23,6 +23,8 @@ typedef struct classes {
     size_t count;
     const char *(*own_name)(const void *data, size_t index);
     const void *data;
+    int32_t *valid;        /* those that an image can be of; NULL: all */
+    size_t valid_count;
 } classes;
 
 /* The name to show: the model's own, ImageNet's if it has 1000 classes and
@@ -36,8 +38,8 @@ int32_t classes_find(const classes *c, const char *text, char *why);
 /* Labels the files of a class-per-folder walk: by `map` where it is not
  * NULL; by WordNet id where all folders are (1000 classes); by the model's
  * own class names where all folders are; otherwise in sorted order, if there
- * are as many folders as classes. `how` gets the rule's name. 0, or -1 with
- * a line in why. */
+ * are as many folders as classes, or as valid ones, in their order. `how` gets
+ * the rule's name. 0, or -1 with a line in why. */
 int classes_label_groups(const classes *c, folder *f, const pairs *map,
                          const char **how, char *why);
 

@@ -3,6 +3,7 @@
 #include "dataset.h"
 
 #include "message.h"
+#include "valid_labels.h"
 
 #include <string.h>
 
@@ -64,6 +65,41 @@ static int open_classes(dataset *d, const session *s, const pairs *map,
     return -1;
 }
 
+/* The ReaL labels, and that they are of these images. */
+static int open_real(dataset *d, const session *s, char *why)
+{
+    const char *path = s->options->real_labels;
+    size_t known = 0;
+
+    if (path == NULL)
+        return 0;
+    if (real_labels_read(path, s->classes.count, &d->real, why) != 0)
+        return -1;
+    for (size_t i = 0; i < d->files.count; i++)
+        known += (size_t)real_labels_knows(&d->real, d->files.files[i].name);
+    if (known == 0) {
+        snprintf(why, FOLDER_WHY, "%.200s: no image is called "
+                 "ILSVRC2012_val_ and a number from 00000001 to %08zu", path,
+                 d->real.count);
+        return -1;
+    }
+    if (known < d->files.count)
+        message_note("%s: %zu of %zu images are not in it by their names",
+                     path, d->files.count - known, d->files.count);
+    return 0;
+}
+
+static int check_valid(const dataset *d, const session *s, char *why)
+{
+    const folder_file *file = valid_labels_stranger(&s->classes, &d->files);
+
+    if (file == NULL)
+        return 0;
+    snprintf(why, FOLDER_WHY, "%.200s: class %d, of which '%.200s' is, is not "
+             "in it", s->options->valid_labels, file->label, file->name);
+    return -1;
+}
+
 int dataset_open(dataset *d, const session *s)
 {
     const options *o = s->options;
@@ -81,18 +117,23 @@ int dataset_open(dataset *d, const session *s)
     result = o->labels != NULL ? open_flat(d, s, given, why)
                                : open_classes(d, s, given, why);
     pairs_free(&map);
+    if (result == 0)
+        result = check_valid(d, s, why);
     if (result == 0) {
         folder_limit(&d->files, o->limit);
-        return 0;
+        result = open_real(d, s, why);
     }
+    if (result == 0)
+        return 0;
     message_failed("%s", why);
-    folder_free(&d->files);
+    dataset_close(d);
     return -1;
 }
 
 void dataset_close(dataset *d)
 {
     folder_free(&d->files);
+    real_labels_free(&d->real);
 }
 
 int dataset_evaluate(dataset *d, session *s, evaluation *e,
@@ -116,9 +157,9 @@ int dataset_evaluate(dataset *d, session *s, evaluation *e,
     e->loader = &load;
     e->runs = s->runs;
     e->run_count = s->run_count;
-    e->reference = s->reference;
     e->batch = o->batch;
-    e->topk = o->topk > PREDICTIONS_TOP ? o->topk : PREDICTIONS_TOP;
+    e->topk = o->topk > OUTCOME_TOP ? o->topk : OUTCOME_TOP;
+    e->classes = &s->classes;
     e->quiet = o->quiet;
     e->seen = seen;
     e->data = data;
@@ -132,67 +173,8 @@ void dataset_remark(const dataset *d, const evaluation *e)
 {
     if (e->partial)
         message_refused("stopped: the result is partial, %zu of %zu images",
-                        e->images, d->files.count);
-    else if (e->images == 0)
+                        e->outcomes.images, d->files.count);
+    else if (e->outcomes.images == 0)
         message_failed("none of the %zu images could be used",
                        d->files.count);
-}
-
-/* ---- reports ------------------------------------------------------------------ */
-
-static json_t *share(size_t part, size_t whole)
-{
-    return whole == 0 ? json_null()
-                      : json_real(100.0 * (double)part / (double)whole);
-}
-
-static json_t *rate(size_t images, double seconds)
-{
-    return images == 0 || seconds <= 0 ? json_null()
-                                       : json_real((double)images / seconds);
-}
-
-static void set_times(const evaluation *e, size_t index, json_t *out)
-{
-    double forward = e->tallies[index].forward, wall = e->wall;
-
-    /* What this run alone would have taken. */
-    for (size_t i = 0; i < e->run_count; i++)
-        wall -= i == index ? 0 : e->tallies[i].forward;
-    json_object_set_new(out, "images_per_second", json_pack("{s:o,s:o}",
-        "forward", rate(e->images, forward),
-        "total", rate(e->images, wall)));
-    json_object_set_new(out, "seconds", json_pack("{s:f,s:f,s:f,s:f}",
-        "wall", wall, "decode", e->decode, "preprocess", e->preprocess,
-        "forward", forward));
-}
-
-json_t *dataset_run_json(const dataset *d, const session *s,
-                         const evaluation *e, size_t index)
-{
-    const evaluate_tally *t = &e->tallies[index], *base =
-        &e->tallies[e->reference];
-    json_t *out = json_object();
-
-    json_object_set_new(out, "images", json_integer((json_int_t)e->images));
-    json_object_set_new(out, "refused",
-                        json_integer((json_int_t)(e->refused + d->unread)));
-    json_object_set_new(out, "top1", share(t->correct1, e->images));
-    json_object_set_new(out, "top5", share(t->correct5, e->images));
-    if (e->run_count > 1) {
-        json_object_set_new(out, "drop", e->images == 0 ? json_null()
-            : json_real(100.0 * ((double)base->correct1 -
-                                 (double)t->correct1) / (double)e->images));
-        json_object_set_new(out, "agreement", share(t->agree, e->images));
-        json_object_set_new(out, "speedup", t->forward <= 0 ? json_null()
-            : json_real(base->forward / t->forward));
-    }
-    session_run_json(s, &s->runs[index], out);
-    session_compute_json(s, out);
-    set_times(e, index, out);
-    json_object_set_new(out, "model", session_model_json(s));
-    json_object_set_new(out, "preprocessing", session_preprocessing_json(s));
-    json_object_set_new(out, "classes_by", json_string(d->rule));
-    json_object_set_new(out, "partial", json_boolean(e->partial));
-    return out;
 }

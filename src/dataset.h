@@ -4,11 +4,13 @@
 #define TOMERGE_DATASET_H
 
 #include "evaluate.h"
+#include "real_labels.h"
 #include "session.h"
 
 typedef struct dataset {
     folder files;
     const char *rule;      /* how folders became classes */
+    real_labels real;      /* none if not asked for */
     size_t unread;         /* subfolders and listed files not to be had */
 } dataset;
 
@@ -21,6 +23,10 @@ void dataset_close(dataset *d);
  * evaluate_free is the caller's in both cases. */
 int dataset_evaluate(dataset *d, session *s, evaluation *e,
                      evaluate_seen *seen, void *data);
+
+/* The counts of run `index`. */
+tally dataset_tally(const dataset *d, const session *s, const evaluation *e,
+                    size_t index);
 
 /* Everything about run `index`: the object that eval prints. */
 json_t *dataset_run_json(const dataset *d, const session *s,

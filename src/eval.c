@@ -2,8 +2,10 @@
 /* tomerge eval: accuracy and speed on a folder, one way to merge. */
 #include "commands.h"
 
+#include "class_tables.h"
 #include "dataset.h"
 #include "message.h"
+#include "predictions.h"
 
 static const report_column list[] = {
     {"model.file", "model", NULL},
@@ -21,8 +23,18 @@ static const report_column list[] = {
     {"classes_by", "classes by", NULL},
     {"images", "images", NULL},
     {"refused", "refused", NULL},
+    {"valid_classes", "valid classes", NULL},
     {"top1", "top-1 %", "%.2f"},
+    {"top1_interval", "  95 %", "%.2f"},
     {"top5", "top-5 %", "%.2f"},
+    {"top5_interval", "  95 %", "%.2f"},
+    {"real", "ReaL %", "%.2f"},
+    {"real_interval", "  95 %", "%.2f"},
+    {"real_images", "  images", NULL},
+    {"ece", "ECE %", "%.2f"},
+    {"latency.p50", "ms a batch", "%.1f (p50)"},
+    {"latency.p90", "", "%.1f (p90)"},
+    {"latency.p99", "", "%.1f (p99)"},
     {"images_per_second.forward", "images/s", "%.1f (forward)"},
     {"images_per_second.total", "", "%.1f (with decoding)"},
     {"seconds.wall", "seconds", "%.2f"},
@@ -55,7 +67,20 @@ static const report_column columns[] = {
     {"seconds.forward", NULL, NULL},
     {"preprocessing.chain", NULL, NULL},
     {"preprocessing.source", NULL, NULL},
-    {"partial", NULL, NULL}
+    {"partial", NULL, NULL},
+    {"top1_interval.low", NULL, NULL},
+    {"top1_interval.high", NULL, NULL},
+    {"top5_interval.low", NULL, NULL},
+    {"top5_interval.high", NULL, NULL},
+    {"real", NULL, NULL},
+    {"real_interval.low", NULL, NULL},
+    {"real_interval.high", NULL, NULL},
+    {"real_images", NULL, NULL},
+    {"ece", NULL, NULL},
+    {"latency.p50", NULL, NULL},
+    {"latency.p90", NULL, NULL},
+    {"latency.p99", NULL, NULL},
+    {"valid_classes", NULL, NULL}
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -70,27 +95,38 @@ static void seen(void *data, size_t run, const folder_file *file,
         predictions_line(predictions->file, file->name, file->label, top);
 }
 
+static void report(session *s, const dataset *d, const evaluation *e)
+{
+    json_t *object = dataset_run_json(d, s, e, 0);
+    json_t *rows = json_pack("[O]", object);
+    session_report report = {object, rows, list, columns, COUNT(list),
+                             COUNT(columns), 0, NULL, 0};
+
+    session_write(s, &report);
+    dataset_remark(d, e);
+    json_decref(rows);
+    json_decref(object);
+}
+
 static void evaluate_and_report(session *s, dataset *d)
 {
     evaluation e;
     output predictions;
+    class_tables tables;
 
-    if (output_open(&predictions, s->options->predictions) != 0)
+    if (class_tables_open(&tables, s->options) != 0)
         return;
+    if (output_open(&predictions, s->options->predictions) != 0) {
+        class_tables_close(&tables, d, s, NULL);
+        return;
+    }
     if (predictions.file != NULL)
         predictions_header(predictions.file);
     int result = dataset_evaluate(d, s, &e, seen, &predictions);
     output_close(&predictions);
-    if (result == 0) {
-        json_t *object = dataset_run_json(d, s, &e, 0);
-        json_t *rows = json_pack("[O]", object);
-        session_report report = {object, rows, list, columns, COUNT(list),
-                                 COUNT(columns), 0};
-        session_write(s, &report);
-        dataset_remark(d, &e);
-        json_decref(rows);
-        json_decref(object);
-    }
+    class_tables_close(&tables, d, s, result == 0 ? &e : NULL);
+    if (result == 0)
+        report(s, d, &e);
     evaluate_free(&e);
 }
 

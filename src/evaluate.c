@@ -16,6 +16,7 @@ typedef struct work {
     tomevit_image *images; /* [batch] */
     const folder_file **files; /* [batch] */
     float *logits;         /* [batch, classes] */
+    float *valid;          /* [valid classes] of one image */
     top_class *top;        /* [runs, batch, topk] */
     double *seconds;       /* [runs]: of this batch */
     size_t count;
@@ -27,6 +28,7 @@ static void work_begin(work *w, const evaluation *e)
     w->images = memory_zero(e->batch, sizeof(*w->images));
     w->files = memory_zero(e->batch, sizeof(*w->files));
     w->logits = memory_zero(e->batch * e->model->classes, sizeof(float));
+    w->valid = memory_zero(e->classes->valid_count, sizeof(float));
     w->top = memory_zero(e->run_count * e->batch * e->topk,
                          sizeof(*w->top));
     w->seconds = memory_zero(e->run_count, sizeof(double));
@@ -37,6 +39,7 @@ static void work_end(work *w)
     free(w->images);
     free(w->files);
     free(w->logits);
+    free(w->valid);
     free(w->top);
     free(w->seconds);
 }
@@ -45,6 +48,24 @@ static top_class *top_of(const evaluation *e, const work *w, size_t run,
                          size_t i)
 {
     return w->top + (run * e->batch + i) * e->topk;
+}
+
+/* The first classes of image i, of the valid ones if not all are. */
+static void select_top(const evaluation *e, const work *w, size_t i,
+                       top_class *top)
+{
+    const classes *c = e->classes;
+    const float *logits = w->logits + i * e->model->classes;
+
+    if (c->valid == NULL) {
+        top_select(logits, e->model->classes, e->topk, top);
+        return;
+    }
+    for (size_t k = 0; k < c->valid_count; k++)
+        w->valid[k] = logits[c->valid[k]];
+    top_select(w->valid, c->valid_count, e->topk, top);
+    for (size_t k = 0; k < e->topk && top[k].index >= 0; k++)
+        top[k].index = c->valid[top[k].index];
 }
 
 /* One batch under one run: classes and seconds into the work. */
@@ -63,23 +84,22 @@ static int run_batch(const evaluation *e, work *w, size_t run)
         return -1;
     }
     for (size_t i = 0; i < w->count; i++)
-        top_select(w->logits + i * e->model->classes, e->model->classes,
-                   e->topk, top_of(e, w, run, i));
+        select_top(e, w, i, top_of(e, w, run, i));
     return 0;
 }
 
-static void count_image(evaluation *e, const work *w, size_t run, size_t i)
+static void count_image(evaluation *e, const work *w, size_t i)
 {
-    const top_class *top = top_of(e, w, run, i);
-    int32_t label = w->files[i]->label;
-    evaluate_tally *tally = &e->tallies[run];
+    const folder_file *file = w->files[i];
+    size_t place = (size_t)(file - e->files->files);
+    outcome *said = outcomes_add_image(&e->outcomes, place);
 
-    tally->correct1 += label >= 0 && top[0].index == label;
-    for (size_t k = 0; k < e->topk && k < 5; k++)
-        tally->correct5 += label >= 0 && top[k].index == label;
-    tally->agree += top[0].index == top_of(e, w, e->reference, i)[0].index;
-    if (e->seen != NULL)
-        e->seen(e->data, run, w->files[i], top);
+    for (size_t run = 0; run < e->run_count; run++) {
+        outcome_set(&said[run], top_of(e, w, run, i));
+        if (e->seen != NULL)
+            e->seen(e->data, run, file, top_of(e, w, run, i));
+    }
+    e->correct += file->label >= 0 && said[0].index[0] == file->label;
 }
 
 /* One batch under all runs; not counted if a signal keeps one from it. */
@@ -87,7 +107,7 @@ static int all_runs(evaluation *e, work *w)
 {
     /* Before the first batch, one that warms caches up: without it the first
      * of several runs would pay for all. */
-    if (e->images == 0 && e->run_count > 1 && run_batch(e, w, 0) != 0)
+    if (e->outcomes.batches == 0 && e->run_count > 1 && run_batch(e, w, 0) != 0)
         return -1;
     for (size_t run = 0; run < e->run_count; run++) {
         if (signals_stop())
@@ -95,21 +115,19 @@ static int all_runs(evaluation *e, work *w)
         if (run_batch(e, w, run) != 0)
             return -1;
     }
-    for (size_t run = 0; run < e->run_count; run++) {
-        e->tallies[run].forward += w->seconds[run];
-        for (size_t i = 0; i < w->count; i++)
-            count_image(e, w, run, i);
-    }
-    e->images += w->count;
+    memcpy(outcomes_add_batch(&e->outcomes), w->seconds,
+           e->run_count * sizeof(*w->seconds));
+    for (size_t i = 0; i < w->count; i++)
+        count_image(e, w, i);
     return 0;
 }
 
 static void show(const evaluation *e)
 {
     int labelled = e->files->count > 0 && e->files->files[0].label >= 0;
-    progress_show(e->images + e->refused, labelled && e->images > 0
-                  ? 100.0 * (double)e->tallies[0].correct1 / (double)e->images
-                  : -1);
+    size_t images = e->outcomes.images;
+    progress_show(images + e->refused, labelled && images > 0
+                  ? 100.0 * (double)e->correct / (double)images : -1);
 }
 
 /* The files of one window: load, then batch after batch. */
@@ -147,9 +165,9 @@ int evaluate(evaluation *e)
     int result = 0;
     work w;
 
-    e->images = e->refused = 0;
+    e->refused = e->correct = 0;
     e->partial = 0;
-    e->tallies = memory_zero(e->run_count, sizeof(*e->tallies));
+    outcomes_begin(&e->outcomes, e->run_count);
     work_begin(&w, e);
     progress_start(e->files->count, e->quiet);
     for (size_t first = 0; first < e->files->count && result == 0 &&
@@ -160,7 +178,7 @@ int evaluate(evaluation *e)
     }
     progress_end();
     /* Stopped just after the last batch is not partial. */
-    e->partial = e->images + e->refused < e->files->count;
+    e->partial = e->outcomes.images + e->refused < e->files->count;
     e->wall = clock_seconds() - began;
     e->decode = e->loader->decode;
     e->preprocess = e->loader->preprocess;
@@ -170,6 +188,5 @@ int evaluate(evaluation *e)
 
 void evaluate_free(evaluation *e)
 {
-    free(e->tallies);
-    e->tallies = NULL;
+    outcomes_free(&e->outcomes);
 }

@@ -3,21 +3,14 @@
 #ifndef TOMERGE_EVALUATE_H
 #define TOMERGE_EVALUATE_H
 
+#include "classes.h"
 #include "folder.h"
 #include "loader.h"
 #include "merging_args.h"
-#include "predictions.h"
-
-/* What one way to merge has brought. */
-typedef struct evaluate_tally {
-    size_t correct1, correct5;
-    size_t agree;          /* images with the same first class as the
-                            * reference run's */
-    double forward;        /* seconds of wall time */
-} evaluate_tally;
+#include "outcomes.h"
 
 /* Called for every image of every run, image by image in order; `top` has
- * PREDICTIONS_TOP entries, or as many as `topk` asks for. */
+ * `topk` entries. */
 typedef void evaluate_seen(void *data, size_t run, const folder_file *file,
                            const top_class *top);
 
@@ -28,13 +21,16 @@ typedef struct evaluation {
     folder *files;
     loader *loader;
     merging_run *runs;
-    size_t run_count, reference, batch, topk;
+    size_t run_count, batch;
+    size_t topk;           /* OUTCOME_TOP or more */
+    const classes *classes; /* its valid ones are the only answers */
     int quiet;
     evaluate_seen *seen;   /* or NULL */
     void *data;
     /* out */
-    evaluate_tally *tallies; /* [run_count]; free with evaluate_free */
-    size_t images, refused;
+    outcomes outcomes;     /* free with evaluate_free */
+    size_t refused;
+    size_t correct;        /* of the first run, for the progress line */
     double wall, decode, preprocess; /* the last two in core-seconds */
     int partial;           /* 1: a signal ended it early */
 } evaluation;

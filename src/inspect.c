@@ -67,7 +67,7 @@ void command_inspect(const options *o)
         json_t *object = session_model_json(&s);
         json_t *rows = layers_json(&s, &s.runs[0]);
         session_report report = {object, rows, list, columns, COUNT(list),
-                                 COUNT(columns), 1};
+                                 COUNT(columns), 1, NULL, 0};
 
         json_object_set_new(object, "tokens_in",
                             json_integer((json_int_t)d->tokens));

@@ -94,6 +94,12 @@ const args_option options_table[] = {
          "classes)"),
     TEXT("class-map", 0, "FILE", FOLDER, class_map,
          "which class a folder is: lines of folder, tab or comma, class"),
+    TEXT("real-labels", 0, "FILE", FOLDER, real_labels,
+         "ReaL labels of ImageNet's validation images as published (JSON, a "
+         "list of classes for each): accuracy by them as well"),
+    TEXT("valid-labels", 0, "FILE", FOLDER, valid_labels,
+         "a class on each line: the images are of these, and no other is an "
+         "answer"),
     SIZE("limit", 0, "N", MANY, limit, 1, 1e9,
          "use only N images, spread evenly over the folder"),
     FLAG("exif", 0, IMAGES, exif,
@@ -193,6 +199,11 @@ const args_option options_table[] = {
          "write the same numbers as CSV; - is standard output"),
     TEXT("predictions", 0, "FILE|-", OPTIONS_EVAL, predictions,
          "write each image's five most probable classes as CSV"),
+    TEXT("per-class", 0, "FILE|-", FOLDER, per_class,
+         "write each class's images and accuracy as CSV"),
+    TEXT("confusion", 0, "FILE|-", FOLDER, confusion,
+         "write the confusion matrix as CSV: a row for each class, a column "
+         "for each answer"),
     FLAG("quiet", 'q', ALL, quiet, "no progress line and no remarks"),
     {"help", 'h', NULL, ALL, ARGS_HELP, 0, 0, 0, NULL, "show this help"},
     {NULL, 0, NULL, 0, 0, 0, 0, 0, NULL, NULL}
@@ -240,21 +251,46 @@ static int check_model(options *o, const args_command *command, char *why)
     return -1;
 }
 
+static const struct {
+    const char *name;
+    size_t field;
+} outputs[] = {
+    {"json", FIELD(json)}, {"csv", FIELD(csv)},
+    {"predictions", FIELD(predictions)}, {"output", FIELD(output)},
+    {"per-class", FIELD(per_class)}, {"confusion", FIELD(confusion)}
+};
+enum { OUTPUTS = sizeof(outputs) / sizeof(outputs[0]) };
+
+static const char *output_path(const options *o, size_t index)
+{
+    const char *base = (const char *)o + outputs[index].field;
+    return *(const char *const *)(const void *)base;
+}
+
 /* No two outputs may be one file. */
 static int check_outputs(const options *o, char *why)
 {
-    const char *const outputs[] = {o->json, o->csv, o->predictions, o->output};
-    const char *const names[] = {"json", "csv", "predictions", "output"};
-
-    for (size_t i = 0; i < 4; i++)
-        for (size_t j = i + 1; j < 4; j++)
-            if (outputs[i] != NULL && outputs[j] != NULL &&
-                strcmp(outputs[i], outputs[j]) == 0) {
-                snprintf(why, ARGS_WHY, "--%s and --%s both write to '%.60s'",
-                         names[i], names[j], outputs[i]);
-                return -1;
-            }
+    for (size_t i = 0; i < OUTPUTS; i++)
+        for (size_t j = i + 1; j < OUTPUTS; j++) {
+            const char *a = output_path(o, i), *b = output_path(o, j);
+            if (a == NULL || b == NULL || strcmp(a, b) != 0)
+                continue;
+            snprintf(why, ARGS_WHY, "--%s and --%s both write to '%.60s'",
+                     outputs[i].name, outputs[j].name, a);
+            return -1;
+        }
     return 0;
+}
+
+int options_use_stdout(const options *o)
+{
+    int used = 0;
+
+    for (size_t i = 0; i < OUTPUTS; i++) {
+        const char *path = output_path(o, i);
+        used |= path != NULL && strcmp(path, "-") == 0;
+    }
+    return used;
 }
 
 /* One image, one picture. */

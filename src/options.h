@@ -24,8 +24,9 @@ typedef struct options {
     size_t cache_mem;      /* bytes */
     double seconds;
     int exif, lenient, quiet;
-    const char *labels, *class_map;
+    const char *labels, *class_map, *real_labels, *valid_labels;
     const char *json, *csv, *predictions, *output;
+    const char *per_class, *confusion;
     size_t scale;          /* 0: patches of about 32 pixels */
     int layers, grid, overlay;
     merging_args merging;
@@ -42,5 +43,8 @@ void options_free(options *o);
 /* Checks what no single option shows, and fills in what depends on the
  * subcommand (the operands, if any, are known by now). 0, or -1 with a line in why. */
 int options_check(options *o, const args_command *command, char *why);
+
+/* 1 if an output is standard output, which then holds nothing else. */
+int options_use_stdout(const options *o);
 
 #endif

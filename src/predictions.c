@@ -21,7 +21,8 @@ void predictions_line(FILE *out, const char *file, int32_t label,
         if (top[i].index < 0)
             fputs(",,", out);
         else
-            fprintf(out, ",%d,%.6g", top[i].index, top[i].probability);
+            fprintf(out, ",%d,%.6g", top[i].index,
+                    (double)(float)top[i].probability);
     }
     fputc('\n', out);
 }

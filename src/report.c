@@ -63,6 +63,14 @@ static size_t value_text(const json_t *value, const char *format, char *text,
                                size - used);
         }
         return used;
+    case JSON_OBJECT:
+        used = value_text(json_object_get(value, "low"), format, text, size);
+        if (used > 0 && used + 1 < size) {
+            text[used++] = '-';
+            used += value_text(json_object_get(value, "high"), format,
+                               text + used, size - used);
+        }
+        return used;
     default:
         return 0;
     }
@@ -107,32 +115,41 @@ static void cell(FILE *out, const char *text, size_t width, int left, int last)
     fputs(last ? "\n" : "  ", out);
 }
 
+/* What a cell of the table shows, and the columns it takes. */
+static size_t cell_text(const report_column *column, const json_t *row,
+                        char *text)
+{
+    report_text(row, column->path, format_of(column), text, TEXT_SIZE);
+    return columns_of(text);
+}
+
 void report_table(FILE *out, const report_column *columns, size_t count,
                   const json_t *rows)
 {
-    size_t *width = memory_zero(count, sizeof(*width)), last = 0;
+    size_t *width = memory_zero(count, sizeof(*width)), last = 0, i;
     char *text = memory_zero(TEXT_SIZE, 1);
+    const json_t *row;
 
     for (size_t c = 0; c < count; c++) {
         if (columns[c].heading == NULL)
             continue;
-        last = c;
-        width[c] = columns_of(columns[c].heading);
-        for (size_t i = 0; i < json_array_size(rows); i++) {
-            report_text(json_array_get(rows, i), columns[c].path,
-                        format_of(&columns[c]), text, TEXT_SIZE);
-            size_t used = columns_of(text);
+        json_array_foreach(rows, i, row) {
+            size_t used = cell_text(&columns[c], row, text);
             width[c] = used > width[c] ? used : width[c];
         }
+        size_t heading = columns_of(columns[c].heading);
+        if (width[c] == 0)
+            continue;
+        last = c;
+        width[c] = heading > width[c] ? heading : width[c];
     }
-    for (size_t i = 0; i <= json_array_size(rows); i++) {
+    for (size_t line = 0; line <= json_array_size(rows); line++) {
         for (size_t c = 0; c < count; c++) {
-            if (columns[c].heading == NULL)
+            if (width[c] == 0)
                 continue;
-            if (i > 0)
-                report_text(json_array_get(rows, i - 1), columns[c].path,
-                            format_of(&columns[c]), text, TEXT_SIZE);
-            cell(out, i == 0 ? columns[c].heading : text, width[c], c == 0,
+            if (line > 0)
+                cell_text(&columns[c], json_array_get(rows, line - 1), text);
+            cell(out, line == 0 ? columns[c].heading : text, width[c], c == 0,
                  c == last);
         }
     }

@@ -18,11 +18,13 @@ typedef struct report_column {
 json_t *report_string(const char *text);
 
 /* What a column of a row holds as text: a real by `format`, an array's
- * elements with blanks between; "" if it is not there. */
+ * elements with blanks between, an interval {low, high} with a dash; "" if it
+ * is not there. */
 void report_text(const json_t *row, const char *path, const char *format,
                  char *text, size_t size);
 
-/* Columns as wide as they need: the first to the left, others right. */
+/* Columns as wide as they need: the first to the left, others right. One that
+ * no row has is left out. */
 void report_table(FILE *out, const report_column *columns, size_t count,
                   const json_t *rows);
 

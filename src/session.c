@@ -6,6 +6,7 @@
 
 #include "memory.h"
 #include "message.h"
+#include "valid_labels.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -60,6 +61,20 @@ static int open_model(session *s)
     return error == 0 ? 0 : -1;
 }
 
+static int open_classes(session *s)
+{
+    char why[CLASSES_WHY];
+
+    s->classes.count = s->description->classes;
+    s->classes.own_name = own_name;
+    s->classes.data = s->model;
+    if (s->options->valid_labels == NULL ||
+        valid_labels_read(s->options->valid_labels, &s->classes, why) == 0)
+        return 0;
+    message_failed("%s", why);
+    return -1;
+}
+
 static int resolve_runs(session *s)
 {
     const merging_args *args = &s->options->merging;
@@ -85,9 +100,6 @@ int session_open(session *s, const options *o)
     if (open_model(s) != 0)
         return -1;
     s->description = tomevit_describe(s->model);
-    s->classes.count = s->description->classes;
-    s->classes.own_name = own_name;
-    s->classes.data = s->model;
     preprocessing_resolve(&o->preprocessing, s->description, &s->pre,
                           s->pre_source);
     if (tomevit_resized_side(&s->pre) == 0) {
@@ -96,7 +108,8 @@ int session_open(session *s, const options *o)
                        s->pre.size, s->pre.crop_pct);
         return -1;
     }
-    if (resolve_runs(s) != 0 || output_open(&s->json, o->json) != 0)
+    if (open_classes(s) != 0 || resolve_runs(s) != 0 ||
+        output_open(&s->json, o->json) != 0)
         return -1;
     return output_open(&s->csv, o->csv);
 }
@@ -135,6 +148,7 @@ void session_close(session *s)
     for (size_t i = 0; i < s->run_count; i++)
         merging_run_free(&s->runs[i]);
     free(s->runs);
+    valid_labels_free(&s->classes);
     tomevit_context_free(s->context);
     tomevit_close(s->model);
     memset(s, 0, sizeof(*s));

@@ -49,13 +49,16 @@ void session_compute_json(const session *s, json_t *out);
 
 /* Writes the report where the options say. JSON is `object`, CSV is `rows`
  * (an array) by `columns`. For people: `object` as a list by `list`, if
- * there is one, then, if `table` is set, the rows as a table; nothing where
- * standard output holds data. 0, or -1 after a message. */
+ * there is one, then, if `table` is set, the rows as a table, and as another
+ * by `more`, if there is that; nothing where standard output holds data. 0,
+ * or -1 after a message. */
 typedef struct session_report {
     const json_t *object, *rows;
     const report_column *list, *columns;
     size_t list_count, column_count;
     int table;
+    const report_column *more;
+    size_t more_count;
 } session_report;
 int session_write(session *s, const session_report *report);
 

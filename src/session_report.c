@@ -136,8 +136,7 @@ int session_write(session *s, const session_report *report)
                    report->rows);
         result |= output_close(&s->csv);
     }
-    if (output_is_stdout(o->json) || output_is_stdout(o->csv) ||
-        output_is_stdout(o->predictions) || output_is_stdout(o->output))
+    if (options_use_stdout(o))
         return result;
     people.file = stdout;
     if (report->list != NULL)
@@ -147,5 +146,9 @@ int session_write(session *s, const session_report *report)
     if (report->table)
         report_table(stdout, report->columns, report->column_count,
                      report->rows);
+    if (report->more != NULL) {
+        fputc('\n', stdout);
+        report_table(stdout, report->more, report->more_count, report->rows);
+    }
     return result | output_close(&people);
 }

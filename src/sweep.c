@@ -2,6 +2,7 @@
 /* tomerge sweep: what merging costs and buys, in one table. */
 #include "commands.h"
 
+#include "class_tables.h"
 #include "dataset.h"
 #include "message.h"
 
@@ -24,14 +25,15 @@ static const report_column list[] = {
 
 static const report_column columns[] = {
     {"schedule", "r", NULL},
-    {"tokens_left", "tokens left", NULL},
+    {"tokens_left", "tokens", NULL},
     {"gmacs", "GMACs", "%.2f"},
     {"top1", "top-1 %", "%.2f"},
+    {"top1_interval", "95 %", "%.1f"},
     {"top5", "top-5 %", "%.2f"},
     {"drop", "drop", "%.2f"},
-    {"agreement", "agree %", "%.2f"},
     {"images_per_second.forward", "images/s", "%.1f"},
     {"speedup", "speed-up", "%.2f"},
+    {"agreement", NULL, NULL},
     {"method", NULL, NULL},
     {"images", NULL, NULL},
     {"refused", NULL, NULL},
@@ -47,7 +49,38 @@ static const report_column columns[] = {
     {"seconds.decode", NULL, NULL},
     {"seconds.preprocess", NULL, NULL},
     {"seconds.forward", NULL, NULL},
-    {"partial", NULL, NULL}
+    {"partial", NULL, NULL},
+    {"top1_interval.low", NULL, NULL},
+    {"top1_interval.high", NULL, NULL},
+    {"top5_interval.low", NULL, NULL},
+    {"top5_interval.high", NULL, NULL},
+    {"gained", NULL, NULL},
+    {"lost", NULL, NULL},
+    {"mcnemar_p", NULL, NULL},
+    {"real", NULL, NULL},
+    {"real_interval.low", NULL, NULL},
+    {"real_interval.high", NULL, NULL},
+    {"real_images", NULL, NULL},
+    {"ece", NULL, NULL},
+    {"latency.p50", NULL, NULL},
+    {"latency.p90", NULL, NULL},
+    {"latency.p99", NULL, NULL},
+    {"valid_classes", NULL, NULL}
+};
+
+/* A second table of the same rows: each against r=0, image by image, and
+ * what else is known of it. */
+static const report_column comparison[] = {
+    {"schedule", "r", NULL},
+    {"agreement", "agree %", "%.2f"},
+    {"gained", "gained", NULL},
+    {"lost", "lost", NULL},
+    {"mcnemar_p", "p", "%.2g"},
+    {"real", "ReaL %", "%.2f"},
+    {"ece", "ECE %", "%.2f"},
+    {"latency.p50", "p50 ms", "%.1f"},
+    {"latency.p90", "p90 ms", "%.1f"},
+    {"latency.p99", "p99 ms", "%.1f"}
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -58,7 +91,8 @@ static json_t *sweep_json(const dataset *d, const session *s,
 {
     static const char *const shared[] = {
         "images", "refused", "method", "dtype", "cpu", "threads", "batch",
-        "model", "preprocessing", "classes_by", "partial"
+        "model", "preprocessing", "classes_by", "valid_classes",
+        "real_images", "partial"
     };
     json_t *runs = json_array(), *object = json_object();
 
@@ -66,8 +100,9 @@ static json_t *sweep_json(const dataset *d, const session *s,
         json_array_append_new(runs, dataset_run_json(d, s, e, i));
     const json_t *first = json_array_get(runs, 0);
     for (size_t i = 0; i < COUNT(shared); i++)
-        json_object_set(object, shared[i],
-                        json_object_get(first, shared[i]));
+        if (json_object_get(first, shared[i]) != NULL)
+            json_object_set(object, shared[i],
+                            json_object_get(first, shared[i]));
     json_object_set_new(object, "seconds", json_pack("{s:f,s:f,s:f}",
         "wall", e->wall, "decode", e->decode, "preprocess", e->preprocess));
     json_object_set_new(object, "runs", runs);
@@ -77,12 +112,17 @@ static json_t *sweep_json(const dataset *d, const session *s,
 static void evaluate_and_report(session *s, dataset *d)
 {
     evaluation e;
+    class_tables tables;
 
-    if (dataset_evaluate(d, s, &e, NULL, NULL) == 0) {
+    if (class_tables_open(&tables, s->options) != 0)
+        return;
+    int result = dataset_evaluate(d, s, &e, NULL, NULL);
+    class_tables_close(&tables, d, s, result == 0 ? &e : NULL);
+    if (result == 0) {
         json_t *object = sweep_json(d, s, &e);
         session_report report = {object, json_object_get(object, "runs"),
                                  list, columns, COUNT(list), COUNT(columns),
-                                 1};
+                                 1, comparison, COUNT(comparison)};
         session_write(s, &report);
         dataset_remark(d, &e);
         json_decref(object);

@@ -21,9 +21,9 @@ static const char *colours(const void *data, size_t index)
     return index < 4 ? names[index] : NULL;
 }
 
-static const classes four = {4, colours, NULL};
-static const classes three = {3, NULL, NULL};
-static const classes thousand = {IMAGENET_CLASSES, NULL, NULL};
+static const classes four = {.count = 4, .own_name = colours};
+static const classes three = {.count = 3};
+static const classes thousand = {.count = IMAGENET_CLASSES};
 
 /* A walked folder with one file in each of the groups named. */
 static folder walked(const char *const *groups)

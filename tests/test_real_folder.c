@@ -45,7 +45,8 @@ static void seen(void *data, size_t run, const folder_file *file,
 
 /* Run `run` was under schedule `schedule`. */
 static void compare(const char *real, const json_t *index,
-                    const evaluation *e, const firsts *f, size_t run,
+                    const dataset *d, const session *s, const evaluation *e,
+                    const firsts *f, size_t run,
                     size_t schedule)
 {
     const json_t *row = json_array_get(json_object_get(index, "accuracy"),
@@ -60,7 +61,7 @@ static void compare(const char *real, const json_t *index,
     const int32_t *want = golden_i32(file, "classes", IMAGES * 5);
     for (size_t i = 0; i < IMAGES; i++)
         agree += f->first[run][i] == want[i * 5];
-    double top1 = 100.0 * (double)e->tallies[run].correct1 / IMAGES;
+    double top1 = 100.0 * (double)dataset_tally(d, s, e, run).correct1 / IMAGES;
     double top1_want = json_number_value(json_object_get(row, "top1"));
     cr_log_info("%s: top-1 %.2f, reference %.2f, %zu of %d agree",
                 tag, top1, top1_want, agree, IMAGES);
@@ -111,11 +112,11 @@ Test(real_folder, ten_schedules)
     cr_assert_eq(session_open(&s, &o), 0);
     cr_assert_eq(dataset_open(&d, &s), 0);
     cr_assert_eq(dataset_evaluate(&d, &s, &e, seen, &f), 0);
-    cr_assert_eq(e.images, IMAGES);
+    cr_assert_eq(e.outcomes.images, IMAGES);
     cr_expect_eq(e.refused, 0);
     cr_expect_eq(message_status(), STATUS_DONE);
     for (size_t i = from; i < to; i++)
-        compare(real, index, &e, &f, i - from, i);
+        compare(real, index, &d, &s, &e, &f, i - from, i);
 
     evaluate_free(&e);
     dataset_close(&d);

@@ -43,15 +43,15 @@ static json_t *rows(void)
                      "schedule", "a,\"b\"", "seconds", "wall", "hidden", 1, "list", 7);
 }
 
-Test(report, table_lines_up)
+Test(report, table_lines_up_what_there_is)
 {
     json_t *array = rows();
     FILE *out = start();
 
     report_table(out, columns, 5, array);
-    expect(out, "r      seconds  absent  list\n"
-                "13:-1     1.23          4 55\n"
-                "a,\"b\"                      7\n");
+    expect(out, "r      seconds  list\n"
+                "13:-1     1.23  4 55\n"
+                "a,\"b\"              7\n");
     json_decref(array);
 }
 
@@ -62,6 +62,18 @@ Test(report, list_leaves_out_what_is_not_there)
 
     report_list(out, columns, 5, json_array_get(array, 0));
     expect(out, "r        13:-1\nseconds  1.23\nlist     4 55\n");
+    json_decref(array);
+}
+
+Test(report, intervals_have_a_dash)
+{
+    static const report_column interval[] = {{"i", "95 %", "%.1f"}};
+    json_t *array = json_pack("[{s:{s:f,s:f}},{s:n},{s:{}}]", "i", "low",
+                              7.04, "high", 10.0, "i", "i");
+    FILE *out = start();
+
+    report_table(out, interval, 1, array);
+    expect(out, "95 %\n7.0-10.0\n\n\n");
     json_decref(array);
 }
 

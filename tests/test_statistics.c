@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/* Intervals, tests and errors of evaluation against published and computed
+ * values; the counts of outcomes; the lists of labels. */
+#include "config.h"
+
+#include "../src/memory.h"
+#include "../src/outcomes.h"
+#include "../src/statistics.h"
+#include "../src/valid_labels.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Newcombe, Statistics in Medicine 17 (1998), table I, method 3; the rest by
+ * scipy 1.15's binomtest(...).proportion_ci(method="wilson"). */
+Test(statistics, wilson)
+{
+    static const struct {
+        size_t part, whole;
+        double low, high, tolerance;
+    } cases[] = {
+        {81, 263, 0.2553, 0.3662, 5e-5}, {15, 148, 0.0624, 0.1605, 5e-5},
+        {0, 20, 0, 0.1611, 5e-5}, {1, 29, 0.0061, 0.1718, 5e-5},
+        {0, 10, 0, 0.27753279986288926, 1e-14},
+        {10, 10, 0.7224672001371109, 1, 1e-14},
+        {415, 500, 0.7945883013993367, 0.8603796338960388, 1e-14},
+        {49999, 50000, 0.9998867102986088, 0.9999964695001772, 1e-14}
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        interval got = statistics_wilson(cases[i].part, cases[i].whole);
+        cr_expect_float_eq(got.low, cases[i].low, cases[i].tolerance,
+                           "%zu of %zu: %.17g", cases[i].part,
+                           cases[i].whole, got.low);
+        cr_expect_float_eq(got.high, cases[i].high, cases[i].tolerance,
+                           "%zu of %zu: %.17g", cases[i].part,
+                           cases[i].whole, got.high);
+    }
+}
+
+/* scipy's binomtest(min(b, c), b + c).pvalue; the first by hand. */
+Test(statistics, mcnemar)
+{
+    static const struct {
+        size_t gained, lost;
+        double p;
+    } cases[] = {
+        {1, 5, 14 / 64.0}, {0, 0, 1}, {0, 1, 1}, {7, 7, 1},
+        {6, 16, 0.052478790283203125}, {10, 3, 0.09228515625},
+        {59, 6, 4.964650327128616e-12}, {0, 40, 1.8189894035458565e-12},
+        {500, 450, 0.11183864514157894}, {30000, 29500, 0.04078494287471078}
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        double got = statistics_mcnemar(cases[i].gained, cases[i].lost);
+        double same = statistics_mcnemar(cases[i].lost, cases[i].gained);
+        cr_expect_leq(fabs(got - cases[i].p), 1e-9 * cases[i].p,
+                      "%zu, %zu: %.17g", cases[i].gained, cases[i].lost, got);
+        cr_expect_eq(got, same);
+    }
+    double far = statistics_mcnemar(0, 2000);
+    cr_expect(far >= 0 && far < 1e-300, "%g", far);
+}
+
+Test(statistics, calibration_error)
+{
+    calibration c;
+
+    memset(&c, 0, sizeof(c));
+    cr_expect_eq(calibration_error(&c), 0);
+    /* An edge belongs to the bin below it: 0.2 = 3/15 to the third. */
+    calibration_add(&c, 0.2, 1);
+    calibration_add(&c, 0.19, 0);
+    cr_expect_eq(c.count[2], 2);
+    calibration_add(&c, 1, 1);
+    calibration_add(&c, 0.95, 0);
+    cr_expect_eq(c.count[14], 2);
+    calibration_add(&c, 0, 0);
+    calibration_add(&c, (double)NAN, 0);
+    cr_expect_eq(c.count[0], 2);
+    /* |1 - 0.39| + |1 - 1.95| of six. */
+    cr_expect_float_eq(calibration_error(&c), (0.61 + 0.95) / 6, 1e-15);
+}
+
+Test(statistics, percentiles_are_values)
+{
+    double values[] = {15, 20, 35, 40, 50}, one[] = {7};
+    static const double cases[][2] = {
+        {0, 15}, {5, 15}, {30, 20}, {40, 20}, {50, 35}, {99, 50}, {100, 50}
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        cr_expect_eq(statistics_percentile(values, 5, cases[i][0]),
+                     cases[i][1], "%g", cases[i][0]);
+    cr_expect_eq(statistics_percentile(one, 1, 99), 7);
+}
+
+/* ---- counts ---------------------------------------------------------------------- */
+
+static char *temporary(const char *text)
+{
+    static char path[] = "tests/statistics.XXXXXX";
+
+    strcpy(path + strlen(path) - 6, "XXXXXX");
+    int fd = mkstemp(path);
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+    return path;
+}
+
+static int32_t any_label = 1;
+
+static void say(outcomes *o, size_t file, const char *first, const char *then)
+{
+    const char *said[] = {first, then};
+    outcome *out = outcomes_add_image(o, file);
+
+    for (size_t run = 0; run < 2; run++) {
+        top_class top[OUTCOME_TOP] = {{0, 0}};
+        for (size_t k = 0; k < OUTCOME_TOP; k++) {
+            top[k].index = said[run][k] - '0';
+            top[k].probability = k == 0 ? 0.5 : 0.1;
+        }
+        outcome_set(&out[run], top);
+    }
+}
+
+Test(outcomes, are_counted)
+{
+    char name[] = "n01440764/ILSVRC2012_val_00000002.JPEG", other[] = "b.png",
+         empty[] = "ILSVRC2012_val_00000001.JPEG",
+         past[] = "ILSVRC2012_val_00000004.JPEG";
+    folder_file files[] = {
+        {name, name, 0, any_label}, {other, other, 0, any_label},
+        {empty, empty, 0, any_label}, {past, past, 0, any_label}
+    };
+    folder list = {.files = files, .count = 4};
+    real_labels real;
+    char why[REAL_LABELS_WHY];
+    outcomes o;
+
+    char *path = temporary("[[], [4, 2], [1]]");
+    cr_assert_eq(real_labels_read(path, 7, &real, why), 0, "%s", why);
+    unlink(path);
+    outcomes_begin(&o, 2);
+    say(&o, 0, "12340", "21340"); /* lost, though ReaL has both wrong, right */
+    say(&o, 1, "01234", "12340"); /* gained */
+    say(&o, 2, "10234", "13024"); /* both right, and the same */
+    say(&o, 3, "20345", "30245"); /* both wrong, not among five either */
+    double *seconds = outcomes_add_batch(&o);
+    seconds[0] = 2;
+    seconds[1] = 1;
+    tally t = outcomes_tally(&o, &list, &real, 1, 0);
+    cr_expect_eq(t.images, 4);
+    cr_expect_eq(t.correct1, 2);
+    cr_expect_eq(t.correct5, 3);
+    cr_expect_eq(t.agree, 1);
+    cr_expect_eq(t.gained, 1);
+    cr_expect_eq(t.lost, 1);
+    cr_expect_eq(t.real_images, 1, "%zu", t.real_images);
+    cr_expect_eq(t.real_correct, 1);
+    cr_expect_eq(t.forward, 1);
+    cr_expect_float_eq(t.calibration, 0, 1e-12);
+    t = outcomes_tally(&o, &list, &real, 0, 0);
+    cr_expect_eq(t.agree, 4);
+    cr_expect_eq(t.gained + t.lost, 0);
+    cr_expect_eq(t.real_correct, 0);
+    cr_expect_eq(outcomes_latency(&o, 0, 99), 2);
+    outcomes_free(&o);
+    cr_expect(isnan(outcomes_latency(&o, 0, 50)));
+    real_labels_free(&real);
+}
+
+/* ---- labels ---------------------------------------------------------------------- */
+
+Test(real_labels, bad_files_say_why)
+{
+    static const char *const cases[][2] = {
+        {"", "line 1"}, {"{}", "expected a list"}, {"[]", "expected a list"},
+        {"[[1], 2]", "image 2: expected a list"},
+        {"[[1], [7]]", "image 2: expected class indices below 7"},
+        {"[[-1]]", "below 7"}, {"[[1.5]]", "below 7"}, {"[[\"1\"]]", "below 7"},
+        {"[[1]", "line 1"}
+    };
+    real_labels real;
+    char why[REAL_LABELS_WHY];
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char *path = temporary(cases[i][0]);
+        cr_expect_neq(real_labels_read(path, 7, &real, why), 0, "%s",
+                      cases[i][0]);
+        unlink(path);
+        cr_expect(strstr(why, cases[i][1]) && strstr(why, path), "%s: %s",
+                  cases[i][0], why);
+    }
+    cr_expect_neq(real_labels_read("nowhere", 7, &real, why), 0);
+    cr_expect_not_null(strstr(why, "nowhere"), "%s", why);
+}
+
+Test(real_labels, only_their_own_names)
+{
+    static const char *const strangers[] = {
+        "", "val_00000001.JPEG", "ILSVRC2012_val_0000001.JPEG",
+        "ILSVRC2012_val_000000001.JPEG", "ILSVRC2012_val_00000001x.JPEG",
+        "ILSVRC2012_val_00000000.JPEG", "ILSVRC2012_val_00000002.JPEG",
+        "ILSVRC2012_val_00000001.JPEG/other.png", "ILSVRC2012_val_99999999"
+    };
+    char *path = temporary("[[3]]"), why[REAL_LABELS_WHY];
+    real_labels real;
+
+    cr_assert_eq(real_labels_read(path, 7, &real, why), 0, "%s", why);
+    unlink(path);
+    for (size_t i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++)
+        cr_expect_not(real_labels_knows(&real, strangers[i]), "%s",
+                      strangers[i]);
+    cr_expect(real_labels_knows(&real, "ILSVRC2012_val_00000001.JPEG"));
+    cr_expect(real_labels_knows(&real, "a/b/ILSVRC2012_val_00000001"));
+    cr_expect_eq(real_labels_has(&real, "ILSVRC2012_val_00000001.png", 3), 1);
+    cr_expect_eq(real_labels_has(&real, "ILSVRC2012_val_00000001.png", 2), 0);
+    cr_expect_eq(real_labels_has(&real, strangers[0], 3), -1);
+    real_labels_free(&real);
+}
+
+Test(valid_labels, keep_their_order)
+{
+    char *path = temporary("# some\n5\n\nn01443537\ngoldfinch\n");
+    classes c = {.count = IMAGENET_CLASSES};
+    char why[CLASSES_WHY];
+
+    cr_assert_eq(valid_labels_read(path, &c, why), 0, "%s", why);
+    unlink(path);
+    cr_assert_eq(c.valid_count, 3);
+    cr_expect_eq(c.valid[0], 5);
+    cr_expect_eq(c.valid[1], 1);
+    cr_expect_eq(c.valid[2], 11);
+    valid_labels_free(&c);
+}
+
+Test(valid_labels, bad_files_say_why)
+{
+    static const char *const cases[][2] = {
+        {"", "line 0: expected a class"}, {"0\n7\n", "line 2: class 7"},
+        {"0\n# no\n0\n", "line 3: class 0 is on line 1"},
+        {"x\n", "line 1: 'x' is not a class"}
+    };
+    classes c = {.count = 7};
+    char why[CLASSES_WHY];
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char *path = temporary(cases[i][0]);
+        cr_expect_neq(valid_labels_read(path, &c, why), 0, "%s", cases[i][0]);
+        unlink(path);
+        cr_expect_not_null(strstr(why, cases[i][1]), "%s: %s", cases[i][0],
+                           why);
+        cr_expect_null(c.valid);
+        cr_expect_eq(c.valid_count, 0);
+    }
+}
