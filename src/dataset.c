@@ -2,6 +2,7 @@
 /* The labelled images that eval and sweep run on. */
 #include "dataset.h"
 
+#include "journal_settings.h"
 #include "message.h"
 #include "valid_labels.h"
 
@@ -136,16 +137,34 @@ void dataset_close(dataset *d)
     real_labels_free(&d->real);
 }
 
+/* 0 with nothing open if no journal is wanted. */
+static int open_journal(const dataset *d, const session *s, evaluation *e,
+                        journal *j)
+{
+    if (s->options->resume == NULL)
+        return 0;
+    json_t *settings = journal_settings(d, s);
+    if (settings == NULL)
+        return -1;
+    int result = journal_open(j, s->options->resume, settings, d->files.count,
+                              s->classes.count, s->run_count);
+    json_decref(settings);
+    e->journal = result == 0 ? j : NULL;
+    return result;
+}
+
 int dataset_evaluate(dataset *d, session *s, evaluation *e,
                      evaluate_seen *seen, void *data)
 {
     const options *o = s->options;
     image_options decoding;
     loader load;
+    journal j;
 
     memset(e, 0, sizeof(*e));
-    if (session_context(s) != 0)
+    if (open_journal(d, s, e, &j) != 0)
         return -1;
+    int result = session_context(s);
     image_options_init(&decoding);
     decoding.exif = o->exif;
     decoding.lenient = o->lenient;
@@ -163,9 +182,13 @@ int dataset_evaluate(dataset *d, session *s, evaluation *e,
     e->quiet = o->quiet;
     e->seen = seen;
     e->data = data;
-    int result = evaluate(e);
+    if (result == 0)
+        result = evaluate(e);
     e->loader = NULL;
     loader_end(&load);
+    if (e->journal != NULL)
+        result |= journal_close(e->journal);
+    e->journal = NULL;
     return result;
 }
 

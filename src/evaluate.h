@@ -5,6 +5,7 @@
 
 #include "classes.h"
 #include "folder.h"
+#include "journal.h"
 #include "loader.h"
 #include "merging_args.h"
 #include "outcomes.h"
@@ -25,6 +26,7 @@ typedef struct evaluation {
     size_t topk;           /* OUTCOME_TOP or more */
     const classes *classes; /* its valid ones are the only answers */
     int quiet;
+    journal *journal;      /* or NULL; just opened */
     evaluate_seen *seen;   /* or NULL */
     void *data;
     /* out */
@@ -37,7 +39,8 @@ typedef struct evaluation {
 
 /* Every file is read once and every run sees the same images: a batch counts
  * only when all runs are through with it. Files that cannot be used are named
- * and counted. 0, or -1 after a message if the forward pass failed. */
+ * and counted. What the journal has is taken from there, times included. 0, or
+ * -1 after a message if the forward pass or the journal failed. */
 int evaluate(evaluation *e);
 void evaluate_free(evaluation *e);
 

@@ -204,6 +204,8 @@ const args_option options_table[] = {
     TEXT("confusion", 0, "FILE|-", FOLDER, confusion,
          "write the confusion matrix as CSV: a row for each class, a column "
          "for each answer"),
+    TEXT("resume", 0, "FILE", FOLDER, resume,
+         "keep a journal in FILE, and go on from what it has"),
     FLAG("quiet", 'q', ALL, quiet, "no progress line and no remarks"),
     {"help", 'h', NULL, ALL, ARGS_HELP, 0, 0, 0, NULL, "show this help"},
     {NULL, 0, NULL, 0, 0, 0, 0, 0, NULL, NULL}
@@ -257,7 +259,8 @@ static const struct {
 } outputs[] = {
     {"json", FIELD(json)}, {"csv", FIELD(csv)},
     {"predictions", FIELD(predictions)}, {"output", FIELD(output)},
-    {"per-class", FIELD(per_class)}, {"confusion", FIELD(confusion)}
+    {"per-class", FIELD(per_class)}, {"confusion", FIELD(confusion)},
+    {"resume", FIELD(resume)}
 };
 enum { OUTPUTS = sizeof(outputs) / sizeof(outputs[0]) };
 
@@ -288,7 +291,7 @@ int options_use_stdout(const options *o)
 
     for (size_t i = 0; i < OUTPUTS; i++) {
         const char *path = output_path(o, i);
-        used |= path != NULL && strcmp(path, "-") == 0;
+        used |= path != NULL && path != o->resume && strcmp(path, "-") == 0;
     }
     return used;
 }

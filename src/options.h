@@ -26,7 +26,7 @@ typedef struct options {
     int exif, lenient, quiet;
     const char *labels, *class_map, *real_labels, *valid_labels;
     const char *json, *csv, *predictions, *output;
-    const char *per_class, *confusion;
+    const char *per_class, *confusion, *resume;
     size_t scale;          /* 0: patches of about 32 pixels */
     int layers, grid, overlay;
     merging_args merging;

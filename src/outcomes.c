@@ -54,6 +54,14 @@ void outcome_set(outcome *o, const top_class *top)
     }
 }
 
+void outcome_top(const outcome *o, top_class top[OUTCOME_TOP])
+{
+    for (size_t k = 0; k < OUTCOME_TOP; k++) {
+        top[k].index = o->index[k];
+        top[k].probability = (double)o->probability[k];
+    }
+}
+
 static int is_correct(const outcome *o, int32_t label, size_t k)
 {
     for (size_t i = 0; i < k; i++)

@@ -33,8 +33,9 @@ double *outcomes_add_batch(outcomes *o);
 
 const outcome *outcomes_at(const outcomes *o, size_t image, size_t run);
 
-/* Sets one from the first classes of an image, OUTCOME_TOP or more. */
+/* From the first classes of an image, OUTCOME_TOP or more, and back. */
 void outcome_set(outcome *o, const top_class *top);
+void outcome_top(const outcome *o, top_class top[OUTCOME_TOP]);
 
 /* Counts of one run; `gained` and `lost` are images that it classifies
  * right and the reference run wrong, and the other way round. */

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * --resume: a file that grows by a line for every finished batch, so that a
+ * run that was ended in any way goes on where it was.
+ *
+ * The first line holds the settings that results depend on; the others are
+ * JSON objects as well. A line counts once its newline is there: what follows
+ * the last whole line was being written when the process ended and is cut off.
+ */
+#ifndef TOMERGE_JOURNAL_H
+#define TOMERGE_JOURNAL_H
+
+#include "outcomes.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+typedef struct journal {
+    int descriptor;
+    const char *path;      /* the caller's */
+    FILE *reader;          /* until all lines are read */
+    size_t line;           /* of the last one read */
+    long long whole;       /* bytes of whole lines */
+    double synced;         /* when the file was last brought to the disk */
+    int failed;
+    size_t files, classes, run_count;
+    size_t next;           /* the first file that no line is about */
+} journal;
+
+typedef struct journal_refusal {
+    size_t file;
+    char *why;
+} journal_refusal;
+
+/* One line: files `from` to `to` (not included) of the folder are done. */
+typedef struct journal_batch {
+    size_t from, to;
+    journal_refusal *refused; /* [refused_count], by file */
+    size_t refused_count;
+    outcome *said;         /* [to - from - refused_count, run_count] */
+    double *seconds;       /* [run_count] of the forward passes */
+    double wall, decode, preprocess; /* since the line before */
+} journal_batch;
+
+/* Opens or makes the file; `settings` is an object of values by option;
+ * of one that is an object itself only that it differs can be said. 0, or
+ * -1 after a message: it cannot be had, is no journal, is in use by another
+ * process, or was begun with other settings. */
+int journal_open(journal *j, const char *path, json_t *settings,
+                 size_t files, size_t classes, size_t run_count);
+
+/* The next line of those found at opening: 1 and a batch to be freed; 0 at
+ * the end, with the rest cut off; -1 after a message. */
+int journal_next(journal *j, journal_batch *b);
+void journal_batch_free(journal_batch *b);
+
+/* Appends a line. 0, or -1 after a message: then the file ends with the last
+ * whole line again. */
+int journal_add(journal *j, const journal_batch *b);
+
+/* 0, or -1 after a message if not all is known to be on the disk. */
+int journal_close(journal *j);
+
+#endif

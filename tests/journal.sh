@@ -1,0 +1,229 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# --resume: whatever ends a run, the next one goes on, and its counts are
+# those of a run that nothing ended.
+. "${srcdir:-.}/tests/guard.sh"
+. "${srcdir:-.}/tests/command.sh"
+
+# The demonstration and its pictures; a smaller model where that is too slow.
+if test -z "$SANITIZED"; then
+    "$build/data/make-images" --count 160 pictures || fail "no pictures"
+    with="--batch 2"
+else
+    "$fixture" model plain.safetensors 3 '{"num_heads": "3"}' || fail "no model"
+    i=100
+    while test $i -lt 140; do
+        for class in a b c; do
+            mkdir -p pictures/$class
+            "$fixture" image pictures/$class/$i.png 40 40 $i || fail "no image"
+        done
+        i=$((i + 1))
+    done
+    with="--model plain.safetensors --batch 1"
+fi
+counts='images refused top1 top5 ece top1_interval.low top5_interval.high
+    partial classes_by'
+
+# whole NAME: the report, predictions and classes in the files of that name
+# are those of the uninterrupted run
+whole() {
+    holds $1.json $counts
+    cmp -s values wanted || { fail "$1: other counts:"; diff wanted values; }
+    for kind in csv classes confusion; do
+        cmp -s $1.$kind full.$kind || fail "$1: another $kind"
+    done
+}
+# reports NAME: the options that write them
+reports() {
+    echo "--r 8 --json $1.json --predictions $1.csv --per-class $1.classes
+        --confusion $1.confusion"
+}
+
+run 0 eval $with pictures $(reports full)
+holds full.json $counts
+cp values wanted
+run 0 eval $with pictures $(reports kept) --resume journal
+whole kept
+lines=$(wc -l <journal)
+
+# ---- a whole journal leaves nothing to do, and is not touched
+
+cp journal kept.journal
+run 0 eval $with pictures $(reports again) --resume journal
+says err "images are done"
+whole again
+cmp -s journal kept.journal || fail "a whole journal was changed"
+
+# ---- killed, at ten moments
+
+seed=${SEED:-$(date +%s)}
+echo "kill -9 with SEED=$seed"
+awk "BEGIN { srand($seed); for (i = 0; i < 10; i++) printf \"%.3f\n\", rand() * 0.03 }" \
+    >moments
+rm journal
+hits=0
+while read -r moment; do
+    before=$(cat journal 2>/dev/null | wc -l)
+    "$tomerge" eval $with pictures $(reports killed) --resume journal \
+        >out 2>err </dev/null &
+    pid=$!
+    # Not before it has added something, or there would be little to see.
+    while kill -0 $pid 2>/dev/null &&
+        test "$(cat journal 2>/dev/null | wc -l)" -le $((before + 1)); do
+        sleep 0.005
+    done
+    sleep "$moment"
+    kill -9 $pid 2>/dev/null
+    wait $pid 2>/dev/null
+    test $? -gt 128 && hits=$((hits + 1))
+done <moments
+echo "$hits of 10 came before the end, which left $(wc -l <journal) of $lines lines"
+test $hits -ge 3 || fail "the runs were too short to be killed"
+run 0 eval $with pictures $(reports killed) --resume journal
+whole killed
+run 0 eval $with pictures $(reports killed) --resume journal
+whole killed
+grep -o '"from":[0-9]*,"to":[0-9]*' journal | tr -cs '0-9\n' ' ' | awk '
+    $1 != next_file || $2 <= $1 { exit 1 } { next_file = $2 }' ||
+    fail "an image is twice or not in the journal"
+
+# ---- lines that are not whole
+
+third=$((lines / 3))
+{ head -n $third kept.journal; sed -n "$((third + 1))p" kept.journal |
+    head -c 60; } >journal
+run 0 eval $with pictures $(reports torn) --resume journal
+says err "journal: line $((third + 1)) is not whole"
+whole torn
+# One that is out of place, and one that answers with no class there is.
+sed "${third}d" kept.journal >journal
+run 0 eval $with pictures $(reports torn) --resume journal
+says err "journal: line $third is not whole"
+whole torn
+sed "$third s/\"classes\":\[[0-9]*,/\"classes\":[99,/" kept.journal >journal
+run 0 eval $with pictures $(reports torn) --resume journal
+says err "journal: line $third is not whole"
+whole torn
+
+# ---- other options
+
+cp kept.journal journal
+other() {
+    run 2 eval $with pictures --resume journal "$@"
+    says err "--resume: journal was begun with $says"
+    lines err 1
+    cmp -s journal kept.journal || fail "$*: the journal was changed"
+}
+says='--r ["8"], not ["9"]' other --r 9
+says='--schedule nothing, not' other --schedule 8,8
+says='--mean [' other --r 8 --mean 0.4
+says='--crop-pct 0.' other --r 8 --crop-pct 0.7
+says='--batch' other --r 8 --batch 7
+says='--method "alternating", not "random"' other --r 8 --method random
+says='--seed 0, not 1' other --r 8 --seed 1
+says='--prop-attn true, not false' other --r 8 --prop-attn off
+says='--limit 0, not 5' other --r 8 --limit 5
+says='--lenient false, not true' other --r 8 --lenient
+says='--exif false, not true' other --r 8 --exif
+test -z "$SANITIZED" && says='--cpu "' other --r 8 --cpu scalar
+echo 0 >valid
+ls pictures >names
+awk '{ print $1 "\t0" }' names >map
+says='--class-map null, not "map"' other --r 8 --class-map map
+says='other --valid-labels' other --r 8 --class-map map --valid-labels valid
+one=$(head -n 1 names)
+cp -r pictures fewer
+rm "fewer/$one/$(ls "fewer/$one" | head -n 1)"
+run 2 eval $with fewer --resume journal --r 8
+says err "was begun with other images"
+"$fixture" model other.safetensors "$(wc -l <names)" '{"num_heads": "3"}'
+run 2 eval $with --model other.safetensors pictures --resume journal --r 8
+says err "was begun with other --model"
+run 2 eval $with pictures --r 8 --resume x --json x
+says err "--json and --resume both write to 'x'"
+
+# ---- files that are no journals stay as they are
+
+for text in 'a,b' '{"tomerge_journal":2}' '[1]' '{}'; do
+    echo "$text" >journal
+    run 1 eval $with pictures --resume journal
+    says err "journal: it is "
+    test "$(cat journal)" = "$text" || fail "'$text' was overwritten"
+done
+run 1 eval $with pictures --resume .
+says err ".: Is a directory"
+mkfifo pipe
+run 1 eval $with pictures --resume pipe
+says err "pipe: it is not a regular file"
+run 1 eval $with pictures --resume nowhere/journal
+says err "nowhere/journal: No such file or directory"
+
+# ---- one process at a time; the pipe holds the first
+
+rm -f journal
+exec 3<>pipe
+"$tomerge" eval $with pictures --resume journal --r 8 --predictions pipe \
+    >out 2>err 3<&- &
+pid=$!
+read -r first <&3
+run 1 eval $with pictures --resume journal --r 8
+says err "journal: another process is writing it"
+kill -9 $pid
+wait $pid 2>/dev/null
+exec 3<&-
+
+# ---- images that are refused are named each time, also after the last batch
+
+mkdir bad
+for class in $(cat names); do
+    mkdir "bad/$class"
+    cp "pictures/$class/$(ls "pictures/$class" | head -n 1)" "bad/$class"
+    echo junk >"bad/$class/zz.png"
+done
+run 3 eval $with bad --resume bad.journal --json first.json
+cp err first.err
+run 3 eval $with bad --resume bad.journal --json e.json
+grep -v 'images are done' err | cmp -s - first.err || fail "not refused again"
+holds first.json $counts
+cp values first.values
+holds e.json $counts
+cmp -s values first.values || fail "refused: other counts"
+
+# ---- disks that are full
+
+# recovers NAME: on a disk that took part of the journal
+recovers() {
+    says err "$1.journal: "
+    says err "the same command goes on from there"
+    tail -c 1 $1.journal | od -c | grep -q '\\n' ||
+        fail "$1: the journal ends in the middle of a line"
+    test "$(wc -l <$1.journal)" -gt 1 || fail "$1: nothing was kept"
+    run 0 eval $with pictures $(reports $1) --resume $1.journal
+    says err "images are done"
+    whole $1
+}
+half=$(($(wc -c <kept.journal) / 1024))
+if (trap '' XFSZ; ulimit -f $half && "$tomerge" inspect) >/dev/null 2>&1 &&
+    test -z "$SANITIZED"; then
+    (trap '' XFSZ; ulimit -f $half
+     "$tomerge" eval $with pictures --r 8 --resume limit.journal >out 2>err
+     echo $? >code)
+    test "$(cat code)" = 1 || fail "a full disk: exit status $(cat code)"
+    recovers limit
+else
+    echo "$name: not tried: a limit on the size of files"
+fi
+mkdir -p small
+if unshare -m sh -c 'mount -t tmpfs -o size=16k none small' 2>/dev/null; then
+    # Only the process inside sees the disk, so what it holds is copied out.
+    unshare -m sh -c 'mount -t tmpfs -o size=16k none small && cd small &&
+        "$@" --resume disk.journal >../out 2>../err; echo $? >../code
+        cp disk.journal ..' sh "$tomerge" eval $with "$PWD/pictures" --r 8 \
+        ${SANITIZED:+--model "$PWD/plain.safetensors"}
+    test "$(cat code)" = 1 || fail "a full disk: exit status $(cat code)"
+    says err "No space left on device"
+    recovers disk
+else
+    echo "$name: not tried: a small disk (no leave to mount one)"
+fi
+exit $status
