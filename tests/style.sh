@@ -6,7 +6,7 @@
 cd "$srcdir" || exit 99
 
 set -- $(find include tomerge vit src tests bench data -name '*.[ch]' \
-    2>/dev/null)
+    ! -path '*/python/build/*' 2>/dev/null)
 test $# -gt 0 || fail "found no source"
 for file in "$@"; do
     sed 1q "$file" | grep -qF '/* SPDX-License-Identifier: MIT */' ||
@@ -17,7 +17,9 @@ for file in "$@"; do
         END { exit bad }' "$file" || status=1
     test -z "$(tail -c 1 "$file")" || fail "$file: no newline at the end"
 done
-for file in quickstart run-tests .ci/run .ci/setup.sh tests/*.sh; do
+set -- $(find tomerge/python bench -name '*.py' \
+    ! -path '*/python/build/*' 2>/dev/null)
+for file in quickstart run-tests .ci/run .ci/setup.sh tests/*.sh "$@"; do
     sed 2q "$file" | grep -qF '# SPDX-License-Identifier: MIT' ||
         fail "$file: no SPDX line"
 done

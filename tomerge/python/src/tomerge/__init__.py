@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: MIT
+"""Token merging for Vision Transformers (ToMe, ICLR 2023), on a C library.
+
+On arrays of one's own::
+
+    plan = tomerge.plan(metric, r=16, protect=1)   # which tokens merge
+    x, size = plan.merge(x, size)                  # fewer rows, their sizes
+    x = plan.unmerge(x)                            # as many as before
+
+or in a whole model of timm's::
+
+    tomerge.patch(model)
+    model.r = 13
+"""
+
+from ._library import Error, library_path
+from ._patch import Merging, patch, unpatch
+from ._plan import Plan, mean_heads, merge, plan, trace, unmerge
+from ._schedule import schedule, schedule_for_ratio, schedule_tokens
+from ._version import __version__
+
+__all__ = [
+    "Error", "Merging", "Plan", "__version__", "library_path", "mean_heads",
+    "merge", "patch", "plan", "schedule", "schedule_for_ratio",
+    "schedule_tokens", "trace", "unmerge", "unpatch",
+]

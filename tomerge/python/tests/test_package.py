@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""The package and the library are one: versions, flags, finding it."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+import tomerge
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.join(HERE, "..", "..", "..")
+
+
+def read(*path):
+    with open(os.path.join(*path)) as file:
+        return file.read()
+
+
+def in_repository():
+    if not os.path.exists(os.path.join(TOP, "include", "tomerge.h")):
+        pytest.skip("not beside the library's sources")
+
+
+def test_version_is_the_header_s():
+    in_repository()
+    header = read(TOP, "include", "tomerge.h")
+    parts = [re.search(rf"TOMERGE_VERSION_{part} (\d+)", header).group(1)
+             for part in ("MAJOR", "MINOR", "PATCH")]
+    assert tomerge.__version__ == ".".join(parts)
+
+
+def test_tiers_are_configure_s():
+    in_repository()
+    found = dict(re.findall(r"^TM_TIER\(\[(\w+)\], \[(.*?)\],",
+                            read(TOP, "configure.ac"), re.M))
+    built = {tier for tier in found if os.path.exists(
+        os.path.join(TOP, "tomerge", "x86", tier + ".c"))}
+    source = read(HERE, "..", "setup.py")
+    tiers = ast.literal_eval(re.search(r"^TIERS = (\{.*?^\})", source,
+                                       re.M | re.S).group(1))
+    assert set(tiers) == built
+    for tier, flags in tiers.items():
+        assert flags == found[tier].split()
+
+
+def test_everything_public_is_documented():
+    for name in tomerge.__all__:
+        assert name.startswith("_") or name == "library_path" or \
+            getattr(tomerge, name).__doc__, name
+
+
+def import_with(library):
+    return subprocess.run(
+        [sys.executable, "-c", "import tomerge"],
+        env=dict(os.environ, TOMERGE_LIBRARY=library,
+                 PYTHONPATH=os.pathsep.join(sys.path)),
+        capture_output=True, text=True)
+
+
+def test_a_library_that_is_not_there(tmp_path):
+    missing = str(tmp_path / "libtomerge.so")
+    result = import_with(missing)
+    assert result.returncode == 1
+    assert "ImportError: libtomerge was not found" in result.stderr
+    assert missing in result.stderr
+
+
+def test_a_library_that_is_another(tmp_path):
+    other = tmp_path / "libtomerge.so"
+    other.write_text("not a library")
+    assert str(other) in import_with(str(other)).stderr
