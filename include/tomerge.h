@@ -286,7 +286,11 @@ enum tomerge_combine {
     TOMERGE_MEAN = 1,      /* plain mean */
     TOMERGE_SUM = 2,
     TOMERGE_MAX = 3,       /* elementwise */
-    TOMERGE_KEEP = 4       /* the origin's row, unchanged (pruning) */
+    TOMERGE_KEEP = 4,      /* the origin's row, unchanged (pruning) */
+    TOMERGE_MLERP = 5      /* the weighted mean, made as long as the longest
+                            * row of the group: norm-preserving [Kim et al.,
+                            * "Token Fusion", WACV 2024]. The mean itself if
+                            * it is 0 or a norm leaves the range of f32 */
 };
 
 /* As tomerge_method_name. */
@@ -327,6 +331,102 @@ int tomerge_merge(int combine, const tomerge_plan *plan, size_t channels,
  * used. EINVAL, EOPTION, ERANGE, EMAP. */
 int tomerge_unmerge(const tomerge_plan *plan, size_t channels,
                     tomerge_const_view y, tomerge_view x);
+
+/* ---- several tensors with one plan --------------------------------------- */
+
+/* What else belongs to the tokens: keys and values of a cache, positions,
+ * masks. A tensor may have several parts, say heads, each of one row a token:
+ * [tokens, heads, channels] is heads parts of stride heads * channels, one
+ * `channels` after the other; so is [heads, tokens, channels], of stride
+ * `channels`, tokens * channels apart. */
+typedef struct tomerge_tensor {
+    int combine;           /* enum tomerge_combine */
+    size_t channels;
+    size_t parts;          /* at least 1 */
+    tomerge_const_view x;  /* [tokens, channels] of the first part */
+    ptrdiff_t x_part;      /* elements from one part of x to the next */
+    tomerge_view y;        /* [rows, channels] of the first part */
+    ptrdiff_t y_part;
+} tomerge_tensor;
+
+/* tomerge_merge for `count` tensors, after all of them have been checked.
+ * `size` counts for those that are weighted; size_out may be NULL. The
+ * workspace is that of tomerge_merge. Errors as there. */
+int tomerge_merge_tensors(const tomerge_plan *plan, size_t count,
+                          const tomerge_tensor *tensors, const float *size,
+                          float *size_out,
+                          void *workspace, size_t workspace_bytes);
+
+/*
+ * Combines both rows and columns of tables with an entry for each pair of
+ * tokens: relative position biases, attention masks.
+ *
+ * x  [tables, tokens, tokens], x_table elements from one table to the next,
+ *    x.stride from one row of a table to the next
+ * y  [tables, rows, rows], likewise
+ *
+ * Rows are combined first, then columns; in between is f32. An entry between
+ * two rows of one token each is copied. TOMERGE_MLERP is refused (EOPTION).
+ * Errors as tomerge_merge.
+ */
+int tomerge_merge_table_workspace(size_t tokens, size_t *bytes);
+int tomerge_merge_table(int combine, const tomerge_plan *plan, size_t tables,
+                        tomerge_const_view x, ptrdiff_t x_table,
+                        const float *size, tomerge_view y, ptrdiff_t y_table,
+                        void *workspace, size_t workspace_bytes);
+
+/* ---- gradients: training with merging -------------------------------------- */
+
+/*
+ * The gradient of tomerge_merge: from that of a loss L by what it wrote, that
+ * by what it read. Which tokens merge is held fixed, as it is piecewise
+ * constant in the metric.
+ *
+ * combine .. size  as they were given to tomerge_merge
+ * grad_y           [plan->rows, channels], dL/dy
+ * grad_size_out    [plan->rows], dL/dsize_out, or NULL: 0
+ * grad_x           [plan->tokens, channels], gets dL/dx; 0 for dropped tokens
+ * grad_size        [plan->tokens], gets dL/dsize, or NULL: not wanted
+ * workspace        that of tomerge_merge
+ *
+ * With g and h the gradients of a row and its size, s and S the sizes of token
+ * i and of its group, n the number of tokens in it:
+ *
+ *                     dL/dx[i]                      dL/dsize[i]
+ *   TOMERGE_WEIGHTED  g s / S                       h + g.(x[i] - y) / S
+ *   TOMERGE_MEAN      g / n                         h
+ *   TOMERGE_SUM       g                             h
+ *   TOMERGE_MAX       g in the channels where x[i]  h
+ *                     is the first to be the largest
+ *                     (or a NaN), 0 in the others
+ *   TOMERGE_KEEP      g if i is the origin, or 0    h
+ *   TOMERGE_MLERP     that of y = f m, f = l / |m|  h + d.(x[i] - m) / S
+ *
+ * All but two are differentiable wherever they are defined. MAX is not where
+ * two tokens share a maximum, and gets a subgradient there; MLERP, m being the
+ * weighted mean and l the largest norm, not where two tokens share it: the
+ * first has it. There d = f (g - m (m.g) / |m|^2), dL/dx[i] = d s / S, and the
+ * token that has l gets x[i] (m.g) / (|m| l) besides; where MLERP is the mean
+ * itself, so is its gradient. A group of one token passes g on exactly.
+ *
+ * Arithmetic is in f32, like tomerge_merge's. Errors as there.
+ */
+int tomerge_merge_backward(int combine, const tomerge_plan *plan,
+                           size_t channels, tomerge_const_view x,
+                           const float *size, tomerge_const_view grad_y,
+                           const float *grad_size_out, tomerge_view grad_x,
+                           float *grad_size,
+                           void *workspace, size_t workspace_bytes);
+
+/* The gradient of tomerge_unmerge: grad_y[j] is the sum of grad_x over the
+ * tokens of row j, 0 for a row without any. grad_x [plan->tokens, channels] ->
+ * grad_y [plan->rows, channels]. Workspace that of tomerge_merge. EINVAL,
+ * EOPTION, ESPACE, ERANGE, EMAP. */
+int tomerge_unmerge_backward(const tomerge_plan *plan, size_t channels,
+                             tomerge_const_view grad_x, tomerge_view grad_y,
+                             void *workspace, size_t workspace_bytes);
+
+/* ---- tracing -------------------------------------------------------------- */
 
 /* Follows tokens through a further layer, in place:
  * trace[i] = map[trace[i]] for i < count, -1 staying -1. Start from

@@ -143,7 +143,7 @@ const args_option options_table[] = {
     PARSE("similarity", "NAME", RUNS, merging, merging_parse_similarity,
           "cosine (default), dot, euclidean, softmax"),
     PARSE("combine", "NAME", RUNS, merging, merging_parse_combine,
-          "weighted (mean by size, default), mean, sum, max, keep"),
+          "weighted (mean by size, default), mean, sum, max, keep, mlerp"),
     PARSE("metric", "NAME", RUNS, merging, merging_parse_metric,
           "what similarity is measured on: K (keys, default), Q, V, X"),
     PARSE("prop-attn", "on|off", RUNS, merging, merging_parse_prop_attn,

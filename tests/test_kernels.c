@@ -157,6 +157,26 @@ static void check_norm(const tomerge_dsp *ref, const tomerge_dsp *new)
     }
 }
 
+static void check_dot(const tomerge_dsp *ref, const tomerge_dsp *new)
+{
+    uint64_t state = 8;
+
+    for (size_t n = 0; n <= LONGEST; n++) {
+        for (int kind = 0; kind < 5 * KINDS; kind++) {
+            guarded x = floats(n, (enum kind)(kind % KINDS), &state);
+            guarded y = floats(n, (enum kind)(kind % KINDS), &state);
+            float a, b;
+
+            ref->dot(f32(&x), f32(&y), n, &a);
+            new->dot(f32(&x), f32(&y), n, &b);
+            cr_assert(same(a, b), "dot, n %zu: %a, not %a", n, (double)b,
+                      (double)a);
+            guarded_free(&x);
+            guarded_free(&y);
+        }
+    }
+}
+
 typedef struct scoring_case {
     guarded a, data, scale, bias;
     tomerge_panels b;
@@ -508,6 +528,8 @@ Test(kernels, scalar_scores_are_the_plain_ones)
         for (size_t i = 0; i < 5; i++)
             sum += (double)f32(&c.a)[i] * (double)f32(&c.a)[i];
         dsp.norm(f32(&c.a), 5, &squares, &peak);
+        cr_assert_eq((double)squares, sum);
+        dsp.dot(f32(&c.a), f32(&c.a), 5, &squares);
         cr_assert_eq((double)squares, sum);
         cr_assert_leq(peak, tomerge_bits(3));
         free_scoring(&c);

@@ -5,8 +5,8 @@
  */
 #include "config.h"
 
-#include "guarded.h"
 #include "planning.h"
+#include "rows.h"
 #include "tiers.h"
 
 #include "../tomerge/numeric.h"
@@ -15,141 +15,6 @@
 #include <string.h>
 
 enum { TOKENS = 31, WIDEST = 1100 };
-
-static const int dtypes[] = {TOMERGE_F32, TOMERGE_BF16, TOMERGE_F16};
-
-/* ---- rows of any type and stride ------------------------------------------- */
-
-typedef struct rows {
-    guarded memory;
-    size_t count, channels;
-    ptrdiff_t stride;
-    int dtype;
-    void *first;
-} rows;
-
-static size_t element(int dtype)
-{
-    return dtype == TOMERGE_F32 ? 4 : 2;
-}
-
-static rows new_rows(int dtype, size_t count, size_t channels, ptrdiff_t stride)
-{
-    size_t step = (size_t)(stride < 0 ? -stride : stride);
-    size_t before = stride < 0 ? (count - 1) * step : 0;
-    rows r = {.count = count, .channels = channels, .stride = stride,
-              .dtype = dtype};
-
-    r.memory = guarded_new(((count - 1) * step + channels) * element(dtype));
-    memset(r.memory.data, GUARD_BYTE,
-           ((count - 1) * step + channels) * element(dtype));
-    r.first = r.memory.data + before * element(dtype);
-    return r;
-}
-
-static void *at(const rows *r, size_t i, size_t c)
-{
-    return (char *)r->first + ((ptrdiff_t)i * r->stride + (ptrdiff_t)c) *
-                                  (ptrdiff_t)element(r->dtype);
-}
-
-static float get(const rows *r, size_t i, size_t c)
-{
-    uint16_t half;
-    float value;
-
-    if (r->dtype == TOMERGE_F32) {
-        memcpy(&value, at(r, i, c), 4);
-        return value;
-    }
-    memcpy(&half, at(r, i, c), 2);
-    return r->dtype == TOMERGE_BF16 ? tomerge_from_bf16(half)
-                                    : tomerge_from_f16(half);
-}
-
-static uint32_t stored(int dtype, float value)
-{
-    if (dtype == TOMERGE_F32)
-        return tomerge_bits(value);
-    return dtype == TOMERGE_BF16 ? tomerge_to_bf16(value)
-                                 : tomerge_to_f16(value);
-}
-
-static void put(rows *r, size_t i, size_t c, float value)
-{
-    uint32_t bits = stored(r->dtype, value);
-    uint16_t half = (uint16_t)bits;
-
-    if (r->dtype == TOMERGE_F32)
-        memcpy(at(r, i, c), &bits, 4);
-    else
-        memcpy(at(r, i, c), &half, 2);
-}
-
-/* Between the rows, too, nothing has been written. */
-static void expect_gaps(const rows *r)
-{
-    size_t step = (size_t)(r->stride < 0 ? -r->stride : r->stride);
-    size_t size = element(r->dtype);
-
-    cr_assert(guarded_intact(&r->memory));
-    for (size_t i = 0; i + 1 < r->count; i++)
-        for (size_t b = (i * step + r->channels) * size;
-             b < (i + 1) * step * size; b++)
-            cr_assert_eq(r->memory.data[b], GUARD_BYTE);
-}
-
-static tomerge_const_view in(const rows *r)
-{
-    tomerge_const_view view = {r->first, r->stride, r->dtype};
-
-    return view;
-}
-
-static tomerge_view out(const rows *r)
-{
-    tomerge_view view = {r->first, r->stride, r->dtype};
-
-    return view;
-}
-
-static rows random_rows(int dtype, size_t count, size_t channels,
-                        ptrdiff_t stride, uint64_t *state)
-{
-    rows r = new_rows(dtype, count, channels, stride);
-
-    for (size_t i = 0; i < count; i++)
-        for (size_t c = 0; c < channels; c++)
-            put(&r, i, c, random_float(state));
-    return r;
-}
-
-/* ---- plans ------------------------------------------------------------------- */
-
-/* Any map at all: `count` rows, each with a token, some tokens dropped. */
-static tomerge_plan random_plan(size_t tokens, size_t count, uint64_t *state)
-{
-    tomerge_plan plan = new_plan(tokens);
-
-    plan.rows = count;
-    for (size_t i = 0; i < tokens; i++)
-        plan.map[i] = (int32_t)(i < count ? i
-                                          : random_bits(state) % (count + 1));
-    for (size_t i = 0; i < tokens; i++)
-        if (plan.map[i] == (int32_t)count)
-            plan.map[i] = -1;
-    for (size_t i = tokens; i-- > 1;) {
-        size_t j = random_bits(state) % (i + 1);
-        int32_t moving = plan.map[i];
-
-        plan.map[i] = plan.map[j];
-        plan.map[j] = moving;
-    }
-    for (size_t i = 0; i < tokens; i++)
-        if (plan.map[i] >= 0)
-            plan.origin[plan.map[i]] = (int32_t)i;
-    return plan;
-}
 
 /* ---- a plain merge ------------------------------------------------------------- */
 
@@ -283,6 +148,66 @@ TIER_TEST(merge, narrow_types_are_summed_in_f32)
         merge_view(TOMERGE_SUM, &plan, 1, from, NULL, to, NULL);
         cr_assert_eq((bf16 ? tomerge_from_bf16 : tomerge_from_f16)(y), MANY);
     }
+}
+
+/* The direction of the weighted mean, the length of the longest row. */
+TIER_TEST(merge, mlerp_keeps_the_longest_norm)
+{
+    uint64_t state = 28;
+
+    for (int round = 0; round < 60; round++) {
+        size_t channels = round % 5 ? 1 + random_bits(&state) % 70 : WIDEST;
+        size_t count = 1 + random_bits(&state) % TOKENS;
+        rows x = random_rows(dtypes[round % 3], TOKENS, channels,
+                             (ptrdiff_t)channels + 1, &state);
+        rows y = new_rows(TOMERGE_F32, count, channels, (ptrdiff_t)channels);
+        rows mean = new_rows(TOMERGE_F32, count, channels,
+                             (ptrdiff_t)channels);
+        tomerge_plan plan = random_plan(TOKENS, count, &state);
+        float size[TOKENS];
+
+        for (size_t i = 0; i < TOKENS; i++)
+            size[i] = (float)(1 + random_bits(&state) % 5);
+        merge_view(TOMERGE_MLERP, &plan, channels, in(&x), size, out(&y),
+                   NULL);
+        merge_view(TOMERGE_WEIGHTED, &plan, channels, in(&x), size, out(&mean),
+                   NULL);
+        for (size_t j = 0; j < count; j++) {
+            double longest = 0, length = 0, factor;
+
+            for (size_t i = 0; i < TOKENS; i++) {
+                double norm = 0;
+
+                for (size_t c = 0; c < channels; c++)
+                    norm += (double)get(&x, i, c) * (double)get(&x, i, c);
+                if (plan.map[i] == (int32_t)j)
+                    longest = fmax(longest, sqrt(norm));
+            }
+            for (size_t c = 0; c < channels; c++)
+                length += (double)get(&mean, j, c) * (double)get(&mean, j, c);
+            factor = longest / sqrt(length);
+            for (size_t c = 0; c < channels; c++)
+                cr_assert_float_eq((double)get(&y, j, c),
+                                   factor * (double)get(&mean, j, c),
+                                   1e-6 * (longest + factor));
+        }
+        guarded_free(&x.memory);
+        guarded_free(&y.memory);
+        guarded_free(&mean.memory);
+        free_plan(&plan);
+    }
+}
+
+/* Opposite rows have no direction in common, and huge ones no norm. */
+TIER_TEST(merge, mlerp_is_the_mean_where_there_is_no_norm)
+{
+    float x[4][2] = {{1, 2}, {-1, -2}, {3e30f, 0}, {1e30f, 0}}, y[2][2];
+    int32_t map[] = {0, 0, 1, 1};
+    tomerge_plan plan = {4, 2, map, NULL};
+
+    merge_f32(TOMERGE_MLERP, &plan, 2, x[0], NULL, y[0], NULL);
+    cr_assert(y[0][0] == 0 && y[0][1] == 0);
+    cr_assert(y[1][0] == (3e30f + 1e30f) / 2 && y[1][1] == 0);
 }
 
 /* ---- the way back ---------------------------------------------------------------- */

@@ -263,7 +263,7 @@ Test(api, merge_refuses, .init = prepare)
     size_t bytes, space = SPACE;
     char *w = valid.workspace;
 
-    REFUSED(TOMERGE_EOPTION, merge_with(5, &plan_in, C, in_view(), NULL,
+    REFUSED(TOMERGE_EOPTION, merge_with(6, &plan_in, C, in_view(), NULL,
                                         out_view(), w, space));
     REFUSED(TOMERGE_EOPTION, merge_with(-1, &plan_in, C, in_view(), NULL,
                                         out_view(), w, space));
@@ -472,7 +472,7 @@ Test(api, names_round_trip)
                                                   &value), 0);
         cr_assert_eq(value, i);
     }
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         cr_assert_eq(tomerge_combine_from_name(tomerge_combine_name(i),
                                                &value), 0);
         cr_assert_eq(value, i);
@@ -480,7 +480,7 @@ Test(api, names_round_trip)
     value = 77;
     cr_assert_null(tomerge_method_name(4));
     cr_assert_null(tomerge_similarity_name(-1));
-    cr_assert_null(tomerge_combine_name(5));
+    cr_assert_null(tomerge_combine_name(6));
     cr_assert_eq(tomerge_method_from_name("even", &value), TOMERGE_EINVAL);
     cr_assert_eq(tomerge_similarity_from_name(NULL, &value), TOMERGE_EINVAL);
     cr_assert_eq(tomerge_combine_from_name("mean", NULL), TOMERGE_EINVAL);
@@ -509,7 +509,7 @@ static int every_call(int dtype)
     int error = 0;
 
     error |= tomerge_match(&valid.options, C, x, R, &plan, w, SPACE);
-    for (int combine = 0; combine < 5; combine++)
+    for (int combine = 0; combine < 6; combine++)
         error |= tomerge_merge(combine, &plan, C, x, valid.size, y,
                                valid.out.sums, w, SPACE);
     error |= tomerge_unmerge(&plan, C, (tomerge_const_view){y.data, C, dtype},

@@ -58,34 +58,6 @@ static void mean_token(const tomerge_dsp *dsp, tomerge_const_view k, size_t t,
     }
 }
 
-/* Elements from the first to the last of `count` strides apart. */
-static size_t extent(size_t count, ptrdiff_t stride)
-{
-    if (count == 1)
-        return 0;
-    return (count - 1) * (stride < 0 ? 0 - (size_t)stride : (size_t)stride);
-}
-
-/* The heads of one token, and one head of all tokens, must both be views, and
- * their extents together fit into memory. */
-static int check_heads(size_t tokens, size_t heads, size_t channels,
-                       tomerge_const_view k, ptrdiff_t head_stride)
-{
-    tomerge_const_view token = {k.data, head_stride, k.dtype};
-    size_t limit;
-    int error = tomerge_check_view(k, tokens, channels);
-
-    if (error || tokens == 0)
-        return error;
-    error = tomerge_check_view(token, heads, channels);
-    if (error)
-        return error;
-    limit = PTRDIFF_MAX / tomerge_element(k.dtype) - channels;
-    if (extent(tokens, k.stride) > limit - extent(heads, head_stride))
-        return TOMERGE_ERANGE;
-    return 0;
-}
-
 int tomerge_mean_heads(size_t tokens, size_t heads, size_t channels,
                        tomerge_const_view k, ptrdiff_t head_stride,
                        tomerge_view metric)
@@ -97,7 +69,7 @@ int tomerge_mean_heads(size_t tokens, size_t heads, size_t channels,
         return TOMERGE_EINVAL;
     if (tomerge_check_rows(tokens) || tomerge_check_rows(heads))
         return TOMERGE_ERANGE;
-    error = check_heads(tokens, heads, channels, k, head_stride);
+    error = tomerge_check_parts(k, tokens, channels, heads, head_stride);
     if (!error)
         error = tomerge_check_view(tomerge_constant(metric), tokens, channels);
     if (error)

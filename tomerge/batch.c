@@ -173,7 +173,7 @@ static void merge_task(void *context, size_t s, size_t thread)
     if (rows.size_out)
         rows.size_out += batch->offsets_out[s];
     /* Cannot fail: the same groups have been checked before. */
-    tomerge_group(rows.combine, &groups, &space,
+    tomerge_group(&groups, 0, &space,
                   batch->workspace + thread * batch->part);
     tomerge_merge_run(batch->dsp, &rows, &groups, &space);
 }
@@ -208,8 +208,9 @@ static int check_merge_batch(const merge_batch *batch, size_t sequences)
                                           batch->map, batch->origin, s);
         tomerge_merge_space space;
 
-        error = tomerge_group(rows->combine, &groups, &space,
-                              batch->workspace);
+        error = tomerge_check_keep(rows->combine, &groups);
+        if (!error)
+            error = tomerge_group(&groups, 0, &space, batch->workspace);
     }
     return error;
 }

@@ -38,6 +38,34 @@ int tomerge_check_view(tomerge_const_view view, size_t rows, size_t channels)
     return stride > (limit - channels) / (rows - 1) ? TOMERGE_ERANGE : 0;
 }
 
+/* Elements from the first to the last of `count` strides apart. */
+static size_t extent(size_t count, ptrdiff_t stride)
+{
+    if (count == 1)
+        return 0;
+    return (count - 1) * (stride < 0 ? 0 - (size_t)stride : (size_t)stride);
+}
+
+int tomerge_check_parts(tomerge_const_view view, size_t rows, size_t channels,
+                        size_t parts, ptrdiff_t part_stride)
+{
+    tomerge_const_view part = {view.data, part_stride, view.dtype};
+    size_t limit;
+    int error = tomerge_check_view(view, rows, channels);
+
+    if (!error && parts == 0)
+        error = TOMERGE_EINVAL;
+    if (error || rows == 0)
+        return error;
+    error = tomerge_check_view(part, parts, channels);
+    if (error)
+        return error;
+    limit = PTRDIFF_MAX / tomerge_element(view.dtype) - channels;
+    if (extent(rows, view.stride) > limit - extent(parts, part_stride))
+        return TOMERGE_ERANGE;
+    return 0;
+}
+
 int tomerge_check_sizes(const float *size, size_t count)
 {
     for (size_t i = 0; i < count; i++)

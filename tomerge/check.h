@@ -17,6 +17,12 @@ int tomerge_check_rows(size_t rows);
  * more than memory can hold. With no rows nothing but the dtype counts. */
 int tomerge_check_view(tomerge_const_view view, size_t rows, size_t channels);
 
+/* Rows of `parts` parts, each part_stride elements after the one before: the
+ * parts of one row, and the rows of one part, must both be views, and their
+ * extents together fit into memory. EINVAL also for no parts. */
+int tomerge_check_parts(tomerge_const_view view, size_t rows, size_t channels,
+                        size_t parts, ptrdiff_t part_stride);
+
 /* EINVAL unless every size is positive and finite. */
 int tomerge_check_sizes(const float *size, size_t count);
 

@@ -54,6 +54,18 @@ static void norm(const float *x, size_t n, float *squares, uint32_t *peak)
     *peak = largest;
 }
 
+static void dot(const float *a, const float *b, size_t n, float *sum)
+{
+    float part[16] = {0};
+
+    for (size_t i = 0; i < n; i++)
+        part[i % 16] += a[i] * b[i];
+    for (int half = 8; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            part[i] += part[i + half];
+    *sum = part[0];
+}
+
 /* The scores of one row against one panel. */
 static void panel_dots(const tomerge_panels *b, size_t panel, const float *a,
                        float score[TOMERGE_PANEL])

@@ -7,10 +7,8 @@
 
 #include "merge.h"
 
+#include <math.h>
 #include <string.h>
-
-/* Channels combined at a time: two of these stay in the first-level cache. */
-enum { CHUNK = 512 };
 
 static const char *const combinations[] = {
     [TOMERGE_WEIGHTED] = "weighted",
@@ -18,6 +16,7 @@ static const char *const combinations[] = {
     [TOMERGE_SUM] = "sum",
     [TOMERGE_MAX] = "max",
     [TOMERGE_KEEP] = "keep",
+    [TOMERGE_MLERP] = "mlerp",
 };
 enum { COMBINATIONS = sizeof(combinations) / sizeof(combinations[0]) };
 
@@ -42,6 +41,12 @@ int tomerge_combine_from_name(const char *name, int *combine)
 int tomerge_check_combine(int combine)
 {
     return combine < 0 || combine >= COMBINATIONS ? TOMERGE_EOPTION : 0;
+}
+
+int tomerge_check_keep(int combine, const tomerge_groups *groups)
+{
+    return combine == TOMERGE_KEEP && groups->rows && !groups->origin
+               ? TOMERGE_EINVAL : 0;
 }
 
 /* ---- groups --------------------------------------------------------------- */
@@ -79,7 +84,7 @@ static int check_origin(const tomerge_groups *groups)
 }
 
 /* Counting sort: count, sum up, place. */
-static int sort_members(const tomerge_groups *groups,
+static int sort_members(const tomerge_groups *groups, int allow_empty,
                         tomerge_merge_space *space)
 {
     int32_t *start = space->start, sum = 0;
@@ -91,7 +96,7 @@ static int sort_members(const tomerge_groups *groups,
     for (size_t j = 0; j < groups->rows; j++) {
         int32_t count = start[j];
 
-        if (count == 0)
+        if (count == 0 && !allow_empty)
             return TOMERGE_EMAP;
         start[j] = sum;
         sum += count;
@@ -116,37 +121,33 @@ int tomerge_check_groups(const tomerge_groups *groups)
     return error || !groups->origin ? error : check_origin(groups);
 }
 
-int tomerge_group(int combine, const tomerge_groups *groups,
+int tomerge_group(const tomerge_groups *groups, int allow_empty,
                   tomerge_merge_space *space, void *workspace)
 {
     tomerge_arena arena = tomerge_arena_at(workspace);
-    int error;
+    int error = tomerge_check_groups(groups);
 
-    if (combine == TOMERGE_KEEP && groups->rows && !groups->origin)
-        return TOMERGE_EINVAL;
-    error = tomerge_check_groups(groups);
     if (error)
         return error;
     tomerge_merge_carve(space, &arena, groups->tokens);
-    return sort_members(groups, space);
+    return sort_members(groups, allow_empty, space);
 }
 
 /* ---- rows ------------------------------------------------------------------- */
 
-/* Bit for bit if both have the same dtype. */
-static void copy_row(const tomerge_dsp *dsp, size_t channels,
-                     tomerge_const_view from, size_t i, tomerge_view to,
-                     size_t j)
+void tomerge_copy_row(const tomerge_dsp *dsp, size_t channels,
+                      tomerge_const_view from, size_t i, tomerge_view to,
+                      size_t j)
 {
-    float scratch[CHUNK];
+    float scratch[TOMERGE_CHUNK];
 
     if (from.dtype == to.dtype) {
         memcpy(tomerge_at_mutable(to, j, 0), tomerge_at(from, i, 0),
                channels * tomerge_element(to.dtype));
         return;
     }
-    for (size_t c = 0; c < channels; c += CHUNK) {
-        size_t n = channels - c < CHUNK ? channels - c : CHUNK;
+    for (size_t c = 0; c < channels; c += TOMERGE_CHUNK) {
+        size_t n = tomerge_chunk(channels, c);
 
         tomerge_store(dsp, to.dtype, tomerge_at_mutable(to, j, c),
                       tomerge_load(dsp, from.dtype, tomerge_at(from, i, c), n,
@@ -154,38 +155,142 @@ static void copy_row(const tomerge_dsp *dsp, size_t channels,
     }
 }
 
-static float weight_of(const tomerge_rows *rows, int32_t token)
+float tomerge_weight(const tomerge_rows *rows, int32_t token)
 {
-    return rows->combine == TOMERGE_WEIGHTED && rows->size
+    return (rows->combine == TOMERGE_WEIGHTED ||
+            rows->combine == TOMERGE_MLERP) && rows->size
                ? rows->size[token] : 1;
 }
 
-/* Row j from two or more tokens. */
-static void combine_row(const tomerge_dsp *dsp, const tomerge_rows *rows,
-                        const int32_t *member, size_t count, size_t j)
+float tomerge_total(const tomerge_rows *rows, const int32_t *member,
+                    size_t count)
 {
-    float acc[CHUNK], scratch[CHUNK], total = 0;
-    size_t n;
+    float total = 0;
 
+    if (rows->combine == TOMERGE_SUM)
+        return 1;
     for (size_t m = 0; m < count; m++)
-        total += weight_of(rows, member[m]);
-    for (size_t c = 0; c < rows->channels; c += n) {
-        n = rows->channels - c < CHUNK ? rows->channels - c : CHUNK;
-        for (size_t m = 0; m < count; m++) {
-            const void *from = tomerge_at(rows->x, (size_t)member[m], c);
-            const float *x = tomerge_load(dsp, rows->x.dtype, from, n, scratch);
+        total += tomerge_weight(rows, member[m]);
+    return total;
+}
 
-            if (rows->combine == TOMERGE_MAX && m > 0)
-                dsp->maximum(acc, x, n);
-            else if (m > 0)
-                dsp->accumulate(acc, x, weight_of(rows, member[m]), n);
-            else
-                dsp->scale(acc, x, weight_of(rows, member[m]), n);
+void tomerge_combine_chunk(const tomerge_dsp *dsp, const tomerge_rows *rows,
+                           const int32_t *member, size_t count, float total,
+                           size_t c, float *acc)
+{
+    float scratch[TOMERGE_CHUNK];
+    size_t n = tomerge_chunk(rows->channels, c);
+
+    for (size_t m = 0; m < count; m++) {
+        const void *from = tomerge_at(rows->x, (size_t)member[m], c);
+        const float *x = tomerge_load(dsp, rows->x.dtype, from, n, scratch);
+        float weight = tomerge_weight(rows, member[m]);
+
+        if (rows->combine == TOMERGE_MAX && m > 0)
+            dsp->maximum(acc, x, n);
+        else if (m > 0)
+            dsp->accumulate(acc, x, weight, n);
+        else
+            dsp->scale(acc, x, weight, n);
+    }
+    if (rows->combine != TOMERGE_SUM && rows->combine != TOMERGE_MAX)
+        dsp->divide(acc, total, n);
+}
+
+/* |x| of one row, in f32. */
+static float norm_of_row(const tomerge_dsp *dsp, const tomerge_rows *rows,
+                         int32_t token)
+{
+    float scratch[TOMERGE_CHUNK], sum = 0, squares;
+    uint32_t peak;
+
+    for (size_t c = 0; c < rows->channels; c += TOMERGE_CHUNK) {
+        size_t n = tomerge_chunk(rows->channels, c);
+        const void *from = tomerge_at(rows->x, (size_t)token, c);
+
+        dsp->norm(tomerge_load(dsp, rows->x.dtype, from, n, scratch), n,
+                  &squares, &peak);
+        sum += squares;
+    }
+    return sqrtf(sum);
+}
+
+tomerge_stretch tomerge_stretch_of(const tomerge_dsp *dsp,
+                                   const tomerge_rows *rows,
+                                   const int32_t *member, size_t count,
+                                   float total)
+{
+    tomerge_stretch stretch = {.factor = 1};
+    float acc[TOMERGE_CHUNK], sum = 0, squares;
+    uint32_t peak;
+
+    for (size_t c = 0; c < rows->channels; c += TOMERGE_CHUNK) {
+        tomerge_combine_chunk(dsp, rows, member, count, total, c, acc);
+        dsp->norm(acc, tomerge_chunk(rows->channels, c), &squares, &peak);
+        sum += squares;
+    }
+    stretch.mean = sqrtf(sum);
+    for (size_t m = 0; m < count; m++) {
+        float norm = norm_of_row(dsp, rows, member[m]);
+
+        if (norm > stretch.longest) {
+            stretch.longest = norm;
+            stretch.at = m;
         }
-        if (rows->combine == TOMERGE_WEIGHTED || rows->combine == TOMERGE_MEAN)
-            dsp->divide(acc, total, n);
-        tomerge_store(dsp, rows->y.dtype, tomerge_at_mutable(rows->y, j, c),
+    }
+    if (stretch.mean > 0 && isfinite(stretch.longest / stretch.mean)) {
+        stretch.factor = stretch.longest / stretch.mean;
+        stretch.applies = 1;
+    }
+    return stretch;
+}
+
+/* Row `to` of y from two or more tokens. */
+static void combine_row(const tomerge_dsp *dsp, const tomerge_rows *rows,
+                        const int32_t *member, size_t count, size_t to)
+{
+    float acc[TOMERGE_CHUNK], total = tomerge_total(rows, member, count);
+    tomerge_stretch stretch = {.factor = 1};
+
+    if (rows->combine == TOMERGE_MLERP)
+        stretch = tomerge_stretch_of(dsp, rows, member, count, total);
+    for (size_t c = 0; c < rows->channels; c += TOMERGE_CHUNK) {
+        size_t n = tomerge_chunk(rows->channels, c);
+
+        tomerge_combine_chunk(dsp, rows, member, count, total, c, acc);
+        if (stretch.applies)
+            dsp->scale(acc, acc, stretch.factor, n);
+        tomerge_store(dsp, rows->y.dtype, tomerge_at_mutable(rows->y, to, c),
                       acc, n);
+    }
+}
+
+void tomerge_merge_row(const tomerge_dsp *dsp, const tomerge_rows *rows,
+                       const tomerge_groups *groups,
+                       const tomerge_merge_space *space, size_t j, size_t to)
+{
+    const int32_t *member = space->member + space->start[j];
+    size_t count = (size_t)(space->start[j + 1] - space->start[j]);
+
+    if (rows->combine == TOMERGE_KEEP)
+        tomerge_copy_row(dsp, rows->channels, rows->x,
+                         (size_t)groups->origin[j], rows->y, to);
+    else if (count == 1)
+        tomerge_copy_row(dsp, rows->channels, rows->x, (size_t)member[0],
+                         rows->y, to);
+    else
+        combine_row(dsp, rows, member, count, to);
+}
+
+void tomerge_sum_sizes(const float *size, float *size_out, size_t rows,
+                       const tomerge_merge_space *space)
+{
+    for (size_t j = 0; j < rows; j++) {
+        float sum = 0;
+
+        for (int32_t m = space->start[j]; m < space->start[j + 1]; m++)
+            sum += size ? size[space->member[m]] : 1;
+        size_out[j] = sum;
     }
 }
 
@@ -193,26 +298,38 @@ void tomerge_merge_run(const tomerge_dsp *dsp, const tomerge_rows *rows,
                        const tomerge_groups *groups,
                        const tomerge_merge_space *space)
 {
-    for (size_t j = 0; j < groups->rows; j++) {
-        const int32_t *member = space->member + space->start[j];
-        size_t count = (size_t)(space->start[j + 1] - space->start[j]);
+    for (size_t j = 0; j < groups->rows; j++)
+        tomerge_merge_row(dsp, rows, groups, space, j, j);
+    if (rows->size_out)
+        tomerge_sum_sizes(rows->size, rows->size_out, groups->rows, space);
+}
 
-        if (rows->combine == TOMERGE_KEEP)
-            copy_row(dsp, rows->channels, rows->x, (size_t)groups->origin[j],
-                     rows->y, j);
-        else if (count == 1)
-            copy_row(dsp, rows->channels, rows->x, (size_t)member[0],
-                     rows->y, j);
-        else
-            combine_row(dsp, rows, member, count, j);
-        if (rows->size_out) {
-            float sum = 0;
+int tomerge_check_merge(int combine, const tomerge_plan *plan,
+                        size_t channels, tomerge_const_view x,
+                        const float *size, tomerge_const_view y,
+                        const void *workspace, size_t workspace_bytes)
+{
+    tomerge_groups groups;
+    size_t bytes;
+    int error;
 
-            for (size_t m = 0; m < count; m++)
-                sum += rows->size ? rows->size[member[m]] : 1;
-            rows->size_out[j] = sum;
-        }
-    }
+    if (!plan || (plan->tokens && !plan->map) || channels == 0)
+        return TOMERGE_EINVAL;
+    groups = tomerge_groups_of(plan);
+    error = tomerge_check_combine(combine);
+    if (!error)
+        error = tomerge_check_keep(combine, &groups);
+    if (!error)
+        error = tomerge_merge_workspace(plan->tokens, &bytes);
+    if (!error)
+        error = tomerge_check_view(x, plan->tokens, channels);
+    if (!error)
+        error = tomerge_check_view(y, plan->rows, channels);
+    if (error)
+        return error;
+    if (!workspace || workspace_bytes < bytes)
+        return TOMERGE_ESPACE;
+    return size ? tomerge_check_sizes(size, plan->tokens) : 0;
 }
 
 int tomerge_merge(int combine, const tomerge_plan *plan, size_t channels,
@@ -224,27 +341,14 @@ int tomerge_merge(int combine, const tomerge_plan *plan, size_t channels,
     tomerge_groups groups;
     tomerge_merge_space space;
     tomerge_dsp dsp;
-    size_t bytes;
-    int error;
+    int error = tomerge_check_merge(combine, plan, channels, x, size,
+                                    tomerge_constant(y), workspace,
+                                    workspace_bytes);
 
-    if (!plan || (plan->tokens && !plan->map) || channels == 0)
-        return TOMERGE_EINVAL;
-    error = tomerge_check_combine(combine);
-    if (!error)
-        error = tomerge_merge_workspace(plan->tokens, &bytes);
-    if (!error)
-        error = tomerge_check_view(x, plan->tokens, channels);
-    if (!error)
-        error = tomerge_check_view(tomerge_constant(y), plan->rows, channels);
     if (error)
         return error;
-    if (!workspace || workspace_bytes < bytes)
-        return TOMERGE_ESPACE;
-    if (size && tomerge_check_sizes(size, plan->tokens))
-        return TOMERGE_EINVAL;
-    groups = (tomerge_groups){plan->tokens, plan->rows, plan->map,
-                              plan->origin};
-    error = tomerge_group(combine, &groups, &space, workspace);
+    groups = tomerge_groups_of(plan);
+    error = tomerge_group(&groups, 0, &space, workspace);
     if (error)
         return error;
     tomerge_dsp_init(&dsp, tomerge_cpu_flags());
@@ -260,7 +364,8 @@ void tomerge_unmerge_run(const tomerge_dsp *dsp, const tomerge_groups *groups,
 {
     for (size_t i = 0; i < groups->tokens; i++) {
         if (groups->map[i] >= 0)
-            copy_row(dsp, channels, y, (size_t)groups->map[i], x, i);
+            tomerge_copy_row(dsp, channels, y, (size_t)groups->map[i], x,
+                             i);
         else /* all bits zero is 0 in every dtype */
             memset(tomerge_at_mutable(x, i, 0), 0,
                    channels * tomerge_element(x.dtype));
@@ -286,7 +391,7 @@ int tomerge_unmerge(const tomerge_plan *plan, size_t channels,
         error = tomerge_check_map(plan->map, plan->tokens, plan->rows);
     if (error)
         return error;
-    groups = (tomerge_groups){plan->tokens, plan->rows, plan->map, NULL};
+    groups = tomerge_groups_of(plan);
     tomerge_dsp_init(&dsp, tomerge_cpu_flags());
     tomerge_unmerge_run(&dsp, &groups, channels, y, x);
     return 0;

@@ -11,6 +11,14 @@ typedef struct tomerge_groups {
     const int32_t *map, *origin;
 } tomerge_groups;
 
+static inline tomerge_groups tomerge_groups_of(const tomerge_plan *plan)
+{
+    tomerge_groups groups = {plan->tokens, plan->rows, plan->map,
+                             plan->origin};
+
+    return groups;
+}
+
 /* The tokens of row j are member[start[j]] .. member[start[j + 1] - 1],
  * ascending. */
 typedef struct tomerge_merge_space {
@@ -25,10 +33,9 @@ void tomerge_merge_carve(tomerge_merge_space *space, tomerge_arena *arena,
  * not of its row. */
 int tomerge_check_groups(const tomerge_groups *groups);
 
-/* The same, EINVAL also for KEEP without an origin, EMAP also for a row
- * without a token.
+/* The same, EMAP also for a row without a token unless that is allowed.
  * Fills the space; `workspace` holds what tomerge_merge_workspace says. */
-int tomerge_group(int combine, const tomerge_groups *groups,
+int tomerge_group(const tomerge_groups *groups, int allow_empty,
                   tomerge_merge_space *space, void *workspace);
 
 /* Arguments that are the same for every sequence; x, size, y, size_out begin
@@ -42,6 +49,53 @@ typedef struct tomerge_rows {
     float *size_out;
 } tomerge_rows;
 
+/* Channels combined at a time: two of these stay in the first-level cache. */
+enum { TOMERGE_CHUNK = 512 };
+
+/* How many there are from channel c on. */
+static inline size_t tomerge_chunk(size_t channels, size_t c)
+{
+    return channels - c < TOMERGE_CHUNK ? channels - c : TOMERGE_CHUNK;
+}
+
+/* What a token's row is multiplied by, and what the sum over a group's
+ * tokens is divided by. */
+float tomerge_weight(const tomerge_rows *rows, int32_t token);
+float tomerge_total(const tomerge_rows *rows, const int32_t *member,
+                    size_t count);
+
+/* Channels c .. c + tomerge_chunk - 1 of what these tokens make; for MLERP
+ * before stretching. */
+void tomerge_combine_chunk(const tomerge_dsp *dsp, const tomerge_rows *rows,
+                           const int32_t *member, size_t count, float total,
+                           size_t c, float *acc);
+
+/* MLERP: what the mean is multiplied by to be as long as the longest row. */
+typedef struct tomerge_stretch {
+    float factor, mean, longest; /* longest / mean, and these two norms */
+    size_t at;             /* which member is the first of the longest */
+    int applies;           /* 0: the norms allow no factor, and it is 1 */
+} tomerge_stretch;
+
+tomerge_stretch tomerge_stretch_of(const tomerge_dsp *dsp,
+                                   const tomerge_rows *rows,
+                                   const int32_t *member, size_t count,
+                                   float total);
+
+/* Row i of one view to row j of another, bit for bit if the types agree. */
+void tomerge_copy_row(const tomerge_dsp *dsp, size_t channels,
+                      tomerge_const_view from, size_t i, tomerge_view to,
+                      size_t j);
+
+/* Row j of the output, written as row `to` of y. */
+void tomerge_merge_row(const tomerge_dsp *dsp, const tomerge_rows *rows,
+                       const tomerge_groups *groups,
+                       const tomerge_merge_space *space, size_t j, size_t to);
+
+void tomerge_sum_sizes(const float *size, float *size_out, size_t rows,
+                       const tomerge_merge_space *space);
+
+/* All rows, and size_out unless NULL. */
 void tomerge_merge_run(const tomerge_dsp *dsp, const tomerge_rows *rows,
                        const tomerge_groups *groups,
                        const tomerge_merge_space *space);
@@ -52,5 +106,14 @@ void tomerge_unmerge_run(const tomerge_dsp *dsp, const tomerge_groups *groups,
 
 /* EOPTION for what is not a combination. */
 int tomerge_check_combine(int combine);
+
+/* All that tomerge_merge checks but the map and the origin. */
+int tomerge_check_merge(int combine, const tomerge_plan *plan,
+                        size_t channels, tomerge_const_view x,
+                        const float *size, tomerge_const_view y,
+                        const void *workspace, size_t workspace_bytes);
+
+/* EINVAL for KEEP without an origin. */
+int tomerge_check_keep(int combine, const tomerge_groups *groups);
 
 #endif

@@ -10,11 +10,6 @@
 
 /* ---- one plan of two -------------------------------------------------------- */
 
-static tomerge_groups groups_of(const tomerge_plan *plan)
-{
-    return (tomerge_groups){plan->tokens, plan->rows, plan->map, plan->origin};
-}
-
 static int check_join(const tomerge_plan *plan, const tomerge_plan *next)
 {
     tomerge_groups first, second;
@@ -26,8 +21,8 @@ static int check_join(const tomerge_plan *plan, const tomerge_plan *next)
         return TOMERGE_EINVAL;
     if (tomerge_check_rows(plan->tokens))
         return TOMERGE_ERANGE;
-    first = groups_of(plan);
-    second = groups_of(next);
+    first = tomerge_groups_of(plan);
+    second = tomerge_groups_of(next);
     error = tomerge_check_groups(&first);
     return error ? error : tomerge_check_groups(&second);
 }
@@ -120,10 +115,10 @@ static tomerge_const_view merge_metric(const tomerge_job *first,
     tomerge_view y = {s->metric, (ptrdiff_t)first->channels, TOMERGE_F32};
     tomerge_rows rows = {TOMERGE_WEIGHTED, first->channels, first->metric,
                          size, y, NULL};
-    tomerge_groups groups = groups_of(plan);
+    tomerge_groups groups = tomerge_groups_of(plan);
     tomerge_merge_space space;
 
-    tomerge_group(TOMERGE_WEIGHTED, &groups, &space, s->merge);
+    tomerge_group(&groups, 0, &space, s->merge);
     tomerge_merge_run(first->dsp, &rows, &groups, &space);
     return tomerge_constant(y);
 }

@@ -77,7 +77,7 @@ static scene new_scene(input *in)
                .channels = 1 + byte(in) % MOST_CHANNELS,
                .r = byte(in), .dtype = (int)(byte(in) % 3),
                .dtype_out = (int)(byte(in) % 3),
-               .combine = (int)(byte(in) % 5)};
+               .combine = (int)(byte(in) % 6)};
     size_t merge_bytes = 0;
 
     tomerge_options_init(&s.options);

@@ -116,13 +116,23 @@ static void store_f16(uint16_t *out, const float *in, size_t n)
 
 /* ---- scoring -------------------------------------------------------------- */
 
+/* Sixteen interleaved sums, added up pairwise. */
+INLINE float add_up(const __m256 sum[2])
+{
+    __m256 sum8 = _mm256_add_ps(sum[0], sum[1]);
+    __m128 sum4 = _mm_add_ps(_mm256_castps256_ps128(sum8),
+                             _mm256_extractf128_ps(sum8, 1));
+
+    sum4 = _mm_add_ps(sum4, _mm_movehl_ps(sum4, sum4));
+    return _mm_cvtss_f32(_mm_add_ss(sum4, _mm_shuffle_ps(sum4, sum4, 1)));
+}
+
 static void norm(const float *x, size_t n, float *squares, uint32_t *peak)
 {
     const __m256i magnitude = _mm256_set1_epi32(0x7fffffff);
     __m256 sum[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
     __m256i largest = _mm256_setzero_si256();
     uint32_t peaks[LANES];
-    __m128 sum4;
 
     for (size_t i = 0; i < n; i += LANES) {
         __m256 v = get(x + i, n - i), *half = &sum[i / LANES % 2];
@@ -131,16 +141,24 @@ static void norm(const float *x, size_t n, float *squares, uint32_t *peak)
         largest = _mm256_max_epu32(
             largest, _mm256_and_si256(_mm256_castps_si256(v), magnitude));
     }
-    sum[0] = _mm256_add_ps(sum[0], sum[1]);
-    sum4 = _mm_add_ps(_mm256_castps256_ps128(sum[0]),
-                      _mm256_extractf128_ps(sum[0], 1));
-    sum4 = _mm_add_ps(sum4, _mm_movehl_ps(sum4, sum4));
-    *squares = _mm_cvtss_f32(
-        _mm_add_ss(sum4, _mm_shuffle_ps(sum4, sum4, 1)));
+    *squares = add_up(sum);
     _mm256_storeu_si256((__m256i *)peaks, largest);
     *peak = 0;
     for (int i = 0; i < LANES; i++)
         *peak = peaks[i] > *peak ? peaks[i] : *peak;
+}
+
+static void dot(const float *a, const float *b, size_t n, float *total)
+{
+    __m256 sum[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
+
+    for (size_t i = 0; i < n; i += LANES) {
+        __m256 *half = &sum[i / LANES % 2];
+
+        *half = _mm256_add_ps(*half, _mm256_mul_ps(get(a + i, n - i),
+                                                   get(b + i, n - i)));
+    }
+    *total = add_up(sum);
 }
 
 enum scoring { DOT, DISTANCE };

@@ -81,13 +81,23 @@ static void store_f16(uint16_t *out, const float *in, size_t n)
 
 /* ---- scoring -------------------------------------------------------------- */
 
+/* Sixteen interleaved sums, added up pairwise. */
+INLINE float add_up(__m512 sum)
+{
+    __m256 sum8 = _mm256_add_ps(_mm512_castps512_ps256(sum),
+                                _mm512_extractf32x8_ps(sum, 1));
+    __m128 sum4 = _mm_add_ps(_mm256_castps256_ps128(sum8),
+                             _mm256_extractf128_ps(sum8, 1));
+
+    sum4 = _mm_add_ps(sum4, _mm_movehl_ps(sum4, sum4));
+    return _mm_cvtss_f32(_mm_add_ss(sum4, _mm_shuffle_ps(sum4, sum4, 1)));
+}
+
 static void norm(const float *x, size_t n, float *squares, uint32_t *peak)
 {
     const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
     __m512 sum = _mm512_setzero_ps();
     __m512i largest = _mm512_setzero_si512();
-    __m256 sum8;
-    __m128 sum4;
 
     for (size_t i = 0; i < n; i += LANES) {
         __m512 v = _mm512_maskz_loadu_ps(lanes(n - i), x + i);
@@ -96,14 +106,22 @@ static void norm(const float *x, size_t n, float *squares, uint32_t *peak)
         largest = _mm512_max_epu32(
             largest, _mm512_and_si512(_mm512_castps_si512(v), magnitude));
     }
-    sum8 = _mm256_add_ps(_mm512_castps512_ps256(sum),
-                         _mm512_extractf32x8_ps(sum, 1));
-    sum4 = _mm_add_ps(_mm256_castps256_ps128(sum8),
-                      _mm256_extractf128_ps(sum8, 1));
-    sum4 = _mm_add_ps(sum4, _mm_movehl_ps(sum4, sum4));
-    *squares = _mm_cvtss_f32(
-        _mm_add_ss(sum4, _mm_shuffle_ps(sum4, sum4, 1)));
+    *squares = add_up(sum);
     *peak = _mm512_reduce_max_epu32(largest);
+}
+
+static void dot(const float *a, const float *b, size_t n, float *total)
+{
+    __m512 sum = _mm512_setzero_ps();
+
+    for (size_t i = 0; i < n; i += LANES) {
+        __mmask16 m = lanes(n - i);
+
+        sum = _mm512_add_ps(sum,
+                            _mm512_mul_ps(_mm512_maskz_loadu_ps(m, a + i),
+                                          _mm512_maskz_loadu_ps(m, b + i)));
+    }
+    *total = add_up(sum);
 }
 
 enum scoring { DOT, DISTANCE };
