@@ -33,6 +33,27 @@ static float gelu(float x)
     return 0.5f * x * (1.0f + erff(x * 0.70710678f));
 }
 
+/* x sigmoid(z): tanh(z / 2) is 2 sigmoid(z) - 1, so every smooth gate but the
+ * erf form is one of these. */
+static float gate(float x, float z)
+{
+    return x / (1.0f + expf(-z));
+}
+
+static float activate(enum vit_finish how, float x)
+{
+    switch (how) {
+    case VIT_GELU:
+        return gelu(x);
+    case VIT_GELU_TANH:
+        return gate(x, 1.59576912f * (x + 0.044715f * x * x * x));
+    case VIT_QUICK_GELU:
+        return gate(x, 1.702f * x);
+    default:
+        return x;
+    }
+}
+
 static void finish(enum vit_finish how, size_t rows, size_t cols,
                    const float *c, size_t ldc, const float *bias,
                    float *y, size_t ldy)
@@ -41,11 +62,8 @@ static void finish(enum vit_finish how, size_t rows, size_t cols,
         for (size_t j = 0; j < cols; j++) {
             float v = c[i * ldc + j] + bias[j];
 
-            if (how == VIT_GELU)
-                v = gelu(v);
-            else if (how == VIT_ADD)
-                v += y[i * ldy + j];
-            y[i * ldy + j] = v;
+            y[i * ldy + j] = how == VIT_ADD ? y[i * ldy + j] + v
+                                            : activate(how, v);
         }
     }
 }
@@ -90,8 +108,14 @@ static void softmax(size_t n, float scale, const float *bias, float *s)
         s[i] *= 1.0f / sum;
 }
 
+static void swiglu(size_t n, const float *a, const float *b, float *y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = gate(a[i], a[i]) * b[i];
+}
+
 const vit_dsp tomevit_dsp_scalar = {
-    "scalar", MR, NR, gemm, finish, pack, layer_norm, softmax,
+    "scalar", MR, NR, gemm, finish, pack, layer_norm, softmax, swiglu,
 };
 
 static const struct {

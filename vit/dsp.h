@@ -18,7 +18,9 @@
 enum vit_finish {
     VIT_STORE,             /* y = c + b */
     VIT_GELU,              /* y = gelu(c + b), the erf form */
-    VIT_ADD                /* y = y + (c + b): a residual */
+    VIT_ADD,               /* y = y + (c + b): a residual */
+    VIT_GELU_TANH,         /* gelu by tanh(sqrt(2 / pi) (x + 0.044715 x^3)) */
+    VIT_QUICK_GELU         /* x sigmoid(1.702 x) */
 };
 
 /* Rows of no tier's tile, columns of no tier's panel exceed these. */
@@ -44,12 +46,15 @@ typedef struct vit_dsp {
     void (*pack)(size_t rows, size_t k, const float *x, size_t ldx,
                  size_t width, float *out);
 
-    /* y[n] = (x - mean) / sqrt(variance + eps) * weight + bias */
+    /* y[n] = (x - mean) / sqrt(variance + eps) * weight + bias; y may be x */
     void (*layer_norm)(size_t n, const float *x, const float *weight,
                        const float *bias, float eps, float *y);
 
     /* s[n] = softmax(scale * s + bias), in place; bias NULL means 0. */
     void (*softmax)(size_t n, float scale, const float *bias, float *s);
+
+    /* y[n] = a sigmoid(a) b; y may be a or b */
+    void (*swiglu)(size_t n, const float *a, const float *b, float *y);
 } vit_dsp;
 
 extern const vit_dsp tomevit_dsp_scalar;

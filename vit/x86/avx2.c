@@ -16,6 +16,7 @@ enum { W = 8, MR = 6 };
 #define ADD _mm256_add_ps
 #define SUB _mm256_sub_ps
 #define MUL _mm256_mul_ps
+#define DIV _mm256_div_ps
 #define FMA _mm256_fmadd_ps
 #define FNMA _mm256_fnmadd_ps
 #define MAX _mm256_max_ps

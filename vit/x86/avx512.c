@@ -17,6 +17,7 @@ enum { W = 16, MR = 14 };
 #define ADD _mm512_add_ps
 #define SUB _mm512_sub_ps
 #define MUL _mm512_mul_ps
+#define DIV _mm512_div_ps
 #define FMA _mm512_fmadd_ps
 #define FNMA _mm512_fnmadd_ps
 #define MAX _mm512_max_ps

@@ -5,7 +5,7 @@
  *
  *   V, W             vector of W floats
  *   MR, EACH_ROW(M)  rows of a GEMM tile, and M(0) .. M(MR - 1)
- *   LOAD STORE ZERO SET1 ADD SUB MUL MAX MIN      as usual
+ *   LOAD STORE ZERO SET1 ADD SUB MUL DIV MAX MIN  as usual
  *   FMA(a, b, c), FNMA(a, b, c)        c + a * b, c - a * b
  *   LOAD_N(p, n), STORE_N(p, v, n)     the first n < W floats; 0 elsewhere
  *   SELECT_N(n, a, b)  the first n elements of a, the others of b
@@ -90,10 +90,9 @@ static void gemm(size_t rows, size_t k, const float *a, size_t lda,
 
 /* ---- functions of one number -------------------------------------------------- */
 
-/* e^x for x <= 0 (what softmax asks for), at most 2 ulp off; below -87 it
- * stays at e^-87, 1.6e-38. x = n ln2 + r; e^r by a polynomial, minimax on
- * |r| <= ln2 / 2. */
-INLINE V exp_negative(V x)
+/* e^x for x <= 87, at most 2 ulp off; below -87 it stays at e^-87, 1.6e-38.
+ * x = n ln2 + r; e^r by a polynomial, minimax on |r| <= ln2 / 2. */
+INLINE V exp_vector(V x)
 {
     V n, r, e;
 
@@ -139,13 +138,32 @@ INLINE V gelu(V x)
     return FMA(half, erf_vector(MUL(x, SET1(0.70710678f))), half);
 }
 
+/* x sigmoid(z). Beyond |z| = 87 sigmoid(z) stays as it is there: 1, or less
+ * than the smallest difference that x could make. */
+INLINE V gate(V x, V z)
+{
+    z = MIN(MAX(z, SET1(-87.0f)), SET1(87.0f));
+    return DIV(x, ADD(SET1(1.0f), exp_vector(SUB(ZERO(), z))));
+}
+
+INLINE V gelu_tanh(V x)
+{
+    V cube = FMA(MUL(SET1(0.044715f), MUL(x, x)), x, x);
+
+    return gate(x, MUL(SET1(1.59576912f), cube));
+}
+
 /* ---- rows ------------------------------------------------------------------------ */
 
 INLINE V finished(enum vit_finish how, V c, V bias, V y)
 {
     V v = ADD(c, bias);
 
-    return how == VIT_GELU ? gelu(v) : how == VIT_ADD ? ADD(y, v) : v;
+    return how == VIT_GELU         ? gelu(v)
+           : how == VIT_GELU_TANH  ? gelu_tanh(v)
+           : how == VIT_QUICK_GELU ? gate(v, MUL(SET1(1.702f), v))
+           : how == VIT_ADD        ? ADD(y, v)
+                                   : v;
 }
 
 INLINE void finish_as(enum vit_finish how, size_t rows, size_t cols,
@@ -181,6 +199,12 @@ static void finish(enum vit_finish how, size_t rows, size_t cols,
         break;
     case VIT_ADD:
         finish_as(VIT_ADD, rows, cols, c, ldc, bias, y, ldy);
+        break;
+    case VIT_GELU_TANH:
+        finish_as(VIT_GELU_TANH, rows, cols, c, ldc, bias, y, ldy);
+        break;
+    case VIT_QUICK_GELU:
+        finish_as(VIT_QUICK_GELU, rows, cols, c, ldc, bias, y, ldy);
         break;
     }
 }
@@ -272,12 +296,12 @@ static void softmax(size_t n, float scale, const float *bias, float *s)
     V max = SET1(scale_and_bias(n, scale, bias, s)), sum = ZERO(), v;
 
     for (size_t i = 0; i < whole; i += W) {
-        v = exp_negative(SUB(LOAD(s + i), max));
+        v = exp_vector(SUB(LOAD(s + i), max));
         STORE(s + i, v);
         sum = ADD(sum, v);
     }
     if (rest) {
-        v = exp_negative(SUB(LOAD_N(s + whole, rest), max));
+        v = exp_vector(SUB(LOAD_N(s + whole, rest), max));
         v = SELECT_N(rest, v, ZERO());
         STORE_N(s + whole, v, rest);
         sum = ADD(sum, v);
@@ -289,6 +313,21 @@ static void softmax(size_t n, float scale, const float *bias, float *s)
         STORE_N(s + whole, MUL(LOAD_N(s + whole, rest), v), rest);
 }
 
+static void swiglu(size_t n, const float *a, const float *b, float *y)
+{
+    size_t whole = n / W * W, rest = n - whole;
+    V v;
+
+    for (size_t i = 0; i < whole; i += W) {
+        v = LOAD(a + i);
+        STORE(y + i, MUL(gate(v, v), LOAD(b + i)));
+    }
+    if (rest) {
+        v = LOAD_N(a + whole, rest);
+        STORE_N(y + whole, MUL(gate(v, v), LOAD_N(b + whole, rest)), rest);
+    }
+}
+
 const vit_dsp TABLE = {
-    NAME, MR, NR, gemm, finish, pack, layer_norm, softmax,
+    NAME, MR, NR, gemm, finish, pack, layer_norm, softmax, swiglu,
 };
