@@ -96,7 +96,16 @@ int tomevit_crop_rows(const tomevit_preprocessing *pre, size_t width,
 enum tomevit_pool {
     TOMEVIT_POOL_CLASS = 0, /* the class token, or with a distillation head the
                              * mean of both heads' logits */
-    TOMEVIT_POOL_MEAN = 1   /* mean of the patch tokens, weighted by size */
+    TOMEVIT_POOL_MEAN = 1,  /* mean of the patch tokens, weighted by size */
+    TOMEVIT_POOL_CLASS_MEAN = 2 /* the class token, then that mean */
+};
+
+enum tomevit_activation {
+    TOMEVIT_GELU = 0,       /* x Phi(x), by erf */
+    TOMEVIT_GELU_TANH = 1,  /* its approximation by tanh */
+    TOMEVIT_QUICK_GELU = 2, /* x / (1 + exp(-1.702 x)) */
+    TOMEVIT_SWIGLU = 3      /* silu(a) * b, a and b being the halves of what
+                             * the MLP's first product gives */
 };
 
 /* What a model is: all of it read from the checkpoint's tensors. */
@@ -105,8 +114,16 @@ typedef struct tomevit_description {
     size_t dim, depth, heads, mlp_dim;
     size_t patch, image_size, classes;
     size_t tokens;         /* entering the first layer: prefix + patches */
-    size_t prefix;         /* class and distillation tokens: protected */
-    int class_token, distilled, qkv_bias;
+    size_t prefix;         /* class, distillation and register tokens, in this
+                            * order: protected */
+    size_t registers;
+    size_t pos_prefix;     /* of them, those with a position embedding */
+    size_t features;       /* width of what the head sees */
+    int class_token, distilled, qkv_bias, patch_bias, head_bias;
+    int norm_pre;          /* a norm before the first layer */
+    int qk_norm;           /* norms of every head's queries and keys */
+    int layer_scale;       /* factors on what attention and MLP add */
+    int activation;        /* enum tomevit_activation */
     int fc_norm;           /* norm after pooling instead of before */
     int pool;              /* enum tomevit_pool */
     float norm_eps;
@@ -215,7 +232,7 @@ typedef struct tomevit_image {
 /* Where results go; NULL members are not wanted. Row b belongs to image b. */
 typedef struct tomevit_output {
     float *logits;         /* [batch, classes] */
-    float *features;       /* [batch, dim]: what the (first) head sees */
+    float *features;       /* [batch, features]: what the (first) head sees */
     int32_t *map;          /* [batch, tokens]: final row of every token */
     float *sizes;          /* [batch, tokens]: the first rows[b] are set */
     size_t *rows;          /* [batch]: rows left after the last layer */

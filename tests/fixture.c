@@ -47,7 +47,7 @@ static int make_model(const char *path, size_t classes, const char *metadata)
     size_t count;
 
     model_file_tiny(&d);
-    d.dim = 24;
+    d.dim = d.features = 24;
     d.depth = 3;
     d.heads = 3;
     d.mlp_dim = 48;

@@ -26,7 +26,9 @@ void model_file_tiny(tomevit_description *d)
     d->tokens = 5;
     d->prefix = 1;
     d->class_token = 1;
-    d->qkv_bias = 1;
+    d->qkv_bias = d->patch_bias = d->head_bias = 1;
+    d->pos_prefix = 1;
+    d->features = 8;
 }
 
 /* ---- numbers --------------------------------------------------------------- */

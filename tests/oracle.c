@@ -66,7 +66,7 @@ static double *norm(const oracle *o, enum vit_tensor weight,
                     enum vit_tensor bias, size_t layer, size_t rows,
                     const double *x)
 {
-    size_t dim = o->d->dim;
+    size_t dim = tomevit_tensor_shape(o->d, weight, NULL, NULL);
     double *w = tensor(o, weight, layer, dim);
     double *b = tensor(o, bias, layer, dim), *y = zeros(rows * dim);
 
@@ -86,12 +86,47 @@ static double *norm(const oracle *o, enum vit_tensor weight,
     return y;
 }
 
+/* A norm of what is in x, for a tensor that may not exist. */
+static void norm_in_place(const oracle *o, enum vit_tensor weight,
+                          enum vit_tensor bias, size_t layer, size_t rows,
+                          double *x, size_t stride)
+{
+    size_t dim = tomevit_tensor_shape(o->d, weight, NULL, NULL);
+
+    for (size_t i = 0; dim && i < rows; i++) {
+        double *y = norm(o, weight, bias, layer, 1, x + i * stride);
+
+        memcpy(x + i * stride, y, dim * sizeof(*y));
+        free(y);
+    }
+}
+
+/* Prefix tokens: class, distillation, registers. */
+static void embed_prefix(oracle *o)
+{
+    static const enum vit_tensor kinds[] = {
+        VIT_CLS_TOKEN, VIT_DIST_TOKEN, VIT_REG_TOKEN
+    };
+    double *x = o->x;
+
+    for (size_t i = 0; i < 3; i++) {
+        size_t n = tomevit_tensor_shape(o->d, kinds[i], NULL, NULL);
+        double *tokens = tensor(o, kinds[i], 0, n);
+
+        memcpy(x, tokens, n * sizeof(*x));
+        x += n;
+        free(tokens);
+    }
+    cr_assert_eq((size_t)(x - o->x), o->d->prefix * o->d->dim);
+}
+
 static void embed(oracle *o, const float *image)
 {
     const tomevit_description *d = o->d;
     size_t p = d->patch, side = d->image_size / p, k = 3 * p * p;
     double *patches = zeros(side * side * k), *y;
-    double *pos = tensor(o, VIT_POS_EMBED, 0, d->tokens * d->dim);
+    size_t positions = (d->pos_prefix + side * side) * d->dim;
+    double *pos = tensor(o, VIT_POS_EMBED, 0, positions);
 
     for (size_t t = 0; t < side * side; t++)
         for (size_t i = 0; i < k; i++)
@@ -101,16 +136,29 @@ static void embed(oracle *o, const float *image)
     y = linear(o, VIT_PATCH_WEIGHT, VIT_PATCH_BIAS, 0, side * side, patches,
                d->dim, k);
     memcpy(o->x + d->prefix * d->dim, y, side * side * d->dim * sizeof(*y));
-    for (size_t t = 0; t < d->prefix; t++) {
-        double *token = tensor(o, t ? VIT_DIST_TOKEN : VIT_CLS_TOKEN, 0,
-                               d->dim);
+    embed_prefix(o);
+    for (size_t i = 0; i < positions; i++) {
+        size_t skipped = i < d->pos_prefix * d->dim
+                             ? 0 : (d->prefix - d->pos_prefix) * d->dim;
 
-        memcpy(o->x + t * d->dim, token, d->dim * sizeof(*token));
-        free(token);
+        o->x[i + skipped] += pos[i];
     }
-    for (size_t i = 0; i < d->tokens * d->dim; i++)
-        o->x[i] += pos[i];
+    norm_in_place(o, VIT_NORM_PRE_WEIGHT, VIT_NORM_PRE_BIAS, 0, d->tokens,
+                  o->x, d->dim);
     free(patches), free(pos), free(y);
+}
+
+/* x += y, times a layer scale if there is one. */
+static void add(oracle *o, enum vit_tensor scale, size_t layer,
+                const double *y)
+{
+    size_t dim = o->d->dim;
+    double *factors = tensor(o, scale, layer, dim);
+    int scaled = tomevit_tensor_shape(o->d, scale, NULL, NULL) > 0;
+
+    for (size_t i = 0; i < o->n * dim; i++)
+        o->x[i] += scaled ? y[i] * factors[i % dim] : y[i];
+    free(factors);
 }
 
 /* x += projection of attention; leaves the keys' mean in o->key. */
@@ -122,6 +170,12 @@ static void attend(oracle *o, size_t layer, int prop_attn)
                          3 * dim, dim);
     double *out = zeros(n * dim), *s = zeros(n), *y;
 
+    for (size_t h = 0; h < heads; h++) {
+        norm_in_place(o, VIT_Q_NORM_WEIGHT, VIT_Q_NORM_BIAS, layer, n,
+                      qkv + h * dh, 3 * dim);
+        norm_in_place(o, VIT_K_NORM_WEIGHT, VIT_K_NORM_BIAS, layer, n,
+                      qkv + dim + h * dh, 3 * dim);
+    }
     memset(o->key, 0, n * dh * sizeof(*o->key));
     for (size_t h = 0; h < heads; h++) {
         for (size_t i = 0; i < n; i++) {
@@ -147,8 +201,7 @@ static void attend(oracle *o, size_t layer, int prop_attn)
         }
     }
     y = linear(o, VIT_PROJ_WEIGHT, VIT_PROJ_BIAS, layer, n, out, dim, dim);
-    for (size_t i = 0; i < n * dim; i++)
-        o->x[i] += y[i];
+    add(o, VIT_SCALE1, layer, y);
     free(in), free(qkv), free(out), free(s), free(y);
 }
 
@@ -228,34 +281,55 @@ static void merge(oracle *o, size_t r)
     free(best), free(score), free(x), free(size);
 }
 
-static void feed_forward(oracle *o, size_t layer)
+static double sigmoid(double x)
 {
-    size_t dim = o->d->dim, wide = o->d->mlp_dim;
-    double *in = norm(o, VIT_NORM2_WEIGHT, VIT_NORM2_BIAS, layer, o->n, o->x);
-    double *h = linear(o, VIT_FC1_WEIGHT, VIT_FC1_BIAS, layer, o->n, in, wide,
-                       dim), *y;
-
-    for (size_t i = 0; i < o->n * wide; i++)
-        h[i] = 0.5 * h[i] * (1.0 + erf(h[i] / sqrt(2.0)));
-    y = linear(o, VIT_FC2_WEIGHT, VIT_FC2_BIAS, layer, o->n, h, dim, wide);
-    for (size_t i = 0; i < o->n * dim; i++)
-        o->x[i] += y[i];
-    free(in), free(h), free(y);
+    return 1.0 / (1.0 + exp(-x));
 }
 
-/* features [prefix or 1, dim] from the tokens left. */
-static double *pool(oracle *o)
+static double activate(int activation, double x)
+{
+    double root = sqrt(2.0 / acos(-1.0));
+
+    switch (activation) {
+    case TOMEVIT_GELU:
+        return 0.5 * x * (1.0 + erf(x / sqrt(2.0)));
+    case TOMEVIT_GELU_TANH:
+        return 0.5 * x * (1.0 + tanh(root * (x + 0.044715 * x * x * x)));
+    case TOMEVIT_QUICK_GELU:
+        return x * sigmoid(1.702 * x);
+    default:
+        return x * sigmoid(x);
+    }
+}
+
+static void feed_forward(oracle *o, size_t layer)
+{
+    int kind = o->d->activation;
+    size_t dim = o->d->dim, wide = o->d->mlp_dim;
+    size_t columns = kind == TOMEVIT_SWIGLU ? 2 * wide : wide;
+    double *in = norm(o, VIT_NORM2_WEIGHT, VIT_NORM2_BIAS, layer, o->n, o->x);
+    double *first = linear(o, VIT_FC1_WEIGHT, VIT_FC1_BIAS, layer, o->n, in,
+                           columns, dim);
+    double *h = zeros(o->n * wide), *y;
+
+    for (size_t t = 0; t < o->n; t++) {
+        for (size_t i = 0; i < wide; i++) {
+            h[t * wide + i] = activate(kind, first[t * columns + i]);
+            if (kind == TOMEVIT_SWIGLU)
+                h[t * wide + i] *= first[t * columns + wide + i];
+        }
+    }
+    y = linear(o, VIT_FC2_WEIGHT, VIT_FC2_BIAS, layer, o->n, h, dim, wide);
+    add(o, VIT_SCALE2, layer, y);
+    free(in), free(first), free(h), free(y);
+}
+
+/* The mean over what the patch tokens stand for. */
+static void mean_of_patches(const oracle *o, const double *rows, double *mean)
 {
     size_t dim = o->d->dim;
-    double *out, *mean = zeros(2 * dim), total = 0.0;
-    double *normed = norm(o, VIT_NORM_WEIGHT, VIT_NORM_BIAS, 0, o->n, o->x);
-    const double *rows = o->d->fc_norm ? o->x : normed;
+    double total = 0.0;
 
-    if (o->d->pool == TOMEVIT_POOL_CLASS) {
-        memcpy(mean, normed, o->d->prefix * dim * sizeof(*mean));
-        free(normed);
-        return mean;
-    }
     for (size_t t = o->d->prefix; t < o->n; t++) {
         total += o->size[t];
         for (size_t c = 0; c < dim; c++)
@@ -263,12 +337,32 @@ static double *pool(oracle *o)
     }
     for (size_t c = 0; c < dim; c++)
         mean[c] /= total;
+}
+
+/* What the heads see: [features], or [2, dim] for two heads. */
+static double *pool(oracle *o)
+{
+    size_t dim = o->d->dim;
+    double *pooled = zeros(2 * dim);
+    double *normed = norm(o, VIT_NORM_WEIGHT, VIT_NORM_BIAS, 0, o->n, o->x);
+
+    switch (o->d->pool) {
+    case TOMEVIT_POOL_CLASS:
+        memcpy(pooled, normed, (size_t)(1 + o->d->distilled) * dim *
+                               sizeof(*pooled));
+        break;
+    case TOMEVIT_POOL_CLASS_MEAN:
+        memcpy(pooled, normed, dim * sizeof(*pooled));
+        mean_of_patches(o, normed, pooled + dim);
+        break;
+    default:
+        mean_of_patches(o, o->d->fc_norm ? o->x : normed, pooled);
+        if (o->d->fc_norm)
+            norm_in_place(o, VIT_NORM_WEIGHT, VIT_NORM_BIAS, 0, 1, pooled,
+                          dim);
+    }
     free(normed);
-    if (!o->d->fc_norm)
-        return mean;
-    out = norm(o, VIT_NORM_WEIGHT, VIT_NORM_BIAS, 0, 1, mean);
-    free(mean);
-    return out;
+    return pooled;
 }
 
 void oracle_forward(const tomevit_description *d, vit_source source,
@@ -289,9 +383,9 @@ void oracle_forward(const tomevit_description *d, vit_source source,
         feed_forward(&o, layer);
     }
     pooled = pool(&o);
-    memcpy(features, pooled, d->dim * sizeof(*features));
+    memcpy(features, pooled, d->features * sizeof(*features));
     y = linear(&o, VIT_HEAD_WEIGHT, VIT_HEAD_BIAS, 0, 1, pooled, d->classes,
-               d->dim);
+               d->features);
     memcpy(logits, y, d->classes * sizeof(*y));
     free(y);
     if (d->distilled) {

@@ -8,7 +8,7 @@
 #include "weights.h"
 
 /* One normalised image [3, size, size]; r [depth] or NULL; logits [classes]
- * (of the mean of both heads where there are two), features [dim]. */
+ * (of the mean of both heads where there are two), features [features]. */
 void oracle_forward(const tomevit_description *d, vit_source source,
                     const float *image, const size_t *r, int prop_attn,
                     double *logits, double *features);

@@ -61,6 +61,7 @@ static void round_trip(tomevit_description *made, const char *path,
     tomevit_description d;
 
     made->tokens = made->prefix + 4;
+    made->pos_prefix = made->prefix;
     model_file_random(&file, made);
     accept(&file, path, &d, 0);
     cr_assert_str_eq(d.family, family);
@@ -70,6 +71,7 @@ static void round_trip(tomevit_description *made, const char *path,
     cr_assert_eq(d.qkv_bias, made->qkv_bias);
     cr_assert_eq(d.fc_norm, made->fc_norm);
     cr_assert_eq(d.prefix, made->prefix);
+    cr_assert_eq(d.pos_prefix, made->prefix);
     cr_assert_eq(d.tokens, made->tokens);
     cr_assert_eq(d.dim, 8);
     cr_assert_eq(d.depth, 2);
@@ -100,6 +102,63 @@ Test(description, every_kind_of_model_is_recognised)
     d.class_token = d.distilled = 1;
     d.prefix = 2;
     round_trip(&d, "x", "deit-distilled", TOMEVIT_POOL_CLASS);
+}
+
+/* A model with one more part, read back from its tensors. */
+static tomevit_description read_back(tomevit_description *made)
+{
+    tomevit_description d;
+    model_file file;
+
+    made->tokens = made->prefix + 4;
+    model_file_random(&file, made);
+    accept(&file, "x", &d, 0);
+    cr_assert_eq(d.tokens, made->tokens);
+    cr_assert_eq(d.prefix, made->prefix);
+    cr_assert_eq(d.registers, made->registers);
+    cr_assert_eq(d.pos_prefix, made->pos_prefix);
+    cr_assert_eq(d.features, made->features);
+    cr_assert_eq(d.layer_scale, made->layer_scale);
+    cr_assert_eq(d.norm_pre, made->norm_pre);
+    cr_assert_eq(d.qk_norm, made->qk_norm);
+    cr_assert_eq(d.patch_bias, made->patch_bias);
+    cr_assert_eq(d.head_bias, made->head_bias);
+    cr_assert_eq(d.activation, made->activation);
+    cr_assert_eq(d.pool, made->pool);
+    cr_assert_eq(d.heads, made->heads);
+    cr_assert_eq(d.mlp_dim, made->mlp_dim);
+    model_file_free(&file);
+    return d;
+}
+
+Test(description, parts_are_recognised)
+{
+    tomevit_description d;
+
+    model_file_tiny(&d);
+    d.layer_scale = 1;
+    read_back(&d);
+    d.pos_prefix = 0;
+    read_back(&d);
+    d.registers = 6;
+    d.prefix = 7;
+    read_back(&d);
+    d.pos_prefix = 1;
+    read_back(&d);
+    d.pos_prefix = 7;
+    read_back(&d);
+    d.norm_pre = 1;
+    read_back(&d);
+    d.patch_bias = d.head_bias = 0;
+    read_back(&d);
+    d.activation = TOMEVIT_SWIGLU;
+    read_back(&d);
+    d.qk_norm = 1;
+    d.heads = 4; /* the metadata say 2: the norms' width is surer */
+    read_back(&d);
+    d.pool = TOMEVIT_POOL_CLASS_MEAN;
+    d.features = 16;
+    read_back(&d);
 }
 
 /* 8 * (3*2*2 + 1) + tokens etc. by hand: see the comments of weights.h. */
@@ -252,16 +311,22 @@ Test(description, misshapen_tensors_are_refused)
                  "expected a patch side from 1 to 1024, found 1025");
     refuse_shape("patch_embed.proj.weight", SHAPE(8, 12),
                  "expected shape [dim, 3, patch, patch], found [8, 12]");
-    refuse_shape("blocks.0.mlp.fc1.weight", SHAPE(0, 8),
+    refuse_shape("blocks.0.mlp.fc2.weight", SHAPE(8, 0),
                  "expected an MLP dim from 1 to 131072, found 0");
+    refuse_shape("blocks.0.mlp.fc1.weight", SHAPE(48, 8),
+                 "expected shape [16, 8], found [48, 8]");
+    refuse_shape("blocks.1.mlp.fc1.weight", SHAPE(32, 8),
+                 "expected shape [16, 8], found [32, 8]");
+    refuse_shape("head.weight", SHAPE(3, 24),
+                 "expected shape [3, 8], found [3, 24]");
     refuse_shape("head.weight", SHAPE(1048577, 1),
                  "a number of classes from 1 to 1048576, found 1048577");
     refuse_shape("pos_embed", SHAPE(1, 0, 8),
                  "a number of tokens from 1 to 65536, found 0");
     refuse_shape("pos_embed", SHAPE(1, 65537, 1),
                  "a number of tokens from 1 to 65536, found 65537");
-    refuse_shape("pos_embed", SHAPE(1, 1, 8),
-                 "expected 1 + a square number of tokens, found 1");
+    refuse_shape("pos_embed", SHAPE(1, 3, 8),
+                 "expected 1 + a square number of tokens, found 3");
     refuse_shape("pos_embed", SHAPE(1, 7, 8),
                  "expected 1 + a square number of tokens, found 7");
 }
@@ -283,19 +348,42 @@ static void refuse_more(const char *name, const char *words)
 Test(description, parts_that_change_the_model_are_refused)
 {
     refuse_more("blocks.0.ls1.gamma",
-                "tensor \"blocks.0.ls1.gamma\": a part of the model");
+                "tensor \"blocks.1.ls1.gamma\" is missing: expected");
+    refuse_more("blocks.1.ls1.gamma",
+                "tensor \"blocks.1.ls1.gamma\": a part of the model");
     refuse_more("blocks.1.attn.q_norm.weight", "blocks.1.attn.q_norm.weight");
     refuse_more("blocks.00.norm1.weight", "tensor \"blocks.00.norm1.weight\"");
-    refuse_more("norm_pre.weight", "tensor \"norm_pre.weight\": a part");
-    refuse_more("reg_token", "tensor \"reg_token\": a part");
+    refuse_more("norm_pre.weight", "tensor \"norm_pre.bias\" is missing");
+    refuse_more("reg_token", "tensor \"reg_token\": expected shape "
+                             "[1, registers, dim], found [8]");
+    refuse_more("attn_pool.latent", "tensor \"attn_pool.latent\": a part");
     refuse_more("patch_embed.norm.weight", "patch_embed.norm.weight");
     refuse_more("fc_norm.weight", "\"norm.weight\" and \"fc_norm.weight\"");
     refuse_more("dist_token", "expected 2 + a square number of tokens");
+    refuse_more("blocks.0.attn.q_norm.weight",
+                "blocks.1.attn.q_norm.weight\" is missing: expected shape [8]");
     refuse_more("blocks.3.norm1.weight",
                 "tensor \"blocks.2.norm1.weight\" is missing: expected");
     refuse_more("blocks.1024.norm1.weight", "expected at most 1024 layers");
     refuse_more("blocks.18446744073709551617.norm1.weight",
                 "expected at most 1024 layers");
+}
+
+Test(description, registers_and_head_norms_are_checked)
+{
+    static const size_t none[] = {1, 0, 8}, three[] = {3};
+    tomevit_description d;
+    model_file file;
+
+    model_file_tiny(&d);
+    model_file_random(&file, &d);
+    model_file_add(&file, "reg_token", "F32", 3, none, 0);
+    refuse(&file, TOMEVIT_EMODEL, "expected a number of registers from 1");
+    model_file_remove(&file, "reg_token");
+    model_file_add(&file, "blocks.0.attn.q_norm.weight", "F32", 1, three, 12);
+    refuse(&file, TOMEVIT_EMODEL, "\"blocks.0.attn.q_norm.weight\": expected "
+                                  "a length that divides 8, found 3");
+    model_file_free(&file);
 }
 
 Test(description, distillation_needs_a_class_token)
@@ -381,7 +469,7 @@ static size_t heads_of(size_t dim, size_t depth)
     model_file file;
 
     model_file_tiny(&d);
-    d.dim = dim;
+    d.dim = d.features = dim;
     d.depth = depth;
     d.mlp_dim = 1;
     model_file_random(&file, &d);

@@ -204,11 +204,14 @@ static tomevit_description small_description(int pool, int fc_norm,
         .dim = 48, .depth = 4, .heads = 3, .mlp_dim = 500, .patch = 4,
         .image_size = SIDE, .classes = CLASSES, .tokens = 64,
         .qkv_bias = 1, .norm_eps = 1e-6f, .pool = pool, .fc_norm = fc_norm,
-        .class_token = 1, .distilled = distilled,
+        .class_token = 1, .distilled = distilled, .patch_bias = 1,
+        .head_bias = 1, .features = 48,
     };
 
-    d.class_token = pool == TOMEVIT_POOL_CLASS || fc_norm;
-    d.prefix = (size_t)d.class_token + (size_t)d.distilled;
+    if (pool == TOMEVIT_POOL_CLASS_MEAN)
+        d.features = 2 * d.dim;
+    d.class_token = pool != TOMEVIT_POOL_MEAN || fc_norm;
+    d.prefix = d.pos_prefix = (size_t)d.class_token + (size_t)d.distilled;
     d.tokens += d.prefix;
     for (int k = 0; k < 3; k++)
         d.preprocessing.mean[k] = d.preprocessing.std[k] = 0.5f;
@@ -229,15 +232,21 @@ static int read_stronger(void *self, enum vit_tensor t, size_t layer,
     return error;
 }
 
+static tomevit_model *model_of(const tomevit_description *d)
+{
+    vit_random random = {d, 17};
+    tomevit_model *model;
+
+    cr_assert_eq(tomevit_model_build(d, (vit_source){read_stronger, &random},
+                                     &model), 0);
+    return model;
+}
+
 static tomevit_model *small_model(int pool, int fc_norm, int distilled)
 {
     tomevit_description d = small_description(pool, fc_norm, distilled);
-    vit_random random = {&d, 17};
-    tomevit_model *model;
 
-    cr_assert_eq(tomevit_model_build(&d, (vit_source){read_stronger, &random},
-                                     &model), 0);
-    return model;
+    return model_of(&d);
 }
 
 static uint8_t *random_crops(size_t count)
@@ -427,14 +436,14 @@ Test(forward, the_last_layer_reports_the_plan_of_a_whole_one)
 
 /* ---- what the reference has no results for ---------------------------------------- */
 
-static void check_oracle(const char *tier, int pool, int fc_norm, int distilled)
+static void check_oracle(const char *tier, const char *what,
+                         const tomevit_description *d)
 {
-    tomevit_description d = small_description(pool, fc_norm, distilled);
-    tomevit_model *model = small_model(pool, fc_norm, distilled);
-    vit_random random = {&d, 17};
+    tomevit_model *model = model_of(d);
+    vit_random random = {d, 17};
     uint8_t *crops = random_crops(1);
-    float pixels[3 * SIDE * SIDE], logits[CLASSES], features[48];
-    double want[CLASSES], want_features[48];
+    float pixels[3 * SIDE * SIDE], logits[CLASSES], features[2 * 48];
+    double want[CLASSES], want_features[2 * 48];
     size_t r[4] = {9, 0, 12, 7};
     tomevit_output out = {.logits = logits, .features = features};
     tomevit_image image = {pixels, TOMEVIT_F32_CHW};
@@ -448,17 +457,16 @@ static void check_oracle(const char *tier, int pool, int fc_norm, int distilled)
         tomevit_merging_init(&m);
         m.r = merging ? r : NULL;
         m.prop_attn = merging == 1;
-        oracle_forward(&d, (vit_source){read_stronger, &random}, pixels, m.r,
+        oracle_forward(d, (vit_source){read_stronger, &random}, pixels, m.r,
                        m.prop_attn, want, want_features);
         cr_assert_eq(tomevit_forward(context, &m, 1, &image, &out), 0);
         for (size_t i = 0; i < CLASSES; i++)
             cr_assert_float_eq((double)logits[i], want[i],
                                2e-4 * (1.0 + fabs(want[i])),
-                               "%s: pool %d fc_norm %d dist %d merging %d: "
-                               "logit %zu: %.9g not %.9g", tier, pool, fc_norm,
-                               distilled, merging, i, (double)logits[i],
+                               "%s: %s, merging %d: logit %zu: %.9g not %.9g",
+                               tier, what, merging, i, (double)logits[i],
                                want[i]);
-        for (size_t i = 0; i < 48; i++)
+        for (size_t i = 0; i < d->features; i++)
             cr_assert_float_eq((double)features[i], want_features[i],
                                2e-4 * (1.0 + fabs(want_features[i])));
     }
@@ -467,17 +475,88 @@ static void check_oracle(const char *tier, int pool, int fc_norm, int distilled)
     free(crops);
 }
 
-static void check_oracles(const char *tier)
+static void check_pools(const char *tier)
 {
-    check_oracle(tier, TOMEVIT_POOL_CLASS, 0, 0);
-    check_oracle(tier, TOMEVIT_POOL_CLASS, 0, 1);
-    check_oracle(tier, TOMEVIT_POOL_MEAN, 0, 0);
-    check_oracle(tier, TOMEVIT_POOL_MEAN, 1, 0);
+    static const struct {
+        const char *what;
+        int pool, fc_norm, distilled;
+    } pools[] = {
+        {"class", TOMEVIT_POOL_CLASS, 0, 0},
+        {"two heads", TOMEVIT_POOL_CLASS, 0, 1},
+        {"mean", TOMEVIT_POOL_MEAN, 0, 0},
+        {"mean, then norm", TOMEVIT_POOL_MEAN, 1, 0},
+        {"class and mean", TOMEVIT_POOL_CLASS_MEAN, 0, 0},
+    };
+
+    for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++) {
+        tomevit_description d = small_description(
+            pools[i].pool, pools[i].fc_norm, pools[i].distilled);
+
+        check_oracle(tier, pools[i].what, &d);
+    }
 }
 
 Test(forward, equals_a_plain_double_precision_pass)
 {
-    each_tier(check_oracles);
+    each_tier(check_pools);
+}
+
+/* Parts that a model may have, one at a time, then all together. */
+static void use_part(tomevit_description *d, int part)
+{
+    switch (part) {
+    case 0:
+        d->layer_scale = 1;
+        break;
+    case 1:
+        d->registers = 3;
+        d->prefix += 3;
+        d->tokens += 3;
+        break;
+    case 2:
+        d->pos_prefix = 0;
+        break;
+    case 3:
+        d->patch_bias = d->head_bias = d->qkv_bias = 0;
+        break;
+    case 4:
+        d->norm_pre = 1;
+        break;
+    case 5:
+        d->qk_norm = 1;
+        break;
+    case 6:
+        d->norm_eps = 0.1f;
+        break;
+    }
+}
+enum { PARTS = 7 };
+
+static void check_parts(const char *tier)
+{
+    char what[64];
+
+    for (int part = 0; part <= PARTS; part++) {
+        tomevit_description d = small_description(TOMEVIT_POOL_CLASS, 0, 0);
+
+        for (int i = 0; i < PARTS; i++)
+            if (part == i || part == PARTS)
+                use_part(&d, i);
+        snprintf(what, sizeof(what), "part %d", part);
+        check_oracle(tier, what, &d);
+    }
+    for (int kind = TOMEVIT_GELU_TANH; kind <= TOMEVIT_SWIGLU; kind++) {
+        tomevit_description d = small_description(TOMEVIT_POOL_MEAN, 1, 0);
+
+        d.activation = kind;
+        snprintf(what, sizeof(what), "activation %d", kind);
+        check_oracle(tier, what, &d);
+    }
+}
+
+Test(forward, equals_it_with_every_part)
+{
+    each_tier(check_parts);
 }
 
 /* ---- bad arguments ----------------------------------------------------------------- */

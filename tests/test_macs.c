@@ -78,7 +78,7 @@ Test(macs, count_every_part)
     size_t r[1] = {1};
 
     memset(&d, 0, sizeof d);
-    d.dim = 8;
+    d.dim = d.features = 8;
     d.depth = 1;
     d.mlp_dim = 20;
     d.patch = 2;
@@ -94,6 +94,13 @@ Test(macs, count_every_part)
     cr_assert_eq(tomevit_macs(&d, r),
                  4 * 12 * 8 + 4 * 6 * 64 + 2 * 36 * 8 + 2 * 4 * 8 * 20 +
                  2 * 3 * 8);
+    /* twice as many columns before the gate; a head on two tokens' width */
+    d.activation = TOMEVIT_SWIGLU;
+    d.distilled = 0;
+    d.features = 16;
+    cr_assert_eq(tomevit_macs(&d, r),
+                 4 * 12 * 8 + 4 * 6 * 64 + 2 * 36 * 8 + 3 * 4 * 8 * 20 +
+                 3 * 16);
 }
 
 /* The same layer: of 6 tokens, 5 after merging, the heads read 2. */

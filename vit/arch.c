@@ -58,9 +58,11 @@ int tomevit_arch_describe(const char *name, tomevit_description *d)
     d->classes = 1000;
     d->class_token = 1;
     d->distilled = !strcmp(a->family, "deit-distilled");
-    d->qkv_bias = 1;
+    d->qkv_bias = d->patch_bias = d->head_bias = 1;
     d->pool = TOMEVIT_POOL_CLASS;
     d->prefix = (size_t)(d->class_token + d->distilled);
+    d->pos_prefix = d->prefix;
+    d->features = d->dim;
     grid = a->image_size / a->patch;
     d->tokens = d->prefix + grid * grid;
     d->norm_eps = 1e-6f;
@@ -91,13 +93,30 @@ static float about_normal(uint64_t bits)
     return (float)(sum - 131070) * (1 / 37837.227f);
 }
 
+/* Tensors that multiply are around 1. */
+static int is_factor(enum vit_tensor t)
+{
+    switch (t) {
+    case VIT_NORM_PRE_WEIGHT:
+    case VIT_NORM_WEIGHT:
+    case VIT_NORM1_WEIGHT:
+    case VIT_NORM2_WEIGHT:
+    case VIT_Q_NORM_WEIGHT:
+    case VIT_K_NORM_WEIGHT:
+    case VIT_SCALE1:
+    case VIT_SCALE2:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
 static int read_random(void *self, enum vit_tensor t, size_t layer, float *out)
 {
     const vit_random *random = self;
     size_t count = tomevit_tensor_shape(random->description, t, NULL, NULL);
     uint64_t counter = mix(random->seed + mix(layer * VIT_TENSORS + t + 1));
-    float middle = t == VIT_NORM_WEIGHT || t == VIT_NORM1_WEIGHT ||
-                   t == VIT_NORM2_WEIGHT ? 1.0f : 0.0f;
+    float middle = is_factor(t) ? 1.0f : 0.0f;
     size_t i;
 
     for (i = 0; i < count; i++) {

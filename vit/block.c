@@ -16,6 +16,19 @@ static void normalise(const tomevit_context *c, const vit_norm *norm,
                            s->norm + i * c->x_stride);
 }
 
+/* A norm of every head's queries or keys, in place; if the model has it. */
+static void normalise_heads(const tomevit_model *m, const vit_norm *norm,
+                            size_t rows, float *y, size_t stride)
+{
+    size_t head_dim = m->d.dim / m->d.heads;
+
+    for (size_t i = 0; m->d.qk_norm && i < rows; i++)
+        for (size_t h = 0; h < m->d.heads; h++)
+            m->dsp->layer_norm(head_dim, y + i * stride + h * head_dim,
+                               norm->weight, norm->bias, m->d.norm_eps,
+                               y + i * stride + h * head_dim);
+}
+
 void tomevit_qkv(const vit_pass *p, const vit_layer *l, vit_scratch *s,
                  size_t first, size_t rows)
 {
@@ -24,6 +37,11 @@ void tomevit_qkv(const vit_pass *p, const vit_layer *l, vit_scratch *s,
     normalise(c, &l->norm1, s, first, rows);
     tomevit_gemm(c->model->dsp, &l->qkv, VIT_STORE, rows, s->norm, c->x_stride,
                  c->qkv + first * c->qkv_stride, c->qkv_stride, s->gemm);
+    normalise_heads(c->model, &l->q_norm, rows,
+                    c->qkv + first * c->qkv_stride, c->qkv_stride);
+    normalise_heads(c->model, &l->k_norm, rows,
+                    c->qkv + first * c->qkv_stride + c->model->d.dim,
+                    c->qkv_stride);
 }
 
 /* The last panel of q comes along where it holds the first columns of k. */
@@ -39,6 +57,8 @@ void tomevit_keys_values(const vit_pass *p, const vit_layer *l, vit_scratch *s,
     tomevit_gemm(c->model->dsp, &kv, VIT_STORE, rows, s->norm, c->x_stride,
                  c->qkv + first * c->qkv_stride + column, c->qkv_stride,
                  s->gemm);
+    normalise_heads(c->model, &l->k_norm, rows,
+                    c->qkv + first * c->qkv_stride + dim, c->qkv_stride);
 }
 
 void tomevit_queries(const vit_pass *p, const vit_layer *l, vit_scratch *s,
@@ -59,6 +79,8 @@ void tomevit_queries(const vit_pass *p, const vit_layer *l, vit_scratch *s,
     }
     tomevit_gemm(m->dsp, &q, VIT_STORE, rows, s->norm, c->x_stride,
                  c->attention + first * c->x_stride, c->x_stride, s->gemm);
+    normalise_heads(m, &l->q_norm, rows, c->attention + first * c->x_stride,
+                    c->x_stride);
 }
 
 void tomevit_projection(const vit_pass *p, const vit_layer *l, vit_scratch *s,
@@ -71,15 +93,35 @@ void tomevit_projection(const vit_pass *p, const vit_layer *l, vit_scratch *s,
                  c->x + first * c->x_stride, c->x_stride, s->gemm);
 }
 
+static enum vit_finish finish_of(int activation)
+{
+    switch (activation) {
+    case TOMEVIT_GELU_TANH:
+        return VIT_GELU_TANH;
+    case TOMEVIT_QUICK_GELU:
+        return VIT_QUICK_GELU;
+    case TOMEVIT_SWIGLU:
+        return VIT_STORE;
+    default:
+        return VIT_GELU;
+    }
+}
+
 void tomevit_mlp(const vit_pass *p, const vit_layer *l, vit_scratch *s,
                  size_t first, size_t rows)
 {
     tomevit_context *c = p->c;
+    const tomevit_description *d = &c->model->d;
     const vit_dsp *dsp = c->model->dsp;
 
     normalise(c, &l->norm2, s, first, rows);
-    tomevit_gemm(dsp, &l->fc1, VIT_GELU, rows, s->norm, c->x_stride,
-                 s->hidden, c->hidden_stride, s->gemm);
+    tomevit_gemm(dsp, &l->fc1, finish_of(d->activation), rows, s->norm,
+                 c->x_stride, s->hidden, c->hidden_stride, s->gemm);
+    for (size_t i = 0; d->activation == TOMEVIT_SWIGLU && i < rows; i++) {
+        float *row = s->hidden + i * c->hidden_stride;
+
+        dsp->swiglu(d->mlp_dim, row, row + d->mlp_dim, row);
+    }
     tomevit_gemm(dsp, &l->fc2, VIT_ADD, rows, s->hidden, c->hidden_stride,
                  c->x + first * c->x_stride, c->x_stride, s->gemm);
 }

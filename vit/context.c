@@ -43,10 +43,10 @@ static void carve_scratch(const tomevit_context *c, vit_scratch *s,
     size_t panel_keys = (d->tokens + nr - 1) / nr * nr;
     size_t panel_channels = (head_dim + nr - 1) / nr * nr;
     size_t gemm = larger(tomevit_gemm_scratch(d->dim, d->mlp_dim),
-                         tomevit_gemm_scratch(d->mlp_dim, d->dim));
+                         tomevit_gemm_scratch(tomevit_fc1_width(d), d->dim));
 
     gemm = larger(gemm, tomevit_gemm_scratch(3 * d->dim, d->dim));
-    gemm = larger(gemm, tomevit_gemm_scratch(d->classes, d->dim));
+    gemm = larger(gemm, tomevit_gemm_scratch(d->classes, d->features));
     gemm = larger(gemm,
                   tomevit_gemm_scratch(d->dim, 3 * d->patch * d->patch));
     s->norm = tomevit_carve_f32(arena, VIT_BLOCK_ROWS * c->x_stride);
@@ -79,6 +79,8 @@ static void carve_context(tomevit_context *c, vit_arena *arena)
     c->map = tomevit_carve(arena, rows, sizeof(int32_t));
     c->origin = tomevit_carve(arena, rows, sizeof(int32_t));
     c->trace = tomevit_carve(arena, rows, sizeof(int32_t));
+    c->pooled = tomevit_carve_f32(
+        arena, (d->distilled ? 2 : 1) * c->group * c->pooled_stride);
     c->logits_dist = tomevit_carve_f32(arena,
                                        d->distilled ? c->group * d->classes
                                                     : 0);
@@ -110,9 +112,10 @@ int tomevit_context_create(const tomevit_model *model, size_t max_batch,
     c->x_stride = tomevit_row_stride(d->dim);
     c->qkv_stride = tomevit_row_stride(3 * d->dim);
     c->hidden_stride = tomevit_row_stride(
-        larger(d->mlp_dim, 3 * d->patch * d->patch));
+        larger(tomevit_fc1_width(d), 3 * d->patch * d->patch));
     c->score_stride = tomevit_row_stride(
         (d->tokens + VIT_MAX_NR - 1) / VIT_MAX_NR * VIT_MAX_NR);
+    c->pooled_stride = tomevit_row_stride(d->features);
     c->workspace_bytes = merge_workspace(d);
 
     carve_context(c, &c->arena);

@@ -35,7 +35,7 @@ struct tomevit_context {
     int threads;
     float normalised[3][256]; /* what a byte of a channel becomes */
 
-    size_t x_stride, qkv_stride, hidden_stride, score_stride;
+    size_t x_stride, qkv_stride, hidden_stride, score_stride, pooled_stride;
     size_t workspace_bytes;
     vit_scratch *scratch;  /* [threads] */
 
@@ -43,10 +43,11 @@ struct tomevit_context {
     size_t *offsets, *next_offsets; /* [group + 1] */
     float *x, *next_x;     /* [rows, x_stride] */
     float *qkv;            /* [rows, qkv_stride] */
-    float *attention;      /* [rows, x_stride]; later pooled rows */
+    float *attention;      /* [rows, x_stride] */
     float *sizes, *next_sizes, *bias; /* [rows] */
     int32_t *map, *origin, *trace;    /* [rows] */
     size_t *planned;       /* [group]: rows left after the plan */
+    float *pooled;         /* [group, or twice for distilled, pooled_stride] */
     float *logits_dist;    /* [group, classes], distilled models only */
 };
 

@@ -11,8 +11,8 @@
 /* Outside the blocks a tensor that nobody reads does no harm (a decoder, a
  * mask token), except these: they change what the model computes. */
 static const char *const unsupported[] = {
-    "attn_pool.", "norm_pre.", "patch_embed.", "pre_logits.", "reg_token",
-    "register_tokens", "rel_pos_bias.", "rope.",
+    "attn_pool.", "patch_embed.", "pre_logits.", "register_tokens",
+    "rel_pos_bias.", "rope.",
 };
 
 /* ---- single tensors -------------------------------------------------------- */
@@ -118,45 +118,126 @@ static int find_widths(const vit_tensors *file, tomevit_description *d,
     if (code)
         return code;
 
-    name = "blocks.0.mlp.fc1.weight";
-    code = need(file, name, "[mlp dim, dim]", 2, &t, report);
+    name = "blocks.0.mlp.fc2.weight";
+    code = need(file, name, "[dim, mlp dim]", 2, &t, report);
     if (code)
         return code;
-    d->mlp_dim = t->shape[0];
-    code = limit(name, "an MLP dim", d->mlp_dim, VIT_MAX_MLP, report);
-    if (code)
-        return code;
+    d->mlp_dim = t->shape[1];
+    return limit(name, "an MLP dim", d->mlp_dim, VIT_MAX_MLP, report);
+}
 
-    name = "head.weight";
-    code = need(file, name, "[classes, dim]", 2, &t, report);
+/* Where every head has a norm, its width tells their number. */
+static int find_head_dim(const vit_tensors *file, tomevit_description *d,
+                         const vit_report *report)
+{
+    const char *name = "blocks.0.attn.q_norm.weight";
+    const vit_stored *t;
+    int code;
+
+    if (!d->qk_norm)
+        return 0;
+    code = need(file, name, "[dim / heads]", 1, &t, report);
+    if (code)
+        return code;
+    if (t->shape[0] == 0 || d->dim % t->shape[0])
+        return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\": expected "
+                            "a length that divides %zu, found %zu", name,
+                            d->dim, t->shape[0]);
+    d->heads = d->dim / t->shape[0];
+    return 0;
+}
+
+/* An MLP of twice the rows gates them. [arXiv 2002.05202] */
+static int find_activation(const vit_tensors *file, tomevit_description *d,
+                           const vit_report *report)
+{
+    const vit_stored *t;
+    int code = need(file, "blocks.0.mlp.fc1.weight", "[mlp dim, dim]", 2, &t,
+                    report);
+
+    if (!code && t->shape[0] == 2 * d->mlp_dim)
+        d->activation = TOMEVIT_SWIGLU;
+    return code;
+}
+
+/* A head that sees twice the width sees the class token and the mean. */
+static int find_head(const vit_tensors *file, tomevit_description *d,
+                     const vit_report *report)
+{
+    const vit_stored *t;
+    int code = need(file, "head.weight", "[classes, dim]", 2, &t, report);
+
     if (code)
         return code;
     d->classes = t->shape[0];
-    return limit(name, "a number of classes", d->classes, VIT_MAX_CLASSES,
-                 report);
+    d->features = d->dim;
+    if (t->shape[1] == 2 * d->dim && d->pool == TOMEVIT_POOL_CLASS &&
+        !d->distilled) {
+        d->pool = TOMEVIT_POOL_CLASS_MEAN;
+        d->features = 2 * d->dim;
+    }
+    return limit("head.weight", "a number of classes", d->classes,
+                 VIT_MAX_CLASSES, report);
 }
 
-static int find_tokens(const vit_tensors *file, tomevit_description *d,
+/* Class, distillation and register tokens stand before the patches. */
+static int find_prefix(const vit_tensors *file, tomevit_description *d,
                        const vit_report *report)
 {
     const vit_stored *t;
-    size_t side = 0, patches;
-    int code = need(file, "pos_embed", "[1, tokens, dim]", 3, &t, report);
+    int code;
 
+    d->prefix = (size_t)(d->class_token + d->distilled);
+    if (!has(file, "reg_token"))
+        return 0;
+    code = need(file, "reg_token", "[1, registers, dim]", 3, &t, report);
+    if (!code)
+        code = limit("reg_token", "a number of registers", t->shape[1],
+                     VIT_MAX_TOKENS, report);
     if (code)
         return code;
-    d->tokens = t->shape[1];
-    code = limit("pos_embed", "a number of tokens", d->tokens, VIT_MAX_TOKENS,
-                 report);
-    if (code)
-        return code;
-    patches = d->tokens > d->prefix ? d->tokens - d->prefix : 0;
+    d->registers = t->shape[1];
+    d->prefix += d->registers;
+    return 0;
+}
+
+/* The side of a square of `patches`, 0 if they make none. */
+static size_t square_side(size_t patches)
+{
+    size_t side = 0;
+
     while (side * side < patches)
         side++;
-    if (patches == 0 || side * side != patches)
+    return side * side == patches ? side : 0;
+}
+
+/* Positions are those of the patches, and of all, some (class, distillation)
+ * or none of the tokens before them: the first that leaves a square. */
+static int find_tokens(const vit_tensors *file, tomevit_description *d,
+                       const vit_report *report)
+{
+    const size_t covered[] = {
+        d->prefix, (size_t)(d->class_token + d->distilled), 0
+    };
+    const vit_stored *t;
+    size_t side = 0, i;
+    int code = need(file, "pos_embed", "[1, tokens, dim]", 3, &t, report);
+
+    if (!code)
+        code = limit("pos_embed", "a number of tokens", t->shape[1],
+                     VIT_MAX_TOKENS, report);
+    if (code)
+        return code;
+    for (i = 0; i < 3 && !side; i++) {
+        d->pos_prefix = covered[i];
+        if (t->shape[1] > covered[i])
+            side = square_side(t->shape[1] - covered[i]);
+    }
+    if (!side)
         return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"pos_embed\": "
                             "expected %zu + a square number of tokens, found "
-                            "%zu", d->prefix, d->tokens);
+                            "%zu", d->prefix, t->shape[1]);
+    d->tokens = d->prefix + side * side;
     d->image_size = side * d->patch;
     return limit("pos_embed", "an image side", d->image_size, VIT_MAX_IMAGE,
                  report);
@@ -203,8 +284,13 @@ static int find_parts(const vit_tensors *file, tomevit_description *d,
 {
     d->class_token = has(file, "cls_token");
     d->distilled = has(file, "dist_token");
-    d->prefix = (size_t)(d->class_token + d->distilled);
+    d->norm_pre = has(file, "norm_pre.weight");
+    /* Only models of CLIP's kind, which begin with a norm, do without. */
+    d->patch_bias = !d->norm_pre || has(file, "patch_embed.proj.bias");
+    d->head_bias = !d->norm_pre || has(file, "head.bias");
     d->qkv_bias = has(file, "blocks.0.attn.qkv.bias");
+    d->qk_norm = has(file, "blocks.0.attn.q_norm.weight");
+    d->layer_scale = has(file, "blocks.0.ls1.gamma");
     d->fc_norm = has(file, "fc_norm.weight");
     d->pool = d->fc_norm || !d->class_token ? TOMEVIT_POOL_MEAN
                                             : TOMEVIT_POOL_CLASS;
@@ -283,7 +369,11 @@ int tomevit_describe_file(const vit_tensors *file, tomevit_description *d,
     memset(d, 0, sizeof *d);
     if ((code = find_parts(file, d, report)) ||
         (code = find_widths(file, d, report)) ||
+        (code = find_head_dim(file, d, report)) ||
+        (code = find_activation(file, d, report)) ||
+        (code = find_prefix(file, d, report)) ||
         (code = find_tokens(file, d, report)) ||
+        (code = find_head(file, d, report)) ||
         (code = find_depth(file, d, report)) ||
         (code = check_extra(file, d, extra, report)) ||
         (code = check_table(file, d, report)) ||

@@ -23,8 +23,8 @@ enum {
 int tomevit_describe_file(const vit_tensors *file, tomevit_description *d,
                           size_t *extra, const vit_report *report);
 
-/* The parts that metadata may say: d->heads and d->norm_eps, from d->dim and
- * d->depth; d->preprocessing and its source, from the rest of *d. */
+/* The parts that metadata may say: d->heads (if still 0) and d->norm_eps, from
+ * d->dim and d->depth; d->preprocessing and its source, from the rest of *d. */
 int tomevit_metadata_heads(const vit_tensors *file, tomevit_description *d,
                            const vit_report *report);
 int tomevit_metadata_preprocessing(const vit_tensors *file,

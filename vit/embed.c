@@ -53,17 +53,24 @@ size_t tomevit_embed_tasks(const vit_pass *p)
     return p->count * blocks_of_image(&p->c->model->d);
 }
 
-/* Prefix tokens and, under the patches to come, their positions. */
-static void place_positions(const tomevit_context *c, size_t image)
+/* What the layers begin with, where a norm stands before them. */
+static void norm_pre(const tomevit_model *m, size_t rows, float *x,
+                     size_t stride)
+{
+    for (size_t i = 0; m->d.norm_pre && i < rows; i++)
+        m->dsp->layer_norm(m->d.dim, x + i * stride, m->norm_pre.weight,
+                           m->norm_pre.bias, m->d.norm_eps, x + i * stride);
+}
+
+static void place_prefix(const tomevit_context *c, size_t image)
 {
     const tomevit_model *m = c->model;
-    size_t dim = m->d.dim;
     float *x = c->x + image * m->d.tokens * c->x_stride;
 
     for (size_t t = 0; t < m->d.prefix; t++)
-        for (size_t i = 0; i < dim; i++)
-            x[t * c->x_stride + i] = m->prefix[t * dim + i] +
-                                     m->pos[t * dim + i];
+        memcpy(x + t * c->x_stride, m->prefix + t * m->d.dim,
+               m->d.dim * sizeof(*x));
+    norm_pre(m, m->d.prefix, x, c->x_stride);
 }
 
 void tomevit_embed(const vit_pass *p, vit_scratch *s, size_t task)
@@ -80,7 +87,7 @@ void tomevit_embed(const vit_pass *p, vit_scratch *s, size_t task)
     float *x = c->x + (image * m->d.tokens + m->d.prefix + first) * c->x_stride;
 
     if (block == 0)
-        place_positions(c, image);
+        place_prefix(c, image);
     for (size_t i = 0; i < rows; i++) {
         float *row = s->hidden + i * c->hidden_stride;
 
@@ -89,8 +96,9 @@ void tomevit_embed(const vit_pass *p, vit_scratch *s, size_t task)
         else
             gather_rgb8(&g, in->data, first + i, c->normalised, row);
         memcpy(x + i * c->x_stride,
-               m->pos + (m->d.prefix + first + i) * dim, dim * sizeof(*x));
+               m->pos + (m->d.pos_prefix + first + i) * dim, dim * sizeof(*x));
     }
     tomevit_gemm(m->dsp, &m->patch, VIT_ADD, rows, s->hidden,
                  c->hidden_stride, x, c->x_stride, s->gemm);
+    norm_pre(m, rows, x, c->x_stride);
 }

@@ -46,24 +46,26 @@ size_t tomevit_pool_reads(const tomevit_description *d)
     return d->pool != TOMEVIT_POOL_CLASS ? 0 : d->distilled ? 2 : 1;
 }
 
-/* Pooled rows are kept where attention's output was: one for each image, and
- * behind them the distillation token's. */
+/* What the heads see: pooled [group, features], and behind all of them the
+ * distillation tokens' rows. */
 void tomevit_pool(const vit_pass *p, vit_scratch *s, size_t image)
 {
     tomevit_context *c = p->c;
     const tomevit_model *m = c->model;
     const float *x = c->x + c->offsets[image] * c->x_stride;
-    float *y = c->attention + image * c->x_stride;
+    float *y = c->pooled + image * c->pooled_stride;
 
     if (m->d.pool == TOMEVIT_POOL_MEAN)
         mean_pool(c, s, image, y);
     else
         norm_row(m, x, y);
+    if (m->d.pool == TOMEVIT_POOL_CLASS_MEAN)
+        mean_pool(c, s, image, y + m->d.dim);
     if (m->d.distilled)
-        norm_row(m, x + c->x_stride, y + p->count * c->x_stride);
+        norm_row(m, x + c->x_stride, y + c->group * c->pooled_stride);
     if (p->out.features)
-        memcpy(p->out.features + image * m->d.dim, y,
-               m->d.dim * sizeof(*y));
+        memcpy(p->out.features + image * m->d.features, y,
+               m->d.features * sizeof(*y));
 }
 
 void tomevit_heads(const vit_pass *p, vit_scratch *s, size_t first,
@@ -72,17 +74,17 @@ void tomevit_heads(const vit_pass *p, vit_scratch *s, size_t first,
     tomevit_context *c = p->c;
     const tomevit_model *m = c->model;
     size_t classes = m->d.classes;
-    const float *x = c->attention + first * c->x_stride;
+    const float *x = c->pooled + first * c->pooled_stride;
     float *y = p->out.logits + first * classes;
     float *dist = c->logits_dist + first * classes;
 
-    tomevit_gemm(m->dsp, &m->head, VIT_STORE, rows, x, c->x_stride, y, classes,
-                 s->gemm);
+    tomevit_gemm(m->dsp, &m->head, VIT_STORE, rows, x, c->pooled_stride, y,
+                 classes, s->gemm);
     if (!m->d.distilled)
         return;
     tomevit_gemm(m->dsp, &m->head_dist, VIT_STORE, rows,
-                 x + p->count * c->x_stride, c->x_stride, dist, classes,
-                 s->gemm);
+                 x + c->group * c->pooled_stride, c->pooled_stride, dist,
+                 classes, s->gemm);
     for (size_t i = 0; i < rows * classes; i++)
         y[i] = (y[i] + dist[i]) * 0.5f;
 }

@@ -17,9 +17,11 @@ double tomevit_macs(const tomevit_description *d, const size_t *r)
             tomerge_schedule_tokens(1, tokens, d->prefix, &r[layer], &tokens,
                                     NULL);
         macs += 4 * before * dim * dim + 2 * before * before * dim +
-                2 * (double)tokens * dim * (double)d->mlp_dim;
+                (double)tokens * dim *
+                    (double)(tomevit_fc1_width(d) + d->mlp_dim);
     }
-    return macs + (d->distilled ? 2 : 1) * (double)d->classes * dim;
+    return macs + (d->distilled ? 2 : 1) * (double)d->classes *
+                      (double)d->features;
 }
 
 double tomevit_macs_unread(const tomevit_description *d, size_t entering,
@@ -31,5 +33,5 @@ double tomevit_macs_unread(const tomevit_description *d, size_t entering,
     if (read == 0)
         return 0;
     return in * 2 * dim * dim + in * 2 * (double)entering * dim +
-           out * 2 * dim * (double)d->mlp_dim;
+           out * dim * (double)(tomevit_fc1_width(d) + d->mlp_dim);
 }

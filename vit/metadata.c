@@ -99,7 +99,7 @@ int tomevit_metadata_heads(const vit_tensors *file, tomevit_description *d,
                            const vit_report *report)
 {
     const char *text = tomevit_tensors_metadata(file, "norm_eps");
-    int code = find_heads(file, d, report);
+    int code = d->heads ? 0 : find_heads(file, d, report);
 
     d->norm_eps = 1e-6f;
     if (!code && text) {

@@ -9,19 +9,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static void carve_norm(vit_norm *norm, size_t channels, vit_arena *arena)
+{
+    norm->weight = tomevit_carve_f32(arena, channels);
+    norm->bias = tomevit_carve_f32(arena, channels);
+}
+
 /* Takes the memory of all weights: to measure it, then to point into it. */
 static void carve_layer(struct tomevit_model *m, vit_layer *layer,
                         vit_arena *arena)
 {
-    size_t dim = m->d.dim;
+    size_t dim = m->d.dim, head_dim = m->d.qk_norm ? dim / m->d.heads : 0;
 
-    layer->norm1.weight = tomevit_carve_f32(arena, dim);
-    layer->norm1.bias = tomevit_carve_f32(arena, dim);
-    layer->norm2.weight = tomevit_carve_f32(arena, dim);
-    layer->norm2.bias = tomevit_carve_f32(arena, dim);
+    carve_norm(&layer->norm1, dim, arena);
+    carve_norm(&layer->norm2, dim, arena);
+    carve_norm(&layer->q_norm, head_dim, arena);
+    carve_norm(&layer->k_norm, head_dim, arena);
     tomevit_matrix_carve(m->dsp, &layer->qkv, 3 * dim, dim, arena);
     tomevit_matrix_carve(m->dsp, &layer->proj, dim, dim, arena);
-    tomevit_matrix_carve(m->dsp, &layer->fc1, m->d.mlp_dim, dim, arena);
+    tomevit_matrix_carve(m->dsp, &layer->fc1, tomevit_fc1_width(&m->d), dim,
+                         arena);
     tomevit_matrix_carve(m->dsp, &layer->fc2, dim, m->d.mlp_dim, arena);
 }
 
@@ -33,14 +40,15 @@ static void carve_model(struct tomevit_model *m, vit_arena *arena)
     layers = tomevit_carve(arena, m->d.depth, sizeof(*layers));
     m->layers = layers;
     m->prefix = tomevit_carve_f32(arena, m->d.prefix * dim);
-    m->pos = tomevit_carve_f32(arena, m->d.tokens * dim);
+    m->pos = tomevit_carve_f32(
+        arena, tomevit_tensor_shape(&m->d, VIT_POS_EMBED, NULL, NULL));
     tomevit_matrix_carve(m->dsp, &m->patch, dim, 3 * m->d.patch * m->d.patch,
                          arena);
     for (size_t i = 0; i < m->d.depth; i++)
         carve_layer(m, layers ? &layers[i] : &unused, arena);
-    m->norm.weight = tomevit_carve_f32(arena, dim);
-    m->norm.bias = tomevit_carve_f32(arena, dim);
-    tomevit_matrix_carve(m->dsp, &m->head, m->d.classes, dim, arena);
+    carve_norm(&m->norm_pre, m->d.norm_pre ? dim : 0, arena);
+    carve_norm(&m->norm, dim, arena);
+    tomevit_matrix_carve(m->dsp, &m->head, m->d.classes, m->d.features, arena);
     tomevit_matrix_carve(m->dsp, &m->head_dist,
                          m->d.distilled ? m->d.classes : 0, dim, arena);
 }
@@ -53,37 +61,94 @@ typedef struct place {
     vit_matrix *packed;
 } place;
 
+#define PLAIN(to) (place){.plain = (to)}
+#define PACKED(to) (place){.packed = &(to)}
+
+/* VIT_SCALE1 and VIT_SCALE2 have no place: they go into proj and fc2. */
 static place place_of(struct tomevit_model *m, enum vit_tensor t, size_t layer)
 {
     vit_layer *l = &m->layers[layer];
+    size_t dim = m->d.dim;
 
     switch (t) {
-    case VIT_CLS_TOKEN:        return (place){.plain = m->prefix};
-    case VIT_DIST_TOKEN:       return (place){.plain = m->prefix + m->d.dim};
-    case VIT_POS_EMBED:        return (place){.plain = m->pos};
-    case VIT_PATCH_WEIGHT:     return (place){.packed = &m->patch};
-    case VIT_PATCH_BIAS:       return (place){.plain = m->patch.bias};
-    case VIT_NORM_WEIGHT:      return (place){.plain = m->norm.weight};
-    case VIT_NORM_BIAS:        return (place){.plain = m->norm.bias};
-    case VIT_HEAD_WEIGHT:      return (place){.packed = &m->head};
-    case VIT_HEAD_BIAS:        return (place){.plain = m->head.bias};
-    case VIT_HEAD_DIST_WEIGHT: return (place){.packed = &m->head_dist};
-    case VIT_HEAD_DIST_BIAS:   return (place){.plain = m->head_dist.bias};
-    case VIT_NORM1_WEIGHT:     return (place){.plain = l->norm1.weight};
-    case VIT_NORM1_BIAS:       return (place){.plain = l->norm1.bias};
-    case VIT_QKV_WEIGHT:       return (place){.packed = &l->qkv};
-    case VIT_QKV_BIAS:         return (place){.plain = l->qkv.bias};
-    case VIT_PROJ_WEIGHT:      return (place){.packed = &l->proj};
-    case VIT_PROJ_BIAS:        return (place){.plain = l->proj.bias};
-    case VIT_NORM2_WEIGHT:     return (place){.plain = l->norm2.weight};
-    case VIT_NORM2_BIAS:       return (place){.plain = l->norm2.bias};
-    case VIT_FC1_WEIGHT:       return (place){.packed = &l->fc1};
-    case VIT_FC1_BIAS:         return (place){.plain = l->fc1.bias};
-    case VIT_FC2_WEIGHT:       return (place){.packed = &l->fc2};
-    case VIT_FC2_BIAS:         return (place){.plain = l->fc2.bias};
+    case VIT_CLS_TOKEN:        return PLAIN(m->prefix);
+    case VIT_DIST_TOKEN:       return PLAIN(m->prefix + dim);
+    case VIT_REG_TOKEN:
+        return PLAIN(m->prefix + (m->d.prefix - m->d.registers) * dim);
+    case VIT_POS_EMBED:        return PLAIN(m->pos);
+    case VIT_PATCH_WEIGHT:     return PACKED(m->patch);
+    case VIT_PATCH_BIAS:       return PLAIN(m->patch.bias);
+    case VIT_NORM_PRE_WEIGHT:  return PLAIN(m->norm_pre.weight);
+    case VIT_NORM_PRE_BIAS:    return PLAIN(m->norm_pre.bias);
+    case VIT_NORM_WEIGHT:      return PLAIN(m->norm.weight);
+    case VIT_NORM_BIAS:        return PLAIN(m->norm.bias);
+    case VIT_HEAD_WEIGHT:      return PACKED(m->head);
+    case VIT_HEAD_BIAS:        return PLAIN(m->head.bias);
+    case VIT_HEAD_DIST_WEIGHT: return PACKED(m->head_dist);
+    case VIT_HEAD_DIST_BIAS:   return PLAIN(m->head_dist.bias);
+    case VIT_NORM1_WEIGHT:     return PLAIN(l->norm1.weight);
+    case VIT_NORM1_BIAS:       return PLAIN(l->norm1.bias);
+    case VIT_QKV_WEIGHT:       return PACKED(l->qkv);
+    case VIT_QKV_BIAS:         return PLAIN(l->qkv.bias);
+    case VIT_Q_NORM_WEIGHT:    return PLAIN(l->q_norm.weight);
+    case VIT_Q_NORM_BIAS:      return PLAIN(l->q_norm.bias);
+    case VIT_K_NORM_WEIGHT:    return PLAIN(l->k_norm.weight);
+    case VIT_K_NORM_BIAS:      return PLAIN(l->k_norm.bias);
+    case VIT_PROJ_WEIGHT:      return PACKED(l->proj);
+    case VIT_PROJ_BIAS:        return PLAIN(l->proj.bias);
+    case VIT_NORM2_WEIGHT:     return PLAIN(l->norm2.weight);
+    case VIT_NORM2_BIAS:       return PLAIN(l->norm2.bias);
+    case VIT_FC1_WEIGHT:       return PACKED(l->fc1);
+    case VIT_FC1_BIAS:         return PLAIN(l->fc1.bias);
+    case VIT_FC2_WEIGHT:       return PACKED(l->fc2);
+    case VIT_FC2_BIAS:         return PLAIN(l->fc2.bias);
+    case VIT_SCALE1:
+    case VIT_SCALE2:
     case VIT_TENSORS:          break;
     }
     return (place){0};
+}
+
+/* Layer scale multiplies what proj and fc2 add to the tokens; it is folded
+ * into their rows, n of `length` numbers. */
+static int scale_rows(const tomevit_description *d, vit_source source,
+                      enum vit_tensor t, size_t layer, float *rows)
+{
+    int first = t == VIT_PROJ_WEIGHT || t == VIT_PROJ_BIAS;
+    size_t length = tomevit_tensor_shape(d, t, NULL, NULL) / d->dim;
+    float *factors;
+    int error;
+
+    if (!d->layer_scale ||
+        !(first || t == VIT_FC2_WEIGHT || t == VIT_FC2_BIAS))
+        return 0;
+    factors = malloc(d->dim * sizeof(*factors));
+    if (!factors)
+        return TOMEVIT_ENOMEM;
+    error = source.read(source.self, first ? VIT_SCALE1 : VIT_SCALE2, layer,
+                        factors);
+    for (size_t i = 0; !error && i < d->dim; i++)
+        for (size_t j = 0; j < length; j++)
+            rows[i * length + j] *= factors[i];
+    free(factors);
+    return error;
+}
+
+static int fill_tensor(struct tomevit_model *m, vit_source source,
+                       enum vit_tensor t, size_t layer, float *buffer)
+{
+    place p = place_of(m, t, layer);
+    float *to = p.packed ? buffer : p.plain;
+    int error;
+
+    if (!to)
+        return 0;
+    error = source.read(source.self, t, layer, to);
+    if (!error)
+        error = scale_rows(&m->d, source, t, layer, to);
+    if (!error && p.packed)
+        tomevit_matrix_pack(m->dsp, p.packed, to);
+    return error;
 }
 
 static int fill(struct tomevit_model *m, vit_source source, float *buffer)
@@ -94,16 +159,15 @@ static int fill(struct tomevit_model *m, vit_source source, float *buffer)
         if (!tomevit_tensor_shape(&m->d, t, NULL, NULL))
             continue;
         for (size_t i = 0; i < layers; i++) {
-            place p = place_of(m, t, i);
-            int error = source.read(source.self, t, i,
-                                    p.packed ? buffer : p.plain);
+            int error = fill_tensor(m, source, t, i, buffer);
 
             if (error)
                 return error;
-            if (p.packed)
-                tomevit_matrix_pack(m->dsp, p.packed, buffer);
         }
     }
+    /* The tokens in front are the same in every image. */
+    for (size_t i = 0; i < m->d.pos_prefix * m->d.dim; i++)
+        m->prefix[i] += m->pos[i];
     return 0;
 }
 

@@ -7,14 +7,15 @@
 #include "weights.h"
 
 typedef struct vit_norm {
-    float *weight, *bias;  /* [dim] */
+    float *weight, *bias;  /* [dim] unless said otherwise */
 } vit_norm;
 
 typedef struct vit_layer {
     vit_norm norm1, norm2;
+    vit_norm q_norm, k_norm; /* of [head_dim], if the model has them */
     vit_matrix qkv;        /* [3 dim, dim]: queries, keys, values */
     vit_matrix proj;       /* [dim, dim] */
-    vit_matrix fc1, fc2;   /* [mlp_dim, dim], [dim, mlp_dim] */
+    vit_matrix fc1, fc2;   /* [fc1 width, dim], [dim, mlp_dim] */
 } vit_layer;
 
 struct tomevit_model {
@@ -23,12 +24,14 @@ struct tomevit_model {
     vit_arena arena;
     size_t bytes;
     char **class_names;    /* [classes] or NULL; one allocation */
-    float *prefix;         /* [prefix, dim]: class, distillation token */
-    float *pos;            /* [tokens, dim] */
+    float *prefix;         /* [prefix, dim], with their positions */
+    float *pos;            /* [pos_prefix + patches, dim] */
     vit_matrix patch;      /* [dim, 3 patch patch] */
     vit_layer *layers;     /* [depth] */
+    vit_norm norm_pre;     /* before the first layer, if there is one */
     vit_norm norm;         /* before or after pooling */
-    vit_matrix head, head_dist; /* [classes, dim]; n = 0: there is none */
+    vit_matrix head;       /* [classes, features] */
+    vit_matrix head_dist;  /* [classes, dim]; n = 0: there is none */
 };
 
 /* Allocates a model of this description and fills it from a source. ENOMEM,

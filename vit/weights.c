@@ -8,10 +8,16 @@
 #include "weights.h"
 
 /* What a dimension's length is. */
-enum { NONE, ONE, RGB, DIM, DIM3, MLP, PATCH, TOKENS, CLASSES };
+enum {
+    NONE, ONE, RGB, DIM, DIM3, HEAD_DIM, MLP, FC1, PATCH, POSITIONS, REGISTERS,
+    FEATURES, CLASSES
+};
 
 /* When a tensor exists. */
-enum { ALWAYS, CLASS_TOKEN, DISTILLED, QKV_BIAS };
+enum {
+    ALWAYS, CLASS_TOKEN, DISTILLED, REGISTER_TOKENS, PATCH_BIAS, NORM_PRE,
+    QKV_BIAS, QK_NORM, LAYER_SCALE, HEAD_BIAS
+};
 
 typedef struct row {
     const char *name;
@@ -23,28 +29,37 @@ typedef struct row {
 static const row table[VIT_TENSORS] = {
     [VIT_CLS_TOKEN] = {"cls_token", CLASS_TOKEN, {ONE, ONE, DIM}},
     [VIT_DIST_TOKEN] = {"dist_token", DISTILLED, {ONE, ONE, DIM}},
-    [VIT_POS_EMBED] = {"pos_embed", ALWAYS, {ONE, TOKENS, DIM}},
+    [VIT_REG_TOKEN] = {"reg_token", REGISTER_TOKENS, {ONE, REGISTERS, DIM}},
+    [VIT_POS_EMBED] = {"pos_embed", ALWAYS, {ONE, POSITIONS, DIM}},
     [VIT_PATCH_WEIGHT] = {"patch_embed.proj.weight", ALWAYS,
                           {DIM, RGB, PATCH, PATCH}},
-    [VIT_PATCH_BIAS] = {"patch_embed.proj.bias", ALWAYS, VECTOR},
+    [VIT_PATCH_BIAS] = {"patch_embed.proj.bias", PATCH_BIAS, VECTOR},
+    [VIT_NORM_PRE_WEIGHT] = {"norm_pre.weight", NORM_PRE, VECTOR},
+    [VIT_NORM_PRE_BIAS] = {"norm_pre.bias", NORM_PRE, VECTOR},
     [VIT_NORM_WEIGHT] = {"norm.weight", ALWAYS, VECTOR},
     [VIT_NORM_BIAS] = {"norm.bias", ALWAYS, VECTOR},
-    [VIT_HEAD_WEIGHT] = {"head.weight", ALWAYS, {CLASSES, DIM}},
-    [VIT_HEAD_BIAS] = {"head.bias", ALWAYS, {CLASSES}},
+    [VIT_HEAD_WEIGHT] = {"head.weight", ALWAYS, {CLASSES, FEATURES}},
+    [VIT_HEAD_BIAS] = {"head.bias", HEAD_BIAS, {CLASSES}},
     [VIT_HEAD_DIST_WEIGHT] = {"head_dist.weight", DISTILLED, {CLASSES, DIM}},
     [VIT_HEAD_DIST_BIAS] = {"head_dist.bias", DISTILLED, {CLASSES}},
     [VIT_NORM1_WEIGHT] = {"norm1.weight", ALWAYS, VECTOR},
     [VIT_NORM1_BIAS] = {"norm1.bias", ALWAYS, VECTOR},
     [VIT_QKV_WEIGHT] = {"attn.qkv.weight", ALWAYS, {DIM3, DIM}},
     [VIT_QKV_BIAS] = {"attn.qkv.bias", QKV_BIAS, {DIM3}},
+    [VIT_Q_NORM_WEIGHT] = {"attn.q_norm.weight", QK_NORM, {HEAD_DIM}},
+    [VIT_Q_NORM_BIAS] = {"attn.q_norm.bias", QK_NORM, {HEAD_DIM}},
+    [VIT_K_NORM_WEIGHT] = {"attn.k_norm.weight", QK_NORM, {HEAD_DIM}},
+    [VIT_K_NORM_BIAS] = {"attn.k_norm.bias", QK_NORM, {HEAD_DIM}},
     [VIT_PROJ_WEIGHT] = {"attn.proj.weight", ALWAYS, {DIM, DIM}},
     [VIT_PROJ_BIAS] = {"attn.proj.bias", ALWAYS, VECTOR},
+    [VIT_SCALE1] = {"ls1.gamma", LAYER_SCALE, VECTOR},
     [VIT_NORM2_WEIGHT] = {"norm2.weight", ALWAYS, VECTOR},
     [VIT_NORM2_BIAS] = {"norm2.bias", ALWAYS, VECTOR},
-    [VIT_FC1_WEIGHT] = {"mlp.fc1.weight", ALWAYS, {MLP, DIM}},
-    [VIT_FC1_BIAS] = {"mlp.fc1.bias", ALWAYS, {MLP}},
+    [VIT_FC1_WEIGHT] = {"mlp.fc1.weight", ALWAYS, {FC1, DIM}},
+    [VIT_FC1_BIAS] = {"mlp.fc1.bias", ALWAYS, {FC1}},
     [VIT_FC2_WEIGHT] = {"mlp.fc2.weight", ALWAYS, {DIM, MLP}},
     [VIT_FC2_BIAS] = {"mlp.fc2.bias", ALWAYS, VECTOR},
+    [VIT_SCALE2] = {"ls2.gamma", LAYER_SCALE, VECTOR},
 };
 
 static size_t length_of(const tomevit_description *d, unsigned char symbol)
@@ -56,12 +71,20 @@ static size_t length_of(const tomevit_description *d, unsigned char symbol)
         return d->dim;
     case DIM3:
         return 3 * d->dim;
+    case HEAD_DIM:
+        return d->dim / d->heads;
     case MLP:
         return d->mlp_dim;
+    case FC1:
+        return tomevit_fc1_width(d);
     case PATCH:
         return d->patch;
-    case TOKENS:
-        return d->tokens;
+    case POSITIONS:
+        return d->pos_prefix + d->tokens - d->prefix;
+    case REGISTERS:
+        return d->registers;
+    case FEATURES:
+        return d->features;
     case CLASSES:
         return d->classes;
     default:
@@ -76,8 +99,20 @@ static int exists(const tomevit_description *d, unsigned char when)
         return d->class_token != 0;
     case DISTILLED:
         return d->distilled != 0;
+    case REGISTER_TOKENS:
+        return d->registers != 0;
+    case PATCH_BIAS:
+        return d->patch_bias != 0;
+    case NORM_PRE:
+        return d->norm_pre != 0;
     case QKV_BIAS:
         return d->qkv_bias != 0;
+    case QK_NORM:
+        return d->qk_norm != 0;
+    case LAYER_SCALE:
+        return d->layer_scale != 0;
+    case HEAD_BIAS:
+        return d->head_bias != 0;
     default:
         return 1;
     }

@@ -11,21 +11,32 @@
 
 enum vit_tensor {
     /* once a model */
-    VIT_CLS_TOKEN, VIT_DIST_TOKEN, VIT_POS_EMBED,
+    VIT_CLS_TOKEN, VIT_DIST_TOKEN, VIT_REG_TOKEN, VIT_POS_EMBED,
     VIT_PATCH_WEIGHT, VIT_PATCH_BIAS,          /* [D, 3, p, p], [D] */
+    VIT_NORM_PRE_WEIGHT, VIT_NORM_PRE_BIAS,
     VIT_NORM_WEIGHT, VIT_NORM_BIAS,            /* norm, or fc_norm */
-    VIT_HEAD_WEIGHT, VIT_HEAD_BIAS,            /* [classes, D], [classes] */
+    VIT_HEAD_WEIGHT, VIT_HEAD_BIAS,        /* [classes, features], [classes] */
     VIT_HEAD_DIST_WEIGHT, VIT_HEAD_DIST_BIAS,
     /* once a layer */
     VIT_NORM1_WEIGHT, VIT_NORM1_BIAS,
     VIT_QKV_WEIGHT, VIT_QKV_BIAS,              /* [3D, D], [3D]: q, k, v */
+    VIT_Q_NORM_WEIGHT, VIT_Q_NORM_BIAS,        /* [D / heads] */
+    VIT_K_NORM_WEIGHT, VIT_K_NORM_BIAS,
     VIT_PROJ_WEIGHT, VIT_PROJ_BIAS,
+    VIT_SCALE1,                                /* [D] */
     VIT_NORM2_WEIGHT, VIT_NORM2_BIAS,
-    VIT_FC1_WEIGHT, VIT_FC1_BIAS,
+    VIT_FC1_WEIGHT, VIT_FC1_BIAS,              /* twice as many for SwiGLU */
     VIT_FC2_WEIGHT, VIT_FC2_BIAS,
+    VIT_SCALE2,
     VIT_TENSORS,
     VIT_FIRST_OF_LAYER = VIT_NORM1_WEIGHT
 };
+
+/* Columns of what the MLP's first product gives. */
+static inline size_t tomevit_fc1_width(const tomevit_description *d)
+{
+    return d->activation == TOMEVIT_SWIGLU ? 2 * d->mlp_dim : d->mlp_dim;
+}
 
 /* Number of elements of a tensor, 0 if this model has none such.
  * shape[4] gets its shape, dims its number of dimensions (both may be NULL).
