@@ -14,6 +14,12 @@ typedef struct vit_container {
     int (*read)(vit_tensors *tensors, const vit_report *report);
 } vit_container;
 
+int tomevit_zip_detect(const unsigned char *bytes, size_t count);
+int tomevit_zip_read(vit_tensors *tensors, const vit_report *report);
+
+int tomevit_torch_stream_detect(const unsigned char *bytes, size_t count);
+int tomevit_torch_stream_read(vit_tensors *tensors, const vit_report *report);
+
 int tomevit_safetensors_detect(const unsigned char *bytes, size_t count);
 int tomevit_safetensors_read(vit_tensors *tensors, const vit_report *report);
 

@@ -2,26 +2,16 @@
 /* The dtypes of .safetensors files and their conversion to f32. */
 #include "config.h"
 
+#include "bytes.h"
 #include "dtype.h"
 #include "numeric.h"
-
-/* Files are little-endian and tensors may start anywhere. */
-static uint16_t load16(const unsigned char *b)
-{
-    return (uint16_t)(b[0] | b[1] << 8);
-}
-
-static uint32_t load32(const unsigned char *b)
-{
-    return load16(b) | (uint32_t)load16(b + 2) << 16;
-}
 
 static void f32_to_f32(const unsigned char *bytes, size_t count, float *out)
 {
     size_t i;
 
     for (i = 0; i < count; i++)
-        out[i] = vit_f32_from_bits(load32(bytes + 4 * i));
+        out[i] = vit_f32_from_bits(vit_le32(bytes + 4 * i));
 }
 
 static void f16_to_f32(const unsigned char *bytes, size_t count, float *out)
@@ -29,7 +19,7 @@ static void f16_to_f32(const unsigned char *bytes, size_t count, float *out)
     size_t i;
 
     for (i = 0; i < count; i++)
-        out[i] = vit_f32_from_f16(load16(bytes + 2 * i));
+        out[i] = vit_f32_from_f16(vit_le16(bytes + 2 * i));
 }
 
 static void bf16_to_f32(const unsigned char *bytes, size_t count, float *out)
@@ -37,7 +27,20 @@ static void bf16_to_f32(const unsigned char *bytes, size_t count, float *out)
     size_t i;
 
     for (i = 0; i < count; i++)
-        out[i] = vit_f32_from_bf16(load16(bytes + 2 * i));
+        out[i] = vit_f32_from_bf16(vit_le16(bytes + 2 * i));
+}
+
+static void f64_to_f32(const unsigned char *bytes, size_t count, float *out)
+{
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        uint64_t bits = vit_le64(bytes + 8 * i);
+        double value;
+
+        memcpy(&value, &bits, sizeof value);
+        out[i] = (float)value;
+    }
 }
 
 /* Every dtype that a file may use: sizes are needed to check offsets even of
@@ -46,7 +49,7 @@ static const vit_dtype dtypes[] = {
     {"F32", 32, f32_to_f32},
     {"F16", 16, f16_to_f32},
     {"BF16", 16, bf16_to_f32},
-    {"F64", 64, NULL},
+    {"F64", 64, f64_to_f32},
     {"I64", 64, NULL},
     {"U64", 64, NULL},
     {"C64", 64, NULL},

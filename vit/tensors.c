@@ -11,6 +11,8 @@
 
 /* Asked in this order. */
 static const vit_container containers[] = {
+    {"PyTorch zip", tomevit_zip_detect, tomevit_zip_read},
+    {"PyTorch stream", tomevit_torch_stream_detect, tomevit_torch_stream_read},
     {"safetensors", tomevit_safetensors_detect, tomevit_safetensors_read},
 };
 
@@ -55,6 +57,8 @@ static int open_mapping(const char *path, const vit_mapping *given,
         code = tomevit_map(&tensors->mapping, &report);
     if (!code)
         code = parse(tensors, &report);
+    if (!code)
+        code = tomevit_tensors_unwrap(tensors, &report);
     if (code)
         tomevit_tensors_close(tensors);
     else

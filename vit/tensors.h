@@ -24,6 +24,7 @@ typedef struct vit_stored {
     size_t dims, shape[VIT_DIMS];
     size_t elements;
     size_t begin, end;                      /* its own reader's: where it is */
+    const void *more;                       /* and how; or NULL */
 } vit_stored;
 
 typedef struct vit_tensors vit_tensors;
@@ -34,6 +35,7 @@ struct vit_tensors {
     vit_stored *list;                       /* [count], by name */
     size_t count;
     struct json_t *metadata;                /* an object of strings, or NULL */
+    char prefix[96];                        /* taken off the names, see below */
 
     /* Writes all elements of a listed tensor with a readable dtype, from any
      * number of threads at once. 0, or an error that `report` explains. */
@@ -63,6 +65,16 @@ void tomevit_tensors_close(vit_tensors *tensors);
 
 /* Puts the list in the order of names' bytes, as a reader has to leave it. */
 void tomevit_tensors_sort(vit_tensors *tensors);
+
+/* Takes off what stands before the names of the model's tensors: wrappers
+ * ("model.", "state_dict.module.") and the model's place in a larger one
+ * ("backbone.", "visual.trunk."). It is found by the patch embedding; of more
+ * than one, averaged weights ("model_ema.") win, then a teacher's, then
+ * others, a student's last. Of tensors outside, those beside the model or
+ * beside one of its wrappers ("teacher.head." for "teacher.backbone.") lose
+ * the part of the prefix they share, unless the name is taken then. EFORMAT
+ * if two tensors would have one name. */
+int tomevit_tensors_unwrap(vit_tensors *tensors, const vit_report *report);
 
 /* NULL if there is none of that name. */
 const vit_stored *tomevit_tensors_find(const vit_tensors *tensors,

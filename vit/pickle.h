@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pickles, read without running anything. A pickle is a program for a stack
+ * machine that builds values and calls functions by name. Here only the names
+ * of one table have a meaning (vit/pickle_names.c): those that tensors and
+ * the dicts around them are rebuilt with. Others of that table, which real
+ * checkpoints carry besides, become opaque values; a name that is not in it
+ * is refused. Nothing is ever imported or called.
+ * [Python 3, Lib/pickletools.py: opcodes of protocols 2 to 5]
+ *
+ * Memory goes with the number of values, which is limited; nothing recurses.
+ */
+#ifndef TOMEVIT_PICKLE_H
+#define TOMEVIT_PICKLE_H
+
+#include <stdint.h>
+
+#include "message.h"
+#include "pool.h"
+
+enum {
+    VIT_PICKLE_BYTES = 64 * 1024 * 1024,    /* longer pickles are refused */
+    VIT_PICKLE_STEPS = 1 << 22              /* and those with more opcodes */
+};
+
+enum vit_value_kind {
+    VIT_NONE, VIT_BOOL, VIT_INT, VIT_TEXT,
+    VIT_TUPLE, VIT_LIST,
+    VIT_DICT,                               /* items: key, value, key, ... */
+    VIT_GLOBAL,
+    VIT_STORAGE,                            /* items: of its persistent id */
+    VIT_TENSOR,                             /* items: of its rebuilding */
+    VIT_OPAQUE                              /* anything else */
+};
+
+/* What a name means. */
+enum vit_global_kind {
+    VIT_MAKES_TENSOR, VIT_MAKES_DICT, VIT_MAKES_OBJECT, VIT_MAKES_OPAQUE,
+    VIT_IS_ARGUMENT,                        /* its first argument */
+    VIT_IS_CALL,                            /* its first, called with its third */
+    VIT_IS_STORAGE                          /* the type of a storage */
+};
+
+typedef struct vit_global {
+    const char *module;                     /* "a.*": any below a */
+    const char *name;                       /* "*": any, "_x*": that start so */
+    int kind;                               /* enum vit_global_kind */
+    const char *dtype;                      /* of a storage */
+} vit_global;
+
+typedef struct vit_value {
+    int kind;                               /* enum vit_value_kind */
+    union {
+        int64_t number;                     /* BOOL, INT */
+        struct {
+            const char *start;              /* in the pickle, no NUL behind */
+            size_t length;
+        } text;
+        struct {
+            struct vit_value **items;
+            size_t count, room;
+        } list;                             /* all kinds with items */
+        const vit_global *global;
+    };
+} vit_value;
+
+/* The values of a pickle; all zero is empty. They live until it is freed, and
+ * as long as the pickle's bytes. */
+typedef struct vit_pickle {
+    vit_pool pool;
+    vit_value **lists;                      /* every one with items */
+    size_t lists_count, lists_room;
+    vit_value *root;
+    size_t used;                            /* bytes of the pickle */
+} vit_pickle;
+
+/* Reads one pickle from the start of `bytes`. `name` is what messages call
+ * it. EFORMAT, ENOMEM; to be freed even then. */
+int tomevit_pickle_read(vit_pickle *pickle, const char *name,
+                        const unsigned char *bytes, size_t count,
+                        const vit_report *report);
+void tomevit_pickle_free(vit_pickle *pickle);
+
+/* NULL if the name is not known. */
+const vit_global *tomevit_pickle_global(const char *module,
+                                        size_t module_length,
+                                        const char *name, size_t name_length);
+
+/* The value of a text key of a dict, NULL if there is none. */
+const vit_value *tomevit_pickle_get(const vit_value *dict, const char *key);
+
+/* 1 if it is this text. */
+int tomevit_pickle_is(const vit_value *value, const char *text);
+
+#endif
