@@ -288,7 +288,7 @@ Test(safetensors, odd_but_valid_files_open)
         "{\"\xc3\xa9\\n\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":"
         "[0,3]},\"scalar\":{\"data_offsets\":[3,7],\"shape\":[],\"dtype\":"
         "\"F32\",\"more\":1},\"none\":{\"dtype\":\"I64\",\"shape\":[0,5],"
-        "\"data_offsets\":[3,3]},\"last\":{\"dtype\":\"F64\",\"shape\":[7,0],"
+        "\"data_offsets\":[3,3]},\"last\":{\"dtype\":\"C64\",\"shape\":[7,0],"
         "\"data_offsets\":[7,7]},\"__metadata__\":{\"k\":\"v\"}}    ";
     size_t count;
     unsigned char *bytes = model_file_raw(header, strlen(header), 7, &count);
