@@ -11,23 +11,39 @@
 #include <math.h>
 #include <string.h>
 
+/* Brings a row of a head to the caches: the next rows of k and v lie too far
+ * apart for the hardware to see them coming. */
+static void fetch_row(const float *row, size_t head_dim)
+{
+    enum { LINE = VIT_ALIGN / sizeof(float) };
+
+    for (size_t i = 0; i < head_dim; i += LINE)
+        __builtin_prefetch(row + i);
+}
+
 /* Keys as panels [head_dim, nr], values as panels [tokens, nr]. */
 static void pack_head(const vit_dsp *dsp, vit_scratch *s, const float *k,
                       const float *v, size_t stride, size_t tokens,
                       size_t head_dim)
 {
+    enum { AHEAD = 16 };
     size_t nr = dsp->nr;
 
-    for (size_t j = 0; j < tokens; j += nr)
+    for (size_t j = 0; j < tokens; j += nr) {
+        for (size_t t = j + nr; t < tokens && t < j + 2 * nr; t++)
+            fetch_row(k + t * stride, head_dim);
         dsp->pack(tokens - j < nr ? tokens - j : nr, head_dim, k + j * stride,
                   stride, nr, s->keys + j * head_dim);
-    for (size_t j = 0; j < head_dim; j += nr) {
-        size_t width = head_dim - j < nr ? head_dim - j : nr;
-        float *panel = s->values + j * tokens;
+    }
+    for (size_t t = 0; t < tokens; t++) {
+        if (t + AHEAD < tokens)
+            fetch_row(v + (t + AHEAD) * stride, head_dim);
+        for (size_t j = 0; j < head_dim; j += nr) {
+            size_t width = head_dim - j < nr ? head_dim - j : nr;
+            float *row = s->values + j * tokens + t * nr;
 
-        for (size_t t = 0; t < tokens; t++) {
-            memcpy(panel + t * nr, v + t * stride + j, width * sizeof(*v));
-            memset(panel + t * nr + width, 0, (nr - width) * sizeof(*v));
+            memcpy(row, v + t * stride + j, width * sizeof(*v));
+            memset(row + width, 0, (nr - width) * sizeof(*v));
         }
     }
 }
