@@ -158,11 +158,12 @@ int tomevit_context_normalise(tomevit_context *context,
     return 0;
 }
 
-vit_blocks tomevit_blocks(size_t rows, int threads)
+vit_blocks tomevit_blocks(const tomevit_context *c, size_t rows)
 {
-    size_t t = (size_t)threads, count;
+    size_t threads = (size_t)c->threads, unit = c->model->dsp->mr;
+    size_t most = VIT_BLOCK_ROWS / unit, units = (rows + unit - 1) / unit;
+    size_t count = (units + most - 1) / most;
 
-    count = (rows + VIT_BLOCK_ROWS - 1) / VIT_BLOCK_ROWS;
-    count = (count + t - 1) / t * t;
-    return (vit_blocks){rows, count, (rows + count - 1) / count};
+    count = (count + threads - 1) / threads * threads;
+    return (vit_blocks){rows, count, unit, units};
 }

@@ -63,21 +63,23 @@ typedef struct vit_pass {
                             * the last layer computes no others; else 0 */
 } vit_pass;
 
-/* Row blocks of nearly equal size, a multiple of the number of threads. */
+/* Row blocks of nearly equal size, a multiple of the number of threads, and
+ * each of whole tiles of rows: a tile in part takes more time than its rows. */
 typedef struct vit_blocks {
-    size_t rows, count, size;
+    size_t rows, count;
+    size_t unit, units;    /* rows of a tile, tiles of all blocks */
 } vit_blocks;
 
-vit_blocks tomevit_blocks(size_t rows, int threads);
+vit_blocks tomevit_blocks(const tomevit_context *c, size_t rows);
 
 /* First row and number of rows of a block. */
 static inline size_t tomevit_block(const vit_blocks *b, size_t index,
                                    size_t *first)
 {
-    *first = index * b->size;
-    if (*first >= b->rows)
-        return 0;
-    return b->rows - *first < b->size ? b->rows - *first : b->size;
+    size_t end = b->units * (index + 1) / b->count * b->unit;
+
+    *first = b->units * index / b->count * b->unit;
+    return (end < b->rows ? end : b->rows) - *first;
 }
 
 /* embed.c: patches of one image to tokens. */

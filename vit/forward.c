@@ -30,7 +30,7 @@ typedef void block_step(const vit_pass *p, const vit_layer *l, vit_scratch *s,
 static void each_block(const vit_pass *p, const vit_layer *l, vit_scratch *s,
                        size_t all_rows, block_step *step)
 {
-    vit_blocks blocks = tomevit_blocks(all_rows, p->c->threads);
+    vit_blocks blocks = tomevit_blocks(p->c, all_rows);
 
     EACH_TASK(i, blocks.count) {
         size_t first, rows = tomevit_block(&blocks, i, &first);
