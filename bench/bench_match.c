@@ -8,12 +8,11 @@
  */
 #include "config.h"
 
+#include "measure.h"
 #include "tomerge.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 typedef struct problem {
     const char *name;
@@ -33,45 +32,14 @@ static const problem problems[] = {
     {"ViT-B/16 at 384", 577, 64, 768, 12, 45},
 };
 
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void *allocate(size_t bytes)
-{
-    void *memory = calloc(bytes, 1);
-
-    if (!memory) {
-        fprintf(stderr, "no memory\n");
-        exit(1);
-    }
-    return memory;
-}
-
-static float *random_floats(size_t n)
-{
-    static uint64_t state = 1;
-    float *x = allocate(n * sizeof(*x));
-
-    for (size_t i = 0; i < n; i++) {
-        state = state * 6364136223846793005u + 1442695040888963407u;
-        x[i] = (float)(int32_t)(state >> 32) * 0x1p-31f;
-    }
-    return x;
-}
-
 static buffers prepare(const problem *p)
 {
-    buffers b = {.k = random_floats(p->tokens * p->heads * p->channels),
-                 .metric = random_floats(p->tokens * p->channels),
-                 .x = random_floats(p->tokens * p->dim),
-                 .size = allocate(p->tokens * sizeof(float)),
-                 .y = allocate(p->tokens * p->dim * sizeof(float)),
-                 .size_out = allocate(p->tokens * sizeof(float))};
+    buffers b = {.k = measure_floats(p->tokens * p->heads * p->channels),
+                 .metric = measure_floats(p->tokens * p->channels),
+                 .x = measure_floats(p->tokens * p->dim),
+                 .size = measure_memory(p->tokens * sizeof(float)),
+                 .y = measure_memory(p->tokens * p->dim * sizeof(float)),
+                 .size_out = measure_memory(p->tokens * sizeof(float))};
     size_t merge_bytes = 0;
 
     for (size_t i = 0; i < p->tokens; i++)
@@ -79,11 +47,11 @@ static buffers prepare(const problem *p)
     tomerge_options_init(&b.options);
     b.options.protect = 1;
     b.plan.tokens = p->tokens;
-    b.plan.map = allocate(p->tokens * sizeof(int32_t));
+    b.plan.map = measure_memory(p->tokens * sizeof(int32_t));
     tomerge_match_workspace(&b.options, p->tokens, p->channels, &b.bytes);
     tomerge_merge_workspace(p->tokens, &merge_bytes);
     b.bytes = b.bytes > merge_bytes ? b.bytes : merge_bytes;
-    b.workspace = allocate(b.bytes);
+    b.workspace = measure_memory(b.bytes);
     return b;
 }
 
@@ -99,56 +67,57 @@ static void release(buffers *b)
     free(b->workspace);
 }
 
-static int match(const problem *p, buffers *b)
+typedef struct job {
+    const problem *p;
+    buffers *b;
+} job;
+
+static void check(int error)
 {
+    if (error) {
+        fprintf(stderr, "a call failed: %s\n", tomerge_strerror(error));
+        exit(1);
+    }
+}
+
+static void match(void *data)
+{
+    const problem *p = ((job *)data)->p;
+    buffers *b = ((job *)data)->b;
     tomerge_const_view metric = {b->metric, (ptrdiff_t)p->channels,
                                  TOMERGE_F32};
 
-    return tomerge_match(&b->options, p->channels, metric, p->r, &b->plan,
-                         b->workspace, b->bytes);
+    check(tomerge_match(&b->options, p->channels, metric, p->r, &b->plan,
+                        b->workspace, b->bytes));
 }
 
-static int merge(const problem *p, buffers *b)
+static void merge(void *data)
 {
+    const problem *p = ((job *)data)->p;
+    buffers *b = ((job *)data)->b;
     tomerge_const_view x = {b->x, (ptrdiff_t)p->dim, TOMERGE_F32};
     tomerge_view y = {b->y, (ptrdiff_t)p->dim, TOMERGE_F32};
 
-    return tomerge_merge(TOMERGE_WEIGHTED, &b->plan, p->dim, x, b->size, y,
-                         b->size_out, b->workspace, b->bytes);
+    check(tomerge_merge(TOMERGE_WEIGHTED, &b->plan, p->dim, x, b->size, y,
+                        b->size_out, b->workspace, b->bytes));
 }
 
-static int mean(const problem *p, buffers *b)
+static void mean(void *data)
 {
+    const problem *p = ((job *)data)->p;
+    buffers *b = ((job *)data)->b;
     tomerge_const_view k = {b->k, (ptrdiff_t)(p->heads * p->channels),
                             TOMERGE_F32};
     tomerge_view metric = {b->metric, (ptrdiff_t)p->channels, TOMERGE_F32};
 
-    return tomerge_mean_heads(p->tokens, p->heads, p->channels, k,
-                              (ptrdiff_t)p->channels, metric);
+    check(tomerge_mean_heads(p->tokens, p->heads, p->channels, k,
+                             (ptrdiff_t)p->channels, metric));
 }
 
 static const struct {
     const char *name;
-    int (*run)(const problem *p, buffers *b);
+    void (*run)(void *job);
 } jobs[] = {{"match", match}, {"merge", merge}, {"mean_heads", mean}};
-
-static double best_seconds(int (*run)(const problem *, buffers *),
-                           const problem *p, buffers *b, double budget)
-{
-    double best = 1e9, end = now() + budget;
-
-    do {
-        double start = now(), took;
-
-        if (run(p, b)) {
-            fprintf(stderr, "a call failed\n");
-            exit(1);
-        }
-        took = now() - start;
-        best = took < best ? took : best;
-    } while (now() < end);
-    return best;
-}
 
 int main(int argc, char **argv)
 {
@@ -172,7 +141,7 @@ int main(int argc, char **argv)
                 if ((tomerge_cpu_detected() & mask) != mask)
                     continue;
                 tomerge_set_cpu_mask(mask);
-                took = best_seconds(jobs[j].run, p, &b, budget);
+                took = measure_best(jobs[j].run, &(job){p, &b}, budget);
                 scalar = mask ? scalar : took;
                 printf("%-16s %4zu %4zu %4zu %-10s %-7s %9.2f %6.2fx\n",
                        p->name, p->tokens, p->channels, p->r, jobs[j].name,

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernels of the forward pass on one core, for every tier of this machine:
+ * products in GFLOP/s and as a share of the tier's peak, measured between
+ * them, and what goes over rows in floats a nanosecond. Products are of a
+ * block of rows, from a layer's input in memory to its output, with what is
+ * done to a finished tile; "tile" is the innermost loop alone, in the caches.
+ *
+ *     bench/bench_kernels [TIER [SECONDS]]    all tiers, 0.3 for each line
+ */
+#include "config.h"
+
+#include "measure.h"
+#include "peak.h"
+
+#include "../vit/gemm.h"
+#include "tomerge.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A matrix of a model's layer: y[rows, n] from a[rows, k]. */
+typedef struct shape {
+    const char *name;
+    size_t n, k;
+    enum vit_finish how;
+} shape;
+
+static const shape shapes[] = {
+    {"DeiT-S qkv", 3 * 384, 384, VIT_STORE},
+    {"DeiT-S proj", 384, 384, VIT_ADD},
+    {"DeiT-S fc1, GELU", 1536, 384, VIT_GELU},
+    {"DeiT-S fc2", 384, 1536, VIT_ADD},
+    {"ViT-B qkv", 3 * 768, 768, VIT_STORE},
+    {"ViT-B fc1, GELU", 3072, 768, VIT_GELU},
+    {"ViT-B fc2", 768, 3072, VIT_ADD},
+    {"ViT-L qkv", 3 * 1024, 1024, VIT_STORE},
+};
+
+typedef struct product {
+    const vit_dsp *dsp;
+    const shape *shape;
+    vit_matrix matrix;
+    size_t lda, ldy;
+    float *a, *y, *scratch;
+} product;
+
+/* ---- products -------------------------------------------------------------------- */
+
+static void run_product(void *data)
+{
+    product *p = data;
+
+    tomevit_gemm(p->dsp, &p->matrix, p->shape->how, VIT_BLOCK_ROWS, p->a,
+                 p->lda, p->y, p->ldy, p->scratch);
+}
+
+static void line(const char *tier, const char *name, double gflops,
+                 double peak)
+{
+    printf("%-8s %-20s %9.1f %5.0f %%\n", tier, name, gflops,
+           100 * gflops / peak);
+}
+
+static void bench_product(const vit_dsp *dsp, const shape *s, double peak,
+                          double seconds)
+{
+    product p = {.dsp = dsp, .shape = s, .lda = tomevit_row_stride(s->k),
+                 .ldy = tomevit_row_stride(s->n)};
+    float *w = measure_floats(s->n * s->k), *bias = measure_floats(s->n);
+    vit_arena arena = {0};
+
+    tomevit_matrix_carve(dsp, &p.matrix, s->n, s->k, &arena);
+    if (tomevit_arena_allocate(&arena))
+        exit(1);
+    tomevit_matrix_carve(dsp, &p.matrix, s->n, s->k, &arena);
+    tomevit_matrix_pack(dsp, &p.matrix, w);
+    memcpy(p.matrix.bias, bias, s->n * sizeof(*bias));
+    p.a = measure_floats(VIT_BLOCK_ROWS * p.lda);
+    p.y = measure_floats(VIT_BLOCK_ROWS * p.ldy);
+    p.scratch = measure_floats(tomevit_gemm_scratch(s->n, s->k));
+    line(dsp->name, s->name, 2e-9 * VIT_BLOCK_ROWS * (double)(s->n * s->k) /
+         measure_best(run_product, &p, seconds), peak);
+    free(w), free(bias), free(p.a), free(p.y), free(p.scratch);
+    free(arena.base);
+}
+
+/* ---- one tile, and rows ------------------------------------------------------------ */
+
+enum { DEPTH = 384, LENGTH = 768 };
+
+typedef struct rows {
+    const vit_dsp *dsp;
+    float *a, *b, *c, *d;
+} rows;
+
+static void run_tile(void *data)
+{
+    rows *r = data;
+
+    r->dsp->gemm(r->dsp->mr, DEPTH, r->a, DEPTH + 16, r->b, r->c, r->dsp->nr,
+                 0, r->b);
+}
+
+static void run_layer_norm(void *data)
+{
+    rows *r = data;
+
+    r->dsp->layer_norm(LENGTH, r->a, r->b, r->c, 1e-6f, r->d);
+}
+
+static void run_softmax(void *data)
+{
+    rows *r = data;
+
+    r->dsp->softmax(LENGTH, 0.125f, r->b, r->d);
+}
+
+static void run_gelu(void *data)
+{
+    rows *r = data;
+
+    r->dsp->finish(VIT_GELU, 1, LENGTH, r->a, LENGTH, r->b, r->d, LENGTH);
+}
+
+static void run_pack(void *data)
+{
+    rows *r = data;
+
+    r->dsp->pack(r->dsp->nr, DEPTH, r->a, DEPTH + 16, r->dsp->nr, r->d);
+}
+
+static void bench_rows(const vit_dsp *dsp, double peak, double seconds)
+{
+    static const struct {
+        const char *name;
+        void (*run)(void *data);
+    } jobs[] = {{"layer norm", run_layer_norm}, {"softmax", run_softmax},
+                {"bias and GELU", run_gelu}, {"pack", run_pack}};
+    size_t room = VIT_MAX_NR * (DEPTH + 16);
+    rows r = {dsp, measure_floats(room), measure_floats(room),
+              measure_floats(room), measure_floats(room)};
+
+    line(dsp->name, "tile", 2e-9 * (double)(dsp->mr * dsp->nr * DEPTH) /
+         measure_best(run_tile, &r, seconds), peak);
+    for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++) {
+        size_t floats = jobs[i].run == run_pack ? dsp->nr * DEPTH
+                                                : (size_t)LENGTH;
+
+        printf("%-8s %-20s %9.2f floats/ns\n", dsp->name, jobs[i].name,
+               1e-9 * (double)floats /
+               measure_best(jobs[i].run, &r, seconds));
+    }
+    free(r.a), free(r.b), free(r.c), free(r.d);
+}
+
+int main(int argc, char **argv)
+{
+    double seconds = argc > 2 ? atof(argv[2]) : 0.3;
+    const vit_dsp *dsp;
+    uint32_t needs;
+
+    printf("%-8s %-20s %9s\n", "tier", "kernel", "GFLOP/s");
+    for (size_t i = 0; (dsp = tomevit_dsp_tier(i, &needs)); i++) {
+        double peak;
+
+        if ((tomerge_cpu_detected() & needs) != needs ||
+            (argc > 1 && strcmp(argv[1], "all") && strcmp(argv[1], dsp->name)))
+            continue;
+        peak = peak_measure(dsp->name, "f32", seconds);
+        line(dsp->name, "peak", peak, peak);
+        for (size_t j = 0; j < sizeof(shapes) / sizeof(shapes[0]); j++)
+            bench_product(dsp, &shapes[j], peak, seconds);
+        bench_rows(dsp, peak, seconds);
+        line(dsp->name, "peak again", peak_measure(dsp->name, "f32", seconds),
+             peak);
+    }
+    return 0;
+}
