@@ -63,6 +63,66 @@ def test_views_in_place():
     torch.testing.assert_close(tomerge.mean_heads(keys), keys.mean(1))
 
 
+def by_torch(plan, x, size, combine):
+    """Merging by index_add, which torch differentiates itself."""
+    rows, sizes = [], []
+    for s, group in enumerate(torch.from_numpy(plan.map).long()):
+        empty = torch.zeros(plan.rows, x.shape[-1])
+        weight = size[s] if combine == "weighted" else torch.ones(T)
+        total = torch.zeros(plan.rows).index_add(0, group, weight)
+        sums = empty.index_add(0, group, x[s] * weight[:, None])
+        rows.append(sums if combine == "sum" else sums / total[:, None])
+        sizes.append(torch.zeros(plan.rows).index_add(0, group, size[s]))
+    return torch.stack(rows), torch.stack(sizes)
+
+
+@pytest.mark.parametrize("combine", ["weighted", "mean", "sum"])
+def test_gradients(combine):
+    x = torch.randn(B, T, C, requires_grad=True)
+    size = (torch.rand(B, T) + 0.5).requires_grad_()
+    plan = tomerge.plan(torch.randn(B, T, H), 6, protect=1)
+    towards, by_size = torch.randn(B, T - 6, C), torch.randn(B, T - 6)
+
+    def gradients(rows, sizes):
+        loss = (rows * towards).sum() + (sizes * by_size).sum()
+        return torch.autograd.grad(loss, (x, size))
+
+    found = gradients(*plan.merge(x, size, combine=combine))
+    for one, other in zip(found, gradients(*by_torch(plan, x, size, combine))):
+        torch.testing.assert_close(one, other)
+    # The same for packed rows, and for rows alone.
+    packed = plan.merge(x.reshape(-1, C), size.reshape(-1), combine=combine)
+    again = gradients(packed[0].view(B, -1, C), packed[1].view(B, -1))
+    assert all(torch.equal(*pair) for pair in zip(found, again))
+    rows, _ = plan.merge(x, size.detach(), combine=combine)
+    assert torch.equal(torch.autograd.grad((rows * towards).sum(), x)[0],
+                       found[0])
+
+
+def test_gradient_without_sizes():
+    x = torch.randn(B, T, C, requires_grad=True)
+    plan = tomerge.plan(x, 6)
+    rows, sizes = plan.merge(x)
+    assert not sizes.requires_grad
+    towards = torch.randn_like(rows)
+    expected, _ = by_torch(plan, x, torch.ones(B, T), "mean")
+    torch.testing.assert_close(
+        torch.autograd.grad((rows * towards).sum(), x),
+        torch.autograd.grad((expected * towards).sum(), x))
+    with torch.no_grad():
+        assert not plan.merge(x)[0].requires_grad
+
+
+def test_gradient_of_unmerging():
+    plan = tomerge.plan(torch.randn(B, T, H), 6)
+    y = torch.randn(B, T - 6, C, requires_grad=True)
+    towards = torch.randn(B, T, C)
+    expected, _ = by_torch(plan, towards, torch.ones(B, T), "sum")
+    for rows in (y, y.reshape(-1, C)):
+        loss = (plan.unmerge(rows).view(B, T, C) * towards).sum()
+        torch.testing.assert_close(torch.autograd.grad(loss, y)[0], expected)
+
+
 def test_refused():
     x = torch.randn(B, T, C)
     plan = tomerge.plan(x, 4)
@@ -70,6 +130,8 @@ def test_refused():
             (lambda: plan.merge(x.double()), TypeError, "found float64"),
             (lambda: tomerge.plan(x.to_sparse(), 4), ValueError, "dense"),
             (lambda: tomerge.plan(x.to("meta"), 4), ValueError, "CPU.*meta"),
+            (lambda: plan.merge(x.clone().requires_grad_(), out=x[:, 4:]),
+             ValueError, "out: .*gradients"),
             (lambda: plan.merge(x.transpose(1, 2).contiguous().transpose(
                 1, 2)), ValueError, "channels .* contiguous")]:
         with pytest.raises(error, match=message):

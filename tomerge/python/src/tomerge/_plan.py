@@ -85,9 +85,16 @@ class Plan:
 
         Returns:
             The rows after merging and their sizes (float32).
+
+        Tensors that require grad get their gradients. Which tokens merge is
+        held fixed then: it is piecewise constant in the metric.
         """
         number = number_of(COMBINES, combine, "combine")
-        _refuse_gradients(x=x, size=size)
+        if _wants_gradient(out, x, size):
+            from . import _autograd
+
+            return _autograd.merge(self, x, size, combine=combine,
+                                   threads=threads)
         source = self._rows("x", x, self.offsets)
         count = int(self.offsets[-1])
         if out is None:
@@ -116,7 +123,10 @@ class Plan:
                 threads: Optional[int] = None) -> Array:
         """Copies every row back to all tokens that went into it; tokens that
         were dropped become 0. See :meth:`merge` for the arguments."""
-        _refuse_gradients(y=y)
+        if _wants_gradient(out, y):
+            from . import _autograd
+
+            return _autograd.unmerge(self, y, threads=threads)
         source = self._rows("y", y, self.offsets_out)
         if out is None:
             packed = len(source.shape) == 2
@@ -215,33 +225,82 @@ class Plan:
             _arrays.address(self.map) + 4 * first,
             _arrays.address(self.origin) + 4 * first)
 
-    def _merge_batch(self, combine, source, size, target, size_out, team):
+    def _workspace(self, threads: int) -> np.ndarray:
+        """What a call that combines rows needs beside them."""
         need = ctypes.c_size_t()
         check(library.tomerge_merge_batch_workspace(
-            self.sequences, _arrays.address(self.offsets), team,
+            self.sequences, _arrays.address(self.offsets), threads,
             ctypes.byref(need)), "merge")
-        work = np.empty(need.value, np.uint8)
+        return np.empty(need.value, np.uint8)
+
+    def _merge_batch(self, combine, source, size, target, size_out, team):
+        work = self._workspace(team)
         check(library.tomerge_merge_batch(
             combine, self.sequences, _arrays.address(self.offsets),
             _arrays.address(self.offsets_out), _arrays.address(self.map),
             _arrays.address(self.origin), source.shape[-1], source.view(),
             size, target.view(), size_out, team, _arrays.address(work),
-            need.value), "merge")
+            work.size), "merge")
 
     def _merge_each(self, combine, source, size, target, size_out):
         """Rows too far apart for one stride: sequence by sequence."""
-        need = ctypes.c_size_t()
-        check(library.tomerge_merge_batch_workspace(
-            self.sequences, _arrays.address(self.offsets), 1,
-            ctypes.byref(need)), "merge")
-        work = np.empty(need.value, np.uint8)
+        work = self._workspace(1)
         for s in range(self.sequences):
             first, first_out = int(self.offsets[s]), int(self.offsets_out[s])
             check(library.tomerge_merge(
                 combine, ctypes.byref(self._single(s)), source.shape[-1],
                 source.view(s), size and size + 4 * first, target.view(s),
-                size_out + 4 * first_out, _arrays.address(work), need.value),
+                size_out + 4 * first_out, _arrays.address(work), work.size),
                 "merge")
+
+    # ---- gradients, for torch (_autograd.py) ----
+
+    def _merge_backward(self, x, size, grad_y, grad_size_out, combine,
+                        wants_size):
+        grad_x = _arrays.empty_like(x, x.shape)
+        grad_size = (_arrays.empty_floats_like(x, size.shape) if wants_size
+                     else None)
+        rows = [_arrays.describe(a, name, (2, 3)) for a, name in
+                ((x, "x"), (grad_y, "gradient"), (grad_x, "gradient"))]
+        sizes = [None if a is None else a.data_ptr()
+                 for a in (size, grad_size_out, grad_size)]
+        work = self._workspace(1)
+        for s in range(self.sequences):
+            first, first_out = int(self.offsets[s]), int(self.offsets_out[s])
+            at = [base and base + 4 * row for base, row in
+                  zip(sizes, (first, first_out, first))]
+            view = [self._part(each, s, row) for each, row in
+                    zip(rows, (first, first_out, first))]
+            check(library.tomerge_merge_backward(
+                COMBINES[combine], ctypes.byref(self._single(s)), x.shape[-1],
+                view[0], at[0], view[1], at[1], view[2],
+                at[2], _arrays.address(work), work.size),
+                "the gradient of merge")
+        return grad_x, grad_size
+
+    def _unmerge_backward(self, grad_x):
+        packed = grad_x.ndim == 2
+        shape = self._shape_out(2 if packed else 3, grad_x.shape[-1])
+        grad_y = _arrays.empty_like(grad_x, shape)
+        source = _arrays.describe(grad_x, "gradient", (2, 3))
+        target = _arrays.describe(grad_y, "gradient", (2, 3))
+        work = self._workspace(1)
+        for s in range(self.sequences):
+            check(library.tomerge_unmerge_backward(
+                ctypes.byref(self._single(s)), grad_x.shape[-1],
+                self._part(source, s, int(self.offsets[s])),
+                self._part(target, s, int(self.offsets_out[s])),
+                _arrays.address(work), work.size), "the gradient of unmerge")
+        return grad_y
+
+    @staticmethod
+    def _part(buffer, sequence, first):
+        """One sequence's rows, of a batch or of packed rows."""
+        if len(buffer.shape) == 3:
+            return buffer.view(sequence)
+        offset = first * buffer.strides[0] * _arrays.ELEMENT[buffer.dtype]
+        return _arrays.View(buffer.pointer + offset, buffer.strides[0],
+                            buffer.dtype)
 
 
 def plan(metric: Any, r: Union[int, Sequence[int]], *, protect: int = 0,
@@ -421,11 +480,14 @@ def _options(method, similarity, protect, stride, seed) -> Options:
     return options
 
 
-def _refuse_gradients(**arrays: Any) -> None:
-    for name, array in arrays.items():
+def _wants_gradient(out: Any, *arrays: Any) -> bool:
+    """Whether torch has to know of a call. Then it chooses where to write."""
+    for array in arrays:
         torch = _arrays.torch_of(array)
         if (torch is not None and array.requires_grad
                 and torch.is_grad_enabled()):
-            raise RuntimeError(f"{name}: requires grad, but merging has no "
-                               f"gradient here: use torch.no_grad() or "
-                               f"detach()")
+            if out is not None:
+                raise ValueError("out: cannot be chosen where gradients are "
+                                 "wanted; use torch.no_grad()")
+            return True
+    return False
