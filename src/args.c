@@ -2,6 +2,8 @@
 /* Command lines from a table of options. */
 #include "args.h"
 
+#include "memory.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
@@ -279,4 +281,42 @@ int args_parse(const args_option *table, const args_command *command,
         return ARGS_WRONG;
     }
     return ARGS_DONE;
+}
+
+/* Appends one word: as it is where that is safe, else in single quotes. */
+static char *quote_word(char *out, const char *word)
+{
+    static const char safe[] = "abcdefghijklmnopqrstuvwxyz"
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%";
+
+    if (word[0] != '\0' && word[strspn(word, safe)] == '\0') {
+        size_t length = strlen(word);
+        memcpy(out, word, length);
+        return out + length;
+    }
+    *out++ = '\'';
+    for (; *word != '\0'; word++) {
+        if (*word == '\'') {
+            memcpy(out, "'\\'", 3);
+            out += 3;
+        }
+        *out++ = *word;
+    }
+    *out++ = '\'';
+    return out;
+}
+
+char *args_quote(int argc, char **argv)
+{
+    size_t size = 1;
+
+    for (int i = 0; i < argc; i++)
+        size += 4 * strlen(argv[i]) + 3;
+    char *text = memory_zero(size, 1), *end = text;
+    for (int i = 0; i < argc; i++) {
+        if (i > 0)
+            *end++ = ' ';
+        end = quote_word(end, argv[i]);
+    }
+    return text;
 }

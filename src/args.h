@@ -50,6 +50,9 @@ int args_parse(const args_option *table, const args_command *command,
                int argc, char **argv, void *settings, size_t *operands,
                char *why);
 
+/* The words as a shell would read them, to be freed. */
+char *args_quote(int argc, char **argv);
+
 /* The help of one subcommand: at most 80 columns. */
 void args_help(FILE *out, const args_option *table,
                const args_command *command);

@@ -28,7 +28,8 @@ static const struct {
       "Every image is decoded once and seen under every schedule. Drop, "
       "agreement and speed-up are against r=0, which is added where it is "
       "not asked for.",
-      "  tomerge sweep --model vit.safetensors --r 0,8,13,13:-1 val\n"},
+      "  tomerge sweep --model vit.safetensors --r 0,8,13,13:-1 val\n"
+      "  tomerge sweep --model vit.safetensors --html report.html val\n"},
      command_sweep},
     {{"classify", OPTIONS_CLASSIFY, "PATH...", 1, SIZE_MAX,
       "The most probable classes of images, or of all images in folders.",
@@ -83,6 +84,7 @@ static void print_version(void)
            tomerge_cpu_name(tomerge_cpu_detected()));
 }
 
+/* argv[0] is the subcommand. */
 static void run(size_t index, int argc, char **argv)
 {
     const args_command *command = &subcommands[index].command;
@@ -90,6 +92,9 @@ static void run(size_t index, int argc, char **argv)
     options o;
 
     options_init(&o);
+    o.command_line = args_quote(argc, argv);
+    argc--;
+    argv++;
     int result = args_parse(options_table, command, argc, argv, &o,
                             &o.operand_count, why);
     o.operands = argv;
@@ -132,18 +137,19 @@ int main(int argc, char **argv)
     const char *word = argc > 1 ? argv[1] : "";
     output people = {stdout, "-"};
     size_t index = find(word);
-    char option[] = "--help", *help[] = {option};
+    char option[] = "--help", *help[] = {NULL, option};
 
     if (index < SUBCOMMANDS) {
-        run(index, argc - 2, argv + 2);
+        run(index, argc - 1, argv + 1);
     } else if (argc < 2) {
         message_usage("no command: see 'tomerge --help'");
     } else if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
         print_version();
     } else if (strcmp(word, "help") == 0 && argc > 2) {
         index = find(argv[2]);
+        help[0] = argv[2];
         if (index < SUBCOMMANDS)
-            run(index, 1, help);
+            run(index, 2, help);
         else
             unknown(argv[2]);
     } else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 ||

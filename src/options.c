@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -204,6 +205,10 @@ const args_option options_table[] = {
     TEXT("confusion", 0, "FILE|-", FOLDER, confusion,
          "write the confusion matrix as CSV: a row for each class, a column "
          "for each answer"),
+    TEXT("svg", 0, "FILE|-", OPTIONS_SWEEP, svg,
+         "draw accuracy against speed and against GMACs"),
+    TEXT("html", 0, "FILE|-", OPTIONS_SWEEP, html,
+         "write the report as a page: plots, tables, pictures, in one file"),
     TEXT("resume", 0, "FILE", FOLDER, resume,
          "keep a journal in FILE, and go on from what it has"),
     FLAG("quiet", 'q', ALL, quiet, "no progress line and no remarks"),
@@ -225,6 +230,7 @@ void options_init(options *o)
 void options_free(options *o)
 {
     merging_args_free(&o->merging);
+    free(o->command_line);
 }
 
 /* inspect names its model as an operand; all others with --model. Without
@@ -260,7 +266,7 @@ static const struct {
     {"json", FIELD(json)}, {"csv", FIELD(csv)},
     {"predictions", FIELD(predictions)}, {"output", FIELD(output)},
     {"per-class", FIELD(per_class)}, {"confusion", FIELD(confusion)},
-    {"resume", FIELD(resume)}
+    {"svg", FIELD(svg)}, {"html", FIELD(html)}, {"resume", FIELD(resume)}
 };
 enum { OUTPUTS = sizeof(outputs) / sizeof(outputs[0]) };
 

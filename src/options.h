@@ -27,6 +27,8 @@ typedef struct options {
     const char *labels, *class_map, *real_labels, *valid_labels;
     const char *json, *csv, *predictions, *output;
     const char *per_class, *confusion, *resume;
+    const char *svg, *html;
+    char *command_line;    /* as a shell would read it, or NULL; owned */
     size_t scale;          /* 0: patches of about 32 pixels */
     int layers, grid, overlay;
     merging_args merging;

@@ -5,6 +5,10 @@
 #include "class_tables.h"
 #include "dataset.h"
 #include "message.h"
+#include "sweep_html.h"
+#include "sweep_plots.h"
+
+#include <string.h>
 
 static const report_column list[] = {
     {"model.file", "model", NULL},
@@ -109,17 +113,46 @@ static json_t *sweep_json(const dataset *d, const session *s,
     return object;
 }
 
+/* The files besides JSON and CSV. */
+typedef struct sweep_files {
+    class_tables tables;
+    output svg, html;
+} sweep_files;
+
+static int open_files(sweep_files *f, const options *o)
+{
+    memset(f, 0, sizeof(*f));
+    if (output_open(&f->svg, o->svg) != 0 ||
+        output_open(&f->html, o->html) != 0)
+        return -1;
+    return class_tables_open(&f->tables, o);
+}
+
+/* `sweep` is NULL if there is nothing to report. */
+static void close_files(sweep_files *f, const session *s, const dataset *d,
+                        const evaluation *e, const json_t *sweep)
+{
+    if (sweep != NULL && f->svg.file != NULL)
+        sweep_svg(f->svg.file, sweep, s->options->merging.kind);
+    if (sweep != NULL && f->html.file != NULL)
+        sweep_html(f->html.file, s, d, e, sweep);
+    output_close(&f->svg);
+    output_close(&f->html);
+    class_tables_close(&f->tables, d, s, sweep != NULL ? e : NULL);
+}
+
 static void evaluate_and_report(session *s, dataset *d)
 {
+    json_t *object = NULL;
+    sweep_files files;
     evaluation e;
-    class_tables tables;
 
-    if (class_tables_open(&tables, s->options) != 0)
-        return;
-    int result = dataset_evaluate(d, s, &e, NULL, NULL);
-    class_tables_close(&tables, d, s, result == 0 ? &e : NULL);
-    if (result == 0) {
-        json_t *object = sweep_json(d, s, &e);
+    memset(&e, 0, sizeof(e));
+    if (open_files(&files, s->options) == 0 &&
+        dataset_evaluate(d, s, &e, NULL, NULL) == 0)
+        object = sweep_json(d, s, &e);
+    close_files(&files, s, d, &e, object);
+    if (object != NULL) {
         session_report report = {object, json_object_get(object, "runs"),
                                  list, columns, COUNT(list), COUNT(columns),
                                  1, comparison, COUNT(comparison)};

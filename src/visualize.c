@@ -3,8 +3,8 @@
 #include "commands.h"
 
 #include "draw.h"
-#include "groups.h"
 #include "memory.h"
+#include "merged.h"
 #include "message.h"
 #include "png_write.h"
 #include "session.h"
@@ -25,9 +25,7 @@ enum {
 typedef struct panel {
     const merging_run *run; /* NULL: the crop */
     size_t layer;          /* from 1 */
-    size_t rows;           /* tokens left */
-    int32_t *map;          /* [tokens] */
-    groups groups;
+    merged merged;
 } panel;
 
 typedef struct visualize {
@@ -63,33 +61,6 @@ static int check_output(const options *o)
         return -1;
     }
     return 0;
-}
-
-static int read_crop(visualize *v)
-{
-    const options *o = v->s->options;
-    const tomevit_preprocessing *pre = &v->s->pre;
-    const char *path = o->operands[0];
-    image_options decoding;
-    char why[200];
-    image picture;
-
-    image_options_init(&decoding);
-    decoding.exif = o->exif;
-    decoding.lenient = o->lenient;
-    if (image_read(path, &decoding, &picture, why) != 0) {
-        message_failed("%s: %s", path, why);
-        return -1;
-    }
-    v->crop = memory_zero(pre->size * pre->size, 3);
-    int error = tomevit_resize_crop(pre, picture.rgb, picture.width,
-                                    picture.height, picture.width * 3,
-                                    v->crop);
-    image_free(&picture);
-    if (error != 0)
-        message_failed("%s: cannot be resized: %s", path,
-                       tomevit_strerror(error));
-    return error;
 }
 
 /* ---- which panels ------------------------------------------------------------------ */
@@ -141,30 +112,10 @@ static void list_panels(visualize *v)
 
 /* ---- what merged ------------------------------------------------------------------- */
 
-/* The groups after layer l are the final ones of a schedule that is cut there:
- * what comes later does not change what merged before. One image is quick, so
- * each layer is simply a forward pass of its own. */
 static int run_panel(visualize *v, panel *p)
 {
-    const tomevit_description *d = v->s->description;
-    tomevit_image input = {v->crop, TOMEVIT_RGB8_HWC};
-    tomevit_merging merging = p->run->merging;
-    size_t *r = memory_zero(d->depth, sizeof(*r));
-
-    memcpy(r, p->run->r, p->layer * sizeof(*r));
-    merging.r = r;
-    p->map = memory_zero(d->tokens, sizeof(*p->map));
-    tomevit_output out = {.map = p->map, .rows = &p->rows};
-    int error = tomevit_forward(v->s->context, &merging, 1, &input, &out);
-    free(r);
-    if (error != 0) {
-        message_failed("%s: %s", v->s->options->operands[0],
-                       tomevit_strerror(error));
-        return -1;
-    }
-    groups_make(&p->groups, v->grid, d->patch, v->crop, p->rows,
-                p->map + d->prefix);
-    return 0;
+    return merged_make(&p->merged, v->s, p->run, p->layer, v->crop,
+                       v->s->options->operands[0]);
 }
 
 static int run_panels(visualize *v)
@@ -201,12 +152,12 @@ static void caption_groups(const visualize *v, const panel *p,
 
     if (o->layers)
         snprintf(layer, sizeof(layer), ", layer %zu", p->layer);
-    if (p->groups.dropped > 0)
+    if (p->merged.groups.dropped > 0)
         snprintf(dropped, sizeof(dropped), ", %zu dropped",
-                 p->groups.dropped);
+                 p->merged.groups.dropped);
     snprintf(caption->title, SHEET_TEXT, "%s %.60s%s",
              names[o->merging.kind], p->run->label, layer);
-    snprintf(caption->detail, SHEET_TEXT, "%zu of %zu tokens%s", p->rows,
+    snprintf(caption->detail, SHEET_TEXT, "%zu of %zu tokens%s", p->merged.rows,
              v->s->description->tokens, dropped);
 }
 
@@ -248,7 +199,7 @@ static int draw(const visualize *v)
             draw_scaled(&picture, left, top, v->crop, v->s->pre.size,
                         v->s->pre.size, v->scale);
         else
-            groups_paint(&v->panels[i].groups, v->crop,
+            groups_paint(&v->panels[i].merged.groups, v->crop,
                          o->overlay ? GROUPS_OVERLAY : GROUPS_FILL,
                          v->scale, &picture, left, top);
     }
@@ -301,12 +252,12 @@ static json_t *panel_json(const visualize *v, size_t index)
     json_t *object = json_object(), *group = json_array();
 
     for (size_t i = 0; i < v->s->description->tokens; i++)
-        json_array_append_new(group, json_integer(p->map[i]));
+        json_array_append_new(group, json_integer(p->merged.map[i]));
     session_run_json(v->s, p->run, object);
     set_count(object, "layer", p->layer);
-    set_count(object, "tokens_left", p->rows);
-    set_count(object, "groups", p->groups.count);
-    set_count(object, "dropped", p->groups.dropped);
+    set_count(object, "tokens_left", p->merged.rows);
+    set_count(object, "groups", p->merged.groups.count);
+    set_count(object, "dropped", p->merged.groups.dropped);
     json_object_set_new(object, "group", group);
     json_object_set_new(object, "place", place_json(v, index));
     return object;
@@ -345,8 +296,7 @@ static void report(const visualize *v)
 static void visualize_free(visualize *v)
 {
     for (size_t i = 0; i < v->count; i++) {
-        groups_free(&v->panels[i].groups);
-        free(v->panels[i].map);
+        merged_free(&v->panels[i].merged);
     }
     free(v->panels);
     free(v->captions);
@@ -361,7 +311,8 @@ void command_visualize(const options *o)
     memset(&v, 0, sizeof(v));
     v.s = &s;
     if (session_open(&s, o) == 0 && check_output(o) == 0 &&
-        read_crop(&v) == 0 && session_context(&s) == 0) {
+        (v.crop = merged_crop(&s, o->operands[0])) != NULL &&
+        session_context(&s) == 0) {
         v.grid = s.description->image_size / s.description->patch;
         list_panels(&v);
         /* The first time for the size: too large shows before the work. */

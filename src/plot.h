@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* Points with their intervals and Pareto front, as SVG. */
+#ifndef TOMERGE_PLOT_H
+#define TOMERGE_PLOT_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+enum { PLOT_WIDTH = 440, PLOT_HEIGHT = 340, PLOT_LABEL = 32, PLOT_TEXT = 320 };
+
+typedef struct plot_point {
+    double x, y, low, high; /* y lies in low .. high */
+    char label[PLOT_LABEL];
+    char text[PLOT_TEXT];  /* what hovering over it shows */
+    int front;             /* set by plot_front */
+} plot_point;
+
+typedef struct plot {
+    const char *title, *x_name, *y_name;
+    int less;              /* a smaller x is better, not a larger one */
+    plot_point *points;
+    size_t count;
+} plot;
+
+/* The rules for the classes that plots use: light, and dark where a screen
+ * prefers that. To be inside of <style>. */
+extern const char plot_style[];
+
+/* Marks the points that none is better than in one of x and y and as good in
+ * the other. Larger y is better. */
+void plot_front(plot *p);
+
+/* A group of PLOT_WIDTH by PLOT_HEIGHT with its corner at (left, top). Point i
+ * has the class "pI" as well. */
+void plot_write(FILE *out, const plot *p, double left, double top);
+
+#endif
