@@ -40,8 +40,9 @@ void refuse_bytes(const unsigned char *bytes, size_t count, const char *words);
 void refuse_changed(const char *fixture, const char *from, const char *to,
                     size_t length, const char *words);
 
-/* Every beginning of the fixture is refused, step by step of `step` bytes. */
-void refuse_cuts(const char *fixture, size_t step);
+/* Every beginning of the fixture is refused, step by step of `step` bytes, up
+ * to one without its last `spare` bytes. */
+void refuse_cuts(const char *fixture, size_t step, size_t spare);
 
 /* With `times` bytes changed in turn, all tensors can be read, or the file is
  * refused in one line; at least `least` times it is. */

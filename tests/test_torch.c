@@ -338,8 +338,8 @@ Test(torch, many_tensors_of_one_storage_are_refused)
 
 Test(torch, cut_files_are_refused)
 {
-    refuse_cuts("torch/zip.pth", 7);
-    refuse_cuts("torch/stream.pth", 3);
+    refuse_cuts("torch/zip.pth", 7, 0);
+    refuse_cuts("torch/stream.pth", 3, 0);
 }
 
 Test(torch, damaged_files_open_or_are_refused_in_one_line)

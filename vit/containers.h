@@ -20,6 +20,12 @@ int tomevit_zip_read(vit_tensors *tensors, const vit_report *report);
 int tomevit_torch_stream_detect(const unsigned char *bytes, size_t count);
 int tomevit_torch_stream_read(vit_tensors *tensors, const vit_report *report);
 
+int tomevit_gguf_detect(const unsigned char *bytes, size_t count);
+int tomevit_gguf_read(vit_tensors *tensors, const vit_report *report);
+
+int tomevit_shards_detect(const unsigned char *bytes, size_t count);
+int tomevit_shards_read(vit_tensors *tensors, const vit_report *report);
+
 int tomevit_safetensors_detect(const unsigned char *bytes, size_t count);
 int tomevit_safetensors_read(vit_tensors *tensors, const vit_report *report);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Numbers of 16 bits: bf16 and f16 (IEEE 754 binary16) to f32, which is
- * always exact, and f32 to bf16, to the nearest and ties to even. NaN stays
+ * always exact, and f32 to both, to the nearest and ties to even. NaN stays
  * NaN, infinities and the sign of zero are kept.
  */
 #ifndef TOMEVIT_NUMERIC_H
@@ -46,6 +46,23 @@ static inline float vit_f32_from_f16(uint16_t half)
         return vit_f32_from_bits(sign | vit_f32_bits(magnitude));
     }
     return vit_f32_from_bits(sign | (exponent + 112) << 23 | mantissa << 13);
+}
+
+/* To the nearest, ties to even; beyond 65504 to infinity. */
+static inline uint16_t vit_f16_from_f32(float value)
+{
+    uint32_t bits = vit_f32_bits(value), sign = bits >> 16 & 0x8000;
+    uint32_t magnitude = bits & 0x7fffffff;
+
+    if (magnitude > 0x7f800000)                 /* NaN, made quiet */
+        return (uint16_t)(sign | 0x7e00 | (magnitude >> 13 & 0x3ff));
+    if (magnitude >= 0x477ff000)                /* half way from 65504 up */
+        return (uint16_t)(sign | 0x7c00);
+    if (magnitude < 0x38800000)                 /* below 2^-14: subnormal */
+        return (uint16_t)(sign | (vit_f32_bits(vit_f32_from_bits(magnitude) +
+                                               0.5f) - 0x3f000000));
+    magnitude += 0xfff + (magnitude >> 13 & 1);
+    return (uint16_t)(sign | (magnitude - 0x38000000) >> 13);
 }
 
 static inline uint16_t vit_bf16_from_f32(float value)

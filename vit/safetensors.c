@@ -25,7 +25,7 @@ static int find_header(const unsigned char *bytes, size_t count,
     if (length > count - LENGTH_BYTES)
         return tomevit_fail(report, TOMEVIT_EFORMAT, "header length %llu "
                             "exceeds the %zu bytes that follow it: cut short, "
-                            "or not a .safetensors file",
+                            "or no checkpoint of a known kind",
                             (unsigned long long)length, count - LENGTH_BYTES);
     if (length > VIT_ST_HEADER_BYTES)
         return tomevit_fail(report, TOMEVIT_EFORMAT,

@@ -11,8 +11,10 @@
 
 /* Asked in this order. */
 static const vit_container containers[] = {
-    {"PyTorch zip", tomevit_zip_detect, tomevit_zip_read},
+    {"zip archive", tomevit_zip_detect, tomevit_zip_read},
     {"PyTorch stream", tomevit_torch_stream_detect, tomevit_torch_stream_read},
+    {"GGUF", tomevit_gguf_detect, tomevit_gguf_read},
+    {"index of shards", tomevit_shards_detect, tomevit_shards_read},
     {"safetensors", tomevit_safetensors_detect, tomevit_safetensors_read},
 };
 
@@ -28,20 +30,26 @@ vit_tensors *tomevit_tensors_new(const char *path)
     return tensors;
 }
 
-/* The last row takes what no other knows, and says what is wrong with it. */
-static int parse(vit_tensors *tensors, const vit_report *report)
+/* The last row takes what no other knows, and says what is wrong with it. A
+ * shard is a whole file with names as they are, but no index of others. */
+static int parse(vit_tensors *tensors, int shard, const vit_report *report)
 {
     const unsigned char *bytes = tensors->mapping.bytes;
     size_t count = tensors->mapping.count, i = 0;
+    int code;
 
     while (i + 1 < CONTAINERS && !containers[i].detect(bytes, count))
         i++;
+    if (shard && containers[i].read == tomevit_shards_read)
+        return tomevit_fail(report, TOMEVIT_EFORMAT, "expected tensors, found "
+                            "an index of other files");
     tensors->container = containers[i].name;
-    return containers[i].read(tensors, report);
+    code = containers[i].read(tensors, report);
+    return code || shard ? code : tomevit_tensors_unwrap(tensors, report);
 }
 
 /* From a mapping of our own, or of the bytes given. */
-static int open_mapping(const char *path, const vit_mapping *given,
+static int open_mapping(const char *path, const vit_mapping *given, int shard,
                         vit_tensors **out, tomevit_message *why)
 {
     vit_report report = {path, why};
@@ -56,9 +64,7 @@ static int open_mapping(const char *path, const vit_mapping *given,
     else
         code = tomevit_map(&tensors->mapping, &report);
     if (!code)
-        code = parse(tensors, &report);
-    if (!code)
-        code = tomevit_tensors_unwrap(tensors, &report);
+        code = parse(tensors, shard, &report);
     if (code)
         tomevit_tensors_close(tensors);
     else
@@ -69,7 +75,13 @@ static int open_mapping(const char *path, const vit_mapping *given,
 int tomevit_tensors_open(const char *path, vit_tensors **tensors,
                          tomevit_message *why)
 {
-    return open_mapping(path, NULL, tensors, why);
+    return open_mapping(path, NULL, 0, tensors, why);
+}
+
+int tomevit_tensors_open_shard(const char *path, vit_tensors **tensors,
+                               tomevit_message *why)
+{
+    return open_mapping(path, NULL, 1, tensors, why);
 }
 
 int tomevit_tensors_parse(const char *path, const void *bytes, size_t count,
@@ -77,7 +89,7 @@ int tomevit_tensors_parse(const char *path, const void *bytes, size_t count,
 {
     vit_mapping mapping = {bytes, count, NULL};
 
-    return open_mapping(path, &mapping, tensors, why);
+    return open_mapping(path, &mapping, 0, tensors, why);
 }
 
 void tomevit_tensors_close(vit_tensors *tensors)
@@ -101,7 +113,8 @@ static int by_name(const void *a, const void *b)
 
 void tomevit_tensors_sort(vit_tensors *tensors)
 {
-    qsort(tensors->list, tensors->count, sizeof *tensors->list, by_name);
+    if (tensors->count > 0)
+        qsort(tensors->list, tensors->count, sizeof *tensors->list, by_name);
 }
 
 const vit_stored *tomevit_tensors_find(const vit_tensors *tensors,

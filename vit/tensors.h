@@ -51,7 +51,12 @@ struct vit_tensors {
 int tomevit_tensors_open(const char *path, vit_tensors **tensors,
                          tomevit_message *why);
 
-/* The same from memory, which stays the caller's and must outlive *tensors;
+/* The same with names as they stand in the file, which must not be an index
+ * of other files. */
+int tomevit_tensors_open_shard(const char *path, vit_tensors **tensors,
+                               tomevit_message *why);
+
+/* As tomevit_tensors_open from memory, which stays the caller's and must outlive *tensors;
  * `path` is only a name for messages. */
 int tomevit_tensors_parse(const char *path, const void *bytes, size_t count,
                           vit_tensors **tensors, tomevit_message *why);

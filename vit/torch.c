@@ -13,7 +13,7 @@
 enum {
     NAME = 512,                             /* bytes of a name, with NUL */
     NESTING = 32,
-    VISITS = 1 << 20,                       /* values looked at */
+    VISITS = 1 << 18,                       /* values looked at */
     SHARED = 16                             /* how often bytes may be used */
 };
 

@@ -10,15 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "containers.h"
+#include "archive.h"
 #include "torch.h"
-#include "zip.h"
 
 #define PICKLE "data.pkl"
 
 typedef struct archive {
     const vit_mapping *mapping;
-    vit_zip zip;
+    const vit_zip *zip;
     const char *folder;                     /* up to its '/', or empty */
     int folder_length;
 } archive;
@@ -31,7 +30,7 @@ static const vit_zip_entry *find(const archive *a, const char *name)
                         a->folder, name);
 
     return used > 0 && (size_t)used < sizeof path
-               ? tomevit_zip_find(&a->zip, path) : NULL;
+               ? tomevit_zip_find(a->zip, path) : NULL;
 }
 
 static int find_storage(const void *self, const char *key, size_t *begin,
@@ -61,8 +60,8 @@ static int find_folder(archive *a)
     const size_t tail = strlen(PICKLE);
     size_t i;
 
-    for (i = 0; i < a->zip.count; i++) {
-        const char *name = a->zip.entries[i].name;
+    for (i = 0; i < a->zip->count; i++) {
+        const char *name = a->zip->entries[i].name;
         size_t length = strlen(name);
         const char *slash = strchr(name, '/');
 
@@ -113,24 +112,20 @@ static int read_pickle(vit_tensors *tensors, const archive *a,
     return code;
 }
 
-int tomevit_zip_read(vit_tensors *tensors, const vit_report *report)
+int tomevit_torch_zip_read(vit_tensors *tensors, vit_zip *zip,
+                           const vit_report *report)
 {
-    archive a = {.mapping = &tensors->mapping};
-    int code = tomevit_zip_open(&a.zip, a.mapping, report);
+    archive a = {.mapping = &tensors->mapping, .zip = zip};
+    int code;
 
-    if (!code && !find_folder(&a))
-        code = tomevit_fail(report, TOMEVIT_EFORMAT, "a zip archive that "
-                            "torch.save did not write: no data.pkl in it");
-    if (!code)
-        code = check_order(&a, report);
-    if (!code)
-        code = read_pickle(tensors, &a, report);
-    tomevit_zip_close(&a.zip);
-    return code;
+    find_folder(&a);
+    code = check_order(&a, report);
+    return code ? code : read_pickle(tensors, &a, report);
 }
 
-int tomevit_zip_detect(const unsigned char *bytes, size_t count)
+int tomevit_torch_zip_detect(const vit_zip *zip)
 {
-    return count >= 4 && (!memcmp(bytes, "PK\3\4", 4) ||
-                          !memcmp(bytes, "PK\5\6", 4));
+    archive a = {.zip = zip};
+
+    return find_folder(&a);
 }
