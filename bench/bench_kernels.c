@@ -83,7 +83,7 @@ static void bench_product(const vit_dsp *dsp, const shape *s, double peak,
     line(dsp->name, s->name, 2e-9 * VIT_BLOCK_ROWS * (double)(s->n * s->k) /
          measure_best(run_product, &p, seconds), peak);
     free(w), free(bias), free(p.a), free(p.y), free(p.scratch);
-    free(arena.base);
+    tomevit_arena_free(&arena);
 }
 
 /* ---- one tile, and rows ------------------------------------------------------------ */

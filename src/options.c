@@ -173,7 +173,7 @@ const args_option options_table[] = {
           "avx512-vnni, avx512-bf16, amx-bf16, amx-int8"),
     PARSE("cache-mem", "SIZE", MANY, cache_mem, parse_bytes,
           "memory for decoded images waiting for the model, such as 512M "
-          "(default 64M)"),
+          "(default 32M)"),
     {"seconds", 0, "S", OPTIONS_BENCH, ARGS_REAL, FIELD(seconds), 0, 86400,
      NULL, "time to measure for, at least 5 passes each (default 5)"},
 
@@ -223,7 +223,7 @@ void options_init(options *o)
     o->batch = 32;
     o->topk = 5;
     o->seconds = 5;
-    o->cache_mem = (size_t)64 << 20;
+    o->cache_mem = (size_t)32 << 20;
     merging_args_init(&o->merging);
 }
 

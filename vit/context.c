@@ -134,7 +134,7 @@ void tomevit_context_free(tomevit_context *context)
 {
     if (!context)
         return;
-    free(context->arena.base);
+    tomevit_arena_free(&context->arena);
     free(context);
 }
 

@@ -64,3 +64,18 @@ void tomevit_unmap(vit_mapping *mapping)
         munmap(mapping->map, mapping->count);
     memset(mapping, 0, sizeof *mapping);
 }
+
+void tomevit_mapping_read(const vit_mapping *mapping, size_t begin, size_t end)
+{
+#ifdef MADV_DONTNEED
+    /* Pages that belong to these bytes alone; of a file mapped for reading
+     * they can be had again. */
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t first = (begin + page - 1) / page * page, last = end / page * page;
+
+    if (mapping->map && first < last)
+        madvise((char *)mapping->map + first, last - first, MADV_DONTNEED);
+#else
+    (void)mapping, (void)begin, (void)end;
+#endif
+}

@@ -15,4 +15,8 @@ typedef struct vit_mapping {
 int tomevit_map(vit_mapping *mapping, const vit_report *report);
 void tomevit_unmap(vit_mapping *mapping);
 
+/* These bytes have been read and will hardly be again: they need not count as
+ * memory of the process any longer. From any number of threads. */
+void tomevit_mapping_read(const vit_mapping *mapping, size_t begin, size_t end);
+
 #endif

@@ -6,7 +6,6 @@
 #include "tomevit.h"
 
 #include <stdlib.h>
-#include <string.h>
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
@@ -27,25 +26,34 @@ void *tomevit_carve(vit_arena *arena, size_t count, size_t size)
     return arena->base ? arena->base + start : NULL;
 }
 
+/* calloc takes large pieces from the system, which hands out zeroed pages
+ * when they are touched first: nothing is written twice. */
 int tomevit_arena_allocate(vit_arena *arena)
 {
     size_t align = arena->used >= HUGE_PAGE ? HUGE_PAGE : VIT_ALIGN, bytes;
-    void *memory;
+    char *memory;
 
     if (arena->overflow ||
-        __builtin_add_overflow(arena->used, align - 1, &bytes))
+        __builtin_add_overflow(arena->used, 2 * align - 1, &bytes))
         return TOMEVIT_ENOMEM;
     bytes &= ~(align - 1);
-    if (posix_memalign(&memory, align, bytes ? bytes : align))
+    memory = calloc(bytes, 1);
+    if (!memory)
         return TOMEVIT_ENOMEM;
+    arena->memory = memory;
+    arena->base = memory + (align - (uintptr_t)memory % align) % align;
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
     if (align == HUGE_PAGE)
-        madvise(memory, bytes, MADV_HUGEPAGE); /* only ever a gain in speed */
+        madvise(arena->base, bytes - align, MADV_HUGEPAGE); /* for speed only */
 #endif
-    memset(memory, 0, bytes);
-    arena->base = memory;
     arena->used = 0;
     return 0;
+}
+
+void tomevit_arena_free(vit_arena *arena)
+{
+    free(arena->memory);
+    *arena = (vit_arena){0};
 }
 
 size_t tomevit_row_stride(size_t n)

@@ -14,6 +14,7 @@ enum { VIT_ALIGN = 64 };
 
 typedef struct vit_arena {
     char *base;            /* NULL while measuring */
+    void *memory;          /* what was allocated */
     size_t used;
     int overflow;          /* some size did not fit a size_t */
 } vit_arena;
@@ -29,6 +30,7 @@ static inline float *tomevit_carve_f32(vit_arena *arena, size_t count)
 /* Zeroed memory for a measured arena, on huge pages where the system has
  * them; sets base and used for the second run. 0 or TOMEVIT_ENOMEM. */
 int tomevit_arena_allocate(vit_arena *arena);
+void tomevit_arena_free(vit_arena *arena);
 
 /* Length of a row of n floats: whole cache lines, and never so that the rows
  * of a GEMM tile fall into the same few sets of an L1 cache. */

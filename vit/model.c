@@ -267,7 +267,7 @@ int tomevit_random(const char *name, uint64_t seed, tomevit_model **model)
     if (!name || !model)
         return TOMEVIT_EINVAL;
     *model = NULL;
-    error = tomevit_arch_describe(name, &d);
+    error = tomevit_arch_description(name, &d);
     if (error)
         return error;
     random = (vit_random){&d, seed};
@@ -278,7 +278,7 @@ void tomevit_close(tomevit_model *model)
 {
     if (!model)
         return;
-    free(model->arena.base);
+    tomevit_arena_free(&model->arena);
     free(model->class_names);
     free(model);
 }
