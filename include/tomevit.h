@@ -149,6 +149,13 @@ int tomevit_open(const char *path, tomevit_model **model, tomevit_message *why);
  * tomevit_arch_name. EINVAL for an unknown name, ENOMEM. */
 int tomevit_random(const char *name, uint64_t seed, tomevit_model **model);
 
+/* What a file or a published shape is, without reading or making its weights.
+ * The file is checked as tomevit_open checks it; errors as there. */
+int tomevit_read_description(const char *path, tomevit_description *description,
+                             tomevit_message *why);
+int tomevit_arch_description(const char *name,
+                             tomevit_description *description);
+
 /* The names tomevit_random knows, NULL past the last. */
 const char *tomevit_arch_name(size_t index);
 

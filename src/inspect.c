@@ -62,7 +62,7 @@ void command_inspect(const options *o)
 {
     session s;
 
-    if (session_open(&s, o) == 0) {
+    if (session_describe(&s, o) == 0) {
         const tomevit_description *d = s.description;
         json_t *object = session_model_json(&s);
         json_t *rows = layers_json(&s, &s.runs[0]);

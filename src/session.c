@@ -13,8 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The CPUs this process may run on. */
-static int available_cpus(void)
+int session_cpus(void)
 {
 #ifdef _OPENMP
     long count = sysconf(_SC_NPROCESSORS_ONLN);
@@ -34,31 +33,50 @@ static const char *own_name(const void *model, size_t index)
     return tomevit_class_name(model, index);
 }
 
-static int open_model(session *s)
+/* A line for what a library call on the model has come to. */
+static int model_result(const options *o, int error, const tomevit_message *why)
 {
-    const options *o = s->options;
-    tomevit_message why = {""};
-    int error;
+    char names[400] = "";
+    const char *name;
 
+    if (error == 0)
+        return 0;
     if (o->model != NULL) {
-        error = tomevit_open(o->model, &s->model, &why);
-        if (error != 0)
-            message_failed("%s", why.text[0] ? why.text
-                                             : tomevit_strerror(error));
-        return error == 0 ? 0 : -1;
-    }
-    error = tomevit_random(o->arch, 1, &s->model);
-    if (error == TOMEVIT_EINVAL) {
-        char names[400] = "";
-        const char *name;
+        message_failed("%s", why->text[0] ? why->text
+                                          : tomevit_strerror(error));
+    } else if (error == TOMEVIT_EINVAL) {
         for (size_t i = 0; (name = tomevit_arch_name(i)) != NULL; i++)
             snprintf(names + strlen(names), sizeof(names) - strlen(names),
                      "%s%s", i ? ", " : "", name);
         message_usage("--arch: '%.40s' is not one of %s", o->arch, names);
-    } else if (error != 0) {
+    } else {
         message_failed("%s: %s", o->arch, tomevit_strerror(error));
     }
-    return error == 0 ? 0 : -1;
+    return -1;
+}
+
+static int open_model(session *s)
+{
+    const options *o = s->options;
+    tomevit_message why = {""};
+    int error = o->model != NULL ? tomevit_open(o->model, &s->model, &why)
+                                 : tomevit_random(o->arch, 1, &s->model);
+
+    if (error == 0)
+        s->description = tomevit_describe(s->model);
+    return model_result(o, error, &why);
+}
+
+static int describe_model(session *s)
+{
+    const options *o = s->options;
+    tomevit_message why = {""};
+    int error = o->model != NULL
+        ? tomevit_read_description(o->model, &s->described, &why)
+        : tomevit_arch_description(o->arch, &s->described);
+
+    s->description = &s->described;
+    return model_result(o, error, &why);
 }
 
 static int open_classes(session *s)
@@ -66,7 +84,7 @@ static int open_classes(session *s)
     char why[CLASSES_WHY];
 
     s->classes.count = s->description->classes;
-    s->classes.own_name = own_name;
+    s->classes.own_name = s->model != NULL ? own_name : NULL;
     s->classes.data = s->model;
     if (s->options->valid_labels == NULL ||
         valid_labels_read(s->options->valid_labels, &s->classes, why) == 0)
@@ -91,15 +109,14 @@ static int resolve_runs(session *s)
     return 0;
 }
 
-int session_open(session *s, const options *o)
+static int begin(session *s, const options *o, int (*get_model)(session *s))
 {
     memset(s, 0, sizeof(*s));
     s->options = o;
-    s->threads = o->threads ? (int)o->threads : available_cpus();
+    s->threads = o->threads ? (int)o->threads : session_cpus();
     tomerge_set_cpu_mask(o->cpu_mask);
-    if (open_model(s) != 0)
+    if (get_model(s) != 0)
         return -1;
-    s->description = tomevit_describe(s->model);
     preprocessing_resolve(&o->preprocessing, s->description, &s->pre,
                           s->pre_source);
     if (tomevit_resized_side(&s->pre) == 0) {
@@ -112,6 +129,16 @@ int session_open(session *s, const options *o)
         output_open(&s->json, o->json) != 0)
         return -1;
     return output_open(&s->csv, o->csv);
+}
+
+int session_open(session *s, const options *o)
+{
+    return begin(s, o, open_model);
+}
+
+int session_describe(session *s, const options *o)
+{
+    return begin(s, o, describe_model);
 }
 
 void session_need_reference(session *s)

@@ -11,7 +11,8 @@
 
 typedef struct session {
     const options *options;
-    tomevit_model *model;
+    tomevit_model *model;      /* NULL after session_describe */
+    tomevit_description described; /* then it is what description points to */
     const tomevit_description *description; /* the model's */
     tomevit_context *context;  /* NULL until session_context */
     int threads;
@@ -27,6 +28,12 @@ typedef struct session {
 /* Opens the model and the outputs and resolves the runs. 0, or -1 after a message; then
  * session_close is still to be called. */
 int session_open(session *s, const options *o);
+
+/* The same for those who only say what a model is: without its weights. */
+int session_describe(session *s, const options *o);
+
+/* The CPUs this process may run on. */
+int session_cpus(void);
 
 /* Sees to it that one run merges nothing, adding it in front if none does
  * (with a remark), and sets s->reference. */

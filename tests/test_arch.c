@@ -11,7 +11,7 @@
 
 static void describe(const char *name, tomevit_description *d)
 {
-    cr_assert_eq(tomevit_arch_describe(name, d), 0, "%s", name);
+    cr_assert_eq(tomevit_arch_description(name, d), 0, "%s", name);
 }
 
 Test(arch, every_name_is_described)
@@ -34,9 +34,11 @@ Test(arch, other_names_are_refused)
 {
     tomevit_description d;
 
-    cr_assert_eq(tomevit_arch_describe("deit_huge", &d), TOMEVIT_EINVAL);
-    cr_assert_eq(tomevit_arch_describe("", &d), TOMEVIT_EINVAL);
-    cr_assert_eq(tomevit_arch_describe(NULL, &d), TOMEVIT_EINVAL);
+    cr_assert_eq(tomevit_arch_description("deit_huge", &d), TOMEVIT_EINVAL);
+    cr_assert_eq(tomevit_arch_description("", &d), TOMEVIT_EINVAL);
+    cr_assert_eq(tomevit_arch_description(NULL, &d), TOMEVIT_EINVAL);
+    cr_assert_eq(tomevit_arch_description("deit_tiny_patch16_224", NULL),
+                 TOMEVIT_EINVAL);
 }
 
 /* The parameter counts that timm lists for these models. */

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Checkpoints: golden models and real weights are described and read right. */
+#include "config.h"
+
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../vit/checkpoint.h"
 #include "golden.h"
+#include "model_file.h"
 
 /* Every tensor that the description promises holds what an independent
  * reader of the same file finds under that name. */
@@ -144,4 +148,65 @@ Test(checkpoint, real_weights_are_described_and_read)
     cr_assert_eq(d.preprocessing.mean[0], 0.5f);
     check_values(data, name, checkpoint, &d);
     tomevit_checkpoint_close(checkpoint);
+}
+
+/* ---- descriptions alone ---------------------------------------------------- */
+
+/* Writes a file of the test's own and returns its name. */
+static const char *write_file(const model_file *file)
+{
+    static char path[] = "test-checkpoint-XXXXXX";
+    size_t count;
+    unsigned char *bytes = model_file_bytes(file, &count);
+    int descriptor = mkstemp(path);
+
+    cr_assert_geq(descriptor, 0);
+    cr_assert_eq(write(descriptor, bytes, count), (ssize_t)count);
+    close(descriptor);
+    free(bytes);
+    return path;
+}
+
+Test(checkpoint, a_description_is_that_of_the_open_model)
+{
+    tomevit_description d, alone;
+    tomevit_message why;
+    tomevit_model *model;
+    model_file file;
+    const char *path;
+
+    model_file_tiny(&d);
+    model_file_random(&file, &d);
+    path = write_file(&file);
+    cr_assert_eq(tomevit_open(path, &model, &why), 0, "%s", why.text);
+    cr_assert_eq(tomevit_read_description(path, &alone, &why), 0, "%s",
+                 why.text);
+    cr_assert_arr_eq(&alone, tomevit_describe(model), sizeof alone);
+    cr_assert_eq(tomevit_read_description(path, &alone, NULL), 0);
+    cr_assert_eq(tomevit_read_description(NULL, &alone, &why),
+                 TOMEVIT_EINVAL);
+    cr_assert_eq(tomevit_read_description(path, NULL, &why), TOMEVIT_EINVAL);
+    cr_assert_eq(unlink(path), 0);
+    cr_assert_eq(tomevit_read_description(path, &alone, &why), TOMEVIT_EIO);
+    cr_assert_neq(why.text[0], '\0');
+    tomevit_close(model);
+    model_file_free(&file);
+}
+
+/* What tomevit_open refuses, this refuses too. */
+Test(checkpoint, a_description_needs_good_class_names)
+{
+    tomevit_description d;
+    tomevit_message why;
+    model_file file;
+    const char *path;
+
+    model_file_tiny(&d);
+    model_file_random(&file, &d);
+    file.metadata = "{\"num_heads\":\"2\",\"class_names\":\"[1]\"}";
+    path = write_file(&file);
+    cr_assert_eq(tomevit_read_description(path, &d, &why), TOMEVIT_EFORMAT);
+    cr_assert(strstr(why.text, "class_names"), "%s", why.text);
+    unlink(path);
+    model_file_free(&file);
 }

@@ -49,7 +49,7 @@ Test(macs, are_as_published)
         char text[32];
         size_t r[64];
 
-        cr_assert_eq(tomevit_arch_describe(published[i].arch, &d), 0);
+        cr_assert_eq(tomevit_arch_description(published[i].arch, &d), 0);
         cr_assert_eq(tomerge_schedule(d.depth, published[i].r,
                                       published[i].inflection, r), 0);
         snprintf(text, sizeof text, "%.*f", (int)strlen(point + 1),
@@ -65,8 +65,8 @@ Test(macs, no_schedule_is_r_0)
     tomevit_description d;
     size_t r[12] = {0};
 
-    cr_assert_eq(tomevit_arch_describe("deit_base_distilled_patch16_224", &d),
-                 0);
+    cr_assert_eq(
+        tomevit_arch_description("deit_base_distilled_patch16_224", &d), 0);
     cr_assert_eq(tomevit_macs(&d, NULL), tomevit_macs(&d, r));
 }
 

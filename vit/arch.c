@@ -35,12 +35,12 @@ const char *tomevit_arch_name(size_t index)
     return index < ARCHS ? archs[index].name : NULL;
 }
 
-int tomevit_arch_describe(const char *name, tomevit_description *d)
+int tomevit_arch_description(const char *name, tomevit_description *d)
 {
     const arch *a = archs;
     size_t grid;
 
-    if (!name)
+    if (!name || !d)
         return TOMEVIT_EINVAL;
     while (a < archs + ARCHS && strcmp(a->name, name))
         a++;

@@ -103,3 +103,26 @@ void tomevit_checkpoint_close(vit_checkpoint *checkpoint)
     tomevit_tensors_close(checkpoint->file);
     free(checkpoint);
 }
+
+/* ---- public ---------------------------------------------------------------- */
+
+int tomevit_read_description(const char *path, tomevit_description *description,
+                             tomevit_message *why)
+{
+    vit_checkpoint *checkpoint;
+    tomevit_message unused;
+    char **names = NULL;
+    int code;
+
+    if (!path || !description)
+        return TOMEVIT_EINVAL;
+    why = why ? why : &unused;
+    why->text[0] = '\0';
+    code = tomevit_checkpoint_open(path, &checkpoint, description, why);
+    if (code)
+        return code;
+    code = tomevit_checkpoint_class_names(checkpoint, &names, why);
+    free(names);
+    tomevit_checkpoint_close(checkpoint);
+    return code;
+}

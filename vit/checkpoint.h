@@ -31,9 +31,6 @@ int tomevit_checkpoint_parse(const char *path, const void *bytes, size_t count,
                              tomevit_description *description,
                              tomevit_message *why);
 
-/* The description of a published shape (see tomevit_arch_name). EINVAL. */
-int tomevit_arch_describe(const char *name, tomevit_description *description);
-
 /* A source of random weights: about normal, std 0.02, norms' weights around
  * 1. What a tensor gets depends on the seed, the tensor and the layer alone.
  * `random` and its description must outlive the source. */
