@@ -57,13 +57,19 @@ enum tomevit_interpolation {
     TOMEVIT_BILINEAR = 1
 };
 
-/* From a decoded image to the model's input: the shorter side is resized to
- * floor(size / crop_pct), the centre size x size is cut out, and each value v
- * of channel c becomes (v / 255 - mean[c]) / std[c]. */
+enum tomevit_crop_mode {
+    TOMEVIT_CENTER = 0,
+    TOMEVIT_SQUASH = 1
+};
+
+/* From a decoded image to the model's input: the shorter side (TOMEVIT_SQUASH:
+ * each side) is resized to floor(size / crop_pct), the centre size x size is
+ * cut out, and each value v of channel c becomes (v / 255 - mean[c]) / std[c]. */
 typedef struct tomevit_preprocessing {
     size_t size;           /* side of the crop in pixels */
     double crop_pct;       /* in (0, 1] */
     int interpolation;     /* enum tomevit_interpolation */
+    int crop_mode;         /* enum tomevit_crop_mode */
     float mean[3];
     float std[3];
 } tomevit_preprocessing;
@@ -97,7 +103,8 @@ enum tomevit_pool {
     TOMEVIT_POOL_CLASS = 0, /* the class token, or with a distillation head the
                              * mean of both heads' logits */
     TOMEVIT_POOL_MEAN = 1,  /* mean of the patch tokens, weighted by size */
-    TOMEVIT_POOL_CLASS_MEAN = 2 /* the class token, then that mean */
+    TOMEVIT_POOL_CLASS_MEAN = 2, /* the class token, then that mean */
+    TOMEVIT_POOL_ATTENTION = 3 /* attention of one learnt query, and an MLP */
 };
 
 enum tomevit_activation {
@@ -112,7 +119,8 @@ enum tomevit_activation {
 typedef struct tomevit_description {
     char family[32];       /* "vit", "deit", "deit-distilled", "mae", ... */
     size_t dim, depth, heads, mlp_dim;
-    size_t patch, image_size, classes;
+    size_t patch, image_size;
+    size_t classes;        /* 0: there is no head, features only */
     size_t tokens;         /* entering the first layer: prefix + patches */
     size_t prefix;         /* class, distillation and register tokens, in this
                             * order: protected */
@@ -126,6 +134,11 @@ typedef struct tomevit_description {
     int activation;        /* enum tomevit_activation */
     int fc_norm;           /* norm after pooling instead of before */
     int pool;              /* enum tomevit_pool */
+    int zero_shot;         /* the classes are embeddings of text: logits are
+                            * cosines with them, scaled */
+    size_t embedding;      /* their width */
+    int projection, projection_bias; /* features are projected to it */
+    int logit_scale, logit_bias;
     float norm_eps;
     uint64_t parameters;
     tomevit_preprocessing preprocessing;
@@ -167,6 +180,16 @@ const tomevit_description *tomevit_describe(const tomevit_model *model);
 
 /* The name of a class if the checkpoint brings class names, else NULL. */
 const char *tomevit_class_name(const tomevit_model *model, size_t index);
+
+/* Whose names the checkpoint's tensors have: "timm", "Hugging Face",
+ * "torchvision", "SWAG", "Google", "OpenAI CLIP", ...; NULL for a model of
+ * random weights. */
+const char *tomevit_layout(const tomevit_model *model);
+
+/* The names of the checkpoint's tensors that the model has no use for (a
+ * decoder, a text tower, a mask token), in the order of their bytes; NULL past
+ * the last. */
+const char *tomevit_unused_tensor(const tomevit_model *model, size_t index);
 
 /* The tier the weights were packed for, as tomerge_cpu_name. */
 const char *tomevit_cpu(const tomevit_model *model);

@@ -339,8 +339,84 @@ static void mean_of_patches(const oracle *o, const double *rows, double *mean)
         mean[c] /= total;
 }
 
+/* One query on all tokens, sizes counting as in the layers, and an MLP. */
+static void attention_pool(const oracle *o, const double *rows, int prop_attn,
+                           double *pooled)
+{
+    size_t dim = o->d->dim, dh = dim / o->d->heads, wide = o->d->mlp_dim;
+    double *latent = tensor(o, VIT_POOL_LATENT, 0, dim);
+    double *q = linear(o, VIT_POOL_Q_WEIGHT, VIT_POOL_Q_BIAS, 0, 1, latent,
+                       dim, dim);
+    double *kv = linear(o, VIT_POOL_KV_WEIGHT, VIT_POOL_KV_BIAS, 0, o->n, rows,
+                        2 * dim, dim);
+    double *seen = zeros(dim), *s = zeros(o->n), *y, *in, *h, *z;
+
+    for (size_t head = 0; head < o->d->heads; head++) {
+        double sum = 0.0;
+
+        for (size_t t = 0; t < o->n; t++) {
+            double dot = 0.0;
+
+            for (size_t c = head * dh; c < (head + 1) * dh; c++)
+                dot += q[c] * kv[t * 2 * dim + c];
+            s[t] = exp(dot / sqrt((double)dh)) * (prop_attn ? o->size[t] : 1.0);
+            sum += s[t];
+        }
+        for (size_t t = 0; t < o->n; t++)
+            for (size_t c = head * dh; c < (head + 1) * dh; c++)
+                seen[c] += s[t] / sum * kv[t * 2 * dim + dim + c];
+    }
+    y = linear(o, VIT_POOL_PROJ_WEIGHT, VIT_POOL_PROJ_BIAS, 0, 1, seen, dim,
+               dim);
+    in = norm(o, VIT_POOL_NORM_WEIGHT, VIT_POOL_NORM_BIAS, 0, 1, y);
+    h = linear(o, VIT_POOL_FC1_WEIGHT, VIT_POOL_FC1_BIAS, 0, 1, in, wide, dim);
+    for (size_t i = 0; i < wide; i++)
+        h[i] = activate(o->d->activation, h[i]);
+    z = linear(o, VIT_POOL_FC2_WEIGHT, VIT_POOL_FC2_BIAS, 0, 1, h, dim, wide);
+    for (size_t i = 0; i < dim; i++)
+        pooled[i] = y[i] + z[i];
+    free(latent), free(q), free(kv), free(seen), free(s);
+    free(y), free(in), free(h), free(z);
+}
+
+static double length(const double *x, size_t n)
+{
+    double squares = 0.0;
+
+    for (size_t i = 0; i < n; i++)
+        squares += x[i] * x[i];
+    return sqrt(squares);
+}
+
+/* Scaled cosines with the texts' embeddings. */
+static double *zero_shot(const oracle *o, const double *pooled)
+{
+    const tomevit_description *d = o->d;
+    size_t n = d->embedding;
+    double *texts = tensor(o, VIT_TEXT, 0, d->classes * n);
+    double *scale = tensor(o, VIT_LOGIT_SCALE, 0, 1);
+    double *bias = tensor(o, VIT_LOGIT_BIAS, 0, 1);
+    double *image = zeros(n), *y = zeros(d->classes), *projected = NULL;
+
+    memcpy(image, pooled, (d->projection ? 0 : n) * sizeof(*image));
+    if (d->projection) {
+        projected = linear(o, VIT_PROJECT_WEIGHT, VIT_PROJECT_BIAS, 0, 1,
+                           pooled, n, d->features);
+        memcpy(image, projected, n * sizeof(*image));
+    }
+    for (size_t i = 0; i < d->classes; i++) {
+        for (size_t j = 0; j < n; j++)
+            y[i] += image[j] * texts[i * n + j];
+        y[i] *= (d->logit_scale ? exp(scale[0]) : 100.0) /
+                (length(image, n) * length(texts + i * n, n));
+        y[i] += bias[0];
+    }
+    free(texts), free(scale), free(bias), free(image), free(projected);
+    return y;
+}
+
 /* What the heads see: [features], or [2, dim] for two heads. */
-static double *pool(oracle *o)
+static double *pool(oracle *o, int prop_attn)
 {
     size_t dim = o->d->dim;
     double *pooled = zeros(2 * dim);
@@ -354,6 +430,9 @@ static double *pool(oracle *o)
     case TOMEVIT_POOL_CLASS_MEAN:
         memcpy(pooled, normed, dim * sizeof(*pooled));
         mean_of_patches(o, normed, pooled + dim);
+        break;
+    case TOMEVIT_POOL_ATTENTION:
+        attention_pool(o, normed, prop_attn, pooled);
         break;
     default:
         mean_of_patches(o, o->d->fc_norm ? o->x : normed, pooled);
@@ -382,10 +461,11 @@ void oracle_forward(const tomevit_description *d, vit_source source,
             merge(&o, r[layer]);
         feed_forward(&o, layer);
     }
-    pooled = pool(&o);
+    pooled = pool(&o, prop_attn);
     memcpy(features, pooled, d->features * sizeof(*features));
-    y = linear(&o, VIT_HEAD_WEIGHT, VIT_HEAD_BIAS, 0, 1, pooled, d->classes,
-               d->features);
+    y = d->zero_shot ? zero_shot(&o, pooled)
+                     : linear(&o, VIT_HEAD_WEIGHT, VIT_HEAD_BIAS, 0, 1, pooled,
+                              d->classes, d->features);
     memcpy(logits, y, d->classes * sizeof(*y));
     free(y);
     if (d->distilled) {

@@ -210,7 +210,8 @@ static tomevit_description small_description(int pool, int fc_norm,
 
     if (pool == TOMEVIT_POOL_CLASS_MEAN)
         d.features = 2 * d.dim;
-    d.class_token = pool != TOMEVIT_POOL_MEAN || fc_norm;
+    d.class_token = pool == TOMEVIT_POOL_CLASS ||
+                    pool == TOMEVIT_POOL_CLASS_MEAN || fc_norm;
     d.prefix = d.pos_prefix = (size_t)d.class_token + (size_t)d.distilled;
     d.tokens += d.prefix;
     for (int k = 0; k < 3; k++)
@@ -486,6 +487,7 @@ static void check_pools(const char *tier)
         {"mean", TOMEVIT_POOL_MEAN, 0, 0},
         {"mean, then norm", TOMEVIT_POOL_MEAN, 1, 0},
         {"class and mean", TOMEVIT_POOL_CLASS_MEAN, 0, 0},
+        {"attention", TOMEVIT_POOL_ATTENTION, 0, 0},
     };
 
     for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++) {
@@ -552,6 +554,51 @@ static void check_parts(const char *tier)
         snprintf(what, sizeof(what), "activation %d", kind);
         check_oracle(tier, what, &d);
     }
+}
+
+/* Classes that are texts, with and without what may be missing. */
+static void check_zero_shot(const char *tier)
+{
+    for (int parts = 0; parts < 4; parts++) {
+        tomevit_description d = small_description(
+            parts & 2 ? TOMEVIT_POOL_ATTENTION : TOMEVIT_POOL_CLASS, 0, 0);
+
+        d.zero_shot = 1;
+        d.projection = d.logit_scale = parts & 1;
+        d.projection_bias = d.logit_bias = parts == 3;
+        d.embedding = d.projection ? 29 : 48;
+        check_oracle(tier, "zero-shot", &d);
+    }
+}
+
+Test(forward, equals_it_for_texts)
+{
+    each_tier(check_zero_shot);
+}
+
+/* Without a head there are features, and logits are left alone. */
+Test(forward, needs_no_head)
+{
+    tomevit_description d = small_description(TOMEVIT_POOL_CLASS, 0, 0), with;
+    float logits[CLASSES] = {7.0f}, features[2][48];
+    uint8_t *crops = random_crops(1);
+    tomevit_image image = {crops, TOMEVIT_RGB8_HWC};
+
+    with = d;
+    d.classes = 0;
+    for (int i = 0; i < 2; i++) {
+        tomevit_model *model = model_of(i ? &with : &d);
+        tomevit_output out = {.logits = logits, .features = features[i]};
+        tomevit_context *context;
+
+        cr_assert_eq(tomevit_context_create(model, 1, 1, &context), 0);
+        cr_assert_eq(tomevit_forward(context, NULL, 1, &image, &out), 0);
+        cr_assert_eq(logits[0] == 7.0f, i == 0);
+        tomevit_context_free(context);
+        tomevit_close(model);
+    }
+    cr_assert_eq(memcmp(features[0], features[1], sizeof(features[0])), 0);
+    free(crops);
 }
 
 Test(forward, equals_it_with_every_part)

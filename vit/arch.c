@@ -103,6 +103,8 @@ static int is_factor(enum vit_tensor t)
     case VIT_NORM2_WEIGHT:
     case VIT_Q_NORM_WEIGHT:
     case VIT_K_NORM_WEIGHT:
+    case VIT_POOL_NORM_WEIGHT:
+    case VIT_LOGIT_SCALE:
     case VIT_SCALE1:
     case VIT_SCALE2:
         return 1;

@@ -93,9 +93,9 @@ void tomevit_projection(const vit_pass *p, const vit_layer *l, vit_scratch *s,
                  c->x + first * c->x_stride, c->x_stride, s->gemm);
 }
 
-static enum vit_finish finish_of(int activation)
+enum vit_finish tomevit_activation_finish(const tomevit_description *d)
 {
-    switch (activation) {
+    switch (d->activation) {
     case TOMEVIT_GELU_TANH:
         return VIT_GELU_TANH;
     case TOMEVIT_QUICK_GELU:
@@ -115,7 +115,7 @@ void tomevit_mlp(const vit_pass *p, const vit_layer *l, vit_scratch *s,
     const vit_dsp *dsp = c->model->dsp;
 
     normalise(c, &l->norm2, s, first, rows);
-    tomevit_gemm(dsp, &l->fc1, finish_of(d->activation), rows, s->norm,
+    tomevit_gemm(dsp, &l->fc1, tomevit_activation_finish(d), rows, s->norm,
                  c->x_stride, s->hidden, c->hidden_stride, s->gemm);
     for (size_t i = 0; d->activation == TOMEVIT_SWIGLU && i < rows; i++) {
         float *row = s->hidden + i * c->hidden_stride;

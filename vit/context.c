@@ -46,11 +46,15 @@ static void carve_scratch(const tomevit_context *c, vit_scratch *s,
                          tomevit_gemm_scratch(tomevit_fc1_width(d), d->dim));
 
     gemm = larger(gemm, tomevit_gemm_scratch(3 * d->dim, d->dim));
-    gemm = larger(gemm, tomevit_gemm_scratch(d->classes, d->features));
+    gemm = larger(gemm, tomevit_gemm_scratch(larger(d->classes, d->embedding),
+                                             larger(d->features,
+                                                    d->embedding)));
     gemm = larger(gemm,
                   tomevit_gemm_scratch(d->dim, 3 * d->patch * d->patch));
     s->norm = tomevit_carve_f32(arena, VIT_BLOCK_ROWS * c->x_stride);
     s->hidden = tomevit_carve_f32(arena, VIT_BLOCK_ROWS * c->hidden_stride);
+    s->embedding = tomevit_carve_f32(
+        arena, d->zero_shot ? VIT_BLOCK_ROWS * c->embedding_stride : 0);
     s->gemm = tomevit_carve_f32(arena, gemm);
     s->keys = tomevit_carve_f32(arena, panel_keys * head_dim);
     s->values = tomevit_carve_f32(arena, d->tokens * panel_channels);
@@ -116,6 +120,7 @@ int tomevit_context_create(const tomevit_model *model, size_t max_batch,
     c->score_stride = tomevit_row_stride(
         (d->tokens + VIT_MAX_NR - 1) / VIT_MAX_NR * VIT_MAX_NR);
     c->pooled_stride = tomevit_row_stride(d->features);
+    c->embedding_stride = tomevit_row_stride(d->embedding);
     c->workspace_bytes = merge_workspace(d);
 
     carve_context(c, &c->arena);

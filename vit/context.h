@@ -19,6 +19,7 @@
 typedef struct vit_scratch {
     float *norm;           /* [VIT_BLOCK_ROWS, x_stride] */
     float *hidden;         /* [VIT_BLOCK_ROWS, hidden_stride] */
+    float *embedding;      /* [VIT_BLOCK_ROWS, embedding_stride]; zero-shot */
     float *gemm;           /* see tomevit_gemm_scratch */
     float *keys;           /* packed keys of one head: panels [head_dim, nr] */
     float *values;         /* packed values of one head: panels [tokens, nr] */
@@ -36,6 +37,7 @@ struct tomevit_context {
     float normalised[3][256]; /* what a byte of a channel becomes */
 
     size_t x_stride, qkv_stride, hidden_stride, score_stride, pooled_stride;
+    size_t embedding_stride;
     size_t workspace_bytes;
     vit_scratch *scratch;  /* [threads] */
 
@@ -114,6 +116,18 @@ void tomevit_reduce(const vit_pass *p, vit_scratch *s, size_t image);
 void tomevit_swap(const vit_pass *p);
 /* Leaves of every image the rows that are read. */
 void tomevit_keep_read(const vit_pass *p);
+
+/* How the MLP's first product is finished. */
+enum vit_finish tomevit_activation_finish(const tomevit_description *d);
+
+/* attention_pool.c: y [dim] of one image. */
+void tomevit_attention_pool(const vit_pass *p, vit_scratch *s, size_t image,
+                            float *y);
+
+/* zero_shot.c: pooled rows x, up to VIT_BLOCK_ROWS, as unit vectors among the
+ * texts' embeddings, in the scratch; *stride is that of x, then of these. */
+const float *tomevit_embedding(const vit_pass *p, vit_scratch *s, size_t rows,
+                               const float *x, size_t *stride);
 
 /* head.c: pooling and norm of one image; heads on a block of images. The
  * leading rows of an image that pooling reads; 0: all. */

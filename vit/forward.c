@@ -229,7 +229,7 @@ static tomevit_output output_from(const tomevit_output *out, size_t first,
 {
     tomevit_output o = *out;
 
-    o.logits = o.logits ? o.logits + first * d->classes : NULL;
+    o.logits = o.logits && d->classes ? o.logits + first * d->classes : NULL;
     o.features = o.features ? o.features + first * d->features : NULL;
     o.map = o.map ? o.map + first * d->tokens : NULL;
     o.sizes = o.sizes ? o.sizes + first * d->tokens : NULL;

@@ -57,6 +57,8 @@ void tomevit_pool(const vit_pass *p, vit_scratch *s, size_t image)
 
     if (m->d.pool == TOMEVIT_POOL_MEAN)
         mean_pool(c, s, image, y);
+    else if (m->d.pool == TOMEVIT_POOL_ATTENTION)
+        tomevit_attention_pool(p, s, image, y);
     else
         norm_row(m, x, y);
     if (m->d.pool == TOMEVIT_POOL_CLASS_MEAN)
@@ -73,18 +75,19 @@ void tomevit_heads(const vit_pass *p, vit_scratch *s, size_t first,
 {
     tomevit_context *c = p->c;
     const tomevit_model *m = c->model;
-    size_t classes = m->d.classes;
-    const float *x = c->pooled + first * c->pooled_stride;
+    size_t classes = m->d.classes, stride = c->pooled_stride;
+    const float *x = c->pooled + first * stride;
     float *y = p->out.logits + first * classes;
     float *dist = c->logits_dist + first * classes;
 
-    tomevit_gemm(m->dsp, &m->head, VIT_STORE, rows, x, c->pooled_stride, y,
-                 classes, s->gemm);
+    if (m->d.zero_shot)
+        x = tomevit_embedding(p, s, rows, x, &stride);
+    tomevit_gemm(m->dsp, &m->head, VIT_STORE, rows, x, stride, y, classes,
+                 s->gemm);
     if (!m->d.distilled)
         return;
     tomevit_gemm(m->dsp, &m->head_dist, VIT_STORE, rows,
-                 x + c->group * c->pooled_stride, c->pooled_stride, dist,
-                 classes, s->gemm);
+                 x + c->group * stride, stride, dist, classes, s->gemm);
     for (size_t i = 0; i < rows * classes; i++)
         y[i] = (y[i] + dist[i]) * 0.5f;
 }

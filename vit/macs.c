@@ -20,8 +20,13 @@ double tomevit_macs(const tomevit_description *d, const size_t *r)
                 (double)tokens * dim *
                     (double)(tomevit_fc1_width(d) + d->mlp_dim);
     }
+    if (d->pool == TOMEVIT_POOL_ATTENTION)
+        macs += (2 * (double)tokens + 1) * dim * dim +
+                2 * (double)tokens * dim + 2 * dim * (double)d->mlp_dim;
+    if (d->projection)
+        macs += (double)d->features * (double)d->embedding;
     return macs + (d->distilled ? 2 : 1) * (double)d->classes *
-                      (double)d->features;
+                      (double)(d->zero_shot ? d->embedding : d->features);
 }
 
 double tomevit_macs_unread(const tomevit_description *d, size_t entering,

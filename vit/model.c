@@ -32,6 +32,20 @@ static void carve_layer(struct tomevit_model *m, vit_layer *layer,
     tomevit_matrix_carve(m->dsp, &layer->fc2, dim, m->d.mlp_dim, arena);
 }
 
+/* `dim` 0: there is none. */
+static void carve_pool(struct tomevit_model *m, size_t dim, vit_arena *arena)
+{
+    vit_attention_pool *p = &m->pool;
+    size_t mlp_dim = dim ? m->d.mlp_dim : 0;
+
+    p->query = tomevit_carve_f32(arena, dim);
+    tomevit_matrix_carve(m->dsp, &p->kv, 2 * dim, dim, arena);
+    tomevit_matrix_carve(m->dsp, &p->proj, dim, dim, arena);
+    carve_norm(&p->norm, dim, arena);
+    tomevit_matrix_carve(m->dsp, &p->fc1, mlp_dim, dim, arena);
+    tomevit_matrix_carve(m->dsp, &p->fc2, dim, mlp_dim, arena);
+}
+
 static void carve_model(struct tomevit_model *m, vit_arena *arena)
 {
     size_t dim = m->d.dim;
@@ -48,7 +62,13 @@ static void carve_model(struct tomevit_model *m, vit_arena *arena)
         carve_layer(m, layers ? &layers[i] : &unused, arena);
     carve_norm(&m->norm_pre, m->d.norm_pre ? dim : 0, arena);
     carve_norm(&m->norm, dim, arena);
-    tomevit_matrix_carve(m->dsp, &m->head, m->d.classes, m->d.features, arena);
+    carve_pool(m, m->d.pool == TOMEVIT_POOL_ATTENTION ? dim : 0, arena);
+    tomevit_matrix_carve(m->dsp, &m->project,
+                         m->d.projection ? m->d.embedding : 0, m->d.features,
+                         arena);
+    tomevit_matrix_carve(m->dsp, &m->head, m->d.classes,
+                         m->d.zero_shot ? m->d.embedding : m->d.features,
+                         arena);
     tomevit_matrix_carve(m->dsp, &m->head_dist,
                          m->d.distilled ? m->d.classes : 0, dim, arena);
 }
@@ -64,7 +84,7 @@ typedef struct place {
 #define PLAIN(to) (place){.plain = (to)}
 #define PACKED(to) (place){.packed = &(to)}
 
-/* VIT_SCALE1 and VIT_SCALE2 have no place: they go into proj and fc2. */
+/* Some have no place: they are read where what they go into is made. */
 static place place_of(struct tomevit_model *m, enum vit_tensor t, size_t layer)
 {
     vit_layer *l = &m->layers[layer];
@@ -82,8 +102,22 @@ static place place_of(struct tomevit_model *m, enum vit_tensor t, size_t layer)
     case VIT_NORM_PRE_BIAS:    return PLAIN(m->norm_pre.bias);
     case VIT_NORM_WEIGHT:      return PLAIN(m->norm.weight);
     case VIT_NORM_BIAS:        return PLAIN(m->norm.bias);
+    case VIT_POOL_KV_WEIGHT:   return PACKED(m->pool.kv);
+    case VIT_POOL_KV_BIAS:     return PLAIN(m->pool.kv.bias);
+    case VIT_POOL_PROJ_WEIGHT: return PACKED(m->pool.proj);
+    case VIT_POOL_PROJ_BIAS:   return PLAIN(m->pool.proj.bias);
+    case VIT_POOL_NORM_WEIGHT: return PLAIN(m->pool.norm.weight);
+    case VIT_POOL_NORM_BIAS:   return PLAIN(m->pool.norm.bias);
+    case VIT_POOL_FC1_WEIGHT:  return PACKED(m->pool.fc1);
+    case VIT_POOL_FC1_BIAS:    return PLAIN(m->pool.fc1.bias);
+    case VIT_POOL_FC2_WEIGHT:  return PACKED(m->pool.fc2);
+    case VIT_POOL_FC2_BIAS:    return PLAIN(m->pool.fc2.bias);
     case VIT_HEAD_WEIGHT:      return PACKED(m->head);
     case VIT_HEAD_BIAS:        return PLAIN(m->head.bias);
+    case VIT_PROJECT_WEIGHT:   return PACKED(m->project);
+    case VIT_PROJECT_BIAS:     return PLAIN(m->project.bias);
+    case VIT_TEXT:             return PACKED(m->head);
+    case VIT_LOGIT_BIAS:       return PLAIN(m->head.bias);
     case VIT_HEAD_DIST_WEIGHT: return PACKED(m->head_dist);
     case VIT_HEAD_DIST_BIAS:   return PLAIN(m->head_dist.bias);
     case VIT_NORM1_WEIGHT:     return PLAIN(l->norm1.weight);
@@ -102,6 +136,10 @@ static place place_of(struct tomevit_model *m, enum vit_tensor t, size_t layer)
     case VIT_FC1_BIAS:         return PLAIN(l->fc1.bias);
     case VIT_FC2_WEIGHT:       return PACKED(l->fc2);
     case VIT_FC2_BIAS:         return PLAIN(l->fc2.bias);
+    case VIT_POOL_LATENT:
+    case VIT_POOL_Q_WEIGHT:
+    case VIT_POOL_Q_BIAS:
+    case VIT_LOGIT_SCALE:
     case VIT_SCALE1:
     case VIT_SCALE2:
     case VIT_TENSORS:          break;
@@ -146,6 +184,8 @@ static int fill_tensor(struct tomevit_model *m, vit_source source,
     error = source.read(source.self, t, layer, to);
     if (!error)
         error = scale_rows(&m->d, source, t, layer, to);
+    if (!error && t == VIT_TEXT)
+        error = tomevit_zero_shot_rows(&m->d, source, to);
     if (!error && p.packed)
         tomevit_matrix_pack(m->dsp, p.packed, to);
     return error;
@@ -168,7 +208,11 @@ static int fill(struct tomevit_model *m, vit_source source, float *buffer)
     /* The tokens in front are the same in every image. */
     for (size_t i = 0; i < m->d.pos_prefix * m->d.dim; i++)
         m->prefix[i] += m->pos[i];
-    return 0;
+    if (m->d.logit_bias)
+        for (size_t i = 1; i < m->d.classes; i++)
+            m->head.bias[i] = m->head.bias[0];
+    return m->d.pool == TOMEVIT_POOL_ATTENTION ? tomevit_pool_query(m, source)
+                                               : 0;
 }
 
 /* The largest tensor that has to pass through a buffer. */
@@ -231,7 +275,8 @@ int tomevit_open(const char *path, tomevit_model **model, tomevit_message *why)
     vit_checkpoint *checkpoint;
     tomevit_description d;
     tomevit_message unused;
-    char **names = NULL;
+    const char *layout;
+    char **names = NULL, **others;
     int error;
 
     if (!path || !model)
@@ -239,10 +284,14 @@ int tomevit_open(const char *path, tomevit_model **model, tomevit_message *why)
     *model = NULL;
     why = why ? why : &unused;
     why->text[0] = '\0';
-    error = tomevit_checkpoint_open(path, &checkpoint, &d, why);
+    error = tomevit_checkpoint_open(path, NULL, &checkpoint, &d, why);
     if (error)
         return error;
     error = tomevit_checkpoint_class_names(checkpoint, &names, why);
+    others = tomevit_checkpoint_extra_names(checkpoint);
+    layout = tomevit_checkpoint_layout(checkpoint);
+    if (!error && !others)
+        error = TOMEVIT_ENOMEM;
     if (!error)
         error = tomevit_model_build(&d, tomevit_checkpoint_source(checkpoint),
                                     model);
@@ -252,9 +301,12 @@ int tomevit_open(const char *path, tomevit_model **model, tomevit_message *why)
             snprintf(why->text, sizeof(why->text), "%s: %s", path,
                      tomevit_strerror(error));
         free(names);
+        free(others);
         return error;
     }
     (*model)->class_names = names;
+    (*model)->unused = others;
+    (*model)->layout = layout;
     return 0;
 }
 
@@ -280,6 +332,7 @@ void tomevit_close(tomevit_model *model)
         return;
     tomevit_arena_free(&model->arena);
     free(model->class_names);
+    free(model->unused);
     free(model);
 }
 
@@ -292,6 +345,20 @@ const char *tomevit_class_name(const tomevit_model *model, size_t index)
 {
     return model->class_names && index < model->d.classes
                ? model->class_names[index] : NULL;
+}
+
+const char *tomevit_layout(const tomevit_model *model)
+{
+    return model->layout;
+}
+
+const char *tomevit_unused_tensor(const tomevit_model *model, size_t index)
+{
+    size_t i = 0;
+
+    while (model->unused && model->unused[i] && i < index)
+        i++;
+    return model->unused ? model->unused[i] : NULL;
 }
 
 const char *tomevit_cpu(const tomevit_model *model)

@@ -18,19 +18,31 @@ typedef struct vit_layer {
     vit_matrix fc1, fc2;   /* [fc1 width, dim], [dim, mlp_dim] */
 } vit_layer;
 
+/* Attention of one query over all tokens, then an MLP. */
+typedef struct vit_attention_pool {
+    float *query;          /* [dim], as the scores want it */
+    vit_matrix kv, proj;   /* [2 dim, dim]: keys, values; [dim, dim] */
+    vit_norm norm;
+    vit_matrix fc1, fc2;   /* [mlp_dim, dim], [dim, mlp_dim] */
+} vit_attention_pool;
+
 struct tomevit_model {
     tomevit_description d;
     const vit_dsp *dsp;
     vit_arena arena;
     size_t bytes;
     char **class_names;    /* [classes] or NULL; one allocation */
+    char **unused;         /* tensors not used, NULL past the last; or NULL */
+    const char *layout;    /* whose names the checkpoint has; or NULL */
     float *prefix;         /* [prefix, dim], with their positions */
     float *pos;            /* [pos_prefix + patches, dim] */
     vit_matrix patch;      /* [dim, 3 patch patch] */
     vit_layer *layers;     /* [depth] */
     vit_norm norm_pre;     /* before the first layer, if there is one */
     vit_norm norm;         /* before or after pooling */
-    vit_matrix head;       /* [classes, features] */
+    vit_attention_pool pool; /* if the model pools so */
+    vit_matrix project;    /* [embedding, features], if there is one */
+    vit_matrix head;       /* [classes, features or embedding] */
     vit_matrix head_dist;  /* [classes, dim]; n = 0: there is none */
 };
 
@@ -38,5 +50,13 @@ struct tomevit_model {
  * or what the source returns. */
 int tomevit_model_build(const tomevit_description *d, vit_source source,
                         tomevit_model **model);
+
+/* attention_pool.c: the query, from the tensors it is made of. */
+int tomevit_pool_query(struct tomevit_model *model, vit_source source);
+
+/* zero_shot.c: the head made of the texts' embeddings, w [classes, embedding]
+ * in and out: to unit length, times the logits' scale. */
+int tomevit_zero_shot_rows(const tomevit_description *d, vit_source source,
+                           float *w);
 
 #endif

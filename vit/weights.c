@@ -10,13 +10,14 @@
 /* What a dimension's length is. */
 enum {
     NONE, ONE, RGB, DIM, DIM3, HEAD_DIM, MLP, FC1, PATCH, POSITIONS, REGISTERS,
-    FEATURES, CLASSES
+    FEATURES, CLASSES, DIM2, EMBEDDING
 };
 
 /* When a tensor exists. */
 enum {
     ALWAYS, CLASS_TOKEN, DISTILLED, REGISTER_TOKENS, PATCH_BIAS, NORM_PRE,
-    QKV_BIAS, QK_NORM, LAYER_SCALE, HEAD_BIAS
+    QKV_BIAS, QK_NORM, LAYER_SCALE, ATTENTION_POOL, HEAD, HEAD_BIAS, PROJECT,
+    PROJECT_BIAS, ZERO_SHOT, LOGIT_SCALE, LOGIT_BIAS
 };
 
 typedef struct row {
@@ -38,8 +39,31 @@ static const row table[VIT_TENSORS] = {
     [VIT_NORM_PRE_BIAS] = {"norm_pre.bias", NORM_PRE, VECTOR},
     [VIT_NORM_WEIGHT] = {"norm.weight", ALWAYS, VECTOR},
     [VIT_NORM_BIAS] = {"norm.bias", ALWAYS, VECTOR},
-    [VIT_HEAD_WEIGHT] = {"head.weight", ALWAYS, {CLASSES, FEATURES}},
+    [VIT_POOL_LATENT] = {"attn_pool.latent", ATTENTION_POOL, {ONE, ONE, DIM}},
+    [VIT_POOL_Q_WEIGHT] = {"attn_pool.q.weight", ATTENTION_POOL, {DIM, DIM}},
+    [VIT_POOL_Q_BIAS] = {"attn_pool.q.bias", ATTENTION_POOL, VECTOR},
+    [VIT_POOL_KV_WEIGHT] = {"attn_pool.kv.weight", ATTENTION_POOL,
+                            {DIM2, DIM}},
+    [VIT_POOL_KV_BIAS] = {"attn_pool.kv.bias", ATTENTION_POOL, {DIM2}},
+    [VIT_POOL_PROJ_WEIGHT] = {"attn_pool.proj.weight", ATTENTION_POOL,
+                              {DIM, DIM}},
+    [VIT_POOL_PROJ_BIAS] = {"attn_pool.proj.bias", ATTENTION_POOL, VECTOR},
+    [VIT_POOL_NORM_WEIGHT] = {"attn_pool.norm.weight", ATTENTION_POOL, VECTOR},
+    [VIT_POOL_NORM_BIAS] = {"attn_pool.norm.bias", ATTENTION_POOL, VECTOR},
+    [VIT_POOL_FC1_WEIGHT] = {"attn_pool.mlp.fc1.weight", ATTENTION_POOL,
+                             {MLP, DIM}},
+    [VIT_POOL_FC1_BIAS] = {"attn_pool.mlp.fc1.bias", ATTENTION_POOL, {MLP}},
+    [VIT_POOL_FC2_WEIGHT] = {"attn_pool.mlp.fc2.weight", ATTENTION_POOL,
+                             {DIM, MLP}},
+    [VIT_POOL_FC2_BIAS] = {"attn_pool.mlp.fc2.bias", ATTENTION_POOL, VECTOR},
+    [VIT_HEAD_WEIGHT] = {"head.weight", HEAD, {CLASSES, FEATURES}},
     [VIT_HEAD_BIAS] = {"head.bias", HEAD_BIAS, {CLASSES}},
+    [VIT_PROJECT_WEIGHT] = {"visual_projection.weight", PROJECT,
+                            {EMBEDDING, FEATURES}},
+    [VIT_PROJECT_BIAS] = {"visual_projection.bias", PROJECT_BIAS, {EMBEDDING}},
+    [VIT_TEXT] = {"text_embeddings", ZERO_SHOT, {CLASSES, EMBEDDING}},
+    [VIT_LOGIT_SCALE] = {"logit_scale", LOGIT_SCALE, {ONE}},
+    [VIT_LOGIT_BIAS] = {"logit_bias", LOGIT_BIAS, {ONE}},
     [VIT_HEAD_DIST_WEIGHT] = {"head_dist.weight", DISTILLED, {CLASSES, DIM}},
     [VIT_HEAD_DIST_BIAS] = {"head_dist.bias", DISTILLED, {CLASSES}},
     [VIT_NORM1_WEIGHT] = {"norm1.weight", ALWAYS, VECTOR},
@@ -71,6 +95,10 @@ static size_t length_of(const tomevit_description *d, unsigned char symbol)
         return d->dim;
     case DIM3:
         return 3 * d->dim;
+    case DIM2:
+        return 2 * d->dim;
+    case EMBEDDING:
+        return d->embedding;
     case HEAD_DIM:
         return d->dim / d->heads;
     case MLP:
@@ -111,8 +139,22 @@ static int exists(const tomevit_description *d, unsigned char when)
         return d->qk_norm != 0;
     case LAYER_SCALE:
         return d->layer_scale != 0;
+    case ATTENTION_POOL:
+        return d->pool == TOMEVIT_POOL_ATTENTION;
+    case HEAD:
+        return d->classes != 0 && !d->zero_shot;
     case HEAD_BIAS:
-        return d->head_bias != 0;
+        return d->classes != 0 && !d->zero_shot && d->head_bias;
+    case PROJECT:
+        return d->projection != 0;
+    case PROJECT_BIAS:
+        return d->projection && d->projection_bias;
+    case ZERO_SHOT:
+        return d->zero_shot != 0;
+    case LOGIT_SCALE:
+        return d->zero_shot && d->logit_scale;
+    case LOGIT_BIAS:
+        return d->zero_shot && d->logit_bias;
     default:
         return 1;
     }

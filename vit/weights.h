@@ -15,7 +15,17 @@ enum vit_tensor {
     VIT_PATCH_WEIGHT, VIT_PATCH_BIAS,          /* [D, 3, p, p], [D] */
     VIT_NORM_PRE_WEIGHT, VIT_NORM_PRE_BIAS,
     VIT_NORM_WEIGHT, VIT_NORM_BIAS,            /* norm, or fc_norm */
+    VIT_POOL_LATENT,                           /* [1, 1, D]: the query */
+    VIT_POOL_Q_WEIGHT, VIT_POOL_Q_BIAS,
+    VIT_POOL_KV_WEIGHT, VIT_POOL_KV_BIAS,      /* [2D, D], [2D] */
+    VIT_POOL_PROJ_WEIGHT, VIT_POOL_PROJ_BIAS,
+    VIT_POOL_NORM_WEIGHT, VIT_POOL_NORM_BIAS,
+    VIT_POOL_FC1_WEIGHT, VIT_POOL_FC1_BIAS,
+    VIT_POOL_FC2_WEIGHT, VIT_POOL_FC2_BIAS,
     VIT_HEAD_WEIGHT, VIT_HEAD_BIAS,        /* [classes, features], [classes] */
+    VIT_PROJECT_WEIGHT, VIT_PROJECT_BIAS,  /* [embedding, features] */
+    VIT_TEXT,                              /* [classes, embedding] */
+    VIT_LOGIT_SCALE, VIT_LOGIT_BIAS,       /* [1]: a logarithm, a number */
     VIT_HEAD_DIST_WEIGHT, VIT_HEAD_DIST_BIAS,
     /* once a layer */
     VIT_NORM1_WEIGHT, VIT_NORM1_BIAS,

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pooling by attention: one learnt query looks at all tokens, and an MLP
+ * follows. [arXiv 1810.00825; SigLIP, arXiv 2303.15343] A token that stands
+ * for several weighs as many: ln(size) on its score, as in the layers.
+ */
+#include "config.h"
+
+#include "context.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+int tomevit_pool_query(struct tomevit_model *m, vit_source source)
+{
+    size_t dim = m->d.dim;
+    float scale = 1.0f / sqrtf((float)(dim / m->d.heads));
+    float *latent = malloc((dim + 1) * dim * sizeof(*latent));
+    float *w = latent + dim;
+    int error;
+
+    if (!latent)
+        return TOMEVIT_ENOMEM;
+    error = source.read(source.self, VIT_POOL_LATENT, 0, latent);
+    if (!error)
+        error = source.read(source.self, VIT_POOL_Q_WEIGHT, 0, w);
+    if (!error)
+        error = source.read(source.self, VIT_POOL_Q_BIAS, 0, m->pool.query);
+    for (size_t i = 0; !error && i < dim; i++) {
+        for (size_t j = 0; j < dim; j++)
+            m->pool.query[i] += w[i * dim + j] * latent[j];
+        m->pool.query[i] *= scale;
+    }
+    free(latent);
+    return error;
+}
+
+/* Keys and values of all tokens of an image, where its queries were. */
+static void keys_and_values(tomevit_context *c, vit_scratch *s, size_t image)
+{
+    const tomevit_model *m = c->model;
+    size_t end = c->offsets[image + 1], rows;
+
+    for (size_t t = c->offsets[image]; t < end; t += rows) {
+        rows = end - t < VIT_BLOCK_ROWS ? end - t : VIT_BLOCK_ROWS;
+        for (size_t i = 0; i < rows; i++)
+            m->dsp->layer_norm(m->d.dim, c->x + (t + i) * c->x_stride,
+                               m->norm.weight, m->norm.bias, m->d.norm_eps,
+                               s->norm + i * c->x_stride);
+        tomevit_gemm(m->dsp, &m->pool.kv, VIT_STORE, rows, s->norm,
+                     c->x_stride, c->qkv + t * c->qkv_stride, c->qkv_stride,
+                     s->gemm);
+    }
+}
+
+/* y[dim] = the values, weighed by what the query makes of the keys. */
+static void look(const vit_pass *p, vit_scratch *s, size_t image, float *y)
+{
+    const tomevit_context *c = p->c;
+    const tomevit_model *m = c->model;
+    size_t first = c->offsets[image], tokens = c->offsets[image + 1] - first;
+    size_t head_dim = m->d.dim / m->d.heads;
+    const float *bias = p->merged && p->merging->prop_attn ? c->bias + first
+                                                           : NULL;
+
+    memset(y, 0, m->d.dim * sizeof(*y));
+    for (size_t h = 0; h < m->d.heads; h++) {
+        const float *kv = c->qkv + first * c->qkv_stride + h * head_dim;
+        const float *q = m->pool.query + h * head_dim;
+
+        for (size_t t = 0; t < tokens; t++) {
+            float sum = 0.0f;
+
+            for (size_t i = 0; i < head_dim; i++)
+                sum += q[i] * kv[t * c->qkv_stride + i];
+            s->scores[t] = sum;
+        }
+        m->dsp->softmax(tokens, 1.0f, bias, s->scores);
+        for (size_t t = 0; t < tokens; t++)
+            for (size_t i = 0; i < head_dim; i++)
+                y[h * head_dim + i] += s->scores[t] *
+                    kv[t * c->qkv_stride + m->d.dim + i];
+    }
+}
+
+void tomevit_attention_pool(const vit_pass *p, vit_scratch *s, size_t image,
+                            float *y)
+{
+    tomevit_context *c = p->c;
+    const tomevit_model *m = c->model;
+    const vit_attention_pool *pool = &m->pool;
+
+    keys_and_values(c, s, image);
+    look(p, s, image, s->norm);
+    tomevit_gemm(m->dsp, &pool->proj, VIT_STORE, 1, s->norm, c->x_stride, y,
+                 c->pooled_stride, s->gemm);
+    m->dsp->layer_norm(m->d.dim, y, pool->norm.weight, pool->norm.bias,
+                       m->d.norm_eps, s->norm);
+    tomevit_gemm(m->dsp, &pool->fc1, tomevit_activation_finish(&m->d), 1,
+                 s->norm, c->x_stride, s->hidden, c->hidden_stride, s->gemm);
+    tomevit_gemm(m->dsp, &pool->fc2, VIT_ADD, 1, s->hidden, c->hidden_stride,
+                 y, c->pooled_stride, s->gemm);
+}
