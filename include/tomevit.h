@@ -118,6 +118,9 @@ enum tomevit_activation {
 /* What a model is: all of it read from the checkpoint's tensors. */
 typedef struct tomevit_description {
     char family[32];       /* "vit", "deit", "deit-distilled", "mae", ... */
+    char layout[32];       /* whose names the tensors have: "timm", "Hugging
+                            * Face", "torchvision", "Google", "CLIP", ... */
+    size_t unused;         /* tensors of the file that are not the model's */
     size_t dim, depth, heads, mlp_dim;
     size_t patch, image_size;
     size_t classes;        /* 0: there is no head, features only */
@@ -169,6 +172,13 @@ int tomevit_read_description(const char *path, tomevit_description *description,
 int tomevit_arch_description(const char *name,
                              tomevit_description *description);
 
+/* Calls `each` with the names of the file's tensors that the model has no use
+ * for (a decoder, a text tower, a mask token), in the order of their bytes; a
+ * name lasts for the call. Errors as tomevit_read_description. */
+int tomevit_each_unused(const char *path,
+                        void (*each)(void *data, const char *name), void *data,
+                        tomevit_message *why);
+
 /* The names tomevit_random knows, NULL past the last. */
 const char *tomevit_arch_name(size_t index);
 
@@ -180,16 +190,6 @@ const tomevit_description *tomevit_describe(const tomevit_model *model);
 
 /* The name of a class if the checkpoint brings class names, else NULL. */
 const char *tomevit_class_name(const tomevit_model *model, size_t index);
-
-/* Whose names the checkpoint's tensors have: "timm", "Hugging Face",
- * "torchvision", "SWAG", "Google", "OpenAI CLIP", ...; NULL for a model of
- * random weights. */
-const char *tomevit_layout(const tomevit_model *model);
-
-/* The names of the checkpoint's tensors that the model has no use for (a
- * decoder, a text tower, a mask token), in the order of their bytes; NULL past
- * the last. */
-const char *tomevit_unused_tensor(const tomevit_model *model, size_t index);
 
 /* The tier the weights were packed for, as tomerge_cpu_name. */
 const char *tomevit_cpu(const tomevit_model *model);

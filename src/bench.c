@@ -78,7 +78,8 @@ static void bench_begin(bench *b, session *s)
         b->images[i].data = b->pixels + i * bytes;
         b->images[i].format = TOMEVIT_RGB8_HWC;
     }
-    b->logits = memory_zero(batch * s->description->classes, sizeof(float));
+    b->logits = memory_zero(batch * s->description->classes + 1,
+                            sizeof(float));
 }
 
 static void bench_end(bench *b)

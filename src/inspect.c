@@ -4,9 +4,14 @@
 
 #include "session.h"
 
+#include <string.h>
+
 static const report_column list[] = {
     {"name", "model", NULL},
     {"family", "family", NULL},
+    {"layout", "names of", NULL},
+    {"unused.count", "tensors unused", NULL},
+    {"unused.first", "  the first", NULL},
     {"parameters", "parameters", NULL},
     {"classes", "classes", NULL},
     {"image_size", "image size", NULL},
@@ -15,6 +20,8 @@ static const report_column list[] = {
     {"depth", "depth", NULL},
     {"heads", "heads", NULL},
     {"mlp_dim", "MLP dim", NULL},
+    {"activation", "activation", NULL},
+    {"parts", "parts", NULL},
     {"pool", "pooling", NULL},
     {"preprocessing.chain", "preprocessing", NULL},
     {"preprocessing.source", "  from", NULL},
@@ -58,24 +65,105 @@ static json_t *layers_json(const session *s, const merging_run *run)
     return rows;
 }
 
+static const char *pool_name(const tomevit_description *d)
+{
+    switch (d->pool) {
+    case TOMEVIT_POOL_MEAN:
+        return "mean";
+    case TOMEVIT_POOL_CLASS_MEAN:
+        return "class and mean";
+    case TOMEVIT_POOL_ATTENTION:
+        return "attention";
+    default:
+        return d->distilled ? "class and distillation" : "class";
+    }
+}
+
+static const char *activation_name(const tomevit_description *d)
+{
+    static const char *const names[] = {"GELU", "GELU by tanh", "QuickGELU",
+                                        "SwiGLU"};
+
+    return names[d->activation];
+}
+
+/* What not every ViT has, with commas between; "" for a plain one. */
+static void parts_text(const tomevit_description *d, char *text, size_t size)
+{
+    char registers[40];
+    const struct {
+        int there;
+        const char *name;
+    } parts[] = {
+        {d->registers > 0, registers},
+        {d->layer_scale, "layer scale"},
+        {d->norm_pre, "norm before the layers"},
+        {d->qk_norm, "norm of queries and keys"},
+        {d->fc_norm, "norm after pooling"},
+        {d->projection, "projection"},
+        {d->zero_shot, "text embeddings"},
+        {!d->classes, "no head"},
+    };
+
+    snprintf(registers, sizeof(registers), "%zu registers", d->registers);
+    text[0] = '\0';
+    for (size_t i = 0; i < COUNT(parts); i++)
+        if (parts[i].there)
+            snprintf(text + strlen(text), size - strlen(text), "%s%s",
+                     text[0] ? ", " : "", parts[i].name);
+}
+
+static void add_name(void *names, const char *name)
+{
+    json_array_append_new(names, report_string(name));
+}
+
+/* The tensors that nothing reads: all of them in JSON, the first for people. */
+static json_t *unused_json(const session *s)
+{
+    json_t *names = json_array(), *unused;
+
+    tomevit_each_unused(s->options->model, add_name, names, NULL);
+    unused = json_pack("{s:I,s:O,s:O}", "count",
+                       (json_int_t)json_array_size(names), "first",
+                       json_array_get(names, 0), "names", names);
+    json_decref(names);
+    return unused;
+}
+
+/* The layout and the parts of the model, into the report's object. */
+static void describe(const session *s, json_t *object)
+{
+    const tomevit_description *d = s->description;
+    char parts[256];
+
+    if (d->layout[0])
+        json_object_set_new(object, "layout", json_string(d->layout));
+    json_object_set_new(object, "tokens_in",
+                        json_integer((json_int_t)d->tokens));
+    json_object_set_new(object, "mlp_dim",
+                        json_integer((json_int_t)d->mlp_dim));
+    json_object_set_new(object, "pool", json_string(pool_name(d)));
+    json_object_set_new(object, "activation",
+                        json_string(activation_name(d)));
+    parts_text(d, parts, sizeof(parts));
+    if (parts[0])
+        json_object_set_new(object, "parts", json_string(parts));
+    if (d->unused)
+        json_object_set_new(object, "unused", unused_json(s));
+}
+
 void command_inspect(const options *o)
 {
     session s;
 
     if (session_describe(&s, o) == 0) {
-        const tomevit_description *d = s.description;
         json_t *object = session_model_json(&s);
         json_t *rows = layers_json(&s, &s.runs[0]);
         session_report report = {object, rows, list, columns, COUNT(list),
                                  COUNT(columns), 1, NULL, 0};
 
-        json_object_set_new(object, "tokens_in",
-                            json_integer((json_int_t)d->tokens));
-        json_object_set_new(object, "mlp_dim",
-                            json_integer((json_int_t)d->mlp_dim));
-        json_object_set_new(object, "pool",
-            json_string(d->pool == TOMEVIT_POOL_MEAN ? "mean"
-                        : d->distilled ? "class and distillation" : "class"));
+        describe(&s, object);
         session_run_json(&s, &s.runs[0], object);
         json_object_set_new(object, "preprocessing",
                             session_preprocessing_json(&s));

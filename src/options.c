@@ -156,6 +156,10 @@ const args_option options_table[] = {
     SECTION("Preprocessing (default: the model's own)"),
     PARSE("crop-pct", "P", IMAGES, preprocessing, preprocessing_parse_crop_pct,
           "the crop's side as a share of the resized shorter side"),
+    PARSE("crop-mode", "NAME", IMAGES, preprocessing,
+          preprocessing_parse_crop_mode,
+          "center (the shorter side is resized, the middle cut out) or squash "
+          "(both sides are resized, whatever the proportions)"),
     PARSE("interpolation", "NAME", IMAGES, preprocessing,
           preprocessing_parse_interpolation, "bicubic or bilinear"),
     PARSE("mean", "R,G,B", IMAGES, preprocessing, preprocessing_parse_mean,
@@ -322,6 +326,7 @@ int options_check(options *o, const args_command *command, char *why)
 {
     if (check_outputs(o, why) != 0)
         return -1;
+    o->classifies = (command->bit & MANY) != 0;
     if (command->bit & LISTS)
         merging_args_default(&o->merging, DEFAULT_LIST);
     if (command->bit == OPTIONS_VISUALIZE && check_visualize(o, why) != 0)

@@ -23,6 +23,7 @@ typedef struct options {
     size_t batch, limit, topk;
     size_t cache_mem;      /* bytes */
     double seconds;
+    int classifies;        /* the subcommand needs a model with classes */
     int exif, lenient, quiet;
     const char *labels, *class_map, *real_labels, *valid_labels;
     const char *json, *csv, *predictions, *output;

@@ -22,6 +22,26 @@ int preprocessing_parse_crop_pct(const char *text, void *args, char *why)
     return 0;
 }
 
+const char *preprocessing_crop_mode_name(int mode)
+{
+    return mode == TOMEVIT_SQUASH ? "squash" : "center";
+}
+
+int preprocessing_parse_crop_mode(const char *text, void *args, char *why)
+{
+    preprocessing_args *p = args;
+
+    for (int i = TOMEVIT_CENTER; i <= TOMEVIT_SQUASH; i++) {
+        if (strcmp(text, preprocessing_crop_mode_name(i)) == 0) {
+            p->crop_mode = i;
+            p->has_crop_mode = 1;
+            return 0;
+        }
+    }
+    snprintf(why, ARGS_WHY, "'%.40s' is not one of center, squash", text);
+    return -1;
+}
+
 const char *preprocessing_interpolation_name(int interpolation)
 {
     return interpolation == TOMEVIT_BILINEAR ? "bilinear" : "bicubic";
@@ -108,6 +128,10 @@ void preprocessing_resolve(const preprocessing_args *args,
     if (args->has_crop_pct) {
         out->crop_pct = args->crop_pct;
         strcat(changed, ", crop-pct");
+    }
+    if (args->has_crop_mode) {
+        out->crop_mode = args->crop_mode;
+        strcat(changed, ", crop-mode");
     }
     if (args->has_interpolation) {
         out->interpolation = args->interpolation;

@@ -7,18 +7,20 @@
 
 /* The options as given; zero bytes change nothing. */
 typedef struct preprocessing_args {
-    int has_crop_pct, has_interpolation, has_mean, has_std;
+    int has_crop_pct, has_crop_mode, has_interpolation, has_mean, has_std;
     double crop_pct;
-    int interpolation;
+    int crop_mode, interpolation;
     float mean[3], std[3];
 } preprocessing_args;
 
 /* Parsers of option values (see args_option). */
 int preprocessing_parse_crop_pct(const char *text, void *args, char *why);
+int preprocessing_parse_crop_mode(const char *text, void *args, char *why);
 int preprocessing_parse_interpolation(const char *text, void *args, char *why);
 int preprocessing_parse_mean(const char *text, void *args, char *why);
 int preprocessing_parse_std(const char *text, void *args, char *why);
 
+const char *preprocessing_crop_mode_name(int mode);
 const char *preprocessing_interpolation_name(int interpolation);
 
 /* The model's preprocessing with `args` applied; source[128] says where it

@@ -83,6 +83,11 @@ static int open_classes(session *s)
 {
     char why[CLASSES_WHY];
 
+    if (s->description->classes == 0 && s->options->classifies) {
+        message_failed("%s: the model has no head, it only gives features: "
+                       "add one with --head or --text-embeddings", s->options->model);
+        return -1;
+    }
     s->classes.count = s->description->classes;
     s->classes.own_name = s->model != NULL ? own_name : NULL;
     s->classes.data = s->model;

@@ -76,14 +76,18 @@ json_t *session_preprocessing_json(const session *s)
         json_array_append_new(mean, real_float(p->mean[c]));
         json_array_append_new(std, real_float(p->std[c]));
     }
-    snprintf(chain, sizeof(chain), "%sshorter side to %zu (%s), centre crop "
+    snprintf(chain, sizeof(chain), "%s%s to %zu (%s), centre crop "
              "%zu, mean %g %g %g, std %g %g %g",
-             s->options->exif ? "EXIF turn, " : "", tomevit_resized_side(p),
+             s->options->exif ? "EXIF turn, " : "",
+             p->crop_mode == TOMEVIT_SQUASH ? "both sides" : "shorter side",
+             tomevit_resized_side(p),
              filter, p->size, (double)p->mean[0], (double)p->mean[1],
              (double)p->mean[2], (double)p->std[0], (double)p->std[1],
              (double)p->std[2]);
     set_count(object, "resize", tomevit_resized_side(p));
     json_object_set_new(object, "crop_pct", real(p->crop_pct));
+    set_text(object, "crop_mode",
+             preprocessing_crop_mode_name(p->crop_mode));
     set_text(object, "interpolation", filter);
     set_count(object, "crop", p->size);
     json_object_set_new(object, "mean", mean);

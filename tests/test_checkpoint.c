@@ -57,7 +57,7 @@ static vit_checkpoint *open_good(const char *folder, const char *name,
     char *path = golden_path(folder, name);
     vit_checkpoint *checkpoint;
     tomevit_message why = {""};
-    int code = tomevit_checkpoint_open(path, &checkpoint, d, &why);
+    int code = tomevit_checkpoint_open(path, NULL, &checkpoint, d, &why);
 
     cr_assert_eq(code, 0, "%s", why.text);
     cr_assert_eq(tomevit_checkpoint_extra(checkpoint), 0);

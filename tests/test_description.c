@@ -356,7 +356,10 @@ Test(description, parts_that_change_the_model_are_refused)
     refuse_more("norm_pre.weight", "tensor \"norm_pre.bias\" is missing");
     refuse_more("reg_token", "tensor \"reg_token\": expected shape "
                              "[1, registers, dim], found [8]");
-    refuse_more("attn_pool.latent", "tensor \"attn_pool.latent\": a part");
+    refuse_more("attn_pool.latent",
+                "\"attn_pool.latent\": expected shape [1, 1, 8], found [8]");
+    refuse_more("attn_pool.pos_embed", "tensor \"attn_pool.pos_embed\": a "
+                                       "part of the model");
     refuse_more("patch_embed.norm.weight", "patch_embed.norm.weight");
     refuse_more("fc_norm.weight", "\"norm.weight\" and \"fc_norm.weight\"");
     refuse_more("dist_token", "expected 2 + a square number of tokens");

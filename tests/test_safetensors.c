@@ -328,7 +328,7 @@ static void refuse_path(const char *path, int expected, const char *words)
     vit_checkpoint *checkpoint = (vit_checkpoint *)&checkpoint;
     tomevit_description d;
     tomevit_message why = {""};
-    int code = tomevit_checkpoint_open(path, &checkpoint, &d, &why);
+    int code = tomevit_checkpoint_open(path, NULL, &checkpoint, &d, &why);
 
     cr_assert_null(checkpoint);
     refused(code, expected, &why, NULL, words);

@@ -2,51 +2,124 @@
 /* A checkpoint file: opened, described, read tensor by tensor. */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "checkpoint.h"
 #include "description.h"
+#include "extras.h"
+#include "layout.h"
+#include "neighbours.h"
+#include "positions.h"
 
 struct vit_checkpoint {
-    vit_tensors *file;
+    vit_tensors *view;                      /* of the file, by timm's names */
+    vit_extras extras;
     tomevit_description description;
-    size_t extra;                           /* tensors the model has no use for */
+    size_t side;                            /* of the file's positions */
+    int resize;                             /* enum vit_positions */
 };
 
-/* Takes over `file`, which is closed on failure. */
-static int describe(vit_tensors *file, vit_checkpoint **out,
-                    tomevit_description *description, tomevit_message *why)
+/* The image's side as asked for; positions come resized from then on. */
+static int set_image_size(vit_checkpoint *c, size_t size,
+                          const vit_report *report)
 {
-    vit_report report = {file->path, why};
-    vit_checkpoint *checkpoint = calloc(1, sizeof *checkpoint);
+    tomevit_description *d = &c->description;
+
+    c->side = d->image_size / d->patch;
+    if (size == 0)
+        return 0;
+    if (size > VIT_MAX_IMAGE || size % d->patch ||
+        size / d->patch * (size / d->patch) > VIT_MAX_TOKENS)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "expected an image size "
+                            "that is a multiple of the patch side %zu with at "
+                            "most %d patches, found %zu", d->patch,
+                            (int)VIT_MAX_TOKENS, size);
+    d->image_size = d->preprocessing.size = size;
+    d->tokens = d->prefix + size / d->patch * (size / d->patch);
+    d->parameters = tomevit_count_parameters(d);
+    return 0;
+}
+
+/* Marks what the model reads, so that the rest can be listed. */
+static void mark_used(vit_checkpoint *c)
+{
+    const tomevit_description *d = &c->description;
+    char name[64];
+
+    for (int t = 0; t < VIT_TENSORS; t++) {
+        size_t layers = t < VIT_FIRST_OF_LAYER ? 1 : d->depth;
+
+        if (!tomevit_tensor_shape(d, (enum vit_tensor)t, NULL, NULL))
+            continue;
+        for (size_t layer = 0; layer < layers; layer++) {
+            tomevit_tensor_name(d, (enum vit_tensor)t, layer, name);
+            tomevit_view_use(c->view, name);
+        }
+    }
+}
+
+static int describe(vit_checkpoint *c, const vit_wishes *wishes,
+                    const vit_report *report)
+{
     int code;
 
-    if (!checkpoint) {
+    if ((code = tomevit_extras_add(&c->extras, wishes, c->view, report)) ||
+        (code = tomevit_layout_imply(c->view, report)) ||
+        (code = tomevit_describe_file(c->view, &c->description, report)) ||
+        (code = tomevit_metadata_positions(c->view, &c->resize, report)) ||
+        (code = set_image_size(c, wishes->image_size, report)))
+        return code;
+    mark_used(c);
+    c->description.unused = tomevit_view_unused(c->view);
+    snprintf(c->description.layout, sizeof c->description.layout, "%s",
+             tomevit_view_layout(c->view));
+    return 0;
+}
+
+/* Takes over `file`, which is closed on failure. */
+static int build(vit_tensors *file, const vit_wishes *wishes, int neighbours,
+                 vit_checkpoint **out, tomevit_description *description,
+                 tomevit_message *why)
+{
+    vit_report report = {file->path, why};
+    vit_checkpoint *c = calloc(1, sizeof *c);
+    int code;
+
+    if (!c) {
         code = tomevit_fail(&report, TOMEVIT_ENOMEM, "out of memory");
         tomevit_tensors_close(file);
         return code;
     }
-    checkpoint->file = file;
-    code = tomevit_describe_file(file, &checkpoint->description,
-                                 &checkpoint->extra, &report);
+    code = tomevit_layout_view(tomevit_layout_of(file), file, &c->view,
+                               &report);
+    if (!code) {
+        report.path = c->view->path;
+        code = neighbours ? tomevit_neighbours(c->view, &report) : 0;
+    }
+    if (!code)
+        code = describe(c, wishes, &report);
     if (code) {
-        tomevit_checkpoint_close(checkpoint);
+        tomevit_checkpoint_close(c);
         return code;
     }
-    *description = checkpoint->description;
-    *out = checkpoint;
+    *description = c->description;
+    *out = c;
     return 0;
 }
 
-int tomevit_checkpoint_open(const char *path, vit_checkpoint **checkpoint,
+int tomevit_checkpoint_open(const char *path, const vit_wishes *wishes,
+                            vit_checkpoint **checkpoint,
                             tomevit_description *description,
                             tomevit_message *why)
 {
+    static const vit_wishes none;
     vit_tensors *file;
     int code = tomevit_tensors_open(path, &file, why);
 
     *checkpoint = NULL;
-    return code ? code : describe(file, checkpoint, description, why);
+    return code ? code : build(file, wishes ? wishes : &none, 1, checkpoint,
+                               description, why);
 }
 
 int tomevit_checkpoint_parse(const char *path, const void *bytes, size_t count,
@@ -54,29 +127,60 @@ int tomevit_checkpoint_parse(const char *path, const void *bytes, size_t count,
                              tomevit_description *description,
                              tomevit_message *why)
 {
+    static const vit_wishes none;
     vit_tensors *file;
     int code = tomevit_tensors_parse(path, bytes, count, &file, why);
 
     *checkpoint = NULL;
-    return code ? code : describe(file, checkpoint, description, why);
+    return code ? code : build(file, &none, 0, checkpoint, description, why);
 }
 
 size_t tomevit_checkpoint_extra(const vit_checkpoint *checkpoint)
 {
-    return checkpoint->extra;
+    return tomevit_view_unused(checkpoint->view);
+}
+
+const char *tomevit_checkpoint_extra_name(const vit_checkpoint *checkpoint,
+                                          size_t index)
+{
+    return tomevit_view_unused_name(checkpoint->view, index);
+}
+
+/* The file's positions, resized: the prefix's rows stay as they are. */
+static int read_positions(const vit_checkpoint *c, const vit_stored *tensor,
+                          float *out)
+{
+    const tomevit_description *d = &c->description;
+    size_t side = d->image_size / d->patch, kept = d->pos_prefix * d->dim;
+    float *stored = malloc(tensor->elements * sizeof *stored);
+    int code;
+
+    if (!stored)
+        return TOMEVIT_ENOMEM;
+    code = tomevit_tensors_read(c->view, tensor, stored, NULL);
+    for (size_t i = 0; !code && i < kept; i++)
+        out[i] = stored[i];
+    if (!code)
+        code = tomevit_resize_positions(c->resize, d->dim, c->side,
+                                        stored + kept, side, out + kept);
+    free(stored);
+    return code;
 }
 
 static int read_tensor(void *self, enum vit_tensor t, size_t layer, float *out)
 {
-    const vit_checkpoint *checkpoint = self;
+    const vit_checkpoint *c = self;
+    const tomevit_description *d = &c->description;
     const vit_stored *tensor;
     char name[64];
 
-    tomevit_tensor_name(&checkpoint->description, t, layer, name);
-    tensor = tomevit_tensors_find(checkpoint->file, name);
+    tomevit_tensor_name(d, t, layer, name);
+    tensor = tomevit_tensors_find(c->view, name);
     if (!tensor || !tensor->dtype->to_f32)
         return TOMEVIT_EINVAL;
-    return tomevit_tensors_read(checkpoint->file, tensor, out, NULL);
+    if (t == VIT_POS_EMBED && c->side != d->image_size / d->patch)
+        return read_positions(c, tensor, out);
+    return tomevit_tensors_read(c->view, tensor, out, NULL);
 }
 
 vit_source tomevit_checkpoint_source(vit_checkpoint *checkpoint)
@@ -89,9 +193,9 @@ vit_source tomevit_checkpoint_source(vit_checkpoint *checkpoint)
 int tomevit_checkpoint_class_names(const vit_checkpoint *checkpoint,
                                    char ***names, tomevit_message *why)
 {
-    vit_report report = {checkpoint->file->path, why};
+    vit_report report = {checkpoint->view->path, why};
 
-    return tomevit_metadata_class_names(checkpoint->file,
+    return tomevit_metadata_class_names(checkpoint->view,
                                         checkpoint->description.classes,
                                         names, &report);
 }
@@ -100,7 +204,8 @@ void tomevit_checkpoint_close(vit_checkpoint *checkpoint)
 {
     if (!checkpoint)
         return;
-    tomevit_tensors_close(checkpoint->file);
+    tomevit_tensors_close(checkpoint->view);
+    tomevit_extras_close(&checkpoint->extras);
     free(checkpoint);
 }
 
@@ -118,11 +223,30 @@ int tomevit_read_description(const char *path, tomevit_description *description,
         return TOMEVIT_EINVAL;
     why = why ? why : &unused;
     why->text[0] = '\0';
-    code = tomevit_checkpoint_open(path, &checkpoint, description, why);
+    code = tomevit_checkpoint_open(path, NULL, &checkpoint, description, why);
     if (code)
         return code;
     code = tomevit_checkpoint_class_names(checkpoint, &names, why);
     free(names);
     tomevit_checkpoint_close(checkpoint);
     return code;
+}
+
+int tomevit_each_unused(const char *path,
+                        void (*each)(void *data, const char *name), void *data,
+                        tomevit_message *why)
+{
+    vit_checkpoint *checkpoint;
+    tomevit_description description;
+    int code;
+
+    if (!path || !each)
+        return TOMEVIT_EINVAL;
+    code = tomevit_checkpoint_open(path, NULL, &checkpoint, &description, why);
+    if (code)
+        return code;
+    for (size_t i = 0; i < description.unused; i++)
+        each(data, tomevit_checkpoint_extra_name(checkpoint, i));
+    tomevit_checkpoint_close(checkpoint);
+    return 0;
 }

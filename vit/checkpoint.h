@@ -7,14 +7,27 @@
 
 typedef struct vit_checkpoint vit_checkpoint;
 
+/* What a model is to be opened with besides its file; all may be 0. */
+typedef struct vit_wishes {
+    size_t image_size;     /* the image's side, if not the checkpoint's */
+    const char *head;      /* a file with the head */
+    const char *text_embeddings; /* a file with the classes' embeddings */
+} vit_wishes;
+
 /* Opens and checks a file and derives what model it holds. Every tensor of
- * the description exists afterwards with its shape and a readable dtype. */
-int tomevit_checkpoint_open(const char *path, vit_checkpoint **checkpoint,
+ * the description exists afterwards with its shape and a readable dtype.
+ * `wishes` may be NULL. */
+int tomevit_checkpoint_open(const char *path, const vit_wishes *wishes,
+                            vit_checkpoint **checkpoint,
                             tomevit_description *description,
                             tomevit_message *why);
 
 /* Tensors of the file that the model has no use for. */
 size_t tomevit_checkpoint_extra(const vit_checkpoint *checkpoint);
+
+/* Their names, NULL past the last; valid as long as the checkpoint. */
+const char *tomevit_checkpoint_extra_name(const vit_checkpoint *checkpoint,
+                                          size_t index);
 
 vit_source tomevit_checkpoint_source(vit_checkpoint *checkpoint);
 

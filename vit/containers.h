@@ -26,6 +26,9 @@ int tomevit_gguf_read(vit_tensors *tensors, const vit_report *report);
 int tomevit_shards_detect(const unsigned char *bytes, size_t count);
 int tomevit_shards_read(vit_tensors *tensors, const vit_report *report);
 
+int tomevit_npy_detect(const unsigned char *bytes, size_t count);
+int tomevit_npy_file_read(vit_tensors *tensors, const vit_report *report);
+
 int tomevit_safetensors_detect(const unsigned char *bytes, size_t count);
 int tomevit_safetensors_read(vit_tensors *tensors, const vit_report *report);
 

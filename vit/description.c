@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "description.h"
+#include "layout.h"
 
 /* Outside the blocks a tensor that nobody reads does no harm (a decoder, a
  * mask token), except these: they change what the model computes. */
@@ -17,25 +18,44 @@ static const char *const unsupported[] = {
 
 /* ---- single tensors -------------------------------------------------------- */
 
+/* What messages call a tensor: its name in the file and, if that is another,
+ * timm's. */
+typedef struct origin {
+    char name[256], timm[96];
+} origin;
+
+static origin origin_of(const vit_tensors *file, const char *name)
+{
+    origin o = {"", ""};
+
+    tomevit_view_origin(file, name, o.name);
+    if (strcmp(o.name, name))
+        snprintf(o.timm, sizeof o.timm, " (timm's \"%.80s\")", name);
+    return o;
+}
+
 static int check_tensor(const vit_tensors *file, const char *name,
                         const size_t *shape, size_t dims,
                         const vit_report *report)
 {
     const vit_stored *t = tomevit_tensors_find(file, name);
+    origin from = origin_of(file, name);
 
     if (!t)
         return tomevit_fail(report, TOMEVIT_EMODEL,
-                            "tensor \"%s\" is missing: expected shape %s",
-                            name, tomevit_shape_text(shape, dims).text);
+                            "tensor \"%s\"%s is missing: expected shape %s",
+                            from.name, from.timm,
+                            tomevit_shape_text(shape, dims).text);
     if (t->dims != dims || memcmp(t->shape, shape, dims * sizeof *shape))
         return tomevit_fail(report, TOMEVIT_EMODEL,
-                            "tensor \"%s\": expected shape %s, found %s", name,
+                            "tensor \"%s\"%s: expected shape %s, found %s",
+                            from.name, from.timm,
                             tomevit_shape_text(shape, dims).text,
                             tomevit_shape_text(t->shape, t->dims).text);
     if (!t->dtype->to_f32)
-        return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\": expected "
-                            "dtype F32, F16 or BF16, found %s", name,
-                            t->dtype->name);
+        return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\"%s: expected "
+                            "dtype F32, F16 or BF16, found %s", from.name,
+                            from.timm, t->dtype->name);
     return 0;
 }
 
@@ -66,20 +86,24 @@ static int need(const vit_tensors *file, const char *name,
                 const char *layout, size_t dims, const vit_stored **t,
                 const vit_report *report)
 {
+    origin from;
+
     *t = tomevit_tensors_find(file, name);
     if (!*t && file->count == 0)
         return tomevit_fail(report, TOMEVIT_EMODEL,
                             "tensor \"%s\" is missing: the file holds no "
                             "tensors", name);
+    from = origin_of(file, name);
     if (!*t)
-        return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\" is missing: "
-                            "expected a ViT with timm's names, found \"%.80s\" "
-                            "and %zu more", name,
+        return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\"%s is "
+                            "missing: expected a ViT with the names of timm, "
+                            "transformers, torchvision, Google or CLIP, found "
+                            "\"%.80s\" and %zu more", from.name, from.timm,
                             file->list[0].name, file->count - 1);
     if ((*t)->dims != dims)
         return tomevit_fail(report, TOMEVIT_EMODEL,
-                            "tensor \"%s\": expected shape %s, found %s", name,
-                            layout,
+                            "tensor \"%s\"%s: expected shape %s, found %s",
+                            from.name, from.timm, layout,
                             tomevit_shape_text((*t)->shape, (*t)->dims).text);
     return 0;
 }
@@ -160,22 +184,55 @@ static int find_activation(const vit_tensors *file, tomevit_description *d,
     return code;
 }
 
-/* A head that sees twice the width sees the class token and the mean. */
+/* Classes given as embeddings of text, with or without a projection to their
+ * space. */
+static int find_texts(const vit_tensors *file, tomevit_description *d,
+                      const vit_report *report)
+{
+    const char *name = "text_embeddings";
+    const vit_stored *t;
+    int code = need(file, name, "[classes, embedding]", 2, &t, report);
+
+    if (code)
+        return code;
+    d->zero_shot = 1;
+    d->classes = t->shape[0];
+    d->embedding = t->shape[1];
+    d->projection = has(file, "visual_projection.weight");
+    d->projection_bias = has(file, "visual_projection.bias");
+    d->logit_scale = has(file, "logit_scale");
+    d->logit_bias = has(file, "logit_bias");
+    code = limit(name, "a width", d->embedding, VIT_MAX_DIM, report);
+    if (!code && !d->projection && d->embedding != d->features)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\": expected "
+                            "embeddings of %zu numbers, found %zu", name,
+                            d->features, d->embedding);
+    return code ? code : limit(name, "a number of classes", d->classes,
+                               VIT_MAX_CLASSES, report);
+}
+
+/* A head that sees twice the width sees the class token and the mean. No head
+ * at all leaves features only. */
 static int find_head(const vit_tensors *file, tomevit_description *d,
                      const vit_report *report)
 {
     const vit_stored *t;
-    int code = need(file, "head.weight", "[classes, dim]", 2, &t, report);
+    int code;
 
+    d->features = d->dim;
+    if (has(file, "text_embeddings"))
+        return find_texts(file, d, report);
+    if (!has(file, "head.weight") && !has(file, "head.bias") && !d->distilled)
+        return 0;
+    code = need(file, "head.weight", "[classes, dim]", 2, &t, report);
     if (code)
         return code;
     d->classes = t->shape[0];
-    d->features = d->dim;
     if (t->shape[1] == 2 * d->dim && d->pool == TOMEVIT_POOL_CLASS &&
-        !d->distilled) {
+        !d->distilled)
         d->pool = TOMEVIT_POOL_CLASS_MEAN;
+    if (d->pool == TOMEVIT_POOL_CLASS_MEAN)
         d->features = 2 * d->dim;
-    }
     return limit("head.weight", "a number of classes", d->classes,
                  VIT_MAX_CLASSES, report);
 }
@@ -271,7 +328,8 @@ static int find_depth(const vit_tensors *file, tomevit_description *d,
         if (layer >= VIT_MAX_DEPTH)
             return tomevit_fail(report, TOMEVIT_EMODEL,
                                 "tensor \"%.80s\": expected at most %d layers",
-                                name, (int)VIT_MAX_DEPTH);
+                                origin_of(file, name).name,
+                                (int)VIT_MAX_DEPTH);
         d->depth = layer + 1;
     }
     return 0;
@@ -292,11 +350,16 @@ static int find_parts(const vit_tensors *file, tomevit_description *d,
     d->qk_norm = has(file, "blocks.0.attn.q_norm.weight");
     d->layer_scale = has(file, "blocks.0.ls1.gamma");
     d->fc_norm = has(file, "fc_norm.weight");
-    d->pool = d->fc_norm || !d->class_token ? TOMEVIT_POOL_MEAN
-                                            : TOMEVIT_POOL_CLASS;
-    if (d->distilled && d->pool == TOMEVIT_POOL_MEAN)
+    d->pool = has(file, "attn_pool.latent")     ? TOMEVIT_POOL_ATTENTION
+              : d->fc_norm || !d->class_token ? TOMEVIT_POOL_MEAN
+                                              : TOMEVIT_POOL_CLASS;
+    if (d->distilled && d->pool != TOMEVIT_POOL_CLASS)
         return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"dist_token\": "
                             "expected it beside cls_token and without fc_norm");
+    if (d->fc_norm && d->pool == TOMEVIT_POOL_ATTENTION)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "tensors "
+                            "\"attn_pool.latent\" and \"fc_norm.weight\": "
+                            "expected one of them, found both");
     if (d->fc_norm && has(file, "norm.weight"))
         return tomevit_fail(report, TOMEVIT_EMODEL, "tensors \"norm.weight\" "
                             "and \"fc_norm.weight\": expected one of them, "
@@ -304,15 +367,13 @@ static int find_parts(const vit_tensors *file, tomevit_description *d,
     return 0;
 }
 
-/* Counts the tensors that are not the model's, and refuses those that would
- * make it compute something else. */
-static int check_extra(const vit_tensors *file,
-                       const tomevit_description *d, size_t *extra,
-                       const vit_report *report)
+/* Refuses tensors that are not the model's and would make it compute
+ * something else. */
+static int check_others(const vit_tensors *file, const tomevit_description *d,
+                        const vit_report *report)
 {
     size_t i, k;
 
-    *extra = 0;
     for (i = 0; i < file->count; i++) {
         const char *name = file->list[i].name;
         size_t layer = 0;
@@ -325,8 +386,7 @@ static int check_extra(const vit_tensors *file,
         if (refused)
             return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%.80s\": a "
                                 "part of the model that cannot be run here",
-                                name);
-        ++*extra;
+                                origin_of(file, name).name);
     }
     return 0;
 }
@@ -348,21 +408,32 @@ static int named_deit(const char *path)
     return 0;
 }
 
-static void find_family(const char *path, tomevit_description *d)
+static const char *family_of(const vit_tensors *file,
+                             const tomevit_description *d)
 {
-    const char *family = "vit";
+    const char *layout = tomevit_view_layout(file);
 
+    if (!strcmp(layout, "SWAG"))
+        return "swag";
+    if (!strcmp(layout, "torchvision"))
+        return "torchvision";
+    if (d->norm_pre)
+        return "clip";
+    if (d->pool == TOMEVIT_POOL_ATTENTION || d->zero_shot)
+        return "siglip";
     if (d->distilled)
-        family = "deit-distilled";
-    else if (d->fc_norm && d->class_token)
-        family = "mae";
-    else if (named_deit(path))
-        family = "deit";
-    snprintf(d->family, sizeof d->family, "%s", family);
+        return "deit-distilled";
+    if (d->layer_scale && d->pos_prefix == 0 && !d->registers)
+        return "deit3";
+    if (d->layer_scale && d->class_token)
+        return "dinov2";
+    if (d->fc_norm && d->class_token)
+        return "mae";
+    return named_deit(file->path) ? "deit" : "vit";
 }
 
 int tomevit_describe_file(const vit_tensors *file, tomevit_description *d,
-                          size_t *extra, const vit_report *report)
+                          const vit_report *report)
 {
     int code;
 
@@ -371,16 +442,18 @@ int tomevit_describe_file(const vit_tensors *file, tomevit_description *d,
         (code = find_widths(file, d, report)) ||
         (code = find_head_dim(file, d, report)) ||
         (code = find_activation(file, d, report)) ||
+        (code = tomevit_metadata_activation(file, d, report)) ||
+        (code = tomevit_metadata_pool(file, d, report)) ||
         (code = find_prefix(file, d, report)) ||
         (code = find_tokens(file, d, report)) ||
         (code = find_head(file, d, report)) ||
         (code = find_depth(file, d, report)) ||
-        (code = check_extra(file, d, extra, report)) ||
+        (code = check_others(file, d, report)) ||
         (code = check_table(file, d, report)) ||
         (code = tomevit_metadata_heads(file, d, report)))
         return code;
     d->parameters = tomevit_count_parameters(d);
-    find_family(file->path, d);
+    snprintf(d->family, sizeof d->family, "%s", family_of(file, d));
     tomevit_family_preprocessing(d);
     return tomevit_metadata_preprocessing(file, d, report);
 }

@@ -18,15 +18,25 @@ enum {
     VIT_MAX_CLASSES = 1 << 20
 };
 
-/* Fills all of *d and checks every tensor against the table; *extra counts
- * tensors that the model does not use. EMODEL, EFORMAT. */
+/* Fills all of *d from a view of a file and checks every tensor against the
+ * table. EMODEL, EFORMAT. */
 int tomevit_describe_file(const vit_tensors *file, tomevit_description *d,
-                          size_t *extra, const vit_report *report);
+                          const vit_report *report);
 
 /* The parts that metadata may say: d->heads (if still 0) and d->norm_eps, from
  * d->dim and d->depth; d->preprocessing and its source, from the rest of *d. */
 int tomevit_metadata_heads(const vit_tensors *file, tomevit_description *d,
                            const vit_report *report);
+/* What no tensor shows, if the metadata say it: d->activation of an MLP
+ * without a gate; d->pool where there is a choice; *how positions are resized,
+ * enum vit_positions. */
+int tomevit_metadata_activation(const vit_tensors *file,
+                                tomevit_description *d,
+                                const vit_report *report);
+int tomevit_metadata_pool(const vit_tensors *file, tomevit_description *d,
+                          const vit_report *report);
+int tomevit_metadata_positions(const vit_tensors *file, int *how,
+                               const vit_report *report);
 int tomevit_metadata_preprocessing(const vit_tensors *file,
                                    tomevit_description *d,
                                    const vit_report *report);

@@ -9,6 +9,7 @@
 
 #include "description.h"
 #include "json.h"
+#include "positions.h"
 
 enum { DEPTH = 8 };
 
@@ -101,7 +102,7 @@ int tomevit_metadata_heads(const vit_tensors *file, tomevit_description *d,
     const char *text = tomevit_tensors_metadata(file, "norm_eps");
     int code = d->heads ? 0 : find_heads(file, d, report);
 
-    d->norm_eps = 1e-6f;
+    d->norm_eps = d->norm_pre ? 1e-5f : 1e-6f;
     if (!code && text) {
         json_t *value = parse_value(text);
         double eps = json_number_value(value);
@@ -112,6 +113,54 @@ int tomevit_metadata_heads(const vit_tensors *file, tomevit_description *d,
         d->norm_eps = (float)eps;
     }
     return code;
+}
+
+/* ---- parts that no tensor shows ------------------------------------------- */
+
+int tomevit_metadata_activation(const vit_tensors *file, tomevit_description *d,
+                                const vit_report *report)
+{
+    static const char *const names[] = {
+        [TOMEVIT_GELU] = "gelu",
+        [TOMEVIT_GELU_TANH] = "gelu_tanh",
+        [TOMEVIT_QUICK_GELU] = "quick_gelu",
+    };
+    const char *text = tomevit_tensors_metadata(file, "activation");
+    int kind;
+
+    if (!text || d->activation == TOMEVIT_SWIGLU)
+        return 0;
+    for (kind = 0; kind <= TOMEVIT_QUICK_GELU; kind++)
+        if (!strcmp(text, names[kind])) {
+            d->activation = kind;
+            return 0;
+        }
+    return wrong("activation", "gelu, gelu_tanh or quick_gelu", text, report);
+}
+
+int tomevit_metadata_pool(const vit_tensors *file, tomevit_description *d,
+                          const vit_report *report)
+{
+    const char *text = tomevit_tensors_metadata(file, "pool");
+
+    if (!text || d->pool == TOMEVIT_POOL_ATTENTION)
+        return 0;
+    if (!strcmp(text, "mean"))
+        d->pool = TOMEVIT_POOL_MEAN;
+    else if (strcmp(text, "class") || !d->class_token || d->fc_norm)
+        return wrong("pool", "mean, or class with a class token and without "
+                     "fc_norm", text, report);
+    return 0;
+}
+
+int tomevit_metadata_positions(const vit_tensors *file, int *how,
+                               const vit_report *report)
+{
+    const char *text = tomevit_tensors_metadata(file, "position_resize");
+
+    *how = text ? tomevit_positions_from_name(text) : VIT_POSITIONS_ANTIALIAS;
+    return *how >= 0 ? 0 : wrong("position_resize", "a way to resize such as "
+                                 "bicubic_antialias", text, report);
 }
 
 /* ---- pixels ------------------------------------------------------------------- */
@@ -152,6 +201,17 @@ static int get_interpolation(const char *text, int *out)
     return 1;
 }
 
+static int get_crop_mode(const char *text, int *out)
+{
+    if (!strcmp(text, "center"))
+        *out = TOMEVIT_CENTER;
+    else if (!strcmp(text, "squash"))
+        *out = TOMEVIT_SQUASH;
+    else
+        return 0;
+    return 1;
+}
+
 static int get_crop(const char *text, double *out)
 {
     json_t *value = parse_value(text);
@@ -173,6 +233,8 @@ int tomevit_metadata_preprocessing(const vit_tensors *file,
     const char *std = tomevit_tensors_metadata(file, "std");
     const char *crop = tomevit_tensors_metadata(file, "crop_pct");
     const char *filter = tomevit_tensors_metadata(file, "interpolation");
+    const char *mode = tomevit_tensors_metadata(file, "crop_mode");
+    const char *from = tomevit_tensors_metadata(file, "preprocessing_source");
 
     if (mean && !get_three(mean, -1e6, pre->mean))
         return wrong("mean", "three numbers", mean, report);
@@ -182,30 +244,54 @@ int tomevit_metadata_preprocessing(const vit_tensors *file,
         return wrong("crop_pct", "a number from 0.01 to 1", crop, report);
     if (filter && !get_interpolation(filter, &pre->interpolation))
         return wrong("interpolation", "bicubic or bilinear", filter, report);
-    if (mean || std || crop || filter)
-        strcpy(d->preprocessing_source, "metadata");
+    if (mode && !get_crop_mode(mode, &pre->crop_mode))
+        return wrong("crop_mode", "center or squash", mode, report);
+    if (mean || std || crop || filter || mode)
+        snprintf(d->preprocessing_source, sizeof d->preprocessing_source,
+                 "%.31s", from ? from : "metadata");
     return 0;
 }
 
+/* What a family was trained and is published with, in the order of their
+ * names' beginnings. [timm, models/vision_transformer.py and deit.py,
+ * default_cfgs; facebookresearch/mae; openai/CLIP] */
+static const struct {
+    const char *family;
+    float mean[3], std[3];
+    double crop_pct, crop_pct_large; /* of images up to 224, and larger ones */
+} families[] = {
+    {"clip", {0.48145466f, 0.4578275f, 0.40821073f},
+     {0.26862954f, 0.26130258f, 0.27577711f}, 1.0, 1.0},
+    {"dino", {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}, 0.875, 1.0},
+    {"deit", {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}, 0.9, 1.0},
+    {"mae", {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}, 0.875, 1.0},
+    {"swag", {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}, 1.0, 1.0},
+    {"torchvision", {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f},
+     0.875, 1.0},
+    {"siglip", {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}, 0.9, 0.9},
+    {"", {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}, 0.9, 1.0},
+};
+
 void tomevit_family_preprocessing(tomevit_description *d)
 {
-    static const float imagenet_mean[3] = {0.485f, 0.456f, 0.406f};
-    static const float imagenet_std[3] = {0.229f, 0.224f, 0.225f};
     tomevit_preprocessing *pre = &d->preprocessing;
-    int mae = !strcmp(d->family, "mae");
-    int family = mae || !strncmp(d->family, "deit", 4);
-    int i;
+    size_t i = 0, large = 384;
 
+    while (strncmp(d->family, families[i].family, strlen(families[i].family)))
+        i++;
+    if (!strcmp(families[i].family, "mae") ||
+        !strcmp(families[i].family, "dino") ||
+        !strcmp(families[i].family, "torchvision"))
+        large = 225;
     pre->size = d->image_size;
     pre->interpolation = TOMEVIT_BICUBIC;
-    for (i = 0; i < 3; i++) {
-        pre->mean[i] = family ? imagenet_mean[i] : 0.5f;
-        pre->std[i] = family ? imagenet_std[i] : 0.5f;
-    }
-    pre->crop_pct = mae ? 0.875 : 0.9;
-    if (d->image_size >= 384 || (mae && d->image_size > 224))
-        pre->crop_pct = 1;
-    strcpy(d->preprocessing_source, family ? "family" : "default");
+    pre->crop_mode = TOMEVIT_CENTER;
+    memcpy(pre->mean, families[i].mean, sizeof pre->mean);
+    memcpy(pre->std, families[i].std, sizeof pre->std);
+    pre->crop_pct = d->image_size >= large ? families[i].crop_pct_large
+                                           : families[i].crop_pct;
+    strcpy(d->preprocessing_source, families[i].family[0] ? "family"
+                                                          : "default");
 }
 
 /* ---- class names ---------------------------------------------------------------- */

@@ -275,8 +275,7 @@ int tomevit_open(const char *path, tomevit_model **model, tomevit_message *why)
     vit_checkpoint *checkpoint;
     tomevit_description d;
     tomevit_message unused;
-    const char *layout;
-    char **names = NULL, **others;
+    char **names = NULL;
     int error;
 
     if (!path || !model)
@@ -288,10 +287,6 @@ int tomevit_open(const char *path, tomevit_model **model, tomevit_message *why)
     if (error)
         return error;
     error = tomevit_checkpoint_class_names(checkpoint, &names, why);
-    others = tomevit_checkpoint_extra_names(checkpoint);
-    layout = tomevit_checkpoint_layout(checkpoint);
-    if (!error && !others)
-        error = TOMEVIT_ENOMEM;
     if (!error)
         error = tomevit_model_build(&d, tomevit_checkpoint_source(checkpoint),
                                     model);
@@ -301,12 +296,9 @@ int tomevit_open(const char *path, tomevit_model **model, tomevit_message *why)
             snprintf(why->text, sizeof(why->text), "%s: %s", path,
                      tomevit_strerror(error));
         free(names);
-        free(others);
         return error;
     }
     (*model)->class_names = names;
-    (*model)->unused = others;
-    (*model)->layout = layout;
     return 0;
 }
 
@@ -332,7 +324,6 @@ void tomevit_close(tomevit_model *model)
         return;
     tomevit_arena_free(&model->arena);
     free(model->class_names);
-    free(model->unused);
     free(model);
 }
 
@@ -345,20 +336,6 @@ const char *tomevit_class_name(const tomevit_model *model, size_t index)
 {
     return model->class_names && index < model->d.classes
                ? model->class_names[index] : NULL;
-}
-
-const char *tomevit_layout(const tomevit_model *model)
-{
-    return model->layout;
-}
-
-const char *tomevit_unused_tensor(const tomevit_model *model, size_t index)
-{
-    size_t i = 0;
-
-    while (model->unused && model->unused[i] && i < index)
-        i++;
-    return model->unused ? model->unused[i] : NULL;
 }
 
 const char *tomevit_cpu(const tomevit_model *model)

@@ -32,8 +32,6 @@ struct tomevit_model {
     vit_arena arena;
     size_t bytes;
     char **class_names;    /* [classes] or NULL; one allocation */
-    char **unused;         /* tensors not used, NULL past the last; or NULL */
-    const char *layout;    /* whose names the checkpoint has; or NULL */
     float *prefix;         /* [prefix, dim], with their positions */
     float *pos;            /* [pos_prefix + patches, dim] */
     vit_matrix patch;      /* [dim, 3 patch patch] */

@@ -55,7 +55,9 @@ size_t tomevit_resized_side(const tomevit_preprocessing *pre)
     if (!pre || pre->size == 0 || pre->size > MAX_SIDE
         || !(pre->crop_pct > 0.0 && pre->crop_pct <= 1.0)
         || (pre->interpolation != TOMEVIT_BICUBIC
-            && pre->interpolation != TOMEVIT_BILINEAR))
+            && pre->interpolation != TOMEVIT_BILINEAR)
+        || (pre->crop_mode != TOMEVIT_CENTER
+            && pre->crop_mode != TOMEVIT_SQUASH))
         return 0;
     side = floor((double)pre->size / pre->crop_pct);
     return side <= (double)MAX_SIDE ? (size_t)side : 0;
@@ -96,8 +98,10 @@ static int make_axes(const tomevit_preprocessing *pre, size_t width,
 
     if (side == 0 || shorter == 0 || width > MAX_SIDE || height > MAX_SIDE)
         return TOMEVIT_EINVAL;
-    *x = make_axis(pre, side, width, shorter);
-    *y = make_axis(pre, side, height, shorter);
+    *x = make_axis(pre, side, width,
+                   pre->crop_mode == TOMEVIT_SQUASH ? width : shorter);
+    *y = make_axis(pre, side, height,
+                   pre->crop_mode == TOMEVIT_SQUASH ? height : shorter);
     return 0;
 }
 

@@ -14,6 +14,7 @@ static const vit_container containers[] = {
     {"zip archive", tomevit_zip_detect, tomevit_zip_read},
     {"PyTorch stream", tomevit_torch_stream_detect, tomevit_torch_stream_read},
     {"GGUF", tomevit_gguf_detect, tomevit_gguf_read},
+    {"NumPy array", tomevit_npy_detect, tomevit_npy_file_read},
     {"index of shards", tomevit_shards_detect, tomevit_shards_read},
     {"safetensors", tomevit_safetensors_detect, tomevit_safetensors_read},
 };

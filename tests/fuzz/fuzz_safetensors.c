@@ -44,7 +44,7 @@ static void check_description(const tomevit_description *d)
 {
     size_t grid = d->image_size / d->patch;
 
-    require(d->dim && d->depth && d->mlp_dim && d->classes);
+    require(d->dim && d->depth && d->mlp_dim);
     require(d->heads && d->dim % d->heads == 0);
     require(d->tokens == d->prefix + grid * grid && d->tokens > d->prefix);
     require(d->norm_eps > 0 && d->parameters > 0);

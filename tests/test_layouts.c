@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/* Checkpoints as their own libraries write them: small models that timm,
+ * transformers, torchvision and open_clip made, against those libraries'
+ * logits. tests/fixtures/make-layouts.py says how they were made. */
+#include "checkpoint.h"
+#include "golden.h"
+#include "model.h"
+#include "positions.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CLASSES = 8, PIXELS = 3 * 40 * 40 };
+
+static char *folder(void)
+{
+    const char *srcdir = getenv("srcdir");
+
+    return golden_path(srcdir ? srcdir : ".", "tests/fixtures/layouts");
+}
+
+static char *path_of(const json_t *entry, const char *key, const char *from)
+{
+    return json_object_get(entry, key)
+               ? golden_path(from, golden_string(entry, key)) : NULL;
+}
+
+/* Opens the entry's model for images of this side. */
+static tomevit_model *open_model(const json_t *entry, const char *from,
+                                 size_t size, vit_checkpoint **checkpoint)
+{
+    char *path = path_of(entry, "weights", from);
+    char *head = path_of(entry, "head", from);
+    char *texts = path_of(entry, "text_embeddings", from);
+    vit_wishes wishes = {
+        json_object_get(entry, "image_size") ? size : 0, head, texts};
+    tomevit_message why = {""};
+    tomevit_description d;
+    tomevit_model *model;
+    int code = tomevit_checkpoint_open(path, &wishes, checkpoint, &d, &why);
+
+    cr_assert_eq(code, 0, "%s", why.text);
+    cr_assert_eq(tomevit_model_build(&d, tomevit_checkpoint_source(*checkpoint),
+                                     &model), 0);
+    free(path), free(head), free(texts);
+    return model;
+}
+
+static void compare(const json_t *entry, size_t index, const golden_file *io,
+                    const float *got, size_t classes, const char *tier)
+{
+    char name[32];
+    const float *want;
+
+    snprintf(name, sizeof(name), "logits_%zu", index);
+    want = golden_f32(io, name, classes);
+    for (size_t i = 0; i < classes; i++)
+        cr_assert_float_eq(got[i], want[i], 1e-4f * fmaxf(1, fabsf(want[i])),
+                           "%s, %s: run %zu, logit %zu: %.9g not %.9g",
+                           golden_string(entry, "name"), tier, index, i,
+                           (double)got[i], (double)want[i]);
+}
+
+static void check_run(const json_t *entry, const json_t *run, size_t index,
+                      const char *from, const golden_file *inputs,
+                      const golden_file *io, const char *tier)
+{
+    size_t size = golden_size(run, "size"), r[8] = {0}, i;
+    vit_checkpoint *checkpoint;
+    tomevit_model *model = open_model(entry, from, size, &checkpoint);
+    const tomevit_description *d = tomevit_describe(model);
+    const json_t *layers = json_object_get(run, "r"), *number;
+    float logits[CLASSES];
+    tomevit_output out = {.logits = logits};
+    tomevit_context *context;
+    tomevit_merging merging;
+    tomevit_image image;
+    char name[16];
+
+    cr_assert_eq(d->image_size, size);
+    cr_assert(d->classes <= CLASSES && d->depth <= 8);
+    snprintf(name, sizeof(name), "x_%zu", size);
+    image = (tomevit_image){golden_f32(inputs, name, 3 * size * size),
+                            TOMEVIT_F32_CHW};
+    tomevit_merging_init(&merging);
+    json_array_foreach(layers, i, number)
+        r[i] = (size_t)json_integer_value(number);
+    merging.r = json_array_size(layers) ? r : NULL;
+    merging.prop_attn = json_is_true(json_object_get(run, "prop_attn"));
+    cr_assert_eq(tomevit_context_create(model, 1, 2, &context), 0);
+    cr_assert_eq(tomevit_forward(context, &merging, 1, &image, &out), 0);
+    compare(entry, index, io, logits, d->classes, tier);
+    tomevit_context_free(context);
+    tomevit_close(model);
+    tomevit_checkpoint_close(checkpoint);
+}
+
+static void check_models(const char *tier)
+{
+    char *from = folder();
+    json_t *entries = golden_index(from);
+    golden_file *inputs = golden_open(from, "inputs.safetensors");
+    const json_t *entry, *run;
+    size_t i, j;
+
+    cr_assert_geq(json_array_size(entries), 20);
+    json_array_foreach(entries, i, entry) {
+        golden_file *io = golden_open(from, golden_string(entry, "io"));
+
+        json_array_foreach(json_object_get(entry, "runs"), j, run)
+            check_run(entry, run, j, from, inputs, io, tier);
+        golden_close(io);
+    }
+    golden_close(inputs);
+    json_decref(entries);
+    free(from);
+}
+
+Test(layouts, give_the_logits_of_their_libraries)
+{
+    const vit_dsp *dsp;
+    uint32_t needs, all = tomerge_cpu_detected();
+
+    for (size_t i = 0; (dsp = tomevit_dsp_tier(i, &needs)); i++) {
+        uint32_t mask = 0;
+
+        if ((all & needs) != needs) {
+            cr_log_warn("tier %s: absent on this machine", dsp->name);
+            continue;
+        }
+        tomerge_cpu_mask(dsp->name, &mask);
+        tomerge_set_cpu_mask(mask);
+        check_models(dsp->name);
+    }
+    tomerge_set_cpu_mask(UINT32_MAX);
+}
+
+/* ---- what stands beside the tensors ------------------------------------------ */
+
+static void expect_three(const json_t *expect, const char *key,
+                         const float got[3])
+{
+    const json_t *list = json_object_get(expect, key);
+
+    for (size_t i = 0; list && i < 3; i++)
+        cr_assert_float_eq((double)got[i],
+                           json_real_value(json_array_get(list, i)), 1e-6);
+}
+
+static void expect_names(const json_t *expect, const vit_checkpoint *checkpoint)
+{
+    const json_t *list = json_object_get(expect, "class_names");
+    tomevit_message why = {""};
+    char **names;
+
+    cr_assert_eq(tomevit_checkpoint_class_names(checkpoint, &names, &why), 0,
+                 "%s", why.text);
+    cr_assert_eq(names != NULL, list != NULL);
+    for (size_t i = 0; i < json_array_size(list); i++)
+        cr_assert_str_eq(names[i], json_string_value(json_array_get(list, i)));
+    free(names);
+}
+
+static void check_expected(const json_t *expect, const tomevit_description *d)
+{
+    const tomevit_preprocessing *pre = &d->preprocessing;
+    const json_t *number = json_object_get(expect, "crop_pct");
+
+    expect_three(expect, "mean", pre->mean);
+    expect_three(expect, "std", pre->std);
+    if (number)
+        cr_assert_float_eq(pre->crop_pct, json_real_value(number), 1e-12);
+    if ((number = json_object_get(expect, "resized")))
+        cr_assert_eq(tomevit_resized_side(pre),
+                     (size_t)json_integer_value(number));
+    cr_assert_eq(pre->crop_mode == TOMEVIT_SQUASH,
+                 json_is_true(json_object_get(expect, "squash")));
+    cr_assert_eq(pre->interpolation == TOMEVIT_BILINEAR,
+                 json_is_true(json_object_get(expect, "bilinear")));
+    if (json_object_get(expect, "source"))
+        cr_assert_str_eq(d->preprocessing_source,
+                         golden_string(expect, "source"));
+}
+
+Test(layouts, read_what_their_neighbours_say)
+{
+    char *from = folder();
+    json_t *entries = golden_index(from), *entry;
+    size_t i, checked = 0;
+
+    json_array_foreach(entries, i, entry) {
+        const json_t *expect = json_object_get(entry, "expect");
+        vit_checkpoint *checkpoint;
+        tomevit_model *model = open_model(entry, from, 24, &checkpoint);
+
+        if (expect) {
+            check_expected(expect, tomevit_describe(model));
+            expect_names(expect, checkpoint);
+            checked++;
+        }
+        tomevit_close(model);
+        tomevit_checkpoint_close(checkpoint);
+    }
+    cr_assert_geq(checked, 4);
+    json_decref(entries);
+    free(from);
+}
+
+/* Every tensor is used but those named. */
+Test(layouts, name_what_they_do_not_use)
+{
+    char *from = folder();
+    json_t *entries = golden_index(from), *entry;
+    size_t i, k;
+
+    json_array_foreach(entries, i, entry) {
+        const json_t *unused = json_object_get(entry, "unused");
+        vit_checkpoint *checkpoint;
+        tomevit_model *model = open_model(entry, from, 24, &checkpoint);
+
+        for (k = 0; k < json_array_size(unused); k++)
+            cr_assert_str_eq(tomevit_checkpoint_extra_name(checkpoint, k),
+                             json_string_value(json_array_get(unused, k)));
+        cr_assert_eq(tomevit_checkpoint_extra(checkpoint), k, "%s: \"%s\"",
+                     golden_string(entry, "name"),
+                     tomevit_checkpoint_extra_name(checkpoint, k));
+        cr_assert_null(tomevit_checkpoint_extra_name(checkpoint, k));
+        tomevit_close(model);
+        tomevit_checkpoint_close(checkpoint);
+    }
+    json_decref(entries);
+    free(from);
+}
+
+/* ---- pieces -------------------------------------------------------------------- */
+
+Test(layouts, resize_positions_as_their_libraries_do)
+{
+    static const size_t sizes[][2] = {{7, 12}, {12, 7}, {5, 5}, {3, 2}, {2, 9}};
+    char *from = folder(), name[32];
+    golden_file *file = golden_open(from, "positions.safetensors");
+
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        size_t a = sizes[i][0], b = sizes[i][1];
+        const float *in, *want;
+        float got[12 * 12 * 3];
+
+        snprintf(name, sizeof(name), "in_%zu_%zu", a, b);
+        in = golden_f32(file, name, a * a * 3);
+        for (int how = 0; how <= VIT_POSITIONS_LINEAR; how++) {
+            snprintf(name, sizeof(name), "out_%zu_%zu_%d", a, b, how);
+            want = golden_f32(file, name, b * b * 3);
+            cr_assert_eq(tomevit_resize_positions(how, 3, a, in, b, got), 0);
+            for (size_t k = 0; k < b * b * 3; k++)
+                cr_assert_float_eq(got[k], want[k], 1e-5, "%s at %zu: %.9g "
+                                   "not %.9g", name, k, (double)got[k],
+                                   (double)want[k]);
+        }
+    }
+    cr_assert_eq(tomevit_resize_positions(5, 1, 2, NULL, 2, NULL),
+                 TOMEVIT_EINVAL);
+    cr_assert_eq(tomevit_resize_positions(-1, 1, 2, NULL, 2, NULL),
+                 TOMEVIT_EINVAL);
+    golden_close(file);
+    free(from);
+}
+
+Test(layouts, squash_images_as_pillow_does)
+{
+    static const char *const names[] = {"bicubic", "bilinear"};
+    char *from = folder(), name[32];
+    golden_file *file = golden_open(from, "squash.safetensors");
+    const uint8_t *rgb = golden_u8(file, "rgb", 17 * 40 * 3);
+    uint8_t got[12 * 12 * 3];
+    size_t first, count;
+
+    for (int filter = 0; filter < 2; filter++) {
+        tomevit_preprocessing pre = {.size = 12, .crop_pct = 1.0,
+                                     .interpolation = filter,
+                                     .crop_mode = TOMEVIT_SQUASH};
+
+        cr_assert_eq(tomevit_resize_crop(&pre, rgb, 40, 17, 120, got), 0);
+        cr_assert_eq(memcmp(got, golden_u8(file, names[filter], sizeof(got)),
+                            sizeof(got)), 0, "%s", names[filter]);
+        cr_assert_eq(tomevit_crop_rows(&pre, 40, 17, &first, &count), 0);
+        cr_assert(first == 0 && count == 17);
+        pre.size = 8;
+        pre.crop_pct = 8.0 / 12.0;
+        snprintf(name, sizeof(name), "%s_centre", names[filter]);
+        cr_assert_eq(tomevit_resize_crop(&pre, rgb, 40, 17, 120, got), 0);
+        cr_assert_eq(memcmp(got, golden_u8(file, name, 8 * 8 * 3), 8 * 8 * 3),
+                     0, "%s", name);
+        pre.crop_mode = 2;
+        cr_assert_eq(tomevit_resize_crop(&pre, rgb, 40, 17, 120, got),
+                     TOMEVIT_EINVAL);
+    }
+    golden_close(file);
+    free(from);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* A head and embeddings of class texts from files of their own. */
+#include "config.h"
+
+#include "extras.h"
+
+#include "layout.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The only tensor with so many dimensions, NULL if there is none; *more is
+ * set if there are several. */
+static const vit_stored *only(const vit_tensors *file, size_t dims, int *more)
+{
+    const vit_stored *found = NULL;
+
+    for (size_t i = 0; i < file->count; i++) {
+        if (file->list[i].dims != dims)
+            continue;
+        *more |= found != NULL;
+        found = &file->list[i];
+    }
+    return found;
+}
+
+/* One matrix and perhaps one vector, under these names. */
+static int add(const vit_tensors *file, vit_tensors *view, const char *matrix,
+               const char *vector, tomevit_message *why)
+{
+    vit_report report = {file->path, why};
+    int more = 0, code;
+    const vit_stored *m = only(file, 2, &more);
+    const vit_stored *v = vector ? only(file, 1, &more) : NULL;
+
+    if (!m || more)
+        return tomevit_fail(&report, TOMEVIT_EMODEL, "expected one matrix%s, "
+                            "found %s", vector ? " and at most one vector"
+                                               : " [classes, width]",
+                            m ? "more" : "none");
+    if (tomevit_tensors_find(view, matrix))
+        return tomevit_fail(&report, TOMEVIT_EMODEL, "the model has a head of "
+                            "its own");
+    code = tomevit_view_add(view, matrix, file, m, &report);
+    if (!code && v)
+        code = tomevit_view_add(view, vector, file, v, &report);
+    return code;
+}
+
+/* What timm calls the head is CLIP's projection, where texts are given. */
+static int rename_projection(vit_tensors *view, const vit_report *report)
+{
+    static const char *const names[][2] = {
+        {"visual_projection.weight", "head.weight"},
+        {"visual_projection.bias", "head.bias"},
+    };
+    int code = 0;
+
+    if (tomevit_tensors_find(view, names[0][0]))
+        return 0;
+    for (size_t i = 0; !code && i < 2; i++)
+        if (tomevit_tensors_find(view, names[i][1]))
+            code = tomevit_view_alias(view, names[i][0], names[i][1], report);
+    return code;
+}
+
+int tomevit_extras_add(vit_extras *extras, const vit_wishes *wishes,
+                       vit_tensors *view, const vit_report *report)
+{
+    int code = 0;
+
+    if (wishes->head && wishes->text_embeddings)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "expected a head or "
+                            "embeddings of texts, found both");
+    if (wishes->head) {
+        code = tomevit_tensors_open(wishes->head, &extras->head, report->why);
+        if (!code)
+            code = add(extras->head, view, "head.weight", "head.bias",
+                       report->why);
+    }
+    if (wishes->text_embeddings) {
+        code = tomevit_tensors_open(wishes->text_embeddings, &extras->texts,
+                                    report->why);
+        if (!code)
+            code = add(extras->texts, view, "text_embeddings", NULL,
+                       report->why);
+        if (!code)
+            code = rename_projection(view, report);
+    }
+    return code;
+}
+
+void tomevit_extras_close(vit_extras *extras)
+{
+    tomevit_tensors_close(extras->head);
+    tomevit_tensors_close(extras->texts);
+}

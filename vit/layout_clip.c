@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* The image tower of OpenAI's CLIP and of open_clip.
+ * [openai/CLIP, clip/model.py; open_clip, src/open_clip/transformer.py] */
+#include "config.h"
+
+#include "layout.h"
+
+#define BOTH(name, from) \
+    {name ".weight", {from ".weight"}, VIT_AS_IS}, \
+    {name ".bias", {from ".bias"}, VIT_AS_IS}
+#define LAYER "transformer.resblocks.#."
+
+static const vit_rule rules[] = {
+    {"cls_token", {"class_embedding"}, VIT_TOKENS},
+    {"pos_embed", {"positional_embedding"}, VIT_TOKENS},
+    {"patch_embed.proj.weight", {"conv1.weight"}, VIT_AS_IS},
+    {"patch_embed.proj.bias", {"conv1.bias"}, VIT_AS_IS},
+    BOTH("norm_pre", "ln_pre"),
+    BOTH("blocks.#.norm1", LAYER "ln_1"),
+    {"blocks.#.attn.qkv.weight", {LAYER "attn.in_proj_weight"}, VIT_AS_IS},
+    {"blocks.#.attn.qkv.bias", {LAYER "attn.in_proj_bias"}, VIT_AS_IS},
+    BOTH("blocks.#.attn.proj", LAYER "attn.out_proj"),
+    {"blocks.#.ls1.gamma", {LAYER "ls_1.gamma"}, VIT_AS_IS},
+    BOTH("blocks.#.norm2", LAYER "ln_2"),
+    BOTH("blocks.#.mlp.fc1", LAYER "mlp.c_fc"),
+    BOTH("blocks.#.mlp.fc2", LAYER "mlp.c_proj"),
+    {"blocks.#.ls2.gamma", {LAYER "ls_2.gamma"}, VIT_AS_IS},
+    BOTH("norm", "ln_post"),
+    {"visual_projection.weight", {"proj"}, VIT_TRANSPOSED},
+    {"logit_scale", {"logit_scale"}, VIT_VECTOR},
+    {"logit_bias", {"logit_bias"}, VIT_VECTOR},
+    {0},
+};
+
+static const char *const implied[] = {
+    "norm_eps", "1e-5", NULL,
+};
+
+static const char *const openai_implied[] = {
+    "norm_eps", "1e-5", "activation", "quick_gelu", NULL,
+};
+
+/* OpenAI's own files have this number among the tensors. */
+const vit_layout tomevit_layout_openai = {
+    .name = "OpenAI CLIP",
+    .anchor = "conv1.weight",
+    .witness = "context_length",
+    .layer = LAYER,
+    .rules = rules,
+    .implied = openai_implied,
+};
+
+/* ResNets have a conv1.weight, too, but no class embedding. */
+const vit_layout tomevit_layout_clip = {
+    .name = "CLIP",
+    .anchor = "conv1.weight",
+    .witness = "class_embedding",
+    .layer = LAYER,
+    .rules = rules,
+    .implied = implied,
+};

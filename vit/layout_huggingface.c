@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The names of Hugging Face's transformers: ViT, DeiT, DINOv2 (with and
+ * without registers), and the image towers of CLIP and SigLIP.
+ * [transformers, models/vit, deit, dinov2, clip, siglip]
+ */
+#include "config.h"
+
+#include "layout.h"
+
+/* Weight and bias of one and of three joined modules. */
+#define BOTH(name, from) \
+    {name ".weight", {from ".weight"}, VIT_AS_IS}, \
+    {name ".bias", {from ".bias"}, VIT_AS_IS}
+#define JOINED(name, a, b, c) \
+    {name ".weight", {a ".weight", b ".weight", c ".weight"}, VIT_AS_IS}, \
+    {name ".bias", {a ".bias", b ".bias", c ".bias"}, VIT_AS_IS}
+
+#define LAYER "encoder.layer.#."
+#define SELF LAYER "attention.attention."
+
+static const vit_rule rules[] = {
+    {"cls_token", {"embeddings.cls_token"}, VIT_AS_IS},
+    {"dist_token", {"embeddings.distillation_token"}, VIT_AS_IS},
+    {"reg_token", {"embeddings.register_tokens"}, VIT_AS_IS},
+    {"pos_embed", {"embeddings.position_embeddings"}, VIT_AS_IS},
+    BOTH("patch_embed.proj", "embeddings.patch_embeddings.projection"),
+    BOTH("blocks.#.norm1", LAYER "layernorm_before"),
+    BOTH("blocks.#.norm1", LAYER "norm1"),
+    JOINED("blocks.#.attn.qkv", SELF "query", SELF "key", SELF "value"),
+    BOTH("blocks.#.attn.proj", LAYER "attention.output.dense"),
+    {"blocks.#.ls1.gamma", {LAYER "layer_scale1.lambda1"}, VIT_AS_IS},
+    BOTH("blocks.#.norm2", LAYER "layernorm_after"),
+    BOTH("blocks.#.norm2", LAYER "norm2"),
+    BOTH("blocks.#.mlp.fc1", LAYER "intermediate.dense"),
+    BOTH("blocks.#.mlp.fc1", LAYER "mlp.fc1"),
+    BOTH("blocks.#.mlp.fc1", LAYER "mlp.weights_in"),
+    BOTH("blocks.#.mlp.fc2", LAYER "output.dense"),
+    BOTH("blocks.#.mlp.fc2", LAYER "mlp.fc2"),
+    BOTH("blocks.#.mlp.fc2", LAYER "mlp.weights_out"),
+    {"blocks.#.ls2.gamma", {LAYER "layer_scale2.lambda1"}, VIT_AS_IS},
+    BOTH("norm", "layernorm"),
+    BOTH("head", "classifier"),
+    BOTH("head", "cls_classifier"),
+    BOTH("head_dist", "distillation_classifier"),
+    {0},
+};
+
+/* What the library's configurations begin with; config.json may differ. */
+static const char *const implied[] = {
+    "norm_eps", "1e-12", "position_resize", "bicubic", NULL,
+};
+
+const vit_layout tomevit_layout_huggingface = {
+    .name = "Hugging Face",
+    .anchor = "embeddings.patch_embeddings.projection.weight",
+    .layer = LAYER,
+    .rules = rules,
+    .implied = implied,
+};
+
+static const char *const dinov2_implied[] = {
+    "position_resize", "bicubic", NULL,
+};
+
+const vit_layout tomevit_layout_huggingface_dinov2 = {
+    .name = "Hugging Face DINOv2",
+    .anchor = "embeddings.patch_embeddings.projection.weight",
+    .witness = "encoder.layer.0.layer_scale1.lambda1",
+    .layer = LAYER,
+    .rules = rules,
+    .implied = dinov2_implied,
+};
+
+#undef LAYER
+#undef SELF
+#define LAYER "encoder.layers.#."
+#define SELF LAYER "self_attn."
+
+static const vit_rule clip_rules[] = {
+    {"cls_token", {"embeddings.class_embedding"}, VIT_TOKENS},
+    {"pos_embed", {"embeddings.position_embedding.weight"}, VIT_TOKENS},
+    BOTH("patch_embed.proj", "embeddings.patch_embedding"),
+    BOTH("norm_pre", "pre_layrnorm"),
+    BOTH("blocks.#.norm1", LAYER "layer_norm1"),
+    JOINED("blocks.#.attn.qkv", SELF "q_proj", SELF "k_proj", SELF "v_proj"),
+    BOTH("blocks.#.attn.proj", SELF "out_proj"),
+    BOTH("blocks.#.norm2", LAYER "layer_norm2"),
+    BOTH("blocks.#.mlp.fc1", LAYER "mlp.fc1"),
+    BOTH("blocks.#.mlp.fc2", LAYER "mlp.fc2"),
+    BOTH("norm", "post_layernorm"),
+    {"attn_pool.latent", {"head.probe"}, VIT_AS_IS},
+    {"attn_pool.q.weight", {"head.attention.in_proj_weight"},
+     VIT_FIRST_THIRD},
+    {"attn_pool.q.bias", {"head.attention.in_proj_bias"}, VIT_FIRST_THIRD},
+    {"attn_pool.kv.weight", {"head.attention.in_proj_weight"},
+     VIT_OTHER_THIRDS},
+    {"attn_pool.kv.bias", {"head.attention.in_proj_bias"}, VIT_OTHER_THIRDS},
+    BOTH("attn_pool.proj", "head.attention.out_proj"),
+    BOTH("attn_pool.norm", "head.layernorm"),
+    BOTH("attn_pool.mlp.fc1", "head.mlp.fc1"),
+    BOTH("attn_pool.mlp.fc2", "head.mlp.fc2"),
+    BOTH("head", "classifier"),
+    {"logit_scale", {"logit_scale"}, VIT_VECTOR},
+    {"logit_bias", {"logit_bias"}, VIT_VECTOR},
+    {0},
+};
+
+static const char *const clip_implied[] = {
+    "norm_eps", "1e-5", "activation", "quick_gelu",
+    "position_resize", "bicubic", NULL,
+};
+
+const vit_layout tomevit_layout_huggingface_clip = {
+    .name = "Hugging Face CLIP",
+    .anchor = "embeddings.patch_embedding.weight",
+    .witness = "embeddings.class_embedding",
+    .layer = LAYER,
+    .rules = clip_rules,
+    .implied = clip_implied,
+};
+
+static const char *const siglip_implied[] = {
+    "activation", "gelu_tanh", "position_resize", "bicubic", NULL,
+};
+
+const vit_layout tomevit_layout_huggingface_siglip = {
+    .name = "Hugging Face SigLIP",
+    .anchor = "embeddings.patch_embedding.weight",
+    .layer = LAYER,
+    .rules = clip_rules,
+    .implied = siglip_implied,
+};

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * timm's names and their relatives': DeiT, DeiT-III, MAE, DINO and DINOv2
+ * publish under the names of the timm of their day.
+ * [timm, models/vision_transformer.py; facebookresearch/deit, models_v2.py;
+ * facebookresearch/dinov2, dinov2/layers]
+ */
+#include "config.h"
+
+#include "layout.h"
+
+static const vit_rule rules[] = {
+    /* DeiT-III */
+    {"blocks.#.ls1.gamma", {"blocks.#.gamma_1"}, VIT_AS_IS},
+    {"blocks.#.ls2.gamma", {"blocks.#.gamma_2"}, VIT_AS_IS},
+    /* DINOv2 */
+    {"reg_token", {"register_tokens"}, VIT_AS_IS},
+    {"blocks.#.mlp.fc1.weight", {"blocks.#.mlp.w12.weight"}, VIT_AS_IS},
+    {"blocks.#.mlp.fc1.bias", {"blocks.#.mlp.w12.bias"}, VIT_AS_IS},
+    {"blocks.#.mlp.fc2.weight", {"blocks.#.mlp.w3.weight"}, VIT_AS_IS},
+    {"blocks.#.mlp.fc2.bias", {"blocks.#.mlp.w3.bias"}, VIT_AS_IS},
+    /* timm's SwiGLU with two products */
+    {"blocks.#.mlp.fc1.weight",
+     {"blocks.#.mlp.fc1_g.weight", "blocks.#.mlp.fc1_x.weight"}, VIT_AS_IS},
+    {"blocks.#.mlp.fc1.bias",
+     {"blocks.#.mlp.fc1_g.bias", "blocks.#.mlp.fc1_x.bias"}, VIT_AS_IS},
+    /* beside open_clip's timm towers */
+    {"logit_scale", {"logit_scale"}, VIT_VECTOR},
+    {"logit_bias", {"logit_bias"}, VIT_VECTOR},
+    {0},
+};
+
+#define ANCHOR "patch_embed.proj.weight"
+#define LAYER "blocks.#."
+
+const vit_layout tomevit_layout_timm = {
+    .name = "timm",
+    .anchor = ANCHOR,
+    .layer = LAYER,
+    .rules = rules,
+};
+
+/* What MAE's pre-training leaves. */
+const vit_layout tomevit_layout_mae = {
+    .name = "MAE",
+    .anchor = ANCHOR,
+    .witness = "decoder_embed.weight",
+    .layer = LAYER,
+    .rules = rules,
+};
+
+const vit_layout tomevit_layout_dinov2_registers = {
+    .name = "DINOv2",
+    .anchor = ANCHOR,
+    .witness = "register_tokens",
+    .layer = LAYER,
+    .rules = rules,
+};
+
+/* Without registers its positions are resized in another way.
+ * [dinov2/hub/backbones.py: interpolate_offset] */
+static const char *const dinov2_implied[] = {
+    "position_resize", "bicubic_offset", NULL,
+};
+
+const vit_layout tomevit_layout_dinov2 = {
+    .name = "DINOv2",
+    .anchor = ANCHOR,
+    .witness = "mask_token",
+    .layer = LAYER,
+    .rules = rules,
+    .implied = dinov2_implied,
+};
