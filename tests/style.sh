@@ -17,7 +17,7 @@ for file in "$@"; do
         END { exit bad }' "$file" || status=1
     test -z "$(tail -c 1 "$file")" || fail "$file: no newline at the end"
 done
-set -- $(find tomerge/python bench -name '*.py' \
+set -- $(find tomerge/python tomerge/examples bench -name '*.py' \
     ! -path '*/python/build/*' 2>/dev/null)
 for file in quickstart run-tests .ci/run .ci/setup.sh tests/*.sh "$@"; do
     sed 2q "$file" | grep -qF '# SPDX-License-Identifier: MIT' ||
