@@ -102,6 +102,7 @@ class BuildLibrary(build_ext):
         """What configure's config.h says to libtomerge."""
         with open(os.path.join(self.build_temp, "config.h"), "w") as file:
             version = self.distribution.get_version()
+            file.write("#define _GNU_SOURCE 1\n")
             file.write(f'#define PACKAGE_VERSION "{version}"\n')
             for tier in tiers:
                 file.write(f"#define HAVE_{tier.upper()} 1\n")

@@ -129,6 +129,13 @@ def empty_floats_like(array: Any, shape: Sequence[int]) -> Any:
     return np.empty(shape, np.float32)
 
 
+def pointer(array: Any) -> int:
+    """Where an array's or a tensor's first element is."""
+    if torch_of(array) is not None:
+        return array.data_ptr()
+    return address(array)
+
+
 def address(array: np.ndarray) -> int:
     return array.__array_interface__["data"][0]
 

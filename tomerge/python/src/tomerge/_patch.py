@@ -76,14 +76,19 @@ class Merging:
         choices = {"protect": self.protect, "method": self.method,
                    "similarity": self.similarity, "threads": self.threads}
         result = plan(metric, r, **choices)
-        lengths = np.diff(result.offsets_out)
-        if (lengths == lengths[:1]).all():
-            return result
-        # Rows with a NaN or without a direction do not merge, but a batch has
-        # to stay rectangular: those images merge by dot product instead.
+        try:
+            result.rows
+        except ValueError:
+            return self._even_plan(result, metric, r, choices)
+        return result
+
+    @staticmethod
+    def _even_plan(result: Any, metric: Any, r: int, choices: dict) -> Any:
+        """Rows with a NaN or without a direction do not merge, but a batch
+        has to stay rectangular: those images merge by dot product instead."""
         choices["similarity"] = "dot"
         other = plan(metric.nan_to_num(0.0, 0.0, 0.0), r, **choices)
-        odd = lengths != np.diff(other.offsets_out)
+        odd = np.diff(result.offsets_out) != np.diff(other.offsets_out)
         result.map[odd], result.origin[odd] = other.map[odd], other.origin[odd]
         result.offsets_out[:] = other.offsets_out
         return result

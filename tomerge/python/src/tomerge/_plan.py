@@ -3,15 +3,12 @@
 
 from __future__ import annotations
 
-import ctypes
-import operator
 from typing import Any, Iterable, Optional, Sequence, TypeVar, Union
 
 import numpy as np
 
-from . import _arrays
-from ._library import (COMBINES, METHODS, SIMILARITIES, Options, PlanStruct,
-                       check, library, number_of)
+from . import _arguments, _arrays
+from ._library import COMBINES, PlanStruct, check, library, number_of
 
 #: A NumPy array or a torch CPU tensor; what goes in comes out.
 Array = TypeVar("Array")
@@ -24,47 +21,68 @@ class Plan:
     made from: one sequence ``[tokens, channels]``, a batch ``[batch, tokens,
     channels]``, or packed rows ``[total, channels]`` with offsets. Rows given
     to its methods have that form too; rows of a batch may also come packed.
-
-    Attributes:
-        map: int32, ``[tokens]``, ``[batch, tokens]`` or ``[total]``: the
-            output row, within its own sequence, of every input token; -1 if
-            it was dropped.
-        origin: int32, shaped like ``map``: for every output row the input
-            token it is built on. Entries past the last row mean nothing.
-        offsets: where each sequence's tokens begin in packed rows, and the
-            end of the last one.
-        offsets_out: the same after merging.
     """
 
-    __slots__ = ("map", "origin", "offsets", "offsets_out", "_kind")
+    __slots__ = ("_kind", "_map", "_origin", "_offsets", "_offsets_out",
+                 "_tokens", "_rows", "_at")
 
     def __init__(self, kind: str, shape: tuple, offsets: np.ndarray) -> None:
         self._kind = kind
-        self.offsets = offsets
-        self.offsets_out = np.zeros(len(offsets), np.uintp)
-        self.map = np.empty(shape, np.int32)
-        self.origin = np.empty(shape, np.int32)
+        self._offsets = offsets
+        self._offsets_out = np.zeros(len(offsets), np.uintp)
+        self._map, self._origin = np.empty((2,) + shape, np.int32)
+        self._tokens = self._rows = None
+        self._at = tuple(map(_arrays.address, (
+            self._offsets, self._offsets_out, self._map, self._origin)))
 
     def __repr__(self) -> str:
         return (f"<tomerge.Plan of {self.sequences} sequence(s): "
-                f"{int(self.offsets[-1] - self.offsets[0])} tokens in "
-                f"{int(self.offsets_out[-1])} rows>")
+                f"{self._map.size} tokens in {int(self._offsets_out[-1])} "
+                f"rows>")
+
+    @property
+    def map(self) -> np.ndarray:
+        """int32, ``[tokens]``, ``[batch, tokens]`` or ``[total]``: the output
+        row, within its own sequence, of every input token; -1 if it was
+        dropped."""
+        return self._map
+
+    @property
+    def origin(self) -> np.ndarray:
+        """int32, shaped like ``map``: for every output row the input token it
+        is built on. Entries past a sequence's last row mean nothing."""
+        return self._origin
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """Where each sequence's tokens begin in packed rows, and the end of
+        the last one."""
+        return self._offsets
+
+    @property
+    def offsets_out(self) -> np.ndarray:
+        """The same after merging."""
+        return self._offsets_out
 
     @property
     def sequences(self) -> int:
         """How many sequences the plan is for."""
-        return len(self.offsets) - 1
+        return len(self._offsets) - 1
 
     @property
     def tokens(self) -> int:
         """Tokens of every sequence before merging."""
-        return self._length(self.offsets, "tokens")
+        if self._tokens is None:
+            self._tokens = self._length(self._offsets, "tokens")
+        return self._tokens
 
     @property
     def rows(self) -> int:
         """Rows of every sequence after merging. ValueError where sequences
         keep different numbers: ``offsets_out`` tells them apart."""
-        return self._length(self.offsets_out, "rows")
+        if self._rows is None:
+            self._rows = self._length(self._offsets_out, "rows")
+        return self._rows
 
     def merge(self, x: Array, size: Optional[Array] = None, *,
               combine: str = "weighted", out: Optional[Array] = None,
@@ -95,26 +113,24 @@ class Plan:
 
             return _autograd.merge(self, x, size, combine=combine,
                                    threads=threads)
-        source = self._rows("x", x, self.offsets)
-        count = int(self.offsets[-1])
-        if out is None:
-            shape = self._shape_out(len(source.shape), source.shape[-1])
-            out = _arrays.empty_like(x, shape)
-        target = self._rows("out", out, self.offsets_out)
-        _arrays.writable(out, "out")
-        if target.shape[-1] != source.shape[-1]:
-            raise ValueError(f"out: expected {source.shape[-1]} channels, "
-                             f"found {target.shape[-1]}")
-        size_at = None if size is None else _arrays.floats(size, "size", count)
-        size_out = _arrays.empty_floats_like(x, target.shape[:-1])
-        size_out_at = _arrays.floats(size_out, "sizes",
-                                     int(self.offsets_out[-1]))
-        team = _arrays.threads_for(threads, x, self.sequences)
+        source = self._input("x", x, False)
+        size_at = None
+        if size is not None:
+            size_at = _arrays.floats(size, "size", self._map.size)
+        shape = self._shape_out(len(source.shape), source.shape[-1])
+        out, target = self._output(x, source, out, shape)
+        size_out = _arrays.empty_floats_like(x, shape[:-1])
+        size_out_at = _arrays.pointer(size_out)
         if self.sequences == 0:
             return out, size_out
         if self._packed(source, target):
-            self._merge_batch(number, source, size_at, target, size_out_at,
-                              team)
+            team = _arrays.threads_for(threads, x, self.sequences)
+            work, room = _arguments.merge_space(self._offsets, team)
+            offsets, offsets_out, rows, origin = self._at
+            check(library.tomerge_merge_batch(
+                number, self.sequences, offsets, offsets_out, rows, origin,
+                source.shape[-1], source.view(), size_at, target.view(),
+                size_out_at, team, work, room), "merge")
         else:
             self._merge_each(number, source, size_at, target, size_out_at)
         return out, size_out
@@ -127,29 +143,23 @@ class Plan:
             from . import _autograd
 
             return _autograd.unmerge(self, y, threads=threads)
-        source = self._rows("y", y, self.offsets_out)
-        if out is None:
-            packed = len(source.shape) == 2
-            shape = (self.map.size,) if packed else self.map.shape
-            out = _arrays.empty_like(y, shape + source.shape[-1:])
-        target = self._rows("out", out, self.offsets)
-        _arrays.writable(out, "out")
-        if target.shape[-1] != source.shape[-1]:
-            raise ValueError(f"out: expected {source.shape[-1]} channels, "
-                             f"found {target.shape[-1]}")
+        source = self._input("y", y, True)
+        shape = (self._map.shape if len(source.shape) == 3
+                 else (self._map.size,)) + source.shape[-1:]
+        out, target = self._output(y, source, out, shape)
         if self.sequences == 0:
             return out
         if self._packed(source, target):
+            offsets, offsets_out, rows, _ = self._at
             check(library.tomerge_unmerge_batch(
-                self.sequences, _arrays.address(self.offsets),
-                _arrays.address(self.offsets_out), _arrays.address(self.map),
-                source.shape[-1], source.view(), target.view(),
+                self.sequences, offsets, offsets_out, rows, source.shape[-1],
+                source.view(), target.view(),
                 _arrays.threads_for(threads, y, self.sequences)), "unmerge")
             return out
         for s in range(self.sequences):
             check(library.tomerge_unmerge(
-                ctypes.byref(self._single(s)), source.shape[-1],
-                source.view(s), target.view(s)), "unmerge")
+                self._single(s), source.shape[-1], source.view(s),
+                target.view(s)), "unmerge")
         return out
 
     def trace(self, trace: Optional[np.ndarray] = None) -> np.ndarray:
@@ -165,7 +175,7 @@ class Plan:
             dropped ones. See also :func:`trace`.
         """
         if trace is None:
-            return self.map.copy()
+            return self._map.copy()
         trace = np.array(trace, np.int32)
         if self._kind == "packed" and self.sequences != 1:
             raise ValueError("trace: follow packed sequences one by one, or "
@@ -177,8 +187,8 @@ class Plan:
         each = trace.reshape(self.sequences, -1)
         for s in range(self.sequences):
             check(library.tomerge_compose(
-                ctypes.byref(self._single(s)), each.shape[1],
-                _arrays.address(each[s])), "trace")
+                self._single(s), each.shape[1], _arrays.address(each[s])),
+                "trace")
         return trace
 
     # ---- how libtomerge is called ----
@@ -187,7 +197,7 @@ class Plan:
         """The length of every sequence; in an empty batch nothing merges."""
         lengths = np.diff(offsets)
         if len(lengths) == 0:
-            return self.map.shape[-1]
+            return self._map.shape[-1]
         if (lengths != lengths[0]).any():
             raise ValueError(f"sequences have different numbers of {what}, "
                              f"from {lengths.min()} to {lengths.max()}: use "
@@ -197,110 +207,59 @@ class Plan:
     def _shape_out(self, dimensions: int, channels: int) -> tuple:
         if dimensions == 3:
             return (self.sequences, self.rows, channels)
-        return (int(self.offsets_out[-1]), channels)
+        return (int(self._offsets_out[-1]), channels)
 
-    def _rows(self, name: str, array: Any, offsets: np.ndarray):
-        """The array's memory, after checking its shape."""
+    def _input(self, name: str, array: Any, merged: bool) -> _arrays.Buffer:
+        """The memory of rows before or after merging, its shape checked."""
         dimensions = (2, 3) if self._kind == "batch" else (2,)
         buffer = _arrays.describe(array, name, dimensions)
-        if len(buffer.shape) == 2:
-            expected = (int(offsets[-1]),)
+        if len(buffer.shape) == 3:
+            expected = (self.sequences, self.rows if merged else self.tokens)
         else:
-            expected = (self.sequences, self._length(offsets, "rows"))
+            expected = (int(self._offsets_out[-1]) if merged
+                        else self._map.size,)
         if buffer.shape[:-1] != expected:
             raise ValueError(
                 f"{name}: expected [{', '.join(map(str, expected))}, "
                 f"channels], found shape {buffer.shape}")
         return buffer
 
-    def _packed(self, *buffers: _arrays.Buffer) -> bool:
-        return all(b.packed_stride() is not None for b in buffers)
+    @staticmethod
+    def _output(like: Any, source: _arrays.Buffer, out: Any,
+                shape: tuple) -> tuple[Any, _arrays.Buffer]:
+        """Where to write: what was given, checked, or a new array."""
+        if out is None:
+            out = _arrays.empty_like(like, shape)
+        else:
+            _arrays.writable(out, "out")
+        target = _arrays.describe(out, "out", (len(shape),))
+        if target.shape != shape:
+            raise ValueError(f"out: expected shape {shape}, found "
+                             f"{target.shape}")
+        return out, target
+
+    @staticmethod
+    def _packed(source: _arrays.Buffer, target: _arrays.Buffer) -> bool:
+        return (source.packed_stride() is not None and
+                target.packed_stride() is not None)
 
     def _single(self, sequence: int) -> PlanStruct:
-        first = int(self.offsets[sequence])
-        first_out = int(self.offsets_out[sequence])
+        first = int(self._offsets[sequence])
+        first_out = int(self._offsets_out[sequence])
         return PlanStruct(
-            int(self.offsets[sequence + 1]) - first,
-            int(self.offsets_out[sequence + 1]) - first_out,
-            _arrays.address(self.map) + 4 * first,
-            _arrays.address(self.origin) + 4 * first)
-
-    def _workspace(self, threads: int) -> np.ndarray:
-        """What a call that combines rows needs beside them."""
-        need = ctypes.c_size_t()
-        check(library.tomerge_merge_batch_workspace(
-            self.sequences, _arrays.address(self.offsets), threads,
-            ctypes.byref(need)), "merge")
-        return np.empty(need.value, np.uint8)
-
-    def _merge_batch(self, combine, source, size, target, size_out, team):
-        work = self._workspace(team)
-        check(library.tomerge_merge_batch(
-            combine, self.sequences, _arrays.address(self.offsets),
-            _arrays.address(self.offsets_out), _arrays.address(self.map),
-            _arrays.address(self.origin), source.shape[-1], source.view(),
-            size, target.view(), size_out, team, _arrays.address(work),
-            work.size), "merge")
+            int(self._offsets[sequence + 1]) - first,
+            int(self._offsets_out[sequence + 1]) - first_out,
+            self._at[2] + 4 * first, self._at[3] + 4 * first)
 
     def _merge_each(self, combine, source, size, target, size_out):
         """Rows too far apart for one stride: sequence by sequence."""
-        work = self._workspace(1)
+        work, room = _arguments.merge_space(self._offsets, 1)
         for s in range(self.sequences):
-            first, first_out = int(self.offsets[s]), int(self.offsets_out[s])
+            first, first_out = int(self._offsets[s]), int(self._offsets_out[s])
             check(library.tomerge_merge(
-                combine, ctypes.byref(self._single(s)), source.shape[-1],
-                source.view(s), size and size + 4 * first, target.view(s),
-                size_out + 4 * first_out, _arrays.address(work), work.size),
-                "merge")
-
-    # ---- gradients, for torch (_autograd.py) ----
-
-    def _merge_backward(self, x, size, grad_y, grad_size_out, combine,
-                        wants_size):
-        grad_x = _arrays.empty_like(x, x.shape)
-        grad_size = (_arrays.empty_floats_like(x, size.shape) if wants_size
-                     else None)
-        rows = [_arrays.describe(a, name, (2, 3)) for a, name in
-                ((x, "x"), (grad_y, "gradient"), (grad_x, "gradient"))]
-        sizes = [None if a is None else a.data_ptr()
-                 for a in (size, grad_size_out, grad_size)]
-        work = self._workspace(1)
-        for s in range(self.sequences):
-            first, first_out = int(self.offsets[s]), int(self.offsets_out[s])
-            at = [base and base + 4 * row for base, row in
-                  zip(sizes, (first, first_out, first))]
-            view = [self._part(each, s, row) for each, row in
-                    zip(rows, (first, first_out, first))]
-            check(library.tomerge_merge_backward(
-                COMBINES[combine], ctypes.byref(self._single(s)), x.shape[-1],
-                view[0], at[0], view[1], at[1], view[2],
-                at[2], _arrays.address(work), work.size),
-                "the gradient of merge")
-        return grad_x, grad_size
-
-    def _unmerge_backward(self, grad_x):
-        packed = grad_x.ndim == 2
-        shape = self._shape_out(2 if packed else 3, grad_x.shape[-1])
-        grad_y = _arrays.empty_like(grad_x, shape)
-        source = _arrays.describe(grad_x, "gradient", (2, 3))
-        target = _arrays.describe(grad_y, "gradient", (2, 3))
-        work = self._workspace(1)
-        for s in range(self.sequences):
-            check(library.tomerge_unmerge_backward(
-                ctypes.byref(self._single(s)), grad_x.shape[-1],
-                self._part(source, s, int(self.offsets[s])),
-                self._part(target, s, int(self.offsets_out[s])),
-                _arrays.address(work), work.size), "the gradient of unmerge")
-        return grad_y
-
-    @staticmethod
-    def _part(buffer, sequence, first):
-        """One sequence's rows, of a batch or of packed rows."""
-        if len(buffer.shape) == 3:
-            return buffer.view(sequence)
-        offset = first * buffer.strides[0] * _arrays.ELEMENT[buffer.dtype]
-        return _arrays.View(buffer.pointer + offset, buffer.strides[0],
-                            buffer.dtype)
+                combine, self._single(s), source.shape[-1], source.view(s),
+                size and size + 4 * first, target.view(s),
+                size_out + 4 * first_out, work, room), "merge")
 
 
 def plan(metric: Any, r: Union[int, Sequence[int]], *, protect: int = 0,
@@ -332,40 +291,44 @@ def plan(metric: Any, r: Union[int, Sequence[int]], *, protect: int = 0,
     buffer = _arrays.describe(metric, "metric",
                               (2,) if offsets is not None else (2, 3))
     result = _new_plan(buffer, offsets)
-    options = _options(method, similarity, protect, stride, seed)
-    amounts = _amounts(r, result.sequences)
+    options = _arguments.options(method, similarity, protect, stride, seed)
+    amounts = _arguments.amounts(r, result.sequences)
     if result.sequences == 0:
         return result
     packed = buffer.packed_stride() is not None
-    team = _arrays.threads_for(threads, metric, result.sequences)
-    need = ctypes.c_size_t()
-    check(library.tomerge_match_batch_workspace(
-        ctypes.byref(options), result.sequences,
-        _arrays.address(result.offsets), buffer.shape[-1],
-        team if packed else 1, ctypes.byref(need)), "plan")
-    work = np.empty(need.value, np.uint8)
+    team = 1
     if packed:
+        team = _arrays.threads_for(threads, metric, result.sequences)
+    channels = buffer.shape[-1]
+    work, room = _arguments.match_space(options, result.offsets, channels,
+                                        team)
+    if packed:
+        offsets_at, offsets_out, rows, origin = result._at
         check(library.tomerge_match_batch(
-            ctypes.byref(options), result.sequences,
-            _arrays.address(result.offsets), buffer.shape[-1], buffer.view(),
-            _arrays.address(amounts), _arrays.address(result.map),
-            _arrays.address(result.origin),
-            _arrays.address(result.offsets_out), team,
-            _arrays.address(work), need.value), "plan")
-    else:
-        _match_each(result, options, buffer, amounts, work)
+            options, result.sequences, offsets_at, channels, buffer.view(),
+            _arrays.address(amounts), rows, origin, offsets_out, team, work,
+            room), "plan")
+        return result
+    # Rows too far apart for one stride: sequence by sequence.
+    for s in range(result.sequences):
+        single = result._single(s)
+        check(library.tomerge_match(options, channels, buffer.view(s),
+                                    int(amounts[s]), single, work, room),
+              "plan")
+        result.offsets_out[s + 1] = result.offsets_out[s] + single.rows
     return result
 
 
-def _match_each(result, options, buffer, amounts, work):
-    """Rows too far apart for one stride: sequence by sequence."""
-    for s in range(result.sequences):
-        single = result._single(s)
-        check(library.tomerge_match(
-            ctypes.byref(options), buffer.shape[-1], buffer.view(s),
-            int(amounts[s]), ctypes.byref(single), _arrays.address(work),
-            work.size), "plan")
-        result.offsets_out[s + 1] = result.offsets_out[s] + single.rows
+def _new_plan(buffer: _arrays.Buffer, offsets: Any) -> Plan:
+    if offsets is not None:
+        rows = buffer.shape[0]
+        return Plan("packed", (rows,), _arguments.given_offsets(offsets, rows))
+    if len(buffer.shape) == 2:
+        rows = buffer.shape[0]
+        return Plan("single", (rows,), _arguments.even_offsets(1, rows))
+    batch, tokens, _ = buffer.shape
+    return Plan("batch", (batch, tokens),
+                _arguments.even_offsets(batch, tokens))
 
 
 def trace(plans: Iterable[Plan]) -> np.ndarray:
@@ -418,66 +381,6 @@ def mean_heads(k: Array) -> Array:
                                          buffer.strides[-3], mean),
               "mean_heads")
     return out
-
-
-# ---- arguments ----
-
-
-def _new_plan(buffer: _arrays.Buffer, offsets) -> Plan:
-    if offsets is not None:
-        bounds = [_count(bound, "offsets") for bound in offsets]
-        if (len(bounds) < 2 or bounds[0] != 0 or bounds[-1] != buffer.shape[0]
-                or sorted(bounds) != bounds):
-            raise ValueError(f"offsets: expected numbers that rise from 0 to "
-                             f"the metric's {buffer.shape[0]} rows")
-        return Plan("packed", buffer.shape[:1], np.array(bounds, np.uintp))
-    if len(buffer.shape) == 2:
-        bounds = np.array([0, buffer.shape[0]], np.uintp)
-        return Plan("single", buffer.shape[:1], bounds)
-    batch, tokens, _ = buffer.shape
-    bounds = np.arange(batch + 1, dtype=np.uintp) * np.uintp(tokens)
-    return Plan("batch", (batch, tokens), bounds)
-
-
-def _count(value: Any, name: str) -> int:
-    try:
-        count = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name}: expected a whole number, found "
-                        f"{value!r}") from None
-    if count < 0:
-        raise ValueError(f"{name}: expected a number of at least 0, found "
-                         f"{count}")
-    return count
-
-
-def _amounts(r: Any, sequences: int) -> np.ndarray:
-    if hasattr(r, "__index__") and not getattr(r, "shape", ()):
-        return np.full(sequences, _count(r, "r"), np.uintp)
-    try:
-        amounts = [_count(each, "r") for each in r]
-    except TypeError as error:
-        if str(error).startswith("r:"):
-            raise
-        raise TypeError(f"r: expected a whole number or one for each "
-                        f"sequence, found {r!r}") from None
-    if len(amounts) != sequences:
-        raise ValueError(f"r: expected one number for each of {sequences} "
-                         f"sequences, found {len(amounts)}")
-    return np.array(amounts, np.uintp)
-
-
-def _options(method, similarity, protect, stride, seed) -> Options:
-    options = Options()
-    library.tomerge_options_init(ctypes.byref(options))
-    options.method = number_of(METHODS, method, "method")
-    options.similarity = number_of(SIMILARITIES, similarity, "similarity")
-    options.protect = _count(protect, "protect")
-    options.stride = _count(stride, "stride")
-    options.seed = _count(seed, "seed")
-    if options.stride < 2:
-        raise ValueError(f"stride: expected at least 2, found {stride}")
-    return options
 
 
 def _wants_gradient(out: Any, *arrays: Any) -> bool:

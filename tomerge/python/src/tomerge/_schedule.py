@@ -8,9 +8,9 @@ from typing import Sequence, Union
 
 import numpy as np
 
+from ._arguments import count, counts, is_number
 from ._arrays import address
 from ._library import check, library
-from ._plan import _count
 
 #: What `model.r` takes: a number for all layers, a number and an inflection,
 #: or a list with a number for each of the first layers.
@@ -28,23 +28,17 @@ def schedule(layers: int, r: Schedule, inflection: float = 0.0) -> list[int]:
             first layer to ``r * (1 + inflection)`` in the last. -1 merges
             early and is the fastest.
     """
-    out = np.zeros(_count(layers, "layers"), np.uintp)
+    out = np.zeros(count(layers, "layers"), np.uintp)
     if isinstance(r, tuple):
         if len(r) != 2:
             raise ValueError(f"r: expected (r, inflection), found {r!r}")
         r, inflection = r
-    if hasattr(r, "__index__"):
+    if is_number(r):
         check(library.tomerge_schedule(
-            len(out), _count(r, "r"), float(inflection), address(out)),
+            len(out), count(r, "r"), float(inflection), address(out)),
             "schedule")
         return out.tolist()
-    try:
-        values = [_count(value, "r") for value in r]
-    except TypeError as error:
-        if str(error).startswith("r:"):
-            raise
-        raise TypeError(f"r: expected a number, a tuple (r, inflection) or a "
-                        f"list, found {r!r}") from None
+    values = counts(r, "r", "a number, a tuple (r, inflection) or a list")
     if inflection:
         raise ValueError("inflection: a list of r has none")
     if len(values) > len(out):
@@ -65,9 +59,9 @@ def schedule_for_ratio(layers: int, tokens: int, ratio: float,
         ratio: in [0, 1): the share merged away, averaged over the layers.
         protect: leading tokens that never merge.
     """
-    out = np.zeros(_count(layers, "layers"), np.uintp)
+    out = np.zeros(count(layers, "layers"), np.uintp)
     check(library.tomerge_schedule_ratio(
-        len(out), _count(tokens, "tokens"), _count(protect, "protect"),
+        len(out), count(tokens, "tokens"), count(protect, "protect"),
         float(ratio), address(out)), "schedule_for_ratio")
     return out.tolist()
 
@@ -76,11 +70,11 @@ def schedule_tokens(r: Sequence[int], tokens: int,
                     protect: int = 1) -> tuple[list[int], float]:
     """What a schedule does to a sequence of ``tokens``: the tokens that leave
     each layer, and the share merged away, averaged over the layers."""
-    given = np.array([_count(value, "r") for value in r], np.uintp)
+    given = np.array(counts(r, "r", "a list"), np.uintp)
     out = np.zeros(len(given), np.uintp)
     ratio = ctypes.c_double()
     check(library.tomerge_schedule_tokens(
-        len(given), _count(tokens, "tokens"), _count(protect, "protect"),
+        len(given), count(tokens, "tokens"), count(protect, "protect"),
         address(given), address(out), ctypes.byref(ratio)),
         "schedule_tokens")
     return out.tolist(), ratio.value
