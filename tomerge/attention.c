@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What attention needs around merging: the size bias and the heads' mean. */
-#include "config.h"
+#include "build.h"
 
 #include "check.h"
 

@@ -3,7 +3,7 @@
  * Packed batches: everything is checked for the whole batch first, then each
  * sequence is what the single call does, on a workspace part of its thread.
  */
-#include "config.h"
+#include "build.h"
 
 #include "batch.h"
 #include "match.h"

@@ -3,7 +3,7 @@
  * Bipartite soft matching [ToMe, 3.2]: on alternating tokens, and on the
  * first and second half [ToMe, table 1d].
  */
-#include "config.h"
+#include "build.h"
 
 #include "match.h"
 

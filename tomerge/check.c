@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Argument checks, rows of views, workspaces: see check.h. */
-#include "config.h"
+#include "build.h"
 
 #include "check.h"
 #include "numeric.h"

@@ -4,7 +4,7 @@
  * reports it and the operating system has enabled its registers (xgetbv, and
  * for AMX a permission the process has to ask for).
  */
-#include "config.h"
+#include "build.h"
 
 #include "tomerge.h"
 

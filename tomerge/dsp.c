@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The scalar kernels, which specify the others, and the choice of a tier. */
-#include "config.h"
+#include "build.h"
 
 #include "dsp.h"
 #include "numeric.h"

@@ -4,7 +4,7 @@
  * its group, so like merging they run output row by output row, in chunks of
  * channels; nothing is kept from the forward call.
  */
-#include "config.h"
+#include "build.h"
 
 #include "merge.h"
 

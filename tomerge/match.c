@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Matching one sequence: options, the table of methods, workspace. */
-#include "config.h"
+#include "build.h"
 
 #include "match.h"
 

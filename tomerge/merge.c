@@ -3,7 +3,7 @@
  * Combining the rows of each group, gathered output row by output row: each
  * is written once, and sums in f32 lose nothing to narrow buffers on the way.
  */
-#include "config.h"
+#include "build.h"
 
 #include "merge.h"
 

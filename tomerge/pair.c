@@ -4,7 +4,7 @@
  * its most similar destination, the r best such pairs merge, and the map and
  * the origin are written.
  */
-#include "config.h"
+#include "build.h"
 
 #include "match.h"
 #include "numeric.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Whole sequences over an OpenMP team: see batch.h. */
-#include "config.h"
+#include "build.h"
 
 #include "batch.h"
 

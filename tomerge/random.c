@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A random partition [ToMe, table 1d]: r sources, all others destinations. */
-#include "config.h"
+#include "build.h"
 
 #include "match.h"
 

@@ -3,7 +3,7 @@
  * More than one matching can remove: plans that follow one another become one
  * plan, and rounds of matching on what each round left.
  */
-#include "config.h"
+#include "build.h"
 
 #include "match.h"
 #include "merge.h"

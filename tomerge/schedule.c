@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* r for every layer: ramps, lists, and the schedule of a merge ratio. */
-#include "config.h"
+#include "build.h"
 
 #include "tomerge.h"
 

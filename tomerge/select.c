@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The smallest keys of an array, in place: qsort() may allocate. */
-#include "config.h"
+#include "build.h"
 
 #include "match.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What "similar" means: one row of the table each. */
-#include "config.h"
+#include "build.h"
 
 #include "match.h"
 

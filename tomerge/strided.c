@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Strided matching: all but every stride-th token merge into those. */
-#include "config.h"
+#include "build.h"
 
 #include "match.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One plan for several tensors, and for tables of tokens by tokens. */
-#include "config.h"
+#include "build.h"
 
 #include "merge.h"
 

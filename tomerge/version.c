@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Version and error texts. */
-#include "config.h"
+#include "build.h"
 
 #include "tomerge.h"
+
+#define TEXT(number) TEXT_OF(number)
+#define TEXT_OF(number) #number
 
 int tomerge_version(void)
 {
@@ -11,7 +14,8 @@ int tomerge_version(void)
 
 const char *tomerge_version_string(void)
 {
-    return PACKAGE_VERSION;
+    return TEXT(TOMERGE_VERSION_MAJOR) "." TEXT(TOMERGE_VERSION_MINOR) "."
+        TEXT(TOMERGE_VERSION_PATCH);
 }
 
 const char *tomerge_strerror(int error)

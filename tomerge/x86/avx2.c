@@ -10,6 +10,17 @@
 #include <math.h>
 #include <string.h>
 
+/* A build that gives this file no flags of its own. */
+#ifndef __AVX2__
+#define TARGET_HERE 1
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c,bmi2"))), \
+    apply_to = function)
+#else
+#pragma GCC target("avx2,fma,f16c,bmi2")
+#endif
+#endif
+
 #ifdef __clang__
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
@@ -352,3 +363,7 @@ void tomerge_dsp_avx2(tomerge_dsp *dsp)
 #include "../kernels.def"
 #undef KERNEL
 }
+
+#if defined(TARGET_HERE) && defined(__clang__)
+#pragma clang attribute pop
+#endif

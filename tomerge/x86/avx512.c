@@ -9,6 +9,19 @@
 #include <immintrin.h>
 #include <math.h>
 
+/* A build that gives this file no flags of its own. */
+#ifndef __AVX512F__
+#define TARGET_HERE 1
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target(                        \
+    "avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx2,fma,f16c,bmi2"))),      \
+    apply_to = function)
+#else
+#pragma GCC target(                                                          \
+    "avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx2,fma,f16c,bmi2")
+#endif
+#endif
+
 #ifdef __clang__
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
@@ -307,3 +320,7 @@ void tomerge_dsp_avx512(tomerge_dsp *dsp)
 #include "../kernels.def"
 #undef KERNEL
 }
+
+#if defined(TARGET_HERE) && defined(__clang__)
+#pragma clang attribute pop
+#endif

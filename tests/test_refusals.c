@@ -1,0 +1,702 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every argument of every function of tomerge.h that can be wrong: the call
+ * gives the error the header names, and changes nothing but the workspace.
+ * Which functions there are is read from the symbol map.
+ */
+#include "config.h"
+
+#include "planning.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { T = 40, C = 12, S = 4, R = 7, ROWS = T - R, LAYERS = 12 };
+enum { SPACE = 1 << 18 };
+#define MANY ((size_t)INT32_MAX + 1) /* rows that int32_t cannot number */
+
+typedef struct outputs {
+    int32_t map[T], origin[T], trace[T];
+    size_t offsets[S + 1], bytes, schedule[LAYERS];
+    float y[T * C], x[T * C], sums[T], table[T * T];
+    double ratio;
+    uint32_t mask;
+    int value;
+} outputs;
+
+/* What calls take, all of it valid; whatever a call may write is in `out` or
+ * in one of the plans. */
+typedef struct arguments {
+    tomerge_options options_is, *options;
+    tomerge_plan plan_is, *plan, merged_is, *merged, next_is, *next;
+    size_t tokens, channels, heads, r, count, rows, tables, sequences, layers;
+    size_t list[LAYERS], protect;
+    tomerge_const_view in, rows_in, keys, table_in;
+    tomerge_view to, tokens_to, table_to;
+    ptrdiff_t head_stride, table_stride, table_to_stride;
+    int combine, threads;
+    const float *size;
+    float sizes[T], *sums, *bias;
+    tomerge_tensor tensor[2], *tensors;
+    int32_t map[T], origin[T], next_map[ROWS], next_origin[ROWS];
+    int32_t batch_map[T], batch_origin[T], *trace, *batch_out;
+    const int32_t *batch_in, *batch_origin_in;
+    size_t offsets_is[S + 1], offsets_out_is[S + 1], r_is[S];
+    const size_t *offsets, *offsets_out, *r_of;
+    size_t *offsets_new, *bytes, *schedule;
+    const size_t *schedule_in;
+    double inflection, ratio, *ratio_out;
+    const char *name;
+    int *value;
+    uint32_t *mask;
+    void *workspace;
+    size_t space;
+    uint8_t role[T];
+    float x[T * C], table[T * T];
+    outputs out;
+} arguments;
+
+static char workspace[SPACE];
+static arguments args, before;
+
+/* ---- valid arguments --------------------------------------------------------- */
+
+/* Sources 0, 2, ... of the first 2 R tokens merge into the ones after them. */
+static void fill_plan(int32_t *map, int32_t *origin, size_t tokens, size_t r)
+{
+    int32_t row = 0;
+
+    for (size_t i = 0; i < tokens; i++) {
+        map[i] = row;
+        origin[row] = (int32_t)i;
+        row += !(i < 2 * r && i % 2 == 0);
+    }
+}
+
+static void fill_data(arguments *a)
+{
+    uint64_t state = 41;
+
+    for (size_t i = 0; i < T * C; i++)
+        a->x[i] = random_float(&state);
+    for (size_t i = 0; i < T; i++)
+        a->sizes[i] = 1;
+    fill_plan(a->map, a->origin, T, R);
+    fill_plan(a->next_map, a->next_origin, ROWS, 3);
+    for (size_t s = 0; s <= S; s++)
+        a->offsets_is[s] = a->offsets_out_is[s] = s * T / S;
+    for (int32_t i = 0; i < T; i++)
+        a->batch_map[i] = a->batch_origin[i] = i % (T / S);
+    memset(&a->out, 0x5a, sizeof(a->out));
+    for (int32_t i = 0; i < T; i++)
+        a->out.trace[i] = i;
+}
+
+static void fill_views(arguments *a)
+{
+    const tomerge_tensor tensor = {
+        TOMERGE_WEIGHTED, C / 2, 2, {a->x, C, TOMERGE_F32}, C / 2,
+        {a->out.y, C, TOMERGE_F32}, C / 2,
+    };
+
+    a->in = a->rows_in = a->keys = view_f32(a->x, C);
+    a->to = view_f32_out(a->out.y, C);
+    a->tokens_to = view_f32_out(a->out.x, C);
+    a->table_in = view_f32(a->table, T);
+    a->table_to = view_f32_out(a->out.table, ROWS);
+    a->tensor[0] = a->tensor[1] = tensor;
+    a->tensor[1].y.data = a->out.x;
+    a->tensors = a->tensor;
+}
+
+/* The whole of it each time: a call that succeeds has written to it. */
+static arguments *fresh(void)
+{
+    arguments *a = &args;
+
+    memset(a, 0, sizeof(*a));
+    tomerge_options_init(&a->options_is);
+    a->options = &a->options_is;
+    a->options_is.protect = 1;
+    fill_data(a);
+    fill_views(a);
+    a->plan_is = (tomerge_plan){T, 777, a->out.map, a->out.origin};
+    a->merged_is = (tomerge_plan){T, ROWS, a->map, a->origin};
+    a->next_is = (tomerge_plan){ROWS, ROWS - 3, a->next_map, a->next_origin};
+    a->plan = &a->plan_is;
+    a->merged = &a->merged_is;
+    a->next = &a->next_is;
+    a->tokens = a->count = a->rows = T;
+    a->channels = C;
+    a->heads = 3;
+    a->head_stride = C / 3;
+    a->tables = 1;
+    a->sequences = S;
+    a->layers = LAYERS;
+    a->r = R;
+    a->protect = 1;
+    a->threads = 2;
+    a->size = a->sizes;
+    a->sums = a->out.sums;
+    a->bias = a->out.sums;
+    a->trace = a->out.trace;
+    a->batch_out = a->out.map;
+    a->batch_in = a->batch_map;
+    a->batch_origin_in = a->batch_origin;
+    a->offsets = a->offsets_is;
+    a->offsets_out = a->offsets_out_is;
+    a->r_of = a->r_is;
+    a->offsets_new = a->out.offsets;
+    a->bytes = &a->out.bytes;
+    a->schedule = a->out.schedule;
+    a->schedule_in = a->list;
+    a->ratio = 0.3;
+    a->ratio_out = &a->out.ratio;
+    a->name = "mean";
+    a->value = &a->out.value;
+    a->mask = &a->out.mask;
+    a->workspace = workspace;
+    a->space = SPACE;
+    return a;
+}
+
+/* ---- calls -------------------------------------------------------------------- */
+
+#define CALL(function, ...)                                                  \
+    static int call_##function(arguments *a)                           \
+    {                                                                        \
+        return function(__VA_ARGS__);                                        \
+    }
+
+CALL(tomerge_cpu_mask, a->name, a->mask)
+CALL(tomerge_method_from_name, a->name, a->value)
+CALL(tomerge_similarity_from_name, a->name, a->value)
+CALL(tomerge_combine_from_name, a->name, a->value)
+CALL(tomerge_match_workspace, a->options, a->tokens, a->channels, a->bytes)
+CALL(tomerge_match, a->options, a->channels, a->in, a->r, a->plan,
+     a->workspace, a->space)
+CALL(tomerge_join, a->merged, a->next)
+CALL(tomerge_match_rounds_workspace, a->options, a->tokens, a->channels,
+     a->bytes)
+CALL(tomerge_match_rounds, a->options, a->channels, a->in, a->size, a->r,
+     a->plan, a->workspace, a->space)
+CALL(tomerge_merge_workspace, a->tokens, a->bytes)
+CALL(tomerge_merge, a->combine, a->merged, a->channels, a->in, a->size, a->to,
+     a->sums, a->workspace, a->space)
+CALL(tomerge_unmerge, a->merged, a->channels, a->rows_in, a->tokens_to)
+CALL(tomerge_merge_tensors, a->merged, a->count, a->tensors, a->size, a->sums,
+     a->workspace, a->space)
+CALL(tomerge_merge_table_workspace, a->tokens, a->bytes)
+CALL(tomerge_merge_table, a->combine, a->merged, a->tables, a->table_in,
+     a->table_stride, a->size, a->table_to, a->table_to_stride, a->workspace,
+     a->space)
+CALL(tomerge_merge_backward, a->combine, a->merged, a->channels, a->in,
+     a->size, a->rows_in, NULL, a->tokens_to, a->sums, a->workspace, a->space)
+CALL(tomerge_unmerge_backward, a->merged, a->channels, a->in, a->to,
+     a->workspace, a->space)
+CALL(tomerge_compose, a->merged, a->count, a->trace)
+CALL(tomerge_size_bias, a->rows, a->size, a->bias)
+CALL(tomerge_mean_heads, a->tokens, a->heads, a->channels / 3, a->keys,
+     a->head_stride, a->to)
+CALL(tomerge_match_batch_workspace, a->options, a->sequences, a->offsets,
+     a->channels, a->threads, a->bytes)
+CALL(tomerge_match_batch, a->options, a->sequences, a->offsets, a->channels,
+     a->in, a->r_of, a->batch_out, a->out.origin, a->offsets_new, a->threads,
+     a->workspace, a->space)
+CALL(tomerge_merge_batch_workspace, a->sequences, a->offsets, a->threads,
+     a->bytes)
+CALL(tomerge_merge_batch, a->combine, a->sequences, a->offsets,
+     a->offsets_out, a->batch_in, a->batch_origin_in, a->channels, a->in,
+     a->size, a->to, a->sums, a->threads, a->workspace, a->space)
+CALL(tomerge_unmerge_batch, a->sequences, a->offsets, a->offsets_out,
+     a->batch_in, a->channels, a->rows_in, a->tokens_to, a->threads)
+CALL(tomerge_schedule, a->layers, a->r, a->inflection, a->schedule)
+CALL(tomerge_schedule_list, a->layers, a->count, a->schedule_in, a->schedule)
+CALL(tomerge_schedule_ratio, a->layers, a->tokens, a->protect, a->ratio,
+     a->schedule)
+CALL(tomerge_schedule_tokens, a->layers, a->tokens, a->protect,
+     a->schedule_in, a->schedule, a->ratio_out)
+
+/* ---- refusals ------------------------------------------------------------------ */
+
+static const char *covered[100];
+static size_t covered_count;
+
+static int is_covered(const char *function)
+{
+    for (size_t i = 0; i < covered_count; i++)
+        if (!strcmp(covered[i], function))
+            return 1;
+    return 0;
+}
+
+static void cover(const char *function)
+{
+    if (!is_covered(function))
+        covered[covered_count++] = function;
+}
+
+/* `set` makes a call of the function valid, `spoil` wrong again. */
+#define REFUSES_AFTER(set, function, expected, spoil)                        \
+    do {                                                                     \
+        arguments *a = fresh();                                              \
+        int error;                                                           \
+                                                                             \
+        set;                                                                 \
+        error = call_##function(a);                                          \
+        cr_expect_eq(error, 0, #function ": %d though all is well", error);  \
+        a = fresh();                                                         \
+        set;                                                                 \
+        spoil;                                                               \
+        memcpy(&before, a, sizeof(before));                                  \
+        error = call_##function(a);                                          \
+        cr_expect_eq(error, expected, #function ": %d, not %d, after " #spoil, \
+                     error, expected);                                       \
+        cr_expect(memcmp(a, &before, sizeof(before)) == 0,                   \
+                  #function " writes something after " #spoil);              \
+        cover(#function);                                                    \
+    } while (0)
+#define REFUSES(function, expected, spoil)                                   \
+    REFUSES_AFTER((void)0, function, expected, spoil)
+
+/* A view of several rows of `width` channels. */
+#define REFUSES_VIEWS_AFTER(set, function, view, width)                      \
+    do {                                                                     \
+        REFUSES_AFTER(set, function, TOMERGE_EINVAL, (view).data = NULL);    \
+        REFUSES_AFTER(set, function, TOMERGE_EINVAL,                         \
+                      (view).data = (char *)a->out.y + 1);                   \
+        REFUSES_AFTER(set, function, TOMERGE_EINVAL, (view).stride = 0);     \
+        REFUSES_AFTER(set, function, TOMERGE_EINVAL,                         \
+                      (view).stride = (width)-1);                            \
+        REFUSES_AFTER(set, function, TOMERGE_EINVAL,                         \
+                      (view).stride = 1 - (width));                          \
+        REFUSES_AFTER(set, function, TOMERGE_ERANGE,                         \
+                      (view).stride = PTRDIFF_MAX / 5);                      \
+        REFUSES_AFTER(set, function, TOMERGE_ERANGE,                         \
+                      (view).stride = PTRDIFF_MIN);                          \
+        REFUSES_AFTER(set, function, TOMERGE_EOPTION, (view).dtype = 3);     \
+        REFUSES_AFTER(set, function, TOMERGE_EOPTION, (view).dtype = -1);    \
+    } while (0)
+#define REFUSES_VIEWS(function, view)                                        \
+    REFUSES_VIEWS_AFTER((void)0, function, view, C)
+
+#define REFUSES_OPTIONS(function)                                            \
+    do {                                                                     \
+        REFUSES(function, TOMERGE_EINVAL, a->options = NULL);                \
+        REFUSES(function, TOMERGE_EINVAL, a->channels = 0);                  \
+        REFUSES(function, TOMERGE_ERANGE, a->channels = SIZE_MAX / 8);       \
+        REFUSES(function, TOMERGE_EOPTION, a->options->struct_size -= 1);    \
+        REFUSES(function, TOMERGE_EOPTION, a->options->struct_size += 8);    \
+        REFUSES(function, TOMERGE_EOPTION, a->options->method = 4);          \
+        REFUSES(function, TOMERGE_EOPTION, a->options->method = -1);         \
+        REFUSES(function, TOMERGE_EOPTION, a->options->similarity = 4);      \
+        REFUSES(function, TOMERGE_EOPTION, a->options->similarity = -1);     \
+        REFUSES(function, TOMERGE_EOPTION, a->options->order = 2);           \
+        REFUSES(function, TOMERGE_EOPTION, a->options->order = -1);          \
+        REFUSES(function, TOMERGE_EOPTION, a->options->reserved_int = 1);    \
+        REFUSES(function, TOMERGE_EOPTION, a->options->reserved[5] = 1);     \
+        REFUSES_AFTER(a->options->method = TOMERGE_STRIDED, function,        \
+                      TOMERGE_EINVAL, a->options->stride = 1);               \
+    } while (0)
+
+#define REFUSES_ROLES(function)                                              \
+    REFUSES_AFTER(a->options->role = a->role, function, TOMERGE_EINVAL,      \
+                  a->role[T - 1] = 4)
+
+#define REFUSES_SPACE(function, query)                                       \
+    do {                                                                     \
+        arguments *q = fresh();                                              \
+        size_t needed;                                                       \
+                                                                             \
+        cr_assert_eq(call_##query(q), 0);                                    \
+        needed = q->out.bytes;                                               \
+        REFUSES(function, TOMERGE_ESPACE, a->workspace = NULL);              \
+        REFUSES_AFTER(a->space = needed, function, TOMERGE_ESPACE,           \
+                      a->space--);                                           \
+    } while (0)
+
+#define REFUSES_SIZES(function)                                              \
+    do {                                                                     \
+        REFUSES(function, TOMERGE_EINVAL, a->sizes[T - 1] = 0);              \
+        REFUSES(function, TOMERGE_EINVAL, a->sizes[T - 1] = -1);             \
+        REFUSES(function, TOMERGE_EINVAL, a->sizes[0] = NAN);                \
+        REFUSES(function, TOMERGE_EINVAL, a->sizes[0] = INFINITY);           \
+    } while (0)
+
+/* A plan that is read. */
+#define REFUSES_PLANS_AFTER(set, function)                                   \
+    do {                                                                     \
+        REFUSES_AFTER(set, function, TOMERGE_EINVAL, a->merged = NULL);      \
+        REFUSES_AFTER(set, function, TOMERGE_EINVAL, a->merged->map = NULL); \
+        REFUSES_AFTER(set, function, TOMERGE_EINVAL, a->merged->rows = T + 1); \
+        REFUSES_AFTER(set, function, TOMERGE_EMAP, a->map[T - 1] = ROWS);    \
+        REFUSES_AFTER(set, function, TOMERGE_EMAP, a->map[T - 1] = -2);      \
+        REFUSES_AFTER(set, function, TOMERGE_EMAP, a->map[0] = INT32_MIN);   \
+        REFUSES_AFTER(set, function, TOMERGE_EMAP, a->map[0] = INT32_MAX);   \
+    } while (0)
+#define REFUSES_PLANS(function) REFUSES_PLANS_AFTER((void)0, function)
+
+/* Also one whose origin counts, and that must go onto its rows. */
+#define REFUSES_GROUPS(function)                                             \
+    do {                                                                     \
+        REFUSES_PLANS(function);                                             \
+        REFUSES(function, TOMERGE_ERANGE, a->merged->tokens = MANY);         \
+        REFUSES(function, TOMERGE_EMAP, a->origin[3] = a->origin[2]);        \
+        REFUSES(function, TOMERGE_EMAP, a->origin[3] = -1);                  \
+        REFUSES(function, TOMERGE_EMAP, a->origin[3] = T);                   \
+        REFUSES_AFTER(a->merged->origin = NULL, function, TOMERGE_EMAP,      \
+                      a->map[T - 1] = 0);                                    \
+    } while (0)
+
+#define REFUSES_COMBINATIONS(function, field)                                \
+    do {                                                                     \
+        REFUSES(function, TOMERGE_EOPTION, (field) = 6);                     \
+        REFUSES(function, TOMERGE_EOPTION, (field) = -1);                    \
+        REFUSES_AFTER((field) = TOMERGE_KEEP, function, TOMERGE_EINVAL,      \
+                      a->merged->origin = NULL);                             \
+    } while (0)
+
+static void refuse_names(void)
+{
+#define REFUSES_NAMES(function, valid, target)                               \
+    do {                                                                     \
+        REFUSES_AFTER(a->name = valid, function, TOMERGE_EINVAL,             \
+                      a->name = NULL);                                       \
+        REFUSES_AFTER(a->name = valid, function, TOMERGE_EINVAL,             \
+                      a->name = "");                                         \
+        REFUSES_AFTER(a->name = valid, function, TOMERGE_EINVAL,             \
+                      a->name = "average");                                  \
+        REFUSES_AFTER(a->name = valid, function, TOMERGE_EINVAL,             \
+                      a->target = NULL);                                     \
+    } while (0)
+    REFUSES_NAMES(tomerge_cpu_mask, "avx2", mask);
+    REFUSES_NAMES(tomerge_method_from_name, "random", value);
+    REFUSES_NAMES(tomerge_similarity_from_name, "dot", value);
+    REFUSES_NAMES(tomerge_combine_from_name, "mean", value);
+}
+
+static void refuse_matching(void)
+{
+    REFUSES_OPTIONS(tomerge_match_workspace);
+    REFUSES(tomerge_match_workspace, TOMERGE_ERANGE, a->tokens = MANY);
+    REFUSES(tomerge_match_workspace, TOMERGE_EINVAL, a->bytes = NULL);
+    REFUSES_OPTIONS(tomerge_match_rounds_workspace);
+    REFUSES(tomerge_match_rounds_workspace, TOMERGE_ERANGE, a->tokens = MANY);
+    REFUSES(tomerge_match_rounds_workspace, TOMERGE_EINVAL, a->bytes = NULL);
+
+    REFUSES_OPTIONS(tomerge_match);
+    REFUSES_ROLES(tomerge_match);
+    REFUSES_VIEWS(tomerge_match, a->in);
+    REFUSES(tomerge_match, TOMERGE_EINVAL, a->plan = NULL);
+    REFUSES(tomerge_match, TOMERGE_EINVAL, a->plan->map = NULL);
+    REFUSES(tomerge_match, TOMERGE_ERANGE, a->plan->tokens = MANY);
+    REFUSES_SPACE(tomerge_match, tomerge_match_workspace);
+
+    REFUSES_OPTIONS(tomerge_match_rounds);
+    REFUSES_ROLES(tomerge_match_rounds);
+    REFUSES_VIEWS(tomerge_match_rounds, a->in);
+    REFUSES_SIZES(tomerge_match_rounds);
+    REFUSES(tomerge_match_rounds, TOMERGE_EINVAL, a->plan = NULL);
+    REFUSES(tomerge_match_rounds, TOMERGE_EINVAL, a->plan->map = NULL);
+    REFUSES(tomerge_match_rounds, TOMERGE_ERANGE, a->plan->tokens = MANY);
+    REFUSES_SPACE(tomerge_match_rounds, tomerge_match_rounds_workspace);
+}
+
+static void refuse_plans(void)
+{
+    REFUSES_PLANS(tomerge_join);
+    REFUSES_AFTER(a->merged->rows = a->next->tokens = 0; a->next->rows = 0;
+                  memset(a->map, -1, sizeof(a->map)),
+                  tomerge_join, TOMERGE_ERANGE, a->merged->tokens = MANY);
+    REFUSES(tomerge_join, TOMERGE_EMAP, a->origin[3] = a->origin[2]);
+    REFUSES(tomerge_join, TOMERGE_EINVAL, a->next = NULL);
+    REFUSES(tomerge_join, TOMERGE_EINVAL, a->next->map = NULL);
+    REFUSES(tomerge_join, TOMERGE_EINVAL, a->next->tokens--);
+    REFUSES(tomerge_join, TOMERGE_EINVAL, a->next->rows = ROWS + 1);
+    REFUSES(tomerge_join, TOMERGE_EINVAL, a->next->origin = NULL);
+    REFUSES(tomerge_join, TOMERGE_EMAP, a->next_map[1] = ROWS - 3);
+    REFUSES(tomerge_join, TOMERGE_EMAP, a->next_origin[1] = 0);
+
+    REFUSES_PLANS(tomerge_compose);
+    REFUSES(tomerge_compose, TOMERGE_ERANGE, a->merged->tokens = MANY);
+    REFUSES(tomerge_compose, TOMERGE_ERANGE, a->count = MANY);
+    REFUSES(tomerge_compose, TOMERGE_EINVAL, a->trace = NULL);
+    REFUSES(tomerge_compose, TOMERGE_EMAP, a->trace[T - 1] = T);
+    REFUSES(tomerge_compose, TOMERGE_EMAP, a->trace[T - 1] = -2);
+}
+
+static void refuse_merging(void)
+{
+    REFUSES(tomerge_merge_workspace, TOMERGE_EINVAL, a->bytes = NULL);
+    REFUSES(tomerge_merge_workspace, TOMERGE_ERANGE, a->tokens = MANY);
+
+    REFUSES_COMBINATIONS(tomerge_merge, a->combine);
+    REFUSES_GROUPS(tomerge_merge);
+    REFUSES_SIZES(tomerge_merge);
+    REFUSES_VIEWS(tomerge_merge, a->in);
+    REFUSES_VIEWS(tomerge_merge, a->to);
+    REFUSES(tomerge_merge, TOMERGE_EINVAL, a->channels = 0);
+    REFUSES_SPACE(tomerge_merge, tomerge_merge_workspace);
+
+    REFUSES_PLANS(tomerge_unmerge);
+    REFUSES(tomerge_unmerge, TOMERGE_ERANGE, a->merged->tokens = MANY);
+    REFUSES_VIEWS(tomerge_unmerge, a->rows_in);
+    REFUSES_VIEWS(tomerge_unmerge, a->tokens_to);
+    REFUSES(tomerge_unmerge, TOMERGE_EINVAL, a->channels = 0);
+}
+
+static void refuse_gradients(void)
+{
+    REFUSES_COMBINATIONS(tomerge_merge_backward, a->combine);
+    REFUSES_GROUPS(tomerge_merge_backward);
+    REFUSES_SIZES(tomerge_merge_backward);
+    REFUSES_VIEWS(tomerge_merge_backward, a->in);
+    REFUSES_VIEWS(tomerge_merge_backward, a->rows_in);
+    REFUSES_VIEWS(tomerge_merge_backward, a->tokens_to);
+    REFUSES(tomerge_merge_backward, TOMERGE_EINVAL, a->channels = 0);
+    REFUSES_SPACE(tomerge_merge_backward, tomerge_merge_workspace);
+
+    REFUSES_PLANS(tomerge_unmerge_backward);
+    REFUSES(tomerge_unmerge_backward, TOMERGE_ERANGE,
+            a->merged->tokens = MANY);
+    REFUSES_VIEWS(tomerge_unmerge_backward, a->in);
+    REFUSES_VIEWS(tomerge_unmerge_backward, a->to);
+    REFUSES(tomerge_unmerge_backward, TOMERGE_EINVAL, a->channels = 0);
+    REFUSES_SPACE(tomerge_unmerge_backward, tomerge_merge_workspace);
+}
+
+static void refuse_tensors(void)
+{
+#define TWO a->count = 2
+    REFUSES_AFTER(TWO, tomerge_merge_tensors, TOMERGE_EINVAL,
+                  a->tensors = NULL);
+    REFUSES_AFTER(TWO, tomerge_merge_tensors, TOMERGE_EOPTION,
+                  a->tensor[1].combine = 6);
+    REFUSES_AFTER(TWO; a->tensor[1].combine = TOMERGE_KEEP,
+                  tomerge_merge_tensors, TOMERGE_EINVAL,
+                  a->merged->origin = NULL);
+    REFUSES_AFTER(TWO, tomerge_merge_tensors, TOMERGE_EINVAL,
+                  a->tensor[1].channels = 0);
+    REFUSES_AFTER(TWO, tomerge_merge_tensors, TOMERGE_EINVAL,
+                  a->tensor[1].parts = 0);
+    REFUSES_AFTER(TWO, tomerge_merge_tensors, TOMERGE_EINVAL,
+                  a->tensor[1].x_part = C / 2 - 1);
+    REFUSES_AFTER(TWO, tomerge_merge_tensors, TOMERGE_EINVAL,
+                  a->tensor[1].y_part = 0);
+    REFUSES_AFTER(TWO, tomerge_merge_tensors, TOMERGE_ERANGE,
+                  a->tensor[1].y_part = PTRDIFF_MAX);
+    REFUSES_VIEWS_AFTER(TWO, tomerge_merge_tensors, a->tensor[1].x, C / 2);
+    REFUSES_VIEWS_AFTER(TWO, tomerge_merge_tensors, a->tensor[1].y, C / 2);
+    REFUSES_PLANS_AFTER(TWO, tomerge_merge_tensors);
+    REFUSES_AFTER(TWO, tomerge_merge_tensors, TOMERGE_ERANGE,
+                  a->merged->tokens = MANY);
+    REFUSES_AFTER(TWO, tomerge_merge_tensors, TOMERGE_EMAP, a->origin[3] = 0);
+    REFUSES_AFTER(TWO, tomerge_merge_tensors, TOMERGE_EINVAL,
+                  a->sizes[T - 1] = 0);
+    REFUSES_AFTER(TWO, tomerge_merge_tensors, TOMERGE_ESPACE,
+                  a->workspace = NULL);
+    REFUSES_AFTER(TWO, tomerge_merge_tensors, TOMERGE_ESPACE, a->space = 8);
+
+    REFUSES(tomerge_merge_table_workspace, TOMERGE_EINVAL, a->bytes = NULL);
+    REFUSES(tomerge_merge_table_workspace, TOMERGE_ERANGE, a->tokens = MANY);
+    REFUSES_COMBINATIONS(tomerge_merge_table, a->combine);
+    REFUSES(tomerge_merge_table, TOMERGE_EOPTION, a->combine = TOMERGE_MLERP);
+    REFUSES_GROUPS(tomerge_merge_table);
+    REFUSES_SIZES(tomerge_merge_table);
+    REFUSES(tomerge_merge_table, TOMERGE_EINVAL, a->tables = 0);
+    REFUSES(tomerge_merge_table, TOMERGE_EINVAL, a->tables = 2);
+    REFUSES_VIEWS_AFTER((void)0, tomerge_merge_table, a->table_in, T);
+    REFUSES_VIEWS_AFTER((void)0, tomerge_merge_table, a->table_to, ROWS);
+    REFUSES_SPACE(tomerge_merge_table, tomerge_merge_table_workspace);
+}
+
+static void refuse_attention(void)
+{
+    REFUSES(tomerge_size_bias, TOMERGE_EINVAL, a->size = NULL);
+    REFUSES(tomerge_size_bias, TOMERGE_EINVAL, a->bias = NULL);
+    REFUSES(tomerge_size_bias, TOMERGE_ERANGE, a->rows = MANY);
+    REFUSES_SIZES(tomerge_size_bias);
+
+    REFUSES(tomerge_mean_heads, TOMERGE_EINVAL, a->heads = 0);
+    REFUSES(tomerge_mean_heads, TOMERGE_ERANGE, a->heads = MANY);
+    REFUSES(tomerge_mean_heads, TOMERGE_ERANGE, a->tokens = MANY);
+    REFUSES(tomerge_mean_heads, TOMERGE_EINVAL, a->channels = 0);
+    REFUSES(tomerge_mean_heads, TOMERGE_EINVAL, a->head_stride = 3);
+    REFUSES(tomerge_mean_heads, TOMERGE_EINVAL, a->head_stride = -3);
+    REFUSES(tomerge_mean_heads, TOMERGE_ERANGE,
+            a->head_stride = PTRDIFF_MAX / 2);
+    REFUSES_VIEWS_AFTER((void)0, tomerge_mean_heads, a->keys, C / 3);
+    REFUSES_VIEWS_AFTER((void)0, tomerge_mean_heads, a->to, C / 3);
+}
+
+/* What all functions of batches take. */
+#define REFUSES_BATCHES(function)                                            \
+    do {                                                                     \
+        REFUSES(function, TOMERGE_EINVAL, a->sequences = 0);                 \
+        REFUSES(function, TOMERGE_EINVAL, a->offsets = NULL);                \
+        REFUSES(function, TOMERGE_EINVAL, a->offsets_is[2] = 0);             \
+        REFUSES(function, TOMERGE_ERANGE, a->offsets_is[S] = MANY + T);      \
+        REFUSES(function, TOMERGE_ERANGE, a->sequences = SIZE_MAX / 2);      \
+        REFUSES(function, TOMERGE_EINVAL, a->threads = 0);                   \
+        REFUSES(function, TOMERGE_EINVAL, a->threads = -1);                  \
+    } while (0)
+
+static void refuse_matching_batches(void)
+{
+    REFUSES_BATCHES(tomerge_match_batch_workspace);
+    REFUSES_OPTIONS(tomerge_match_batch_workspace);
+    REFUSES(tomerge_match_batch_workspace, TOMERGE_EINVAL, a->bytes = NULL);
+    REFUSES_BATCHES(tomerge_match_batch);
+    REFUSES_OPTIONS(tomerge_match_batch);
+    REFUSES_ROLES(tomerge_match_batch);
+    REFUSES_VIEWS(tomerge_match_batch, a->in);
+    REFUSES(tomerge_match_batch, TOMERGE_EINVAL, a->r_of = NULL);
+    REFUSES(tomerge_match_batch, TOMERGE_EINVAL, a->batch_out = NULL);
+    REFUSES(tomerge_match_batch, TOMERGE_EINVAL, a->offsets_new = NULL);
+    REFUSES_SPACE(tomerge_match_batch, tomerge_match_batch_workspace);
+}
+
+static void refuse_merging_batches(void)
+{
+    REFUSES_BATCHES(tomerge_merge_batch_workspace);
+    REFUSES(tomerge_merge_batch_workspace, TOMERGE_EINVAL, a->bytes = NULL);
+    REFUSES_BATCHES(tomerge_merge_batch);
+    REFUSES_SIZES(tomerge_merge_batch);
+    REFUSES_VIEWS(tomerge_merge_batch, a->in);
+    REFUSES_VIEWS(tomerge_merge_batch, a->to);
+    REFUSES(tomerge_merge_batch, TOMERGE_EOPTION, a->combine = 6);
+    REFUSES_AFTER(a->combine = TOMERGE_KEEP, tomerge_merge_batch,
+                  TOMERGE_EINVAL, a->batch_origin_in = NULL);
+    REFUSES(tomerge_merge_batch, TOMERGE_EINVAL, a->channels = 0);
+    REFUSES(tomerge_merge_batch, TOMERGE_EINVAL, a->batch_in = NULL);
+    REFUSES(tomerge_merge_batch, TOMERGE_EINVAL, a->offsets_out = NULL);
+    REFUSES(tomerge_merge_batch, TOMERGE_EINVAL, a->offsets_out_is[2] = 0);
+    REFUSES(tomerge_merge_batch, TOMERGE_EINVAL, a->offsets_out_is[1]++);
+    REFUSES(tomerge_merge_batch, TOMERGE_EMAP, a->batch_map[T - 1] = T / S);
+    REFUSES(tomerge_merge_batch, TOMERGE_EMAP, a->batch_map[T - 1] = 0);
+    REFUSES(tomerge_merge_batch, TOMERGE_EMAP, a->batch_origin[T - 1] = 0);
+    REFUSES_SPACE(tomerge_merge_batch, tomerge_merge_batch_workspace);
+
+    REFUSES_BATCHES(tomerge_unmerge_batch);
+    REFUSES_VIEWS(tomerge_unmerge_batch, a->rows_in);
+    REFUSES_VIEWS(tomerge_unmerge_batch, a->tokens_to);
+    REFUSES(tomerge_unmerge_batch, TOMERGE_EINVAL, a->channels = 0);
+    REFUSES(tomerge_unmerge_batch, TOMERGE_EINVAL, a->batch_in = NULL);
+    REFUSES(tomerge_unmerge_batch, TOMERGE_EINVAL, a->offsets_out = NULL);
+    REFUSES(tomerge_unmerge_batch, TOMERGE_EINVAL, a->offsets_out_is[2] = 0);
+    REFUSES(tomerge_unmerge_batch, TOMERGE_EINVAL, a->offsets_out_is[1]++);
+    REFUSES(tomerge_unmerge_batch, TOMERGE_EMAP, a->batch_map[T - 1] = T / S);
+}
+
+static void refuse_schedules(void)
+{
+    const double outside[] = {-1.01, 1.01, NAN, INFINITY};
+
+    for (int i = 0; i < 4; i++)
+        REFUSES(tomerge_schedule, TOMERGE_EINVAL, a->inflection = outside[i]);
+    REFUSES(tomerge_schedule, TOMERGE_EINVAL, a->layers = 0);
+    REFUSES(tomerge_schedule, TOMERGE_EINVAL, a->schedule = NULL);
+    REFUSES(tomerge_schedule, TOMERGE_ERANGE, a->layers = MANY);
+    REFUSES(tomerge_schedule, TOMERGE_ERANGE, a->r = MANY);
+
+    REFUSES_AFTER(a->count = 3, tomerge_schedule_list, TOMERGE_EINVAL,
+                  a->layers = 0);
+    REFUSES_AFTER(a->count = 3, tomerge_schedule_list, TOMERGE_EINVAL,
+                  a->count = LAYERS + 1);
+    REFUSES_AFTER(a->count = 3, tomerge_schedule_list, TOMERGE_EINVAL,
+                  a->schedule_in = NULL);
+    REFUSES_AFTER(a->count = 3, tomerge_schedule_list, TOMERGE_EINVAL,
+                  a->schedule = NULL);
+    REFUSES_AFTER(a->count = 3, tomerge_schedule_list, TOMERGE_ERANGE,
+                  a->layers = MANY);
+
+    for (int i = 0; i < 4; i++)
+        REFUSES(tomerge_schedule_ratio, TOMERGE_EINVAL, a->ratio = outside[i]);
+    REFUSES(tomerge_schedule_ratio, TOMERGE_EINVAL, a->layers = 0);
+    REFUSES(tomerge_schedule_ratio, TOMERGE_EINVAL, a->tokens = 0);
+    REFUSES(tomerge_schedule_ratio, TOMERGE_EINVAL, a->schedule = NULL);
+    REFUSES(tomerge_schedule_ratio, TOMERGE_ERANGE, a->ratio = 0.99);
+    REFUSES(tomerge_schedule_ratio, TOMERGE_ERANGE, a->layers = MANY);
+    REFUSES(tomerge_schedule_ratio, TOMERGE_ERANGE, a->tokens = MANY);
+
+    REFUSES(tomerge_schedule_tokens, TOMERGE_EINVAL, a->layers = 0);
+    REFUSES(tomerge_schedule_tokens, TOMERGE_EINVAL, a->tokens = 0);
+    REFUSES(tomerge_schedule_tokens, TOMERGE_EINVAL, a->schedule_in = NULL);
+    REFUSES(tomerge_schedule_tokens, TOMERGE_ERANGE, a->layers = MANY);
+    REFUSES(tomerge_schedule_tokens, TOMERGE_ERANGE, a->tokens = MANY);
+}
+
+/* ---- the whole header ---------------------------------------------------------- */
+
+/* These have no error to give; what they take that is not known gives NULL,
+ * 0 or nothing. */
+static const char *const cannot_fail[] = {
+    "tomerge_version", "tomerge_version_string", "tomerge_strerror",
+    "tomerge_cpu_detected", "tomerge_cpu_flags", "tomerge_set_cpu_mask",
+    "tomerge_cpu_name", "tomerge_options_init", "tomerge_method_name",
+    "tomerge_similarity_name", "tomerge_combine_name", "tomerge_max_r",
+};
+
+static int never_fails(const char *function)
+{
+    for (size_t i = 0; i < sizeof(cannot_fail) / sizeof(*cannot_fail); i++)
+        if (!strcmp(cannot_fail[i], function))
+            return 1;
+    return 0;
+}
+
+/* Every name in the symbol map. */
+static size_t check_map(void)
+{
+    const char *srcdir = getenv("srcdir");
+    char path[4096], line[200], name[100];
+    size_t names = 0;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/tomerge/libtomerge.map",
+             srcdir ? srcdir : ".");
+    file = fopen(path, "r");
+    cr_assert_not_null(file, "%s is missing", path);
+    while (fgets(line, sizeof(line), file)) {
+        if (sscanf(line, " tomerge_%80[a-z_];", name + 8) != 1)
+            continue;
+        memcpy(name, "tomerge_", 8);
+        names++;
+        cr_expect(is_covered(name) != never_fails(name), "%s has no refusals here", name);
+    }
+    fclose(file);
+    return names;
+}
+
+Test(refusals, every_function_refuses_what_it_cannot_take)
+{
+    refuse_names();
+    refuse_matching();
+    refuse_plans();
+    refuse_merging();
+    refuse_gradients();
+    refuse_tensors();
+    refuse_attention();
+    refuse_matching_batches();
+    refuse_merging_batches();
+    refuse_schedules();
+    cr_expect_geq(check_map(), 40);
+}
+
+Test(refusals, what_cannot_fail_takes_anything)
+{
+    cr_expect_null(tomerge_method_name(-1));
+    cr_expect_null(tomerge_method_name(4));
+    cr_expect_null(tomerge_similarity_name(-1));
+    cr_expect_null(tomerge_similarity_name(4));
+    cr_expect_null(tomerge_combine_name(-1));
+    cr_expect_null(tomerge_combine_name(6));
+    cr_expect_not_null(tomerge_strerror(1));
+    cr_expect_not_null(tomerge_strerror(-99));
+    cr_expect_str_eq(tomerge_cpu_name(0), "scalar");
+    cr_expect_str_eq(tomerge_cpu_name(1u << 31), "scalar");
+    cr_expect_eq(tomerge_max_r(0, 0), 0);
+    cr_expect_eq(tomerge_max_r(1, SIZE_MAX), 0);
+    tomerge_options_init(NULL);
+}

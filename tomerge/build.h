@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the build decides; comes first in every file. configure writes it into
+ * config.h. Where the folder is compiled as a part of something else there is
+ * one thing to decide: TOMERGE_TIERS, if the files of x86/ are compiled too.
+ */
+#ifndef TOMERGE_BUILD_H
+#define TOMERGE_BUILD_H
+
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#else
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1      /* cpu.c: syscall() */
+#endif
+#ifdef TOMERGE_TIERS
+#define HAVE_AVX2 1
+#define HAVE_AVX512 1
+#endif
+#endif
+
+#endif
