@@ -29,6 +29,9 @@
  *     (Softmax similarity and the size bias call the C library's expf and
  *     logf, and are as portable as those.)
  *   - An empty sequence is a valid one.
+ *   - Within version 1 no function changes or goes, enums grow at their ends,
+ *     and no struct changes its size: tomerge_options has reserved fields,
+ *     the others are as they are for good.
  */
 #ifndef TOMERGE_H
 #define TOMERGE_H
@@ -43,8 +46,8 @@ extern "C" {
 #pragma GCC visibility push(default)
 #endif
 
-#define TOMERGE_VERSION_MAJOR 0
-#define TOMERGE_VERSION_MINOR 1
+#define TOMERGE_VERSION_MAJOR 1
+#define TOMERGE_VERSION_MINOR 0
 #define TOMERGE_VERSION_PATCH 0
 #define TOMERGE_VERSION (TOMERGE_VERSION_MAJOR * 10000 + \
                          TOMERGE_VERSION_MINOR * 100 + TOMERGE_VERSION_PATCH)

@@ -33,6 +33,9 @@ for pair in tomerge:tomerge vit:tomevit; do
     same "$scratch/declared" "$scratch/mapped" \
         "declared in $prefix.h (<), named in $map (>)"
     test -f "$library" || { shared=none; continue; }
+    ${NM:-nm} -D --defined-only "$library" |
+        grep -E " ${prefix}_" | grep -vE "@@LIB[A-Z]*_[1-9][0-9]*\.[0-9]+$" &&
+        fail "$library exports the above without a version"
     exported "$library" >"$scratch/exported"
     same "$scratch/mapped" "$scratch/exported" \
         "named in $map (<), exported by $library (>)"

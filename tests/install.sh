@@ -57,7 +57,13 @@ if test -e "$libdir/libtomerge.a"; then
     rm -f "$libdir"/*.so*
     both --static static
 fi
-for file in include/tomerge.h include/tomevit.h bin/tomerge; do
+for file in include/tomerge.h include/tomevit.h bin/tomerge \
+    man3/tomerge.3 man3/tomerge_merge.3 man3/tomerge_unmerge.3; do
     test -n "$(find "$root" -path "*/$file")" || fail "$file is not installed"
+done
+for link in $(grep -l '^\.so man3/' "$root"/*/man/man3/*.3 \
+    "$root"/*/*/man/man3/*.3 "$root"/*/*/*/man/man3/*.3 2>/dev/null); do
+    page=$(sed -n 's/^\.so //p' "$link")
+    test -f "${link%/man3/*}/$page" || fail "${link##*/} leads nowhere"
 done
 exit $status

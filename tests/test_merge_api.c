@@ -131,6 +131,26 @@ Test(api, errors_have_texts)
     }
 }
 
+/* ---- layout -------------------------------------------------------------------------- */
+
+/* What programs were compiled with stays as it is within version 1. (That is
+ * how it is where pointers and size_t have 8 bytes.) */
+Test(api, structs_keep_their_layout)
+{
+    if (sizeof(void *) != 8)
+        cr_skip_test("pointers of %zu bytes", sizeof(void *));
+    cr_assert_eq(sizeof(tomerge_view), 24);
+    cr_assert_eq(sizeof(tomerge_const_view), 24);
+    cr_assert_eq(offsetof(tomerge_view, dtype), 16);
+    cr_assert_eq(sizeof(tomerge_plan), 32);
+    cr_assert_eq(offsetof(tomerge_plan, origin), 24);
+    cr_assert_eq(sizeof(tomerge_tensor), 88);
+    cr_assert_eq(offsetof(tomerge_tensor, y_part), 80);
+    cr_assert_eq(sizeof(tomerge_options), 104);
+    cr_assert_eq(offsetof(tomerge_options, role), 40);
+    cr_assert_eq(offsetof(tomerge_options, reserved), 56);
+}
+
 /* ---- no call allocates -------------------------------------------------------------- */
 
 static int every_call(int dtype)

@@ -66,7 +66,7 @@ typedef struct scene {
     tomerge_options options;
     size_t tokens, channels, r, bytes;
     int dtype, dtype_out, combine;
-    void *x, *y, *workspace;
+    void *x, *y, *grad, *workspace;
     int32_t map[2][MOST_TOKENS], origin[2][MOST_TOKENS];
     uint8_t role[MOST_TOKENS];
 } scene;
@@ -93,6 +93,7 @@ static scene new_scene(input *in)
     s.workspace = allocate(s.bytes);
     s.x = allocate(s.tokens * s.channels * 4);
     s.y = allocate(s.tokens * s.channels * 4);
+    s.grad = allocate(s.tokens * s.channels * 4);
     fill(in, s.x, s.tokens * s.channels * 4);
     /* Last, so that older inputs still mean what they meant. */
     s.options.order = byte(in) % 2;
@@ -138,7 +139,7 @@ static void merge_and_back(scene *s, const tomerge_plan *plan)
     tomerge_view y = {s->y, (ptrdiff_t)s->channels, s->dtype_out};
     tomerge_const_view merged = {s->y, (ptrdiff_t)s->channels, s->dtype_out};
     tomerge_view back = {s->x, (ptrdiff_t)s->channels, s->dtype};
-    float sums[MOST_TOKENS], total = 0, kept = 0;
+    float sums[2 * MOST_TOKENS], total = 0, kept = 0;
 
     check(tomerge_merge(s->combine, plan, s->channels, x, NULL, y, sums,
                         s->workspace, s->bytes) == 0);
@@ -147,6 +148,14 @@ static void merge_and_back(scene *s, const tomerge_plan *plan)
     for (size_t i = 0; i < plan->tokens; i++)
         kept += plan->map[i] >= 0;
     check(total == kept);
+    /* Gradients of what was merged, on any numbers: no output is missed. */
+    check(tomerge_merge_backward(s->combine, plan, s->channels, x, NULL,
+                                 merged, sums,
+                                 (tomerge_view){s->grad, back.stride,
+                                                s->dtype}, sums + plan->rows,
+                                 s->workspace, s->bytes) == 0);
+    check(tomerge_unmerge_backward(plan, s->channels, x, y, s->workspace,
+                                   s->bytes) == 0);
     check(tomerge_unmerge(plan, s->channels, merged, back) == 0);
 }
 
@@ -192,6 +201,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     raw_plan(&s, &in);
     free(s.x);
     free(s.y);
+    free(s.grad);
     free(s.workspace);
     return 0;
 }

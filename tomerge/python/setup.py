@@ -23,7 +23,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 COPIES = os.path.join(HERE, "libtomerge")
 TOP = COPIES if os.path.isdir(COPIES) else os.path.join(HERE, "..", "..")
 FLAGS = ["-std=c11", "-O2", "-ffp-contract=off", "-fno-math-errno",
-         "-fvisibility=hidden"]
+         "-fvisibility=hidden", "-DHAVE_CONFIG_H"]
 TIERS = {
     "avx2": ["-mavx2", "-mfma", "-mf16c", "-mbmi2"],
     "avx512": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl",
