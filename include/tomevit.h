@@ -150,20 +150,45 @@ typedef struct tomevit_description {
 
 typedef struct tomevit_model tomevit_model;
 
+/* What the products of a model are computed in. Whatever the checkpoint
+ * holds is converted once, when it is opened. Sums, norms, softmax, GELU and
+ * the residual stream are f32 always. */
+enum tomevit_dtype {
+    TOMEVIT_F32 = 0,
+    TOMEVIT_BF16 = 1,      /* both sides rounded to bf16, nearest even */
+    TOMEVIT_INT8 = 2       /* the layers' weights: symmetric, a scale for each
+                            * output; their inputs: a scale for each row, found
+                            * as they come. All other products are bf16. */
+};
+
+/* "f32", "bf16", "int8" and back, as in tomerge.h. */
+const char *tomevit_dtype_name(int dtype);
+int tomevit_dtype_from_name(const char *name, int *dtype);
+
+typedef struct tomevit_open_options {
+    size_t struct_size;    /* sizeof(tomevit_open_options) */
+    int dtype;             /* enum tomevit_dtype */
+} tomevit_open_options;
+
+/* f32. */
+void tomevit_open_options_init(tomevit_open_options *options);
+
 /*
  * Opens a .safetensors checkpoint with timm's key names (F32, F16 or BF16)
  * and packs its weights for the CPU tier in use now. Metadata keys read when
  * present: "arch" or "num_heads" (heads), "norm_eps", "mean", "std",
  * "crop_pct", "interpolation", "class_names" (JSON array).
  *
- * *model is the caller's, to be closed; NULL on failure. `why` may be NULL.
- * EIO, EFORMAT, EMODEL, ENOMEM.
+ * *model is the caller's, to be closed; NULL on failure. `options` NULL means
+ * the defaults; `why` may be NULL. EINVAL, EIO, EFORMAT, EMODEL, ENOMEM.
  */
-int tomevit_open(const char *path, tomevit_model **model, tomevit_message *why);
+int tomevit_open(const char *path, const tomevit_open_options *options,
+                 tomevit_model **model, tomevit_message *why);
 
 /* A model of a published shape with random weights: for timing. `name` as in
- * tomevit_arch_name. EINVAL for an unknown name, ENOMEM. */
-int tomevit_random(const char *name, uint64_t seed, tomevit_model **model);
+ * tomevit_arch_name. EINVAL for an unknown name or bad options, ENOMEM. */
+int tomevit_random(const char *name, uint64_t seed,
+                   const tomevit_open_options *options, tomevit_model **model);
 
 /* What a file or a published shape is, without reading or making its weights.
  * The file is checked as tomevit_open checks it; errors as there. */
@@ -191,8 +216,10 @@ const tomevit_description *tomevit_describe(const tomevit_model *model);
 /* The name of a class if the checkpoint brings class names, else NULL. */
 const char *tomevit_class_name(const tomevit_model *model, size_t index);
 
-/* The tier the weights were packed for, as tomerge_cpu_name. */
+/* The tier whose kernels multiply the layers' weights, as tomerge_cpu_name,
+ * and the enum tomevit_dtype they are multiplied in. */
 const char *tomevit_cpu(const tomevit_model *model);
+int tomevit_model_dtype(const tomevit_model *model);
 
 /* ---- merging inside the model ------------------------------------------------ */
 

@@ -18,6 +18,7 @@ static const report_column list[] = {
     {"method", "merging", NULL},
     {"dtype", "dtype", NULL},
     {"cpu", "cpu", NULL},
+    {"weight_bytes", "packed weights, bytes", NULL},
     {"threads", "threads", NULL},
     {"batch", "batch", NULL},
     {"passes", "passes", NULL}
@@ -185,6 +186,8 @@ static void report_bench(const bench *b)
     json_object_set(object, "method",
                     json_object_get(json_array_get(runs, 0), "method"));
     session_compute_json(b->s, object);
+    json_object_set_new(object, "weight_bytes",
+        json_integer((json_int_t)tomevit_model_bytes(b->s->model)));
     json_object_set_new(object, "passes",
                         json_integer((json_int_t)b->passes));
     json_object_set_new(object, "partial", json_boolean(signals_stop()));

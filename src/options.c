@@ -40,6 +40,14 @@ static int parse_cpu(const char *text, void *field, char *why)
     return 0;
 }
 
+static int parse_dtype(const char *text, void *field, char *why)
+{
+    if (tomevit_dtype_from_name(text, field) == 0)
+        return 0;
+    snprintf(why, ARGS_WHY, "'%.40s' is not one of f32, bf16, int8", text);
+    return -1;
+}
+
 /* A number with K, M or G behind it (powers of 1024). */
 static int parse_bytes(const char *text, void *field, char *why)
 {
@@ -172,6 +180,8 @@ const args_option options_table[] = {
          "threads (default: the CPUs available)"),
     SIZE("batch", 'b', "N", MANY | OPTIONS_BENCH, batch, 1, 4096,
          "images in one forward pass (default 32)"),
+    PARSE("dtype", "TYPE", RUNS, dtype, parse_dtype,
+          "what weights are multiplied in: f32 (default), bf16, int8"),
     PARSE("cpu", "TIER", RUNS, cpu_mask, parse_cpu,
           "highest CPU tier to use: auto (default), scalar, avx2, avx512, "
           "avx512-vnni, avx512-bf16, amx-bf16, amx-int8"),
@@ -223,6 +233,7 @@ const args_option options_table[] = {
 void options_init(options *o)
 {
     memset(o, 0, sizeof(*o));
+    o->dtype = TOMEVIT_F32;
     o->cpu_mask = UINT32_MAX;
     o->batch = 32;
     o->topk = 5;

@@ -18,6 +18,7 @@ enum options_command {
 
 typedef struct options {
     const char *model, *arch;
+    int dtype;             /* enum tomevit_dtype */
     uint32_t cpu_mask;
     size_t threads;        /* 0: the CPUs available to the process */
     size_t batch, limit, topk;

@@ -59,9 +59,13 @@ static int open_model(session *s)
 {
     const options *o = s->options;
     tomevit_message why = {""};
-    int error = o->model != NULL ? tomevit_open(o->model, &s->model, &why)
-                                 : tomevit_random(o->arch, 1, &s->model);
+    tomevit_open_options with;
+    int error;
 
+    tomevit_open_options_init(&with);
+    with.dtype = o->dtype;
+    error = o->model != NULL ? tomevit_open(o->model, &with, &s->model, &why)
+                             : tomevit_random(o->arch, 1, &with, &s->model);
     if (error == 0)
         s->description = tomevit_describe(s->model);
     return model_result(o, error, &why);

@@ -119,7 +119,8 @@ void session_run_json(const session *s, const merging_run *run, json_t *out)
 
 void session_compute_json(const session *s, json_t *out)
 {
-    set_text(out, "dtype", "f32");
+    set_text(out, "dtype",
+             tomevit_dtype_name(tomevit_model_dtype(s->model)));
     set_text(out, "cpu", tomevit_cpu(s->model));
     set_count(out, "threads", (size_t)s->threads);
     set_count(out, "batch", s->options->batch);

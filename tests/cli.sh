@@ -50,6 +50,7 @@ usage "unknown command 'evla': did you mean 'eval'?" evla
 usage "'--modle': did you mean '--model'?" eval --modle x set
 usage "'--btach': did you mean '--batch'?" bench --btach=3
 usage "--batch: '0' is not a whole number from 1" eval $model --batch 0 set
+usage "--dtype: 'fp8' is not one of f32, bf16, int8" eval $model --dtype fp8 set
 usage "--cpu: 'avx3' is not one of auto, scalar" eval $model --cpu avx3 set
 usage "'x' is not N or N:INFLECTION" eval $model --r x set
 usage "lists are for 'tomerge sweep'" eval $model --r 1,2 set
@@ -120,10 +121,13 @@ says values '"scalar"'
 for option in "--prop-attn off" "--metric X" "--method random" \
     "--method sequential" "--method strided" "--similarity dot" \
     "--combine max" "--mean 0.3,0.4,0.5" "--std 0.2" "--crop-pct 0.5" \
-    "--interpolation bilinear"; do
+    "--interpolation bilinear" "--dtype bf16" "--dtype int8"; do
     run 0 eval $model set --r 4 $option --predictions o.csv --json e.json
     cmp -s o.csv reference.csv && fail "$option changes nothing"
 done
+holds e.json dtype
+says values '"int8"'
+run 0 eval $model set --interpolation bilinear --json e.json
 holds e.json preprocessing.interpolation preprocessing.source
 says values '"bilinear"'
 says values 'interpolation from the command line'
@@ -256,6 +260,15 @@ holds i.json family parameters dim depth heads patch image_size classes \
 holds i.json dim depth heads patch image_size classes tokens
 printf '24\n3\n3\n8\n32\n3\n[15,13,11]\n' | cmp -s - values ||
     { fail "inspect:"; cat values; }
+for dtype in f32 bf16 int8; do
+    run 0 bench --arch deit_tiny_patch16_224 --dtype $dtype --r 0 --batch 1 \
+        --seconds 0 --json b.json
+    holds b.json weight_bytes
+    cat values >>bytes
+done
+awk 'NR == 1 { f32 = $1 } NR == 2 { bf16 = $1 } NR == 3 { int8 = $1 }
+     END { exit !(bf16 < 0.54 * f32 && int8 < 0.33 * f32) }' bytes ||
+    fail "packed weights are as large as ever: $(tr '\n' ' ' <bytes)"
 for pair in 0:4.60 8:3.42 13:2.70 16:2.29; do
     run 0 inspect --arch deit_small_patch16_224 --r "${pair%:*}"
     grep -q "^GMACs *${pair#*:}\$" out || fail "GMACs of DeiT-S at ${pair%:*}"

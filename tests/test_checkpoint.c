@@ -178,7 +178,7 @@ Test(checkpoint, a_description_is_that_of_the_open_model)
     model_file_tiny(&d);
     model_file_random(&file, &d);
     path = write_file(&file);
-    cr_assert_eq(tomevit_open(path, &model, &why), 0, "%s", why.text);
+    cr_assert_eq(tomevit_open(path, NULL, &model, &why), 0, "%s", why.text);
     cr_assert_eq(tomevit_read_description(path, &alone, &why), 0, "%s",
                  why.text);
     cr_assert_arr_eq(&alone, tomevit_describe(model), sizeof alone);

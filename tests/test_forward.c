@@ -35,7 +35,7 @@ static tomevit_model *open_model(const char *folder, const char *name)
     char *path = golden_path(folder, name);
     tomevit_model *model;
     tomevit_message why;
-    int error = tomevit_open(path, &model, &why);
+    int error = tomevit_open(path, NULL, &model, &why);
 
     cr_assert_eq(error, 0, "%s", why.text);
     free(path);
@@ -238,7 +238,8 @@ static tomevit_model *model_of(const tomevit_description *d)
     vit_random random = {d, 17};
     tomevit_model *model;
 
-    cr_assert_eq(tomevit_model_build(d, (vit_source){read_stronger, &random},
+    cr_assert_eq(tomevit_model_build(d, NULL,
+                                     (vit_source){read_stronger, &random},
                                      &model), 0);
     return model;
 }

@@ -171,7 +171,7 @@ Test(merging_args, tokens_are_what_the_model_leaves)
 
     for (size_t i = 0; i < sizeof(pixels); i++)
         pixels[i] = (uint8_t)(i * i / 7 + i / 31);
-    cr_assert_eq(tomevit_random("deit_tiny_patch16_224", 1, &model), 0);
+    cr_assert_eq(tomevit_random("deit_tiny_patch16_224", 1, NULL, &model), 0);
     cr_assert_eq(tomevit_context_create(model, 1, 2, &context), 0);
     for (size_t i = 0; i < 20; i++) {
         merging_run run;

@@ -96,7 +96,7 @@ static void check_tier(const char *tier, const char *weights,
     tomevit_model *model;
     pictures p;
 
-    cr_assert_eq(tomevit_open(weights, &model, &why), 0, "%s", why.text);
+    cr_assert_eq(tomevit_open(weights, NULL, &model, &why), 0, "%s", why.text);
     p = load_pictures(index, data, &tomevit_describe(model)->preprocessing);
     cr_assert_eq(tomevit_context_create(model, IMAGES, 2, &context), 0);
     for (size_t s = 0; s < SCHEDULES; s++) {

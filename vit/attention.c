@@ -90,6 +90,10 @@ void tomevit_attention(const vit_pass *p, vit_scratch *s, size_t image,
     size_t ldq = read ? c->x_stride : stride;
     float scale = 1.0f / sqrtf((float)head_dim);
 
+    if (c->model->outer) {
+        tomevit_attention_low(p, s, image, head, read);
+        return;
+    }
     pack_head(dsp, s, k, k + d->dim, stride, tokens, head_dim);
     for (size_t i = 0; i < queries; i += dsp->mr) {
         size_t rows = queries - i < dsp->mr ? queries - i : dsp->mr;

@@ -43,14 +43,18 @@ static void keys_and_values(tomevit_context *c, vit_scratch *s, size_t image)
     size_t end = c->offsets[image + 1], rows;
 
     for (size_t t = c->offsets[image]; t < end; t += rows) {
+        vit_operand a = tomevit_operand_new(&m->pool.kv, s->norm, c->x_stride,
+                                            s->in);
+
         rows = end - t < VIT_BLOCK_ROWS ? end - t : VIT_BLOCK_ROWS;
-        for (size_t i = 0; i < rows; i++)
+        for (size_t i = 0; i < rows; i++) {
             m->dsp->layer_norm(m->d.dim, c->x + (t + i) * c->x_stride,
                                m->norm.weight, m->norm.bias, m->d.norm_eps,
-                               s->norm + i * c->x_stride);
-        tomevit_gemm(m->dsp, &m->pool.kv, VIT_STORE, rows, s->norm,
-                     c->x_stride, c->qkv + t * c->qkv_stride, c->qkv_stride,
-                     s->gemm);
+                               tomevit_operand_row(&a, i));
+            tomevit_operand_set(&a, i);
+        }
+        tomevit_gemm(m->dsp, &m->pool.kv, VIT_STORE, rows, &a,
+                     c->qkv + t * c->qkv_stride, c->qkv_stride, s->gemm);
     }
 }
 
@@ -90,15 +94,19 @@ void tomevit_attention_pool(const vit_pass *p, vit_scratch *s, size_t image,
     tomevit_context *c = p->c;
     const tomevit_model *m = c->model;
     const vit_attention_pool *pool = &m->pool;
+    vit_operand a, hidden = tomevit_operand_new(&pool->fc2, s->hidden,
+                                                c->hidden_stride, s->out);
 
     keys_and_values(c, s, image);
     look(p, s, image, s->norm);
-    tomevit_gemm(m->dsp, &pool->proj, VIT_STORE, 1, s->norm, c->x_stride, y,
-                 c->pooled_stride, s->gemm);
+    a = tomevit_operand(&pool->proj, 1, s->norm, c->x_stride, s->in);
+    tomevit_gemm(m->dsp, &pool->proj, VIT_STORE, 1, &a, y, c->pooled_stride,
+                 s->gemm);
     m->dsp->layer_norm(m->d.dim, y, pool->norm.weight, pool->norm.bias,
                        m->d.norm_eps, s->norm);
-    tomevit_gemm(m->dsp, &pool->fc1, tomevit_activation_finish(&m->d), 1,
-                 s->norm, c->x_stride, s->hidden, c->hidden_stride, s->gemm);
-    tomevit_gemm(m->dsp, &pool->fc2, VIT_ADD, 1, s->hidden, c->hidden_stride,
-                 y, c->pooled_stride, s->gemm);
+    a = tomevit_operand(&pool->fc1, 1, s->norm, c->x_stride, s->in);
+    tomevit_gemm_operand(m->dsp, &pool->fc1, tomevit_activation_finish(&m->d),
+                         1, &a, &hidden, s->gemm);
+    tomevit_gemm(m->dsp, &pool->fc2, VIT_ADD, 1, &hidden, y, c->pooled_stride,
+                 s->gemm);
 }

@@ -35,30 +35,82 @@ static size_t merge_workspace(const tomevit_description *d)
     return most;
 }
 
+/* The most scratch that any product needs. */
+static size_t gemm_scratch(const tomevit_model *m)
+{
+    const tomevit_description *d = &m->d;
+    const struct {
+        size_t n, k;
+    } shapes[] = {
+        {d->dim, 3 * d->patch * d->patch}, {3 * d->dim, d->dim},
+        {tomevit_fc1_width(d), d->dim}, {d->dim, d->mlp_dim},
+        {larger(d->classes, d->embedding), larger(d->features, d->embedding)},
+        {2 * d->dim, d->dim},
+        {d->tokens, d->dim / d->heads}, {d->dim / d->heads, d->tokens},
+    };
+    size_t most = 0;
+
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+        most = larger(most, tomevit_gemm_scratch(m->block_rows, shapes[i].n,
+                                                 shapes[i].k));
+    return most;
+}
+
+static vit_room carve_room(vit_arena *arena, size_t rows, size_t bytes)
+{
+    return (vit_room){tomevit_carve(arena, bytes, 1),
+                      tomevit_carve_f32(arena, rows)};
+}
+
+static void carve_narrow(const tomevit_context *c, vit_scratch *s,
+                         vit_arena *arena)
+{
+    const tomevit_model *m = c->model;
+    const vit_low *low = m->outer;
+    size_t head_dim = m->d.dim / m->d.heads, nr = low ? low->nr : 1;
+    size_t widest = larger(larger(m->d.dim, m->d.mlp_dim),
+                           larger(larger(m->d.features, m->d.embedding),
+                                  3 * m->d.patch * m->d.patch));
+    size_t bytes = larger(tomevit_room_bytes(m->low, m->block_rows, widest),
+                          tomevit_room_bytes(low, m->block_rows, widest));
+
+    *s = (vit_scratch){0};
+    if (!low)
+        return;
+    s->in = carve_room(arena, m->block_rows, bytes);
+    s->out = carve_room(arena, m->block_rows, bytes);
+    s->narrow.keys = tomevit_carve(arena, (m->d.tokens + nr - 1) / nr,
+        vit_low_panel(low, vit_low_words(low, head_dim)) * sizeof(uint32_t));
+    s->narrow.values = tomevit_carve(arena, (head_dim + nr - 1) / nr,
+        vit_low_panel(low, vit_low_words(low, m->d.tokens)) *
+        sizeof(uint32_t));
+    s->narrow.queries = carve_room(arena, low->strip,
+        tomevit_room_bytes(low, low->strip, head_dim));
+    s->narrow.weights = carve_room(arena, low->strip,
+        tomevit_room_bytes(low, low->strip, m->d.tokens));
+}
+
 static void carve_scratch(const tomevit_context *c, vit_scratch *s,
                           vit_arena *arena)
 {
-    const tomevit_description *d = &c->model->d;
-    size_t head_dim = d->dim / d->heads, nr = c->model->dsp->nr;
+    const tomevit_model *m = c->model;
+    const tomevit_description *d = &m->d;
+    size_t head_dim = d->dim / d->heads, nr = m->dsp->nr;
     size_t panel_keys = (d->tokens + nr - 1) / nr * nr;
     size_t panel_channels = (head_dim + nr - 1) / nr * nr;
-    size_t gemm = larger(tomevit_gemm_scratch(d->dim, d->mlp_dim),
-                         tomevit_gemm_scratch(tomevit_fc1_width(d), d->dim));
+    size_t strip = larger(VIT_MAX_MR, m->outer ? m->outer->strip : 0);
 
-    gemm = larger(gemm, tomevit_gemm_scratch(3 * d->dim, d->dim));
-    gemm = larger(gemm, tomevit_gemm_scratch(larger(d->classes, d->embedding),
-                                             larger(d->features,
-                                                    d->embedding)));
-    gemm = larger(gemm,
-                  tomevit_gemm_scratch(d->dim, 3 * d->patch * d->patch));
-    s->norm = tomevit_carve_f32(arena, VIT_BLOCK_ROWS * c->x_stride);
-    s->hidden = tomevit_carve_f32(arena, VIT_BLOCK_ROWS * c->hidden_stride);
+    carve_narrow(c, s, arena);
+    s->norm = tomevit_carve_f32(arena, m->block_rows * c->x_stride);
+    s->hidden = tomevit_carve_f32(arena, m->block_rows * c->hidden_stride);
     s->embedding = tomevit_carve_f32(
-        arena, d->zero_shot ? VIT_BLOCK_ROWS * c->embedding_stride : 0);
-    s->gemm = tomevit_carve_f32(arena, gemm);
-    s->keys = tomevit_carve_f32(arena, panel_keys * head_dim);
-    s->values = tomevit_carve_f32(arena, d->tokens * panel_channels);
-    s->scores = tomevit_carve_f32(arena, VIT_MAX_MR * c->score_stride);
+        arena, d->zero_shot ? m->block_rows * c->embedding_stride : 0);
+    s->gemm = tomevit_carve_f32(arena, gemm_scratch(m));
+    if (!m->outer) {
+        s->keys = tomevit_carve_f32(arena, panel_keys * head_dim);
+        s->values = tomevit_carve_f32(arena, d->tokens * panel_channels);
+    }
+    s->scores = tomevit_carve_f32(arena, strip * c->score_stride);
     s->metric = tomevit_carve_f32(arena, d->tokens * head_dim);
     s->workspace = tomevit_carve(arena, c->workspace_bytes, 1);
 }
@@ -165,8 +217,10 @@ int tomevit_context_normalise(tomevit_context *context,
 
 vit_blocks tomevit_blocks(const tomevit_context *c, size_t rows)
 {
-    size_t threads = (size_t)c->threads, unit = c->model->dsp->mr;
-    size_t most = VIT_BLOCK_ROWS / unit, units = (rows + unit - 1) / unit;
+    const tomevit_model *m = c->model;
+    size_t threads = (size_t)c->threads;
+    size_t unit = m->low ? m->low->mr : m->dsp->mr;
+    size_t most = m->block_rows / unit, units = (rows + unit - 1) / unit;
     size_t count = (units + most - 1) / most;
 
     count = (count + threads - 1) / threads * threads;

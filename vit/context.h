@@ -15,15 +15,23 @@
 
 #include "model.h"
 
+/* One head in bf16: see attention_low.c. */
+typedef struct vit_narrow_head {
+    uint32_t *keys, *values; /* panels */
+    vit_room queries, weights; /* [strip] */
+} vit_narrow_head;
+
 /* What one thread works with. */
 typedef struct vit_scratch {
-    float *norm;           /* [VIT_BLOCK_ROWS, x_stride] */
-    float *hidden;         /* [VIT_BLOCK_ROWS, hidden_stride] */
-    float *embedding;      /* [VIT_BLOCK_ROWS, embedding_stride]; zero-shot */
+    float *norm;           /* [block_rows, x_stride] */
+    float *hidden;         /* [block_rows, hidden_stride] */
+    float *embedding;      /* [block_rows, embedding_stride]; zero-shot */
+    vit_room in, out;      /* narrowed rows, [block_rows] of the widest */
     float *gemm;           /* see tomevit_gemm_scratch */
     float *keys;           /* packed keys of one head: panels [head_dim, nr] */
     float *values;         /* packed values of one head: panels [tokens, nr] */
-    float *scores;         /* [mr, score_stride] */
+    vit_narrow_head narrow; /* the same in bf16 */
+    float *scores;         /* [mr or strip, score_stride] */
     float *metric;         /* [tokens, head_dim] */
     void *workspace;       /* for libtomerge */
 } vit_scratch;
@@ -107,6 +115,10 @@ void tomevit_mlp(const vit_pass *p, const vit_layer *l, vit_scratch *s,
 void tomevit_attention(const vit_pass *p, vit_scratch *s, size_t image,
                        size_t head, size_t read);
 
+/* attention_low.c: the same with products in bf16. */
+void tomevit_attention_low(const vit_pass *p, vit_scratch *s, size_t image,
+                           size_t head, size_t read);
+
 /* reduce.c: planning and carrying out the merging of one image. `r` of the
  * layer after clamping; tomevit_plan sets c->planned[image]. */
 void tomevit_plan(const vit_pass *p, vit_scratch *s, size_t layer, size_t r,
@@ -126,8 +138,8 @@ void tomevit_attention_pool(const vit_pass *p, vit_scratch *s, size_t image,
 
 /* zero_shot.c: pooled rows x, up to VIT_BLOCK_ROWS, as unit vectors among the
  * texts' embeddings, in the scratch; *stride is that of x, then of these. */
-const float *tomevit_embedding(const vit_pass *p, vit_scratch *s, size_t rows,
-                               const float *x, size_t *stride);
+float *tomevit_embedding(const vit_pass *p, vit_scratch *s, size_t rows,
+                         float *x, size_t *stride);
 
 /* head.c: pooling and norm of one image; heads on a block of images. The
  * leading rows of an image that pooling reads; 0: all. */

@@ -43,14 +43,14 @@ static void gather_rgb8(const patches *g, const uint8_t *image, size_t index,
     }
 }
 
-static size_t blocks_of_image(const tomevit_description *d)
+static size_t blocks_of_image(const tomevit_model *m)
 {
-    return (d->tokens - d->prefix + VIT_BLOCK_ROWS - 1) / VIT_BLOCK_ROWS;
+    return (m->d.tokens - m->d.prefix + m->block_rows - 1) / m->block_rows;
 }
 
 size_t tomevit_embed_tasks(const vit_pass *p)
 {
-    return p->count * blocks_of_image(&p->c->model->d);
+    return p->count * blocks_of_image(p->c->model);
 }
 
 /* What the layers begin with, where a norm stands before them. */
@@ -77,7 +77,7 @@ void tomevit_embed(const vit_pass *p, vit_scratch *s, size_t task)
 {
     tomevit_context *c = p->c;
     const tomevit_model *m = c->model;
-    size_t dim = m->d.dim, per_image = blocks_of_image(&m->d);
+    size_t dim = m->d.dim, per_image = blocks_of_image(m);
     size_t image = task / per_image, block = task % per_image;
     size_t count = m->d.tokens - m->d.prefix;
     size_t first = count * block / per_image;
@@ -85,20 +85,23 @@ void tomevit_embed(const vit_pass *p, vit_scratch *s, size_t task)
     const tomevit_image *in = &p->images[image];
     patches g = {m->d.patch, m->d.image_size / m->d.patch, m->d.image_size};
     float *x = c->x + (image * m->d.tokens + m->d.prefix + first) * c->x_stride;
+    vit_operand a = tomevit_operand_new(&m->patch, s->hidden,
+                                        c->hidden_stride, s->in);
 
     if (block == 0)
         place_prefix(c, image);
     for (size_t i = 0; i < rows; i++) {
-        float *row = s->hidden + i * c->hidden_stride;
+        float *row = tomevit_operand_row(&a, i);
 
         if (in->format == TOMEVIT_F32_CHW)
             gather_f32(&g, in->data, first + i, row);
         else
             gather_rgb8(&g, in->data, first + i, c->normalised, row);
+        tomevit_operand_set(&a, i);
         memcpy(x + i * c->x_stride,
                m->pos + (m->d.pos_prefix + first + i) * dim, dim * sizeof(*x));
     }
-    tomevit_gemm(m->dsp, &m->patch, VIT_ADD, rows, s->hidden,
-                 c->hidden_stride, x, c->x_stride, s->gemm);
+    tomevit_gemm(m->dsp, &m->patch, VIT_ADD, rows, &a, x, c->x_stride,
+                 s->gemm);
     norm_pre(m, rows, x, c->x_stride);
 }

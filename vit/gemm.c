@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "gemm.h"
+#include "tomevit.h"
 
 static size_t divide_up(size_t a, size_t b)
 {
@@ -14,17 +15,44 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-void tomevit_matrix_carve(const vit_dsp *dsp, vit_matrix *m, size_t n,
-                          size_t k, vit_arena *arena)
+size_t tomevit_gemm_scratch(size_t rows, size_t n, size_t k)
 {
-    m->n = n;
-    m->k = k;
-    m->panels = tomevit_carve_f32(arena, divide_up(n, dsp->nr) * dsp->nr * k);
+    if (k <= VIT_BLOCK_DEPTH)
+        return 0;
+    return divide_up(n, VIT_MAX_NR) * VIT_MAX_NR * rows;
+}
+
+/* ---- weights ------------------------------------------------------------------ */
+
+static void carve_words(vit_matrix *m, vit_arena *arena)
+{
+    size_t panels = divide_up(m->n, m->low->nr);
+    size_t words = vit_low_panel(m->low, vit_low_words(m->low, m->k));
+
+    m->words = tomevit_carve(arena, panels, words * sizeof(*m->words));
+    if (m->low->dtype == TOMEVIT_INT8)
+        m->scale = tomevit_carve_f32(arena,
+                                     divide_up(m->n, VIT_MAX_NR) * VIT_MAX_NR);
+}
+
+void tomevit_matrix_carve(const vit_dsp *dsp, const vit_low *low,
+                          vit_matrix *m, size_t n, size_t k, vit_arena *arena)
+{
+    *m = (vit_matrix){.n = n, .k = k, .low = low};
+    if (low)
+        carve_words(m, arena);
+    else
+        m->panels = tomevit_carve_f32(arena,
+                                      divide_up(n, dsp->nr) * dsp->nr * k);
     m->bias = tomevit_carve_f32(arena, n);
 }
 
 void tomevit_matrix_pack(const vit_dsp *dsp, vit_matrix *m, const float *w)
 {
+    if (m->low) {
+        tomevit_low_pack(m->low, m->n, m->k, w, m->words, m->scale);
+        return;
+    }
     for (size_t j = 0; j < m->n; j += dsp->nr)
         dsp->pack(smaller(dsp->nr, m->n - j), m->k, w + j * m->k, m->k,
                   dsp->nr, m->panels + j * m->k);
@@ -33,19 +61,67 @@ void tomevit_matrix_pack(const vit_dsp *dsp, vit_matrix *m, const float *w)
 vit_matrix tomevit_matrix_columns(const vit_dsp *dsp, const vit_matrix *m,
                                   size_t *first, size_t count)
 {
-    size_t end = *first + count, start = *first / dsp->nr * dsp->nr;
+    size_t end = *first + count, unit = m->low ? VIT_MAX_NR : dsp->nr;
+    size_t start = *first / unit * unit;
+    vit_matrix part = *m;
 
     *first = start;
-    return (vit_matrix){end - start, m->k, m->panels + start * m->k,
-                        m->bias + start};
+    part.n = end - start;
+    part.bias += start;
+    if (!m->low)
+        part.panels += start * m->k;
+    else
+        part.words += start / m->low->nr *
+                      vit_low_panel(m->low, vit_low_words(m->low, m->k));
+    if (m->scale)
+        part.scale += start;
+    return part;
 }
 
-size_t tomevit_gemm_scratch(size_t n, size_t k)
+/* ---- left sides ---------------------------------------------------------------- */
+
+size_t tomevit_room_bytes(const vit_low *low, size_t rows, size_t k)
 {
-    if (k <= VIT_BLOCK_DEPTH)
-        return 0;
-    return divide_up(n, VIT_MAX_NR) * VIT_MAX_NR * VIT_BLOCK_ROWS;
+    return low ? vit_low_bytes(low, rows, k) : 0;
 }
+
+vit_operand tomevit_operand_new(const vit_matrix *m, float *rows,
+                                size_t stride, vit_room room)
+{
+    return (vit_operand){m->low, m->k, rows, stride, room};
+}
+
+float *tomevit_operand_row(const vit_operand *a, size_t i)
+{
+    return a->low ? a->rows : a->rows + i * a->stride;
+}
+
+static void narrow(const vit_operand *a, size_t i, const float *x)
+{
+    size_t chunks = vit_low_chunks(a->low, a->k);
+
+    a->room.scales[i] = a->low->narrow(
+        a->k, x, a->room.data + vit_low_place(a->low, chunks, i, 0),
+        a->low->interleaved * VIT_CHUNK);
+}
+
+void tomevit_operand_set(const vit_operand *a, size_t i)
+{
+    if (a->low)
+        narrow(a, i, a->rows);
+}
+
+vit_operand tomevit_operand(const vit_matrix *m, size_t rows, float *x,
+                            size_t ldx, vit_room room)
+{
+    vit_operand a = tomevit_operand_new(m, x, ldx, room);
+
+    for (size_t i = 0; a.low && i < rows; i++)
+        narrow(&a, i, x + i * ldx);
+    return a;
+}
+
+/* ---- products ------------------------------------------------------------------- */
 
 /* One pass over depth p .. p + depth - 1. Unfinished sums lie in the scratch,
  * a block of rows x nr for each panel, so that stores never stride. */
@@ -76,9 +152,9 @@ static void pass(const vit_dsp *dsp, const vit_matrix *m, enum vit_finish how,
     }
 }
 
-void tomevit_gemm(const vit_dsp *dsp, const vit_matrix *m,
-                  enum vit_finish how, size_t rows, const float *a,
-                  size_t lda, float *y, size_t ldy, float *scratch)
+static void gemm_f32(const vit_dsp *dsp, const vit_matrix *m,
+                     enum vit_finish how, size_t rows, const float *a,
+                     size_t lda, float *y, size_t ldy, float *scratch)
 {
     size_t passes = divide_up(m->k, VIT_BLOCK_DEPTH);
     size_t depth = divide_up(m->k, passes);
@@ -86,4 +162,51 @@ void tomevit_gemm(const vit_dsp *dsp, const vit_matrix *m,
     for (size_t p = 0; p < m->k; p += depth)
         pass(dsp, m, how, rows, a, lda, y, ldy, scratch, p,
              smaller(depth, m->k - p));
+}
+
+static vit_low_product product_of(const vit_dsp *dsp, const vit_matrix *m,
+                                  enum vit_finish how, size_t rows,
+                                  const vit_operand *a, float *scratch)
+{
+    return (vit_low_product){
+        .rows = rows, .n = m->n, .words = vit_low_words(m->low, m->k),
+        .a = a->room.data, .row_scale = a->room.scales,
+        .panels = m->words, .column_scale = m->scale,
+        .dsp = dsp, .how = how, .bias = m->bias, .scratch = scratch,
+    };
+}
+
+void tomevit_gemm(const vit_dsp *dsp, const vit_matrix *m,
+                  enum vit_finish how, size_t rows, const vit_operand *a,
+                  float *y, size_t ldy, float *scratch)
+{
+    vit_low_product p;
+
+    if (!m->low) {
+        gemm_f32(dsp, m, how, rows, a->rows, a->stride, y, ldy, scratch);
+        return;
+    }
+    p = product_of(dsp, m, how, rows, a, scratch);
+    p.y = y;
+    p.ldy = ldy;
+    m->low->product(m->low, &p);
+}
+
+void tomevit_gemm_operand(const vit_dsp *dsp, const vit_matrix *m,
+                          enum vit_finish how, size_t rows,
+                          const vit_operand *a, const vit_operand *y,
+                          float *scratch)
+{
+    vit_low_product p;
+
+    /* The scale of an int8 row is known when the row is whole. */
+    if (!m->low || y->low->dtype == TOMEVIT_INT8) {
+        tomevit_gemm(dsp, m, how, rows, a, y->rows, y->stride, scratch);
+        for (size_t i = 0; y->low && i < rows; i++)
+            narrow(y, i, y->rows + i * y->stride);
+        return;
+    }
+    p = product_of(dsp, m, how, rows, a, scratch);
+    p.narrow = y->room.data;
+    m->low->product(m->low, &p);
 }

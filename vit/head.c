@@ -76,18 +76,21 @@ void tomevit_heads(const vit_pass *p, vit_scratch *s, size_t first,
     tomevit_context *c = p->c;
     const tomevit_model *m = c->model;
     size_t classes = m->d.classes, stride = c->pooled_stride;
-    const float *x = c->pooled + first * stride;
+    float *x = c->pooled + first * stride;
     float *y = p->out.logits + first * classes;
     float *dist = c->logits_dist + first * classes;
+    vit_operand a;
 
     if (m->d.zero_shot)
         x = tomevit_embedding(p, s, rows, x, &stride);
-    tomevit_gemm(m->dsp, &m->head, VIT_STORE, rows, x, stride, y, classes,
-                 s->gemm);
+    a = tomevit_operand(&m->head, rows, x, stride, s->in);
+    tomevit_gemm(m->dsp, &m->head, VIT_STORE, rows, &a, y, classes, s->gemm);
     if (!m->d.distilled)
         return;
-    tomevit_gemm(m->dsp, &m->head_dist, VIT_STORE, rows,
-                 x + c->group * stride, stride, dist, classes, s->gemm);
+    a = tomevit_operand(&m->head_dist, rows, x + c->group * stride, stride,
+                        s->in);
+    tomevit_gemm(m->dsp, &m->head_dist, VIT_STORE, rows, &a, dist, classes,
+                 s->gemm);
     for (size_t i = 0; i < rows * classes; i++)
         y[i] = (y[i] + dist[i]) * 0.5f;
 }

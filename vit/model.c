@@ -25,11 +25,11 @@ static void carve_layer(struct tomevit_model *m, vit_layer *layer,
     carve_norm(&layer->norm2, dim, arena);
     carve_norm(&layer->q_norm, head_dim, arena);
     carve_norm(&layer->k_norm, head_dim, arena);
-    tomevit_matrix_carve(m->dsp, &layer->qkv, 3 * dim, dim, arena);
-    tomevit_matrix_carve(m->dsp, &layer->proj, dim, dim, arena);
-    tomevit_matrix_carve(m->dsp, &layer->fc1, tomevit_fc1_width(&m->d), dim,
-                         arena);
-    tomevit_matrix_carve(m->dsp, &layer->fc2, dim, m->d.mlp_dim, arena);
+    tomevit_matrix_carve(m->dsp, m->low, &layer->qkv, 3 * dim, dim, arena);
+    tomevit_matrix_carve(m->dsp, m->low, &layer->proj, dim, dim, arena);
+    tomevit_matrix_carve(m->dsp, m->low, &layer->fc1, tomevit_fc1_width(&m->d),
+                         dim, arena);
+    tomevit_matrix_carve(m->dsp, m->low, &layer->fc2, dim, m->d.mlp_dim, arena);
 }
 
 /* `dim` 0: there is none. */
@@ -39,11 +39,11 @@ static void carve_pool(struct tomevit_model *m, size_t dim, vit_arena *arena)
     size_t mlp_dim = dim ? m->d.mlp_dim : 0;
 
     p->query = tomevit_carve_f32(arena, dim);
-    tomevit_matrix_carve(m->dsp, &p->kv, 2 * dim, dim, arena);
-    tomevit_matrix_carve(m->dsp, &p->proj, dim, dim, arena);
+    tomevit_matrix_carve(m->dsp, m->outer, &p->kv, 2 * dim, dim, arena);
+    tomevit_matrix_carve(m->dsp, m->outer, &p->proj, dim, dim, arena);
     carve_norm(&p->norm, dim, arena);
-    tomevit_matrix_carve(m->dsp, &p->fc1, mlp_dim, dim, arena);
-    tomevit_matrix_carve(m->dsp, &p->fc2, dim, mlp_dim, arena);
+    tomevit_matrix_carve(m->dsp, m->outer, &p->fc1, mlp_dim, dim, arena);
+    tomevit_matrix_carve(m->dsp, m->outer, &p->fc2, dim, mlp_dim, arena);
 }
 
 static void carve_model(struct tomevit_model *m, vit_arena *arena)
@@ -56,20 +56,20 @@ static void carve_model(struct tomevit_model *m, vit_arena *arena)
     m->prefix = tomevit_carve_f32(arena, m->d.prefix * dim);
     m->pos = tomevit_carve_f32(
         arena, tomevit_tensor_shape(&m->d, VIT_POS_EMBED, NULL, NULL));
-    tomevit_matrix_carve(m->dsp, &m->patch, dim, 3 * m->d.patch * m->d.patch,
-                         arena);
+    tomevit_matrix_carve(m->dsp, m->outer, &m->patch, dim,
+                         3 * m->d.patch * m->d.patch, arena);
     for (size_t i = 0; i < m->d.depth; i++)
         carve_layer(m, layers ? &layers[i] : &unused, arena);
     carve_norm(&m->norm_pre, m->d.norm_pre ? dim : 0, arena);
     carve_norm(&m->norm, dim, arena);
     carve_pool(m, m->d.pool == TOMEVIT_POOL_ATTENTION ? dim : 0, arena);
-    tomevit_matrix_carve(m->dsp, &m->project,
+    tomevit_matrix_carve(m->dsp, m->outer, &m->project,
                          m->d.projection ? m->d.embedding : 0, m->d.features,
                          arena);
-    tomevit_matrix_carve(m->dsp, &m->head, m->d.classes,
+    tomevit_matrix_carve(m->dsp, m->outer, &m->head, m->d.classes,
                          m->d.zero_shot ? m->d.embedding : m->d.features,
                          arena);
-    tomevit_matrix_carve(m->dsp, &m->head_dist,
+    tomevit_matrix_carve(m->dsp, m->outer, &m->head_dist,
                          m->d.distilled ? m->d.classes : 0, dim, arena);
 }
 
@@ -236,6 +236,10 @@ static int build(struct tomevit_model *m, vit_source source)
     int error;
 
     m->dsp = tomevit_dsp_choose(tomerge_cpu_flags());
+    m->low = tomevit_low_choose(m->dtype, tomerge_cpu_flags());
+    m->outer = m->low ? tomevit_low_choose(TOMEVIT_BF16, tomerge_cpu_flags())
+                      : NULL;
+    m->block_rows = m->low ? m->low->block_rows : VIT_BLOCK_ROWS;
     carve_model(m, &m->arena);
     m->bytes = m->arena.used;
     error = tomevit_arena_allocate(&m->arena);
@@ -250,8 +254,9 @@ static int build(struct tomevit_model *m, vit_source source)
     return error;
 }
 
-int tomevit_model_build(const tomevit_description *d, vit_source source,
-                        tomevit_model **model)
+int tomevit_model_build(const tomevit_description *d,
+                        const tomevit_open_options *options,
+                        vit_source source, tomevit_model **model)
 {
     struct tomevit_model *m = calloc(1, sizeof(*m));
     int error;
@@ -260,6 +265,7 @@ int tomevit_model_build(const tomevit_description *d, vit_source source,
     if (!m)
         return TOMEVIT_ENOMEM;
     m->d = *d;
+    m->dtype = options ? options->dtype : TOMEVIT_F32;
     error = build(m, source);
     if (error)
         tomevit_close(m);
@@ -270,7 +276,8 @@ int tomevit_model_build(const tomevit_description *d, vit_source source,
 
 /* ---- public ---------------------------------------------------------------------- */
 
-int tomevit_open(const char *path, tomevit_model **model, tomevit_message *why)
+int tomevit_open(const char *path, const tomevit_open_options *options,
+                 tomevit_model **model, tomevit_message *why)
 {
     vit_checkpoint *checkpoint;
     tomevit_description d;
@@ -278,17 +285,20 @@ int tomevit_open(const char *path, tomevit_model **model, tomevit_message *why)
     char **names = NULL;
     int error;
 
-    if (!path || !model)
-        return TOMEVIT_EINVAL;
-    *model = NULL;
     why = why ? why : &unused;
     why->text[0] = '\0';
+    if (!model)
+        return TOMEVIT_EINVAL;
+    *model = NULL;
+    if (!path || !tomevit_open_options_valid(options))
+        return TOMEVIT_EINVAL;
     error = tomevit_checkpoint_open(path, NULL, &checkpoint, &d, why);
     if (error)
         return error;
     error = tomevit_checkpoint_class_names(checkpoint, &names, why);
     if (!error)
-        error = tomevit_model_build(&d, tomevit_checkpoint_source(checkpoint),
+        error = tomevit_model_build(&d, options,
+                                    tomevit_checkpoint_source(checkpoint),
                                     model);
     tomevit_checkpoint_close(checkpoint);
     if (error) {
@@ -302,20 +312,24 @@ int tomevit_open(const char *path, tomevit_model **model, tomevit_message *why)
     return 0;
 }
 
-int tomevit_random(const char *name, uint64_t seed, tomevit_model **model)
+int tomevit_random(const char *name, uint64_t seed,
+                   const tomevit_open_options *options, tomevit_model **model)
 {
     tomevit_description d;
     vit_random random;
     int error;
 
-    if (!name || !model)
+    if (!model)
         return TOMEVIT_EINVAL;
     *model = NULL;
+    if (!name || !tomevit_open_options_valid(options))
+        return TOMEVIT_EINVAL;
     error = tomevit_arch_description(name, &d);
     if (error)
         return error;
     random = (vit_random){&d, seed};
-    return tomevit_model_build(&d, tomevit_random_source(&random), model);
+    return tomevit_model_build(&d, options, tomevit_random_source(&random),
+                               model);
 }
 
 void tomevit_close(tomevit_model *model)
@@ -340,7 +354,12 @@ const char *tomevit_class_name(const tomevit_model *model, size_t index)
 
 const char *tomevit_cpu(const tomevit_model *model)
 {
-    return model->dsp->name;
+    return model->low ? model->low->name : model->dsp->name;
+}
+
+int tomevit_model_dtype(const tomevit_model *model)
+{
+    return model->dtype;
 }
 
 size_t tomevit_model_bytes(const tomevit_model *model)

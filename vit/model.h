@@ -28,7 +28,11 @@ typedef struct vit_attention_pool {
 
 struct tomevit_model {
     tomevit_description d;
+    int dtype;             /* enum tomevit_dtype */
     const vit_dsp *dsp;
+    const vit_low *low;    /* of the layers' weights; NULL: f32 */
+    const vit_low *outer;  /* of patches, heads and attention */
+    size_t block_rows;     /* rows of a product at most */
     vit_arena arena;
     size_t bytes;
     char **class_names;    /* [classes] or NULL; one allocation */
@@ -44,10 +48,14 @@ struct tomevit_model {
     vit_matrix head_dist;  /* [classes, dim]; n = 0: there is none */
 };
 
-/* Allocates a model of this description and fills it from a source. ENOMEM,
- * or what the source returns. */
-int tomevit_model_build(const tomevit_description *d, vit_source source,
-                        tomevit_model **model);
+/* 1 if a model can be opened with these options; NULL means the defaults. */
+int tomevit_open_options_valid(const tomevit_open_options *options);
+
+/* Allocates a model of this description and fills it from a source. The
+ * options are valid. ENOMEM, or what the source returns. */
+int tomevit_model_build(const tomevit_description *d,
+                        const tomevit_open_options *options,
+                        vit_source source, tomevit_model **model);
 
 /* attention_pool.c: the query, from the tensors it is made of. */
 int tomevit_pool_query(struct tomevit_model *model, vit_source source);

@@ -36,16 +36,19 @@ int tomevit_zero_shot_rows(const tomevit_description *d, vit_source source,
     return error;
 }
 
-const float *tomevit_embedding(const vit_pass *p, vit_scratch *s, size_t rows,
-                               const float *x, size_t *stride)
+float *tomevit_embedding(const vit_pass *p, vit_scratch *s, size_t rows,
+                         float *x, size_t *stride)
 {
     tomevit_context *c = p->c;
     const tomevit_model *m = c->model;
     size_t n = m->d.embedding;
 
-    if (m->d.projection)
-        tomevit_gemm(m->dsp, &m->project, VIT_STORE, rows, x, *stride,
-                     s->embedding, c->embedding_stride, s->gemm);
+    if (m->d.projection) {
+        vit_operand a = tomevit_operand(&m->project, rows, x, *stride, s->in);
+
+        tomevit_gemm(m->dsp, &m->project, VIT_STORE, rows, &a, s->embedding,
+                     c->embedding_stride, s->gemm);
+    }
     for (size_t i = 0; i < rows; i++) {
         float *y = s->embedding + i * c->embedding_stride;
 

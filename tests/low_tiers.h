@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* What the tests know of the tables in bf16 and int8. */
+#ifndef TOMERGE_TESTS_LOW_TIERS_H
+#define TOMERGE_TESTS_LOW_TIERS_H
+
+#include "low.h"
+#include "numeric.h"
+#include "tomevit.h"
+
+#include <string.h>
+
+/* Tables in the order of tomevit_low_tier. */
+static inline const vit_low *low_tier(size_t index, uint32_t *needs)
+{
+    return tomevit_low_tier(index, needs);
+}
+
+/* A tier that widens bf16 and sums in the scalar order. */
+static inline int low_widens(const vit_low *low)
+{
+    return low->dtype == TOMEVIT_BF16 &&
+           (!strcmp(low->name, "scalar") || !strcmp(low->name, "avx2") ||
+            !strcmp(low->name, "avx512"));
+}
+
+/* Element p of a chunk of the left side. */
+static inline float low_element(const vit_low *low, const unsigned char *chunk,
+                                size_t p)
+{
+    uint16_t half;
+    float value;
+
+    if (low->dtype == TOMEVIT_INT8 && low->per_chunk == 64)
+        return (float)(low->offset ? (int)chunk[p] - low->offset
+                                   : (int)(int8_t)chunk[p]);
+    if (low->per_chunk == 16) {
+        memcpy(&value, chunk + p * 4, sizeof(value));
+        return value;
+    }
+    memcpy(&half, chunk + p * 2, sizeof(half));
+    return low->dtype == TOMEVIT_INT8 ? (float)(int16_t)half
+                                      : vit_f32_from_bf16(half);
+}
+
+#endif

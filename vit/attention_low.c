@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Attention of one head of one image, as attention.c has it, with both of its
+ * products in bf16: queries, keys, the softmax's weights and values are
+ * rounded, scores and sums are f32. One strip of the scores exists at a time.
+ */
+#include "config.h"
+
+#include "context.h"
+
+#include <math.h>
+#include <string.h>
+
+/* One head on its way. */
+typedef struct head {
+    const vit_low *low;
+    vit_scratch *s;
+    size_t tokens, dim;
+    const float *k, *v;    /* [tokens, stride] */
+    size_t stride;
+} head;
+
+/* Keys [tokens, dim] are the rows of a matrix; so are weights. */
+static void pack_keys(const head *h)
+{
+    enum { SLICE = 64 };
+    size_t nr = h->low->nr, words = vit_low_words(h->low, h->dim);
+    uint32_t slice[VIT_MAX_NR * SLICE];
+
+    memset(h->s->narrow.keys, 0,
+           (h->tokens + nr - 1) / nr * nr * words * sizeof(uint32_t));
+    for (size_t j = 0; j < h->tokens; j += nr) {
+        size_t rows = h->tokens - j < nr ? h->tokens - j : nr;
+
+        for (size_t p = 0; p < h->dim; p += 2 * SLICE) {
+            size_t depth = h->dim - p < 2 * SLICE ? h->dim - p : 2 * SLICE;
+
+            for (size_t r = 0; r < rows; r++)
+                h->low->words(depth, h->k + (j + r) * h->stride + p, 1.0f,
+                              slice + r * SLICE);
+            h->low->transpose(rows, (depth + 1) / 2, slice, SLICE, nr,
+                              h->s->narrow.keys + j * words + p / 2 * nr);
+        }
+    }
+}
+
+/* Values [tokens, dim] have their depth in the rows: two make one of words. */
+static void pack_values(const head *h)
+{
+    size_t nr = h->low->nr, words = vit_low_words(h->low, h->tokens);
+
+    for (size_t j = 0; j < h->dim; j += nr) {
+        size_t width = h->dim - j < nr ? h->dim - j : nr;
+        uint32_t *panel = h->s->narrow.values + j * words;
+        const float *v = h->v + j;
+
+        for (size_t t = 0; t < h->tokens; t += 2, v += 2 * h->stride) {
+            h->low->interleave(width, v,
+                               t + 1 < h->tokens ? v + h->stride : NULL,
+                               panel);
+            memset(panel + width, 0, (nr - width) * sizeof(*panel));
+            panel += nr;
+        }
+        memset(panel, 0, (words - (h->tokens + 1) / 2) * nr * sizeof(*panel));
+    }
+}
+
+/* y[rows, n] = x[rows, k] panels, without bias. */
+static void multiply(const head *h, size_t rows, size_t k, const float *x,
+                     size_t ldx, vit_room room, const uint32_t *panels,
+                     size_t n, float *y, size_t ldy)
+{
+    size_t chunks = vit_low_chunks(h->low, k), step = h->low->interleaved;
+    vit_low_product p = {
+        .rows = rows, .n = n, .words = vit_low_words(h->low, k),
+        .a = room.data, .row_scale = room.scales, .panels = panels,
+        .y = y, .ldy = ldy, .scratch = h->s->gemm,
+    };
+
+    for (size_t i = 0; i < rows; i++)
+        room.scales[i] = h->low->narrow(
+            k, x + i * ldx,
+            room.data + vit_low_place(h->low, chunks, i, 0), step * VIT_CHUNK);
+    h->low->product(h->low, &p);
+}
+
+void tomevit_attention_low(const vit_pass *p, vit_scratch *s, size_t image,
+                           size_t index, size_t read)
+{
+    tomevit_context *c = p->c;
+    const tomevit_model *m = c->model;
+    size_t first = c->offsets[image], dim = m->d.dim / m->d.heads;
+    const float *k = c->qkv + first * c->qkv_stride + m->d.dim + index * dim;
+    head h = {
+        .low = m->outer, .s = s,
+        .tokens = c->offsets[image + 1] - first, .dim = dim,
+        .k = k, .v = k + m->d.dim, .stride = c->qkv_stride,
+    };
+    const float *bias = p->merged && p->merging->prop_attn ? c->bias + first
+                                                           : NULL;
+    float *y = c->attention + index * dim +
+               (read ? image * read : first) * c->x_stride;
+    const float *q = read ? y : k - m->d.dim;
+    size_t ldq = read ? c->x_stride : c->qkv_stride;
+    size_t queries = read ? read : h.tokens, strip = h.low->strip;
+    float scale = 1.0f / sqrtf((float)dim);
+
+    pack_keys(&h);
+    pack_values(&h);
+    for (size_t i = 0; i < queries; i += strip) {
+        size_t rows = queries - i < strip ? queries - i : strip;
+
+        multiply(&h, rows, dim, q + i * ldq, ldq, s->narrow.queries,
+                 s->narrow.keys, h.tokens, s->scores, c->score_stride);
+        for (size_t r = 0; r < rows; r++)
+            m->dsp->softmax(h.tokens, scale, bias,
+                            s->scores + r * c->score_stride);
+        multiply(&h, rows, h.tokens, s->scores, c->score_stride,
+                 s->narrow.weights, s->narrow.values, dim,
+                 y + i * c->x_stride, c->x_stride);
+    }
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/* The scalar kernels in bf16 and int8, which say what every other tier must
+ * compute, and the choice of a tier. */
+#include "config.h"
+
+#include "low.h"
+#include "numeric.h"
+#include "tomevit.h"
+
+#include <float.h>
+#include <math.h>
+
+enum { MR = 4, NR = 32, WORDS_OF_CHUNK = VIT_CHUNK / 4 };
+
+/* ---- bf16 --------------------------------------------------------------------- */
+
+static uint32_t bf16_pair(float even, float odd)
+{
+    return vit_bf16_from_f32(even) | (uint32_t)vit_bf16_from_f32(odd) << 16;
+}
+
+static void words_bf16(size_t k, const float *x, float unused, uint32_t *out)
+{
+    (void)unused;
+    for (size_t p = 0; p < k; p += 2)
+        out[p / 2] = bf16_pair(x[p], p + 1 < k ? x[p + 1] : 0.0f);
+}
+
+static void interleave(size_t n, const float *even, const float *odd,
+                       uint32_t *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = bf16_pair(even[i], odd ? odd[i] : 0.0f);
+}
+
+typedef void words_function(size_t k, const float *x, float inverse,
+                            uint32_t *out);
+
+/* A row as words, chunk by chunk. */
+static void narrow_words(words_function *words, size_t per_chunk, size_t k,
+                         const float *x, float inverse, unsigned char *out,
+                         size_t step)
+{
+    for (size_t p = 0; p < k; p += per_chunk, out += step) {
+        uint32_t chunk[WORDS_OF_CHUNK] = {0};
+
+        words(k - p < per_chunk ? k - p : per_chunk, x + p, inverse, chunk);
+        memcpy(out, chunk, sizeof(chunk));
+    }
+}
+
+static float narrow_bf16(size_t k, const float *x, unsigned char *out,
+                         size_t step)
+{
+    narrow_words(words_bf16, 2 * WORDS_OF_CHUNK, k, x, 1.0f, out, step);
+    return 1.0f;
+}
+
+static float low_half(uint32_t word)
+{
+    return vit_f32_from_bits(word << 16);
+}
+
+static float high_half(uint32_t word)
+{
+    return vit_f32_from_bits(word & 0xffff0000);
+}
+
+static void tile_bf16(const vit_low_tile *t)
+{
+    for (size_t i = 0; i < t->rows; i++) {
+        float sum[NR];
+
+        for (size_t j = 0; j < NR; j++)
+            sum[j] = t->add ? t->c[i * t->ldc + j] : 0.0f;
+        for (size_t p = 0; p < t->words; p++) {
+            uint32_t a;
+
+            memcpy(&a, t->a + i * t->lda + p * sizeof(a), sizeof(a));
+            for (size_t j = 0; j < NR; j++) {
+                sum[j] += low_half(a) * low_half(t->b[p * NR + j]);
+                sum[j] += high_half(a) * high_half(t->b[p * NR + j]);
+            }
+        }
+        for (size_t j = 0; j < NR; j++)
+            t->c[i * t->ldc + j] = sum[j];
+    }
+}
+
+/* ---- int8 --------------------------------------------------------------------- */
+
+float tomevit_int8_scale(float peak, float *inverse)
+{
+    *inverse = 0.0f;
+    if (!(peak <= FLT_MAX))
+        return NAN;
+    if (peak < 0x1p-100f)
+        return 0.0f;
+    *inverse = 127.0f / peak;
+    return peak / 127.0f;
+}
+
+float tomevit_peak(size_t k, const float *x)
+{
+    uint32_t most = 0;
+
+    for (size_t i = 0; i < k; i++) {
+        uint32_t bits = vit_f32_bits(x[i]) & 0x7fffffff;
+
+        most = bits > most ? bits : most;
+    }
+    return vit_f32_from_bits(most);
+}
+
+/* -127 .. 127, as the low bits of a word; to the nearest, ties to even. */
+static uint32_t quantised(float x, float inverse)
+{
+    return inverse > 0.0f ? (uint32_t)lrintf(x * inverse) : 0;
+}
+
+static void words_int8(size_t per_word, size_t k, const float *x,
+                       float inverse, uint32_t *out)
+{
+    size_t bits = 32 / per_word;
+    uint32_t mask = (UINT32_C(1) << bits) - 1;
+
+    for (size_t p = 0; p < k; p += per_word) {
+        uint32_t word = 0;
+
+        for (size_t i = 0; i < per_word && p + i < k; i++)
+            word |= (quantised(x[p + i], inverse) & mask) << i * bits;
+        out[p / per_word] = word;
+    }
+}
+
+void tomevit_words_s8(size_t k, const float *x, float inverse, uint32_t *out)
+{
+    words_int8(4, k, x, inverse, out);
+}
+
+void tomevit_words_s16(size_t k, const float *x, float inverse, uint32_t *out)
+{
+    words_int8(2, k, x, inverse, out);
+}
+
+static float narrow_int8(size_t k, const float *x, unsigned char *out,
+                         size_t step)
+{
+    float inverse, scale = tomevit_int8_scale(tomevit_peak(k, x), &inverse);
+
+    narrow_words(tomevit_words_s8, 4 * WORDS_OF_CHUNK, k, x, inverse, out,
+                 step);
+    return scale;
+}
+
+static int32_t dot_of_words(uint32_t a, uint32_t b)
+{
+    int32_t sum = 0;
+
+    for (int i = 0; i < 32; i += 8)
+        sum += (int32_t)(int8_t)(a >> i) * (int8_t)(b >> i);
+    return sum;
+}
+
+static void tile_int8(const vit_low_tile *t)
+{
+    for (size_t i = 0; i < t->rows; i++) {
+        int32_t sum[NR] = {0};
+
+        for (size_t p = 0; p < t->words; p++) {
+            uint32_t a;
+
+            memcpy(&a, t->a + i * t->lda + p * sizeof(a), sizeof(a));
+            for (size_t j = 0; j < NR; j++)
+                sum[j] += dot_of_words(a, t->b[p * NR + j]);
+        }
+        for (size_t j = 0; j < NR; j++)
+            t->c[i * t->ldc + j] =
+                (float)sum[j] * (t->row_scale[i] * t->column_scale[j]);
+    }
+}
+
+/* ---- tables --------------------------------------------------------------------- */
+
+void tomevit_transpose_words(size_t rows, size_t words, const uint32_t *x,
+                             size_t ldx, size_t width, uint32_t *out)
+{
+    for (size_t p = 0; p < words; p++)
+        for (size_t i = 0; i < width; i++)
+            out[p * width + i] = i < rows ? x[i * ldx + p] : 0;
+}
+
+const vit_low tomevit_bf16_scalar = {
+    .name = "scalar", .dtype = TOMEVIT_BF16, .mr = MR, .nr = NR,
+    .block_rows = 112, .strip = MR, .per_word = 2, .per_chunk = 32,
+    .interleaved = 1, .narrow = narrow_bf16, .words = words_bf16,
+    .transpose = tomevit_transpose_words, .interleave = interleave,
+    .tile = tile_bf16, .product = tomevit_low_blocked,
+};
+
+const vit_low tomevit_int8_scalar = {
+    .name = "scalar", .dtype = TOMEVIT_INT8, .mr = MR, .nr = NR,
+    .block_rows = 112, .strip = MR, .per_word = 4, .per_chunk = 64,
+    .interleaved = 1, .narrow = narrow_int8, .words = tomevit_words_s8,
+    .transpose = tomevit_transpose_words, .tile = tile_int8,
+    .product = tomevit_low_blocked,
+};
+
+static const struct {
+    const vit_low *low;
+    uint32_t needs;
+} tiers[] = {
+    {&tomevit_bf16_scalar, 0},
+    {&tomevit_int8_scalar, 0},
+};
+enum { TIERS = sizeof(tiers) / sizeof(tiers[0]) };
+
+const vit_low *tomevit_low_choose(int dtype, uint32_t cpu_flags)
+{
+    const vit_low *best = NULL;
+
+    for (size_t i = 0; i < TIERS; i++)
+        if (tiers[i].low->dtype == dtype &&
+            (cpu_flags & tiers[i].needs) == tiers[i].needs)
+            best = tiers[i].low;
+    return best;
+}
+
+const vit_low *tomevit_low_tier(size_t index, uint32_t *needs)
+{
+    if (index >= TIERS)
+        return NULL;
+    *needs = tiers[index].needs;
+    return tiers[index].low;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Products in narrow types, bf16 or int8: one constant table for each type
+ * and CPU tier. The scalar tables are the specification.
+ *
+ *   bf16  c = sum a b over f32 products of rounded factors, which are exact;
+ *         sums are f32. Tiers that widen sum in the scalar order and give its
+ *         bits; those with instructions for bf16 differ in rounding.
+ *   int8  c = (float)(sum a b) * (row scale * column scale), the sum exact in
+ *         32 bits: all tiers give the same bits.
+ *
+ * Both sides of a product are cut along its depth into words of 32 bits: two
+ * bf16 (or s16), or four s8. The right side lies in panels of `nr` columns,
+ * panel[words][nr]; the left side in rows of 64-byte chunks. Past the last
+ * element of a row or column there are zeros up to a whole chunk.
+ *
+ * As with vit_dsp, row i of a result depends on row i of the left side alone.
+ */
+#ifndef TOMEVIT_LOW_H
+#define TOMEVIT_LOW_H
+
+#include "dsp.h"
+
+enum { VIT_CHUNK = 64 };
+
+typedef struct vit_low vit_low;
+
+/* One tile: c[rows, nr] of `words` words, or += if `add` (bf16 only), rows in
+ * 1 .. mr. A VNNI panel begins with the row of words its sums start from.
+ * Meanwhile words * nr / 8 words from `ahead` on are prefetched. */
+typedef struct vit_low_tile {
+    size_t rows, words;
+    const unsigned char *a;
+    size_t lda;            /* bytes */
+    const uint32_t *b, *ahead;
+    const float *row_scale, *column_scale; /* int8 */
+    float *c;
+    size_t ldc;
+    int add;
+} vit_low_tile;
+
+/* A whole product: y[rows, n] = finish(a panels + bias). */
+typedef struct vit_low_product {
+    size_t rows, n, words;
+    const unsigned char *a; /* rows as `narrow` has them */
+    const float *row_scale;
+    const uint32_t *panels;
+    const float *column_scale; /* [n], zeros to a multiple of VIT_MAX_NR */
+    const vit_dsp *dsp;    /* whose finish */
+    enum vit_finish how;
+    const float *bias;     /* [n]; NULL: y are the sums as they are */
+    float *y;              /* [rows, ldy]; NULL: narrowed to `narrow` */
+    size_t ldy;
+    unsigned char *narrow; /* bf16: rows of n elements, as a product takes */
+    float *scratch;        /* see tomevit_gemm_scratch */
+} vit_low_product;
+
+struct vit_low {
+    const char *name;      /* as tomerge_cpu_name */
+    int dtype;             /* TOMEVIT_BF16 or TOMEVIT_INT8 */
+    size_t mr, nr;         /* rows and columns of a tile; bf16: whole chunks */
+    size_t block_rows;     /* rows of a product, as VIT_BLOCK_ROWS */
+    size_t strip;          /* rows of attention's scores at a time */
+    size_t depth;          /* words of one pass; 0: all */
+    size_t per_word;       /* elements of depth in a word: 2 or 4 */
+    size_t per_chunk;      /* elements in a chunk of the left side */
+    size_t interleaved;    /* rows whose chunks take turns: 1, or a tile's */
+    int offset;            /* what is added to every element of the left side;
+                            * not 0: panels begin with a row of starts */
+
+    /* Narrows x[k] to chunks `step` bytes apart. The scale, or 1 for bf16. A
+     * row with an infinity or a NaN has the scale NaN. */
+    float (*narrow)(size_t k, const float *x, unsigned char *out, size_t step);
+
+    /* Words of x[k] as the right side has them: out[ceil(k / per_word)].
+     * `inverse` is that of the scale. */
+    void (*words)(size_t k, const float *x, float inverse, uint32_t *out);
+
+    /* Transposes x[rows, words] to out[words, width], zeros in the columns
+     * from `rows` on. */
+    void (*transpose)(size_t rows, size_t words, const uint32_t *x, size_t ldx,
+                      size_t width, uint32_t *out);
+
+    /* out[n]: the pairs of even[i] and odd[i], NULL meaning 0; bf16 only. */
+    void (*interleave)(size_t n, const float *even, const float *odd,
+                       uint32_t *out);
+
+    /* NULL in a table whose product needs none. */
+    void (*tile)(const vit_low_tile *t);
+
+    void (*product)(const vit_low *low, const vit_low_product *p);
+};
+
+/* The best table for a dtype and these CPU flags. */
+const vit_low *tomevit_low_choose(int dtype, uint32_t cpu_flags);
+
+/* All tables built in, scalar first, with the flags each needs; for tests and
+ * benches. NULL past the last. */
+const vit_low *tomevit_low_tier(size_t index, uint32_t *needs);
+
+extern const vit_low tomevit_bf16_scalar, tomevit_int8_scalar;
+
+/* ---- what tables share ------------------------------------------------------ */
+
+/* The scale of int8 rows whose largest magnitude is `peak`, and its inverse.
+ * Rows of nothing but zeros (or next to it) have the scale 0, those that are
+ * not finite NaN; the inverse of both is 0. */
+float tomevit_int8_scale(float peak, float *inverse);
+
+/* The largest magnitude in x[k]; an infinity or a NaN if there is one. */
+float tomevit_peak(size_t k, const float *x);
+
+/* Words of four s8, and of two s8 as s16. */
+void tomevit_words_s8(size_t k, const float *x, float inverse, uint32_t *out);
+void tomevit_words_s16(size_t k, const float *x, float inverse, uint32_t *out);
+void tomevit_transpose_words(size_t rows, size_t words, const uint32_t *x,
+                             size_t ldx, size_t width, uint32_t *out);
+
+/* Packs row-major weights w[n, k] to panels, and their scales if int8. */
+void tomevit_low_pack(const vit_low *low, size_t n, size_t k, const float *w,
+                      uint32_t *panels, float *scale);
+
+/* Finishes rows i .. i + rows - 1, columns j .. j + columns - 1 of a product
+ * from their sums c[rows, ldc], which may change. */
+void tomevit_low_finish(const vit_low *low, const vit_low_product *p, size_t i,
+                        size_t rows, size_t j, size_t columns, float *c,
+                        size_t ldc);
+
+/* A product tile by tile. */
+void tomevit_low_blocked(const vit_low *low, const vit_low_product *p);
+
+/* ---- where things lie ---------------------------------------------------------- */
+
+static inline size_t vit_low_chunks(const vit_low *low, size_t k)
+{
+    return (k + low->per_chunk - 1) / low->per_chunk;
+}
+
+/* Words of depth k, up to a whole chunk. */
+static inline size_t vit_low_words(const vit_low *low, size_t k)
+{
+    return vit_low_chunks(low, k) * (low->per_chunk / low->per_word);
+}
+
+/* Bytes of `rows` rows of k elements. */
+static inline size_t vit_low_bytes(const vit_low *low, size_t rows, size_t k)
+{
+    size_t groups = (rows + low->interleaved - 1) / low->interleaved;
+
+    return groups * low->interleaved * vit_low_chunks(low, k) * VIT_CHUNK;
+}
+
+/* Chunk `chunk` of row `row`, rows being `chunks` long; the row's next one is
+ * interleaved * VIT_CHUNK bytes further. */
+static inline size_t vit_low_place(const vit_low *low, size_t chunks,
+                                   size_t row, size_t chunk)
+{
+    size_t together = low->interleaved, group = row / together * together;
+
+    return (group * chunks + chunk * together + row - group) * VIT_CHUNK;
+}
+
+/* Words of one panel. */
+static inline size_t vit_low_panel(const vit_low *low, size_t words)
+{
+    return (words + (low->offset != 0)) * low->nr;
+}
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* A narrow product tile by tile, and what becomes of a finished tile. */
+#include "config.h"
+
+#include "low.h"
+
+#include <string.h>
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* ---- weights ------------------------------------------------------------------ */
+
+/* The sums that a VNNI panel's columns start from undo the offset of its
+ * left side. */
+static void start_sums(const vit_low *low, size_t words, uint32_t *panel)
+{
+    for (size_t j = 0; j < low->nr; j++) {
+        int32_t sum = 0;
+
+        for (size_t p = 1; p <= words; p++)
+            for (int i = 0; i < 32; i += 8)
+                sum += (int8_t)(panel[p * low->nr + j] >> i);
+        panel[j] = (uint32_t)(-low->offset * sum);
+    }
+}
+
+void tomevit_low_pack(const vit_low *low, size_t n, size_t k, const float *w,
+                      uint32_t *panels, float *scale)
+{
+    enum { SLICE = 64 };
+    size_t words = vit_low_words(low, k), step = SLICE * low->per_word;
+
+    for (size_t j = 0; j < n; j += low->nr) {
+        uint32_t *panel = panels + j / low->nr * vit_low_panel(low, words);
+        uint32_t *to = panel + (low->offset ? low->nr : 0);
+        size_t rows = smaller(low->nr, n - j);
+        float inverse[VIT_MAX_NR] = {0};
+
+        for (size_t r = 0; scale && r < rows; r++)
+            scale[j + r] = tomevit_int8_scale(
+                tomevit_peak(k, w + (j + r) * k), &inverse[r]);
+        for (size_t p = 0; p < k; p += step) {
+            size_t depth = smaller(step, k - p);
+            uint32_t slice[VIT_MAX_NR * SLICE];
+
+            for (size_t r = 0; r < rows; r++)
+                low->words(depth, w + (j + r) * k + p, inverse[r],
+                           slice + r * SLICE);
+            low->transpose(rows, (depth + low->per_word - 1) / low->per_word,
+                           slice, SLICE, low->nr, to + p / low->per_word *
+                           low->nr);
+        }
+        if (low->offset)
+            start_sums(low, words, panel);
+    }
+}
+
+/* ---- products ------------------------------------------------------------------- */
+
+/* What is finished in place becomes rows that a product takes. */
+static void narrow_tile(const vit_low *low, const vit_low_product *p, size_t i,
+                        size_t rows, size_t j, size_t columns, const float *c,
+                        size_t ldc)
+{
+    size_t chunks = vit_low_chunks(low, p->n), step = low->interleaved;
+
+    for (size_t r = 0; r < rows; r++)
+        low->narrow(columns, c + r * ldc,
+                    p->narrow + vit_low_place(low, chunks, i + r,
+                                              j / low->per_chunk),
+                    step * VIT_CHUNK);
+}
+
+void tomevit_low_finish(const vit_low *low, const vit_low_product *p, size_t i,
+                        size_t rows, size_t j, size_t columns, float *c,
+                        size_t ldc)
+{
+    float *y = p->y ? p->y + i * p->ldy + j : c;
+    size_t ldy = p->y ? p->ldy : ldc;
+
+    if (p->bias)
+        p->dsp->finish(p->how, rows, columns, c, ldc, p->bias + j, y, ldy);
+    else
+        for (size_t r = 0; r < rows && y != c; r++)
+            memcpy(y + r * ldy, c + r * ldc, columns * sizeof(*y));
+    if (!p->y)
+        narrow_tile(low, p, i, rows, j, columns, c, ldc);
+}
+
+static const float *from(const float *scales, size_t i)
+{
+    return scales ? scales + i : NULL;
+}
+
+/* One pass over words w .. w + depth - 1, in the manner of gemm.c. */
+static void pass(const vit_low *low, const vit_low_product *p, size_t w,
+                 size_t depth)
+{
+    size_t nr = low->nr, panel = vit_low_panel(low, p->words);
+    size_t lda = vit_low_bytes(low, 1, p->words * low->per_word);
+    float tile[VIT_MAX_MR * VIT_MAX_NR];
+    int whole = depth == p->words, last = w + depth == p->words;
+
+    for (size_t j = 0; j < p->n; j += nr) {
+        const uint32_t *b = p->panels + j / nr * panel + w * nr;
+        const uint32_t *next = j + nr < p->n ? b + panel
+            : p->panels + (last ? 0 : w + depth) * nr;
+        size_t columns = smaller(nr, p->n - j);
+        int direct = whole && !p->bias && p->y && columns == nr;
+
+        for (size_t i = 0; i < p->rows; i += low->mr) {
+            vit_low_tile t = {
+                .rows = smaller(low->mr, p->rows - i),
+                .words = depth,
+                .a = p->a + i * lda + w * low->per_word * VIT_CHUNK /
+                     low->per_chunk,
+                .lda = lda,
+                .b = b,
+                .ahead = next + i / low->mr % 8 * (depth * nr / 8),
+                .row_scale = from(p->row_scale, i),
+                .column_scale = from(p->column_scale, j),
+                .c = direct ? p->y + i * p->ldy + j
+                     : whole ? tile : p->scratch + j * p->rows + i * nr,
+                .ldc = direct ? p->ldy : nr,
+                .add = w > 0,
+            };
+
+            low->tile(&t);
+            if (last && !direct)
+                tomevit_low_finish(low, p, i, t.rows, j, columns, t.c, t.ldc);
+        }
+    }
+}
+
+void tomevit_low_blocked(const vit_low *low, const vit_low_product *p)
+{
+    size_t most = low->depth ? low->depth : p->words;
+    size_t passes = (p->words + most - 1) / most;
+    size_t depth = (p->words + passes - 1) / passes;
+
+    for (size_t w = 0; w < p->words; w += depth)
+        pass(low, p, w, smaller(depth, p->words - w));
+}
