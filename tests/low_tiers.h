@@ -9,10 +9,31 @@
 
 #include <string.h>
 
-/* Tables in the order of tomevit_low_tier. */
+#ifdef HAVE_AVX512
+extern const vit_low emulated_bf16_avx512bf16, emulated_bf16_amxbf16,
+    emulated_int8_amxint8;
+#endif
+
+/* The tables of tomevit_low_tier, then those on emulated instructions. */
 static inline const vit_low *low_tier(size_t index, uint32_t *needs)
 {
-    return tomevit_low_tier(index, needs);
+    const vit_low *low;
+    size_t built = 0;
+    uint32_t unused;
+
+    while ((low = tomevit_low_tier(built, index == built ? needs : &unused)))
+        if (index == built++)
+            return low;
+#ifdef HAVE_AVX512
+    static const vit_low *const emulated[] = {
+        &emulated_bf16_avx512bf16, &emulated_bf16_amxbf16,
+        &emulated_int8_amxint8, NULL,
+    };
+    *needs = TOMERGE_CPU_AVX512;
+    return emulated[index - built];
+#else
+    return NULL;
+#endif
 }
 
 /* A tier that widens bf16 and sums in the scalar order. */

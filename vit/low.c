@@ -212,6 +212,26 @@ static const struct {
 } tiers[] = {
     {&tomevit_bf16_scalar, 0},
     {&tomevit_int8_scalar, 0},
+#ifdef HAVE_AVX2
+    {&tomevit_bf16_avx2, TOMERGE_CPU_AVX2},
+    {&tomevit_int8_avx2, TOMERGE_CPU_AVX2},
+#endif
+#ifdef HAVE_AVX512
+    {&tomevit_bf16_avx512, TOMERGE_CPU_AVX512},
+    {&tomevit_int8_avx512, TOMERGE_CPU_AVX512},
+#endif
+#ifdef HAVE_AVX512VNNI
+    {&tomevit_int8_avx512vnni, TOMERGE_CPU_AVX512_VNNI},
+#endif
+#ifdef HAVE_AVX512BF16
+    {&tomevit_bf16_avx512bf16, TOMERGE_CPU_AVX512_BF16},
+#endif
+#ifdef HAVE_AMXBF16
+    {&tomevit_bf16_amxbf16, TOMERGE_CPU_AMX_BF16},
+#endif
+#ifdef HAVE_AMXINT8
+    {&tomevit_int8_amxint8, TOMERGE_CPU_AMX_INT8},
+#endif
 };
 enum { TIERS = sizeof(tiers) / sizeof(tiers[0]) };
 

@@ -52,7 +52,8 @@ typedef struct vit_low_product {
     float *y;              /* [rows, ldy]; NULL: narrowed to `narrow` */
     size_t ldy;
     unsigned char *narrow; /* bf16: rows of n elements, as a product takes */
-    float *scratch;        /* see tomevit_gemm_scratch */
+    float *scratch;        /* see tomevit_gemm_scratch: for rows and columns
+                            * in whole blocks of VIT_MAX_NR x VIT_MAX_NR */
 } vit_low_product;
 
 struct vit_low {
@@ -99,6 +100,10 @@ const vit_low *tomevit_low_choose(int dtype, uint32_t cpu_flags);
 const vit_low *tomevit_low_tier(size_t index, uint32_t *needs);
 
 extern const vit_low tomevit_bf16_scalar, tomevit_int8_scalar;
+extern const vit_low tomevit_bf16_avx2, tomevit_int8_avx2;
+extern const vit_low tomevit_bf16_avx512, tomevit_int8_avx512;
+extern const vit_low tomevit_bf16_avx512bf16, tomevit_int8_avx512vnni;
+extern const vit_low tomevit_bf16_amxbf16, tomevit_int8_amxint8;
 
 /* ---- what tables share ------------------------------------------------------ */
 

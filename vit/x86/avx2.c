@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* AVX2 and FMA: tiles of 6 x 16, 12 of the 16 registers holding sums. */
-#include <immintrin.h>
+#include "avx2.h"
 
 #define NAME "avx2"
 #define TABLE tomevit_dsp_avx2
@@ -22,11 +22,6 @@ enum { W = 8, MR = 6 };
 #define MAX _mm256_max_ps
 #define MIN _mm256_min_ps
 
-static inline __m256i first(size_t n)
-{
-    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n),
-                              _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-}
 #define LOAD_N(p, n) _mm256_maskload_ps(p, first(n))
 #define STORE_N(p, v, n) _mm256_maskstore_ps(p, first(n), v)
 #define SELECT_N(n, a, b) \
@@ -57,28 +52,6 @@ static inline float max8(__m256 v)
     _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32( \
         _mm256_cvtps_epi32(v), _mm256_set1_epi32(127)), 23))
 
-/* Rows of 8 to columns: pairs, then fours and eights. */
-static inline void transpose8(__m256 v[8])
-{
-    __m256 t[8];
-
-    for (int i = 0; i < 8; i += 2) {
-        t[i] = _mm256_unpacklo_ps(v[i], v[i + 1]);
-        t[i + 1] = _mm256_unpackhi_ps(v[i], v[i + 1]);
-    }
-    for (int i = 0; i < 8; i += 4) {
-        v[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
-        v[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
-        v[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
-        v[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
-    }
-    for (int i = 0; i < 4; i++) {
-        t[i] = _mm256_permute2f128_ps(v[i], v[i + 4], 0x20);
-        t[i + 4] = _mm256_permute2f128_ps(v[i], v[i + 4], 0x31);
-    }
-    for (int i = 0; i < 8; i++)
-        v[i] = t[i];
-}
 #define TRANSPOSE transpose8
 
 #include "kernels.h"

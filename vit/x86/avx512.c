@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* AVX-512: tiles of 14 x 32, 28 of the 32 registers holding sums. */
-#include <immintrin.h>
+#include "avx512.h"
 
 #define NAME "avx512"
 #define TABLE tomevit_dsp_avx512
@@ -32,32 +32,6 @@ enum { W = 16, MR = 14 };
     _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
 #define POW2(v) _mm512_scalef_ps(_mm512_set1_ps(1.0f), v)
 
-/* Rows of 16 to columns: pairs, then fours, eights and sixteens. */
-static inline void transpose16(__m512 v[16])
-{
-    __m512 t[16];
-
-    for (int i = 0; i < 16; i += 2) {
-        t[i] = _mm512_unpacklo_ps(v[i], v[i + 1]);
-        t[i + 1] = _mm512_unpackhi_ps(v[i], v[i + 1]);
-    }
-    for (int i = 0; i < 16; i += 4) {
-        v[i] = _mm512_shuffle_ps(t[i], t[i + 2], 0x44);
-        v[i + 1] = _mm512_shuffle_ps(t[i], t[i + 2], 0xee);
-        v[i + 2] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0x44);
-        v[i + 3] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0xee);
-    }
-    for (int i = 0; i < 4; i++) {
-        t[i] = _mm512_shuffle_f32x4(v[i], v[i + 4], 0x88);
-        t[i + 4] = _mm512_shuffle_f32x4(v[i], v[i + 4], 0xdd);
-        t[i + 8] = _mm512_shuffle_f32x4(v[i + 8], v[i + 12], 0x88);
-        t[i + 12] = _mm512_shuffle_f32x4(v[i + 8], v[i + 12], 0xdd);
-    }
-    for (int i = 0; i < 8; i++) {
-        v[i] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0x88);
-        v[i + 8] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0xdd);
-    }
-}
 #define TRANSPOSE transpose16
 
 #include "kernels.h"
