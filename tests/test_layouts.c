@@ -42,7 +42,8 @@ static tomevit_model *open_model(const json_t *entry, const char *from,
     int code = tomevit_checkpoint_open(path, &wishes, checkpoint, &d, &why);
 
     cr_assert_eq(code, 0, "%s", why.text);
-    cr_assert_eq(tomevit_model_build(&d, NULL, tomevit_checkpoint_source(*checkpoint),
+    cr_assert_eq(tomevit_model_build(&d, NULL,
+                                     tomevit_checkpoint_source(*checkpoint),
                                      &model), 0);
     free(path), free(head), free(texts);
     return model;
