@@ -262,7 +262,7 @@ static void write_facts(FILE *out, const session *s, const json_t *sweep)
     time_t now = time(NULL);
 
     fputs("<section><h2>How it was measured</h2>\n<dl>\n<dt>command</dt><dd>"
-          "<code>", out);
+          "<code>tomerge ", out);
     markup_text(out, s->options->command_line ? s->options->command_line : "");
     fputs("</code></dd>\n", out);
     for (size_t i = 0; i < COUNT(facts); i++) {
