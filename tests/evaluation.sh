@@ -69,7 +69,9 @@ holds s.json runs.1.gained runs.1.lost runs.1.agreement
 same values '
     NR > 1 { gained += $3 != $2 && $15 == $2; lost += $3 == $2 && $15 != $2
              agree += $3 == $15; n++ }
-    END { printf "%d\n%d\n%.9g\n", gained, lost, 100 * agree / n }' both.csv
+    END { text = sprintf("%.9g", 100 * agree / n)
+          printf "%d\n%d\n%s%s\n", gained, lost, text,
+              text ~ /\./ ? "" : ".0" }' both.csv
 holds s.json runs.0.gained runs.0.lost runs.0.mcnemar_p
 printf '0\n0\n1.0\n' | cmp -s - values || { fail "r=0:"; cat values; }
 grep '^6,' n.csv | cmp -s - counts || fail "the sweep has another confusion"
