@@ -233,12 +233,18 @@ static int read_stronger(void *self, enum vit_tensor t, size_t layer,
     return error;
 }
 
+/* What the models to come compute in. */
+static int dtype = TOMEVIT_F32;
+
 static tomevit_model *model_of(const tomevit_description *d)
 {
     vit_random random = {d, 17};
+    tomevit_open_options with;
     tomevit_model *model;
 
-    cr_assert_eq(tomevit_model_build(d, NULL,
+    tomevit_open_options_init(&with);
+    with.dtype = dtype;
+    cr_assert_eq(tomevit_model_build(d, &with,
                                      (vit_source){read_stronger, &random},
                                      &model), 0);
     return model;
@@ -434,6 +440,80 @@ static void check_last_layer_plan(const char *tier)
 Test(forward, the_last_layer_reports_the_plan_of_a_whole_one)
 {
     each_tier(check_last_layer_plan);
+}
+
+/* Runs `check` with bf16 and int8 under every CPU mask of this machine. */
+static void each_narrow_tier(void (*check)(const char *tier))
+{
+    static const char *const tiers[] = {"scalar", "avx2", "avx512",
+        "avx512-vnni", "avx512-bf16", "amx-bf16", "amx-int8"};
+
+    for (size_t i = 0; i < sizeof(tiers) / sizeof(tiers[0]); i++) {
+        uint32_t mask;
+
+        cr_assert_eq(tomerge_cpu_mask(tiers[i], &mask), 0);
+        if ((tomerge_cpu_detected() & mask) != mask) {
+            cr_log_warn("tier %s: absent on this machine", tiers[i]);
+            continue;
+        }
+        tomerge_set_cpu_mask(mask);
+        for (dtype = TOMEVIT_BF16; dtype <= TOMEVIT_INT8; dtype++)
+            check(tiers[i]);
+    }
+    dtype = TOMEVIT_F32;
+    tomerge_set_cpu_mask(UINT32_MAX);
+}
+
+Test(forward, same_bits_in_bf16_and_int8)
+{
+    each_narrow_tier(check_same_bits);
+}
+
+/* Without merging, whose choices may differ, and with weights so weak that
+ * the layers pass errors on as they are: both sides of every product lose all
+ * but 8 bits, so what comes out is off by less than 2^-8; in int8, where small
+ * elements share the scale of the largest, by less than 2^-6. */
+static void check_near_oracle(const char *tier)
+{
+    tomevit_description d = small_description(TOMEVIT_POOL_CLASS, 0, 1);
+    vit_random random = {&d, 17};
+    vit_source weak = tomevit_random_source(&random);
+    tomevit_open_options with;
+    tomevit_model *model;
+    uint8_t *crops = random_crops(1);
+    float pixels[3 * SIDE * SIDE], logits[CLASSES], features[48];
+    double want[CLASSES], want_features[48], error = 0.0, size = 0.0;
+    tomevit_output out = {.logits = logits, .features = features};
+    tomevit_image image = {pixels, TOMEVIT_F32_CHW};
+    tomevit_context *context;
+
+    tomevit_open_options_init(&with);
+    with.dtype = dtype;
+    cr_assert_eq(tomevit_model_build(&d, &with, weak, &model), 0);
+    for (size_t i = 0; i < 3 * SIDE * SIDE; i++)
+        pixels[i] = (float)crops[i] / 127.5f - 1.0f;
+    cr_assert_eq(tomevit_context_create(model, 1, 2, &context), 0);
+    oracle_forward(&d, weak, pixels, NULL, 0, want, want_features);
+    cr_assert_eq(tomevit_forward(context, NULL, 1, &image, &out), 0);
+    for (size_t i = 0; i < 48; i++) {
+        error += pow((double)features[i] - want_features[i], 2.0);
+        size += pow(want_features[i], 2.0);
+    }
+    error = sqrt(error / size);
+    cr_log_info("%s on %s: features off by %.4f", tomevit_dtype_name(dtype),
+                tier, error);
+    cr_assert_leq(error, dtype == TOMEVIT_INT8 ? 0x1p-6 : 0x1p-8,
+                  "%s on %s: features off by %.4f", tomevit_dtype_name(dtype),
+                  tier, error);
+    cr_assert_gt(error, 1e-5, "nothing was rounded");
+    tomevit_context_free(context);
+    tomevit_close(model);
+    free(crops);
+}
+
+Test(forward, near_a_double_precision_pass_in_bf16_and_int8)
+{
+    each_narrow_tier(check_near_oracle);
 }
 
 /* ---- what the reference has no results for ---------------------------------------- */
