@@ -106,6 +106,9 @@ int tomerge_cpu_mask(const char *name, uint32_t *mask);
 /* The name of the highest tier in `flags`: the reverse of the above. */
 const char *tomerge_cpu_name(uint32_t flags);
 
+/* The tier whose kernels matching and merging use now, by the same names. */
+const char *tomerge_tier(void);
+
 /* ---- buffers ----------------------------------------------------------- */
 
 enum tomerge_dtype {

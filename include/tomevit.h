@@ -179,6 +179,9 @@ void tomevit_open_options_init(tomevit_open_options *options);
  * present: "arch" or "num_heads" (heads), "norm_eps", "mean", "std",
  * "crop_pct", "interpolation", "class_names" (JSON array).
  *
+ * Layers are read and packed on as many threads as OpenMP gives a parallel
+ * region, at most 4.
+ *
  * *model is the caller's, to be closed; NULL on failure. `options` NULL means
  * the defaults; `why` may be NULL. EINVAL, EIO, EFORMAT, EMODEL, ENOMEM.
  */
@@ -220,6 +223,12 @@ const char *tomevit_class_name(const tomevit_model *model, size_t index);
  * and the enum tomevit_dtype they are multiplied in. */
 const char *tomevit_cpu(const tomevit_model *model);
 int tomevit_model_dtype(const tomevit_model *model);
+
+/* The tiers whose kernels would be used now, by the same names: by a model
+ * opened in this enum tomevit_dtype (NULL for other numbers), and by
+ * tomevit_resize_crop. */
+const char *tomevit_tier(int dtype);
+const char *tomevit_pixel_tier(void);
 
 /* ---- merging inside the model ------------------------------------------------ */
 

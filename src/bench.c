@@ -188,6 +188,8 @@ static void report_bench(const bench *b)
     session_compute_json(b->s, object);
     json_object_set_new(object, "weight_bytes",
         json_integer((json_int_t)tomevit_model_bytes(b->s->model)));
+    json_object_set_new(object, "activation_bytes",
+        json_integer((json_int_t)tomevit_context_bytes(b->s->context)));
     json_object_set_new(object, "passes",
                         json_integer((json_int_t)b->passes));
     json_object_set_new(object, "partial", json_boolean(signals_stop()));

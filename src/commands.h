@@ -11,6 +11,8 @@ void command_sweep(const options *o);
 void command_classify(const options *o);
 void command_bench(const options *o);
 void command_inspect(const options *o);
+/* inspect --cpu */
+void inspect_cpu(const options *o);
 void command_visualize(const options *o);
 
 #endif

@@ -157,6 +157,10 @@ void command_inspect(const options *o)
 {
     session s;
 
+    if (o->cpu) {
+        inspect_cpu(o);
+        return;
+    }
     if (session_describe(&s, o) == 0) {
         json_t *object = session_model_json(&s);
         json_t *rows = layers_json(&s, &s.runs[0]);

@@ -48,7 +48,8 @@ static const struct {
       "What a model is, and its tokens and multiply-accumulates per layer.",
       NULL,
       "  tomerge inspect vit.safetensors --r 8\n"
-      "  tomerge inspect --arch deit_small_patch16_224 --r 13\n"},
+      "  tomerge inspect --arch deit_small_patch16_224 --r 13\n"
+      "  tomerge inspect --cpu\n"},
      command_inspect},
     {{"visualize", OPTIONS_VISUALIZE, "IMAGE", 1, 1,
       "A picture of what was merged in one image.",

@@ -185,6 +185,9 @@ const args_option options_table[] = {
     PARSE("cpu", "TIER", RUNS, cpu_mask, parse_cpu,
           "highest CPU tier to use: auto (default), scalar, avx2, avx512, "
           "avx512-vnni, avx512-bf16, amx-bf16, amx-int8"),
+    FLAG("cpu", 0, OPTIONS_INSPECT, cpu,
+         "instead of a model: the tiers this machine has, the one that each "
+         "kind of work would use, and threads"),
     PARSE("cache-mem", "SIZE", MANY, cache_mem, parse_bytes,
           "memory for decoded images waiting for the model, such as 512M "
           "(default 32M)"),
@@ -252,6 +255,10 @@ void options_free(options *o)
  * either it is the demonstration's. */
 static int check_model(options *o, const args_command *command, char *why)
 {
+    if (o->cpu) {
+        snprintf(why, ARGS_WHY, "inspect --cpu takes no model");
+        return o->model || o->arch || o->operand_count ? -1 : 0;
+    }
     int takes_arch = command->bit & (OPTIONS_BENCH | OPTIONS_INSPECT);
     int count = (o->model != NULL) + (o->arch != NULL);
 

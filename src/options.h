@@ -33,6 +33,7 @@ typedef struct options {
     char *command_line;    /* as a shell would read it, or NULL; owned */
     size_t scale;          /* 0: patches of about 32 pixels */
     int layers, grid, overlay;
+    int cpu;               /* inspect: of the machine, not of a model */
     merging_args merging;
     preprocessing_args preprocessing;
     char **operands;       /* of argv */

@@ -250,9 +250,23 @@ run 0 bench $model --r 0,2:-1 --batch 2 --seconds 0 --json b.json
 says out "GFLOP/s"
 holds b.json runs.1.r runs.1.gmacs runs.1.batch runs.1.threads runs.1.dtype \
     runs.1.images_per_second.median runs.1.images_per_second.best runs.1.gflops \
-    runs.1.gmacs_computed
+    runs.1.gmacs_computed weight_bytes activation_bytes
 holds b.json passes
 says values 5
+
+run 0 inspect --cpu --json c.json
+grep -qE '^merging +(scalar|avx2|avx512)$' out || fail "no tier of merging"
+grep -qE '^f32 +(scalar|avx2|avx512)$' out || fail "no tier of f32"
+holds c.json detected tiers.merging tiers.pixels tiers.f32 tiers.bf16 \
+    tiers.int8 threads idle_threads
+run 2 inspect --cpu plain.safetensors
+says err "takes no model"
+run 2 inspect --cpu --arch deit_small_patch16_224
+GOMP_SPINCOUNT=7
+export GOMP_SPINCOUNT
+run 0 inspect --cpu
+grep -qE 'GOMP_SPINCOUNT=7|OMP_WAIT_POLICY=' out || fail "no idle threads"
+unset GOMP_SPINCOUNT
 
 run 0 inspect plain.safetensors --r 2 --json i.json
 holds i.json family parameters dim depth heads patch image_size classes \

@@ -3,6 +3,7 @@
 #include "tomerge.h"
 
 #include <criterion/criterion.h>
+#include <string.h>
 
 Test(cpu, mask_restricts_and_is_consistent)
 {
@@ -17,6 +18,25 @@ Test(cpu, mask_restricts_and_is_consistent)
     cr_assert_eq(tomerge_cpu_flags(), 0);
     tomerge_set_cpu_mask(UINT32_MAX);
     cr_assert_eq(tomerge_cpu_flags(), all);
+}
+
+/* The kernels are of no tier above those detected, and follow the mask. */
+Test(cpu, tier_of_the_kernels)
+{
+    static const char *const names[] = {"avx512", "avx2", "scalar"};
+    size_t i = 0;
+
+    for (; i < 3 && strcmp(tomerge_tier(), names[i]); i++)
+        ;
+    cr_assert_lt(i, 3, "%s", tomerge_tier());
+    for (; i < 3; i++) {
+        uint32_t mask = 0;
+
+        cr_assert_eq(tomerge_cpu_mask(names[i], &mask), 0);
+        tomerge_set_cpu_mask(mask);
+        cr_assert_str_eq(tomerge_tier(), names[i]);
+    }
+    tomerge_set_cpu_mask(UINT32_MAX);
 }
 
 Test(cpu, names_round_trip)

@@ -200,3 +200,16 @@ void tomerge_dsp_init(tomerge_dsp *dsp, uint32_t flags)
     tomerge_dsp_avx512(dsp);
 #endif
 }
+
+const char *tomerge_tier(void)
+{
+    uint32_t built = 0;
+
+#ifdef HAVE_AVX2
+    built |= TOMERGE_CPU_AVX2;
+#endif
+#ifdef HAVE_AVX512
+    built |= TOMERGE_CPU_AVX512;
+#endif
+    return tomerge_cpu_name(built & tomerge_cpu_flags());
+}

@@ -253,3 +253,12 @@ const vit_low *tomevit_low_tier(size_t index, uint32_t *needs)
     *needs = tiers[index].needs;
     return tiers[index].low;
 }
+const char *tomevit_tier(int dtype)
+{
+    uint32_t flags = tomerge_cpu_flags();
+
+    if (!tomevit_dtype_name(dtype))
+        return NULL;
+    return dtype == TOMEVIT_F32 ? tomevit_dsp_choose(flags)->name
+                                : tomevit_low_choose(dtype, flags)->name;
+}

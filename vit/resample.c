@@ -268,6 +268,11 @@ static const tomevit_resample_kernels *kernels_now(void)
     return &scalar_kernels;
 }
 
+const char *tomevit_pixel_tier(void)
+{
+    return kernels_now() == &scalar_kernels ? "scalar" : "avx2";
+}
+
 /* What one call computes with. */
 typedef struct work {
     const tomevit_resample_kernels *kernels;

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* tomerge inspect --cpu: what this machine has, and what would be used. */
+#include "commands.h"
+
+#include "message.h"
+#include "session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const report_column list[] = {
+    {"model", "CPU", NULL},
+    {"detected", "detected", NULL},
+    {"tiers.merging", "merging", NULL},
+    {"tiers.pixels", "pixels", NULL},
+    {"tiers.f32", "f32", NULL},
+    {"tiers.bf16", "bf16", NULL},
+    {"tiers.int8", "int8", NULL},
+    {"threads", "threads", NULL},
+    {"idle_threads", "idle threads", NULL}
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The name that Linux has for the CPU, or null. */
+static json_t *cpu_model(void)
+{
+    char line[256];
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    json_t *name = NULL;
+
+    while (file != NULL && name == NULL &&
+           fgets(line, sizeof(line), file) != NULL) {
+        char *value = strstr(line, ": ");
+        if (strncmp(line, "model name", 10) != 0 || value == NULL)
+            continue;
+        line[strcspn(line, "\n")] = '\0';
+        name = report_string(value + 2);
+    }
+    if (file != NULL)
+        fclose(file);
+    return name != NULL ? name : json_null();
+}
+
+/* Every tier that has what it needs, with blanks between. */
+static json_t *detected(void)
+{
+    static const char *const names[] = {
+        "scalar", "avx2", "avx512", "avx512-vnni", "avx512-bf16", "amx-bf16",
+        "amx-int8"
+    };
+    uint32_t flags = tomerge_cpu_detected(), mask;
+    char text[128] = "";
+
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (tomerge_cpu_mask(names[i], &mask) == 0 && (flags & mask) == mask)
+            snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s",
+                     i ? " " : "", names[i]);
+    return json_string(text);
+}
+
+/* The kernels are chosen for each kind of work by itself. */
+static json_t *tiers(void)
+{
+    json_t *object = json_object();
+
+    json_object_set_new(object, "merging", json_string(tomerge_tier()));
+    json_object_set_new(object, "pixels", json_string(tomevit_pixel_tier()));
+    for (int dtype = 0; tomevit_dtype_name(dtype) != NULL; dtype++)
+        json_object_set_new(object, tomevit_dtype_name(dtype),
+                            json_string(tomevit_tier(dtype)));
+    return object;
+}
+
+/* What the OpenMP runtime was told about threads that wait. */
+static json_t *idle_threads(void)
+{
+    static const char *const names[] = {
+        "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"
+    };
+    char text[128];
+
+    for (size_t i = 0; i < COUNT(names); i++) {
+        const char *value = getenv(names[i]);
+        if (value == NULL)
+            continue;
+        snprintf(text, sizeof(text), "%s=%.60s", names[i], value);
+        return report_string(text);
+    }
+    return json_string("the OpenMP runtime's default: they spin for a while");
+}
+
+void inspect_cpu(const options *o)
+{
+    output json = {NULL, NULL}, people = {stdout, "-"};
+
+    if (output_open(&json, o->json) != 0)
+        return;
+    json_t *object = json_object();
+    json_object_set_new(object, "model", cpu_model());
+    json_object_set_new(object, "detected", detected());
+    json_object_set_new(object, "tiers", tiers());
+    json_object_set_new(object, "threads", json_integer(session_cpus()));
+    json_object_set_new(object, "idle_threads", idle_threads());
+    if (json.file != NULL)
+        report_json(json.file, object);
+    output_close(&json);
+    if (!output_is_stdout(o->json)) {
+        report_list(stdout, list, COUNT(list), object);
+        output_close(&people);
+    }
+    json_decref(object);
+}
