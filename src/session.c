@@ -12,6 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 int session_cpus(void)
 {
@@ -124,6 +127,9 @@ static int begin(session *s, const options *o, int (*get_model)(session *s))
     s->options = o;
     s->threads = o->threads ? (int)o->threads : session_cpus();
     tomerge_set_cpu_mask(o->cpu_mask);
+#ifdef _OPENMP
+    omp_set_num_threads(s->threads); /* opening a model has no other number */
+#endif
     if (get_model(s) != 0)
         return -1;
     preprocessing_resolve(&o->preprocessing, s->description, &s->pre,

@@ -8,6 +8,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 static void carve_norm(vit_norm *norm, size_t channels, vit_arena *arena)
 {
@@ -191,28 +194,22 @@ static int fill_tensor(struct tomevit_model *m, vit_source source,
     return error;
 }
 
-static int fill(struct tomevit_model *m, vit_source source, float *buffer)
+/* The tensors of one layer, or those there are once a model. */
+static int fill_part(struct tomevit_model *m, vit_source source, size_t layer,
+                     int once, float *buffer)
 {
-    for (int t = 0; t < VIT_TENSORS; t++) {
-        size_t layers = t >= VIT_FIRST_OF_LAYER ? m->d.depth : 1;
+    int t = once ? 0 : VIT_FIRST_OF_LAYER;
+    int end = once ? VIT_FIRST_OF_LAYER : VIT_TENSORS;
 
-        if (!tomevit_tensor_shape(&m->d, t, NULL, NULL))
-            continue;
-        for (size_t i = 0; i < layers; i++) {
-            int error = fill_tensor(m, source, t, i, buffer);
+    for (; t < end; t++) {
+        int error = 0;
 
-            if (error)
-                return error;
-        }
+        if (tomevit_tensor_shape(&m->d, t, NULL, NULL))
+            error = fill_tensor(m, source, t, layer, buffer);
+        if (error)
+            return error;
     }
-    /* The tokens in front are the same in every image. */
-    for (size_t i = 0; i < m->d.pos_prefix * m->d.dim; i++)
-        m->prefix[i] += m->pos[i];
-    if (m->d.logit_bias)
-        for (size_t i = 1; i < m->d.classes; i++)
-            m->head.bias[i] = m->head.bias[0];
-    return m->d.pool == TOMEVIT_POOL_ATTENTION ? tomevit_pool_query(m, source)
-                                               : 0;
+    return 0;
 }
 
 /* The largest tensor that has to pass through a buffer. */
@@ -228,11 +225,52 @@ static size_t largest(const tomevit_description *d)
     return most;
 }
 
+/* What follows from several tensors. */
+static int fill_rest(struct tomevit_model *m, vit_source source)
+{
+    /* The tokens in front are the same in every image. */
+    for (size_t i = 0; i < m->d.pos_prefix * m->d.dim; i++)
+        m->prefix[i] += m->pos[i];
+    if (m->d.logit_bias)
+        for (size_t i = 1; i < m->d.classes; i++)
+            m->head.bias[i] = m->head.bias[0];
+    return m->d.pool == TOMEVIT_POOL_ATTENTION ? tomevit_pool_query(m, source)
+                                               : 0;
+}
+
+/* Layer by layer, each thread through a buffer of its own: few threads, as
+ * memory is soon what they wait for. */
+static int fill(struct tomevit_model *m, vit_source source)
+{
+    enum { MOST_THREADS = 4 };
+    size_t bytes = largest(&m->d) * sizeof(float), parts = m->d.depth + 1;
+    int error = 0, threads = 1;
+
+#ifdef _OPENMP
+    threads = omp_get_max_threads();
+    threads = threads < MOST_THREADS ? threads : MOST_THREADS;
+#endif
+#pragma omp parallel num_threads(threads) reduction(min : error)
+    {
+        float *buffer = malloc(bytes);
+
+#pragma omp for schedule(dynamic, 1)
+        for (size_t i = 0; i < parts; i++) {
+            int result = buffer ? fill_part(m, source, i ? i - 1 : 0, !i,
+                                            buffer)
+                                : TOMEVIT_ENOMEM;
+
+            error = result < error ? result : error;
+        }
+        free(buffer);
+    }
+    return error ? error : fill_rest(m, source);
+}
+
 /* ---- building ------------------------------------------------------------------- */
 
 static int build(struct tomevit_model *m, vit_source source)
 {
-    float *buffer;
     int error;
 
     m->dsp = tomevit_dsp_choose(tomerge_cpu_flags());
@@ -246,12 +284,7 @@ static int build(struct tomevit_model *m, vit_source source)
     if (error)
         return error;
     carve_model(m, &m->arena);
-    buffer = malloc(largest(&m->d) * sizeof(*buffer));
-    if (!buffer)
-        return TOMEVIT_ENOMEM;
-    error = fill(m, source, buffer);
-    free(buffer);
-    return error;
+    return fill(m, source);
 }
 
 int tomevit_model_build(const tomevit_description *d,
