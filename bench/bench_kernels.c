@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernels of the forward pass on one core, for every tier of this machine:
- * products in GFLOP/s and as a share of the tier's peak, measured between
- * them, and what goes over rows in floats a nanosecond. Products are of a
- * block of rows, from a layer's input in memory to its output, with what is
- * done to a finished tile; "tile" is the innermost loop alone, in the caches.
+ * The kernels of the forward pass on one core, for every tier of this machine
+ * and every number type: products in GFLOP/s and as a share of the tier's peak
+ * (where there is one in the table of peaks), and what goes over rows in floats
+ * a nanosecond. Products are of a block of rows, from a layer's input in memory
+ * to its output, with what is done to a finished tile; "tile" is the innermost
+ * loop alone, in the caches.
  *
  *     bench/bench_kernels [TIER [SECONDS]]    all tiers, 0.3 for each line
  */
@@ -14,7 +15,7 @@
 #include "peak.h"
 
 #include "../vit/gemm.h"
-#include "tomerge.h"
+#include "tomevit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,9 +41,11 @@ static const shape shapes[] = {
 
 typedef struct product {
     const vit_dsp *dsp;
+    const vit_low *low;    /* NULL: f32 */
     const shape *shape;
     vit_matrix matrix;
-    size_t lda, ldy;
+    vit_room room;
+    size_t rows, lda, ldy;
     float *a, *y, *scratch;
 } product;
 
@@ -51,39 +54,56 @@ typedef struct product {
 static void run_product(void *data)
 {
     product *p = data;
+    vit_operand a = tomevit_operand(&p->matrix, p->rows, p->a, p->lda,
+                                    p->room);
 
-    tomevit_gemm(p->dsp, &p->matrix, p->shape->how, VIT_BLOCK_ROWS, p->a,
-                 p->lda, p->y, p->ldy, p->scratch);
+    tomevit_gemm(p->dsp, &p->matrix, p->shape->how, p->rows, &a, p->y, p->ldy,
+                 p->scratch);
 }
 
-static void line(const char *tier, const char *name, double gflops,
-                 double peak)
+static void line(const char *tier, const char *dtype, const char *name,
+                 double gflops, double peak)
 {
-    printf("%-8s %-20s %9.1f %5.0f %%\n", tier, name, gflops,
-           100 * gflops / peak);
+    printf("%-12s %-5s %-20s %9.1f", tier, dtype, name, gflops);
+    if (peak > 0)
+        printf(" %5.0f %%", 100 * gflops / peak);
+    putchar('\n');
 }
 
-static void bench_product(const vit_dsp *dsp, const shape *s, double peak,
-                          double seconds)
+static void bench_product(const vit_dsp *dsp, const vit_low *low,
+                          const shape *s, double peak, double seconds)
 {
-    product p = {.dsp = dsp, .shape = s, .lda = tomevit_row_stride(s->k),
+    size_t rows = low ? low->block_rows : VIT_BLOCK_ROWS;
+    product p = {.dsp = dsp, .low = low, .shape = s, .rows = rows,
+                 .lda = tomevit_row_stride(s->k),
                  .ldy = tomevit_row_stride(s->n)};
-    float *w = measure_floats(s->n * s->k), *bias = measure_floats(s->n);
+    float *w = measure_floats(s->n * s->k);
     vit_arena arena = {0};
 
-    tomevit_matrix_carve(dsp, &p.matrix, s->n, s->k, &arena);
+    tomevit_matrix_carve(dsp, low, &p.matrix, s->n, s->k, &arena);
     if (tomevit_arena_allocate(&arena))
         exit(1);
-    tomevit_matrix_carve(dsp, &p.matrix, s->n, s->k, &arena);
+    tomevit_matrix_carve(dsp, low, &p.matrix, s->n, s->k, &arena);
     tomevit_matrix_pack(dsp, &p.matrix, w);
-    memcpy(p.matrix.bias, bias, s->n * sizeof(*bias));
-    p.a = measure_floats(VIT_BLOCK_ROWS * p.lda);
-    p.y = measure_floats(VIT_BLOCK_ROWS * p.ldy);
-    p.scratch = measure_floats(tomevit_gemm_scratch(s->n, s->k));
-    line(dsp->name, s->name, 2e-9 * VIT_BLOCK_ROWS * (double)(s->n * s->k) /
+    p.room.data = measure_memory(tomevit_room_bytes(low, rows, s->k));
+    p.room.scales = measure_floats(rows);
+    p.a = measure_floats(rows * p.lda);
+    p.y = measure_floats(rows * p.ldy);
+    p.scratch = measure_floats(tomevit_gemm_scratch(rows, s->n, s->k));
+    line(low ? low->name : dsp->name,
+         low ? tomevit_dtype_name(low->dtype) : "f32", s->name,
+         2e-9 * (double)rows * (double)(s->n * s->k) /
          measure_best(run_product, &p, seconds), peak);
-    free(w), free(bias), free(p.a), free(p.y), free(p.scratch);
+    free(w), free(p.room.data), free(p.room.scales);
+    free(p.a), free(p.y), free(p.scratch);
     tomevit_arena_free(&arena);
+}
+
+static void bench_products(const vit_dsp *dsp, const vit_low *low, double peak,
+                           double seconds)
+{
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+        bench_product(dsp, low, &shapes[i], peak, seconds);
 }
 
 /* ---- one tile, and rows ------------------------------------------------------------ */
@@ -142,39 +162,55 @@ static void bench_rows(const vit_dsp *dsp, double peak, double seconds)
     rows r = {dsp, measure_floats(room), measure_floats(room),
               measure_floats(room), measure_floats(room)};
 
-    line(dsp->name, "tile", 2e-9 * (double)(dsp->mr * dsp->nr * DEPTH) /
+    line(dsp->name, "f32", "tile", 2e-9 * (double)(dsp->mr * dsp->nr * DEPTH) /
          measure_best(run_tile, &r, seconds), peak);
     for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++) {
         size_t floats = jobs[i].run == run_pack ? dsp->nr * DEPTH
                                                 : (size_t)LENGTH;
 
-        printf("%-8s %-20s %9.2f floats/ns\n", dsp->name, jobs[i].name,
-               1e-9 * (double)floats /
+        printf("%-12s %-5s %-20s %9.2f floats/ns\n", dsp->name, "f32",
+               jobs[i].name, 1e-9 * (double)floats /
                measure_best(jobs[i].run, &r, seconds));
     }
     free(r.a), free(r.b), free(r.c), free(r.d);
 }
 
+static int wanted(const char *tier, uint32_t needs, const char *asked)
+{
+    return (tomerge_cpu_detected() & needs) == needs &&
+           (!strcmp(asked, "all") || !strcmp(asked, tier));
+}
+
+static void bench_tier(const vit_dsp *dsp, double seconds)
+{
+    double peak = peak_measure(dsp->name, "f32", seconds);
+
+    line(dsp->name, "f32", "peak", peak, peak);
+    bench_products(dsp, NULL, peak, seconds);
+    bench_rows(dsp, peak, seconds);
+    line(dsp->name, "f32", "peak again",
+         peak_measure(dsp->name, "f32", seconds), peak);
+}
+
 int main(int argc, char **argv)
 {
+    const char *asked = argc > 1 ? argv[1] : "all";
     double seconds = argc > 2 ? atof(argv[2]) : 0.3;
     const vit_dsp *dsp;
+    const vit_low *low;
     uint32_t needs;
 
-    printf("%-8s %-20s %9s\n", "tier", "kernel", "GFLOP/s");
-    for (size_t i = 0; (dsp = tomevit_dsp_tier(i, &needs)); i++) {
-        double peak;
-
-        if ((tomerge_cpu_detected() & needs) != needs ||
-            (argc > 1 && strcmp(argv[1], "all") && strcmp(argv[1], dsp->name)))
+    printf("%-12s %-5s %-20s %9s\n", "tier", "dtype", "kernel", "GFLOP/s");
+    for (size_t i = 0; (dsp = tomevit_dsp_tier(i, &needs)); i++)
+        if (wanted(dsp->name, needs, asked))
+            bench_tier(dsp, seconds);
+    dsp = tomevit_dsp_choose(tomerge_cpu_flags());
+    for (size_t i = 0; (low = tomevit_low_tier(i, &needs)); i++) {
+        if (!wanted(low->name, needs, asked))
             continue;
-        peak = peak_measure(dsp->name, "f32", seconds);
-        line(dsp->name, "peak", peak, peak);
-        for (size_t j = 0; j < sizeof(shapes) / sizeof(shapes[0]); j++)
-            bench_product(dsp, &shapes[j], peak, seconds);
-        bench_rows(dsp, peak, seconds);
-        line(dsp->name, "peak again", peak_measure(dsp->name, "f32", seconds),
-             peak);
+        bench_products(dsp, low, peak_measure(low->name,
+                                              tomevit_dtype_name(low->dtype),
+                                              seconds), seconds);
     }
     return 0;
 }

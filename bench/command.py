@@ -135,7 +135,7 @@ def budget_of(args):
         args.tomerge, "bench", "--model", args.model, "--r", "0", "--batch",
         str(args.batch), "--threads", str(args.threads), "--seconds", "0",
         "--json", "-", "--quiet"])[0])
-    return report["memory"]["weights"] + report["memory"]["activations"]
+    return report["weight_bytes"] + report["activation_bytes"]
 
 
 def main():
