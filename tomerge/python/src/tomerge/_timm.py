@@ -100,7 +100,8 @@ class _Model(_Patched):
         if size is None or (self.attn_pool is None and
                             kind in ("", "token", "max")):
             return super().pool(x, pool_type)
-        first = 0 if self.pool_include_prefix else self.num_prefix_tokens
+        whole = getattr(self, "pool_include_prefix", False)
+        first = 0 if whole else self.num_prefix_tokens
         x, size = x[:, first:], size[:, first:]
         if self.attn_pool is not None:
             bias = size.log().to(x.dtype)[:, None, None, :]
@@ -149,7 +150,7 @@ def unpatch(model: Any) -> Any:
 
 def _check(model: Any) -> None:
     """The forward passes above replace these, and no others."""
-    for method in ("_pos_embed", "pool", "attn_pool", "pool_include_prefix"):
+    for method in ("_pos_embed", "pool", "attn_pool"):
         if not hasattr(model, method):
             raise TypeError(f"this version of timm's VisionTransformer has no "
                             f"{method}: 1.0.9 or newer is needed")
