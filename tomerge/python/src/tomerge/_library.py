@@ -113,7 +113,7 @@ def _candidates() -> list[str]:
     if named:
         return [named]
     carried = os.path.join(os.path.dirname(os.path.abspath(__file__)), CARRIED)
-    installed = ctypes.util.find_library("tomerge") or "libtomerge.so.0"
+    installed = ctypes.util.find_library("tomerge") or "libtomerge.so.1"
     return [carried, installed]
 
 
