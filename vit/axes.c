@@ -103,15 +103,61 @@ int tomevit_axes_plain(const vit_axes *a)
     return a->elements == a->whole && a->length[0] == a->elements;
 }
 
+/* The last axis that is longer than 1 and lies `step` apart, AXES if none. */
+static size_t axis_of(const size_t *length, const size_t *steps, size_t step)
+{
+    size_t found = AXES;
+
+    for (size_t i = 0; i < AXES; i++)
+        if (length[i] > 1 && steps[i] == step)
+            found = i;
+    return found;
+}
+
+/* Both ends step by step along some axis: x in the result, y in the tensor.
+ * Squares of the two keep to few cache lines at either end. */
+static void move_plane(const vit_axes *a, const size_t *steps_out, size_t x,
+                       size_t y, const float *in, float *out)
+{
+    enum { SIDE = 16 };
+    size_t columns = a->length[x], rows = x == y ? 1 : a->length[y];
+
+    for (size_t r = 0; r < rows; r += SIDE) {
+        size_t height = rows - r < SIDE ? rows - r : SIDE;
+
+        for (size_t c = 0; c < columns; c += SIDE) {
+            size_t width = columns - c < SIDE ? columns - c : SIDE;
+
+            for (size_t i = 0; i < height; i++)
+                for (size_t j = 0; j < width; j++)
+                    out[(r + i) * steps_out[y] + c + j] =
+                        in[(r + i) + (c + j) * a->step[x]];
+        }
+    }
+}
+
 void tomevit_axes_move(const vit_axes *a, const float *in, float *out)
 {
-    const size_t *n = a->length, *step = a->step;
+    size_t steps_out[AXES], n[AXES], x, y;
 
+    for (size_t i = AXES, step = 1; i-- > 0; step *= a->length[i])
+        steps_out[i] = step;
+    x = axis_of(a->length, steps_out, 1);
+    y = axis_of(a->length, a->step, 1);
     in += a->offset;
+    if (x == AXES)
+        x = AXES - 1; /* one element */
+    if (y == AXES)
+        y = x;
+    memcpy(n, a->length, sizeof n);
+    n[x] = n[y] = 1;
     for (size_t i = 0; i < n[0]; i++)
         for (size_t j = 0; j < n[1]; j++)
             for (size_t k = 0; k < n[2]; k++)
                 for (size_t l = 0; l < n[3]; l++)
-                    *out++ = in[i * step[0] + j * step[1] + k * step[2] +
-                                l * step[3]];
+                    move_plane(a, steps_out, x, y,
+                               in + i * a->step[0] + j * a->step[1] +
+                                   k * a->step[2] + l * a->step[3],
+                               out + i * steps_out[0] + j * steps_out[1] +
+                                   k * steps_out[2] + l * steps_out[3]);
 }

@@ -9,6 +9,7 @@
 
 #include <ctype.h>
 #include <jansson.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,12 @@ typedef struct moved {
     char *name;
 } moved;
 
+/* All elements of a tensor that is taken apart. */
+typedef struct vit_whole {
+    const vit_stored *from;
+    float elements[];
+} vit_whole;
+
 typedef struct view {
     const vit_layout *layout;
     vit_tensors *file;
@@ -49,6 +56,8 @@ typedef struct view {
     size_t count, space;
     unsigned char *used;   /* [file->count]: by the model */
     size_t heads;          /* if some tensor has an axis of them, else 0 */
+    _Atomic(vit_whole *) stacks[PIECES]; /* those read last; each reader takes one
+                                      * away and puts it back */
 } view;
 
 /* ---- names -------------------------------------------------------------- */
@@ -317,26 +326,66 @@ static int pass_others(view *v)
 
 /* ---- the view ---------------------------------------------------------------- */
 
+static int read_whole(const moved *m, const vit_stored *from, float *out,
+                      const vit_report *report)
+{
+    if (!out)
+        return tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory for tensor "
+                            "\"%.80s\"", from->name);
+    return m->file->read(m->file, from, out, report);
+}
+
+/* A piece of a stack. Its other pieces are asked for next, so it is kept. */
+static int read_stacked(view *v, const moved *m, size_t i, float *out,
+                        const vit_report *report)
+{
+    const vit_stored *from = m->from[i];
+    vit_whole *s = atomic_exchange(&v->stacks[i], NULL);
+    int code = 0;
+
+    if (!s || s->from != from) {
+        free(s);
+        s = malloc(sizeof *s + from->elements * sizeof *s->elements);
+        code = read_whole(m, from, s ? s->elements : NULL, report);
+    }
+    if (code) {
+        free(s);
+        return code;
+    }
+    s->from = from;
+    tomevit_axes_move(&m->axes[i], s->elements, out);
+    free(atomic_exchange(&v->stacks[i], s));
+    return 0;
+}
+
+static int read_piece(view *v, const moved *m, size_t i, float *out,
+                      const vit_report *report)
+{
+    const vit_stored *from = m->from[i];
+    float *whole;
+    int code;
+
+    if (tomevit_axes_plain(&m->axes[i]))
+        return read_whole(m, from, out, report);
+    if (m->axes[i].elements < from->elements)
+        return read_stacked(v, m, i, out, report);
+    whole = malloc(from->elements * sizeof *whole);
+    code = read_whole(m, from, whole, report);
+    if (!code)
+        tomevit_axes_move(&m->axes[i], whole, out);
+    free(whole);
+    return code;
+}
+
 static int read_moved(const vit_tensors *tensors, const vit_stored *tensor,
                       float *out, const vit_report *report)
 {
-    const view *v = tensors->self;
+    view *v = tensors->self;
     const moved *m = &v->moved[tensor->begin];
 
     for (size_t i = 0; i < m->count; i++) {
-        const vit_stored *from = m->from[i];
-        int plain = tomevit_axes_plain(&m->axes[i]), code;
-        float *whole = plain ? out : malloc(from->elements * sizeof *whole);
+        int code = read_piece(v, m, i, out, report);
 
-        if (!whole)
-            return tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory for "
-                                "tensor \"%.80s\"", from->name);
-        code = m->file->read(m->file, from, whole, report);
-        if (!plain) {
-            if (!code)
-                tomevit_axes_move(&m->axes[i], whole, out);
-            free(whole);
-        }
         if (code)
             return code;
         out += m->axes[i].elements;
@@ -350,6 +399,8 @@ static void release(vit_tensors *tensors)
 
     for (size_t i = 0; i < v->count; i++)
         free(v->moved[i].name);
+    for (size_t i = 0; i < PIECES; i++)
+        free(v->stacks[i]);
     free(v->moved);
     free(v->used);
     tomevit_tensors_close(v->file);
