@@ -168,16 +168,31 @@ int tomevit_dtype_from_name(const char *name, int *dtype);
 typedef struct tomevit_open_options {
     size_t struct_size;    /* sizeof(tomevit_open_options) */
     int dtype;             /* enum tomevit_dtype */
+    size_t image_size;     /* the image's side, a multiple of the patch; the
+                            * position embeddings are resized as the
+                            * checkpoint's library does it. 0: as they are */
+    const char *head;      /* a file with the head: one matrix [classes, width]
+                            * and at most one vector; NULL: in the checkpoint */
+    const char *text_embeddings; /* a file with one matrix [classes, width], a
+                            * row for each class: the classes of a model of
+                            * CLIP's or SigLIP's kind. NULL: none */
 } tomevit_open_options;
 
-/* f32. */
+/* f32, and nothing but what the checkpoint has. */
 void tomevit_open_options_init(tomevit_open_options *options);
 
 /*
- * Opens a .safetensors checkpoint with timm's key names (F32, F16 or BF16)
- * and packs its weights for the CPU tier in use now. Metadata keys read when
- * present: "arch" or "num_heads" (heads), "norm_eps", "mean", "std",
- * "crop_pct", "interpolation", "class_names" (JSON array).
+ * Opens a checkpoint of a ViT and packs its weights for the CPU tier in use
+ * now. Containers: .safetensors, PyTorch's .pth, .npz, .gguf, and indices of
+ * shards. Names of tensors: those of timm (and DeiT, MAE, DINO, DINOv2),
+ * transformers, torchvision, SWAG, Google and CLIP.
+ *
+ * What no tensor shows comes from the file's metadata, from config.json,
+ * preprocessor_config.json or open_clip_config.json beside it, or from what
+ * the layout implies, in this order: "num_heads" or "arch", "norm_eps",
+ * "activation" (gelu, gelu_tanh, quick_gelu), "pool" (class, mean), "mean",
+ * "std", "crop_pct", "crop_mode" (center, squash), "interpolation",
+ * "position_resize", "class_names" (JSON array).
  *
  * Layers are read and packed on as many threads as OpenMP gives a parallel
  * region, at most 4.
@@ -195,7 +210,9 @@ int tomevit_random(const char *name, uint64_t seed,
 
 /* What a file or a published shape is, without reading or making its weights.
  * The file is checked as tomevit_open checks it; errors as there. */
-int tomevit_read_description(const char *path, tomevit_description *description,
+int tomevit_read_description(const char *path,
+                             const tomevit_open_options *options,
+                             tomevit_description *description,
                              tomevit_message *why);
 int tomevit_arch_description(const char *name,
                              tomevit_description *description);
@@ -203,7 +220,7 @@ int tomevit_arch_description(const char *name,
 /* Calls `each` with the names of the file's tensors that the model has no use
  * for (a decoder, a text tower, a mask token), in the order of their bytes; a
  * name lasts for the call. Errors as tomevit_read_description. */
-int tomevit_each_unused(const char *path,
+int tomevit_each_unused(const char *path, const tomevit_open_options *options,
                         void (*each)(void *data, const char *name), void *data,
                         tomevit_message *why);
 

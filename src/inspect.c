@@ -121,9 +121,10 @@ static void add_name(void *names, const char *name)
 /* The tensors that nothing reads: all of them in JSON, the first for people. */
 static json_t *unused_json(const session *s)
 {
+    tomevit_open_options with = session_open_options(s->options);
     json_t *names = json_array(), *unused;
 
-    tomevit_each_unused(s->options->model, add_name, names, NULL);
+    tomevit_each_unused(s->options->model, &with, add_name, names, NULL);
     unused = json_pack("{s:I,s:O,s:O}", "count",
                        (json_int_t)json_array_size(names), "first",
                        json_array_get(names, 0), "names", names);

@@ -87,13 +87,22 @@ static int parse_bytes(const char *text, void *field, char *why)
 const args_option options_table[] = {
     SECTION("Input"),
     TEXT("model", 'm', "FILE", ALL, model,
-         "the model: a .safetensors checkpoint with timm's key names "
+         "the model: a checkpoint of a ViT, as timm, transformers, torchvision, "
+         "Google, CLIP and others publish it "
          "(default: the demonstration's, on 16 classes of drawn shapes)"),
     TEXT("arch", 0, "NAME", OPTIONS_BENCH | OPTIONS_INSPECT, arch,
          "a published shape with random weights instead of a model file: "
          "deit_tiny_patch16_224, deit_small_patch16_224, "
          "deit_base_patch16_224, deit_base_distilled_patch16_224, "
          "vit_large_patch16_224, vit_large_patch16_384, vit_huge_patch14_224"),
+    SIZE("image-size", 0, "N", ALL, image_size, 1, 16384,
+         "images of N x N pixels, whatever the model was trained on: the "
+         "position embeddings are resized"),
+    TEXT("head", 0, "FILE", ALL, head,
+         "the classification head of a model that comes without one"),
+    TEXT("text-embeddings", 0, "FILE", ALL, text_embeddings,
+         "for CLIP and SigLIP: one row for each class, the embedding of its "
+         "text, as a matrix in a .npy or other file"),
     TEXT("labels", 0, "FILE", FOLDER, labels,
          "FOLDER is flat and FILE has a line for each image: name, tab or "
          "comma, class (index, WordNet id or class name)"),
@@ -344,6 +353,11 @@ int options_check(options *o, const args_command *command, char *why)
 {
     if (check_outputs(o, why) != 0)
         return -1;
+    if (o->arch != NULL && (o->image_size || o->head || o->text_embeddings)) {
+        snprintf(why, ARGS_WHY, "--image-size, --head and --text-embeddings "
+                 "are for a model from a file, not for --arch");
+        return -1;
+    }
     o->classifies = (command->bit & MANY) != 0;
     if (command->bit & LISTS)
         merging_args_default(&o->merging, DEFAULT_LIST);

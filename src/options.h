@@ -19,6 +19,8 @@ enum options_command {
 typedef struct options {
     const char *model, *arch;
     int dtype;             /* enum tomevit_dtype */
+    const char *head, *text_embeddings;
+    size_t image_size;     /* 0: the model's */
     uint32_t cpu_mask;
     size_t threads;        /* 0: the CPUs available to the process */
     size_t batch, limit, topk;

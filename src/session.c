@@ -58,15 +58,25 @@ static int model_result(const options *o, int error, const tomevit_message *why)
     return -1;
 }
 
+tomevit_open_options session_open_options(const options *o)
+{
+    tomevit_open_options with;
+
+    tomevit_open_options_init(&with);
+    with.dtype = o->dtype;
+    with.image_size = o->image_size;
+    with.head = o->head;
+    with.text_embeddings = o->text_embeddings;
+    return with;
+}
+
 static int open_model(session *s)
 {
     const options *o = s->options;
     tomevit_message why = {""};
-    tomevit_open_options with;
+    tomevit_open_options with = session_open_options(o);
     int error;
 
-    tomevit_open_options_init(&with);
-    with.dtype = o->dtype;
     error = o->model != NULL ? tomevit_open(o->model, &with, &s->model, &why)
                              : tomevit_random(o->arch, 1, &with, &s->model);
     if (error == 0)
@@ -78,8 +88,9 @@ static int describe_model(session *s)
 {
     const options *o = s->options;
     tomevit_message why = {""};
+    tomevit_open_options with = session_open_options(o);
     int error = o->model != NULL
-        ? tomevit_read_description(o->model, &s->described, &why)
+        ? tomevit_read_description(o->model, &with, &s->described, &why)
         : tomevit_arch_description(o->arch, &s->described);
 
     s->description = &s->described;

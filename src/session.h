@@ -43,6 +43,9 @@ void session_need_reference(session *s);
 int session_context(session *s);
 void session_close(session *s);
 
+/* How the model is opened. */
+tomevit_open_options session_open_options(const options *o);
+
 /* ---- the parts that reports have in common ---- */
 
 /* {file, family, parameters, dim, ...} */

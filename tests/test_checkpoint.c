@@ -179,15 +179,17 @@ Test(checkpoint, a_description_is_that_of_the_open_model)
     model_file_random(&file, &d);
     path = write_file(&file);
     cr_assert_eq(tomevit_open(path, NULL, &model, &why), 0, "%s", why.text);
-    cr_assert_eq(tomevit_read_description(path, &alone, &why), 0, "%s",
+    cr_assert_eq(tomevit_read_description(path, NULL, &alone, &why), 0, "%s",
                  why.text);
     cr_assert_arr_eq(&alone, tomevit_describe(model), sizeof alone);
-    cr_assert_eq(tomevit_read_description(path, &alone, NULL), 0);
-    cr_assert_eq(tomevit_read_description(NULL, &alone, &why),
+    cr_assert_eq(tomevit_read_description(path, NULL, &alone, NULL), 0);
+    cr_assert_eq(tomevit_read_description(NULL, NULL, &alone, &why),
                  TOMEVIT_EINVAL);
-    cr_assert_eq(tomevit_read_description(path, NULL, &why), TOMEVIT_EINVAL);
+    cr_assert_eq(tomevit_read_description(path, NULL, NULL, &why),
+                 TOMEVIT_EINVAL);
     cr_assert_eq(unlink(path), 0);
-    cr_assert_eq(tomevit_read_description(path, &alone, &why), TOMEVIT_EIO);
+    cr_assert_eq(tomevit_read_description(path, NULL, &alone, &why),
+                 TOMEVIT_EIO);
     cr_assert_neq(why.text[0], '\0');
     tomevit_close(model);
     model_file_free(&file);
@@ -205,7 +207,8 @@ Test(checkpoint, a_description_needs_good_class_names)
     model_file_random(&file, &d);
     file.metadata = "{\"num_heads\":\"2\",\"class_names\":\"[1]\"}";
     path = write_file(&file);
-    cr_assert_eq(tomevit_read_description(path, &d, &why), TOMEVIT_EFORMAT);
+    cr_assert_eq(tomevit_read_description(path, NULL, &d, &why),
+                 TOMEVIT_EFORMAT);
     cr_assert(strstr(why.text, "class_names"), "%s", why.text);
     unlink(path);
     model_file_free(&file);

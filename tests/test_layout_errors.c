@@ -59,32 +59,32 @@ static void write_model(const char *name, const model_file *file)
     free(bytes);
 }
 
-static int open_with(const vit_wishes *wishes, tomevit_description *d,
+static int open_with(const tomevit_open_options *options, tomevit_description *d,
                      tomevit_message *why)
 {
     vit_checkpoint *checkpoint;
-    int code = tomevit_checkpoint_open("m.safetensors", wishes, &checkpoint, d,
+    int code = tomevit_checkpoint_open("m.safetensors", options, &checkpoint, d,
                                        why);
 
     tomevit_checkpoint_close(checkpoint);
     return code;
 }
 
-static tomevit_description accept_with(const vit_wishes *wishes)
+static tomevit_description accept_with(const tomevit_open_options *options)
 {
     tomevit_message why = {""};
     tomevit_description d;
 
-    cr_assert_eq(open_with(wishes, &d, &why), 0, "%s", why.text);
+    cr_assert_eq(open_with(options, &d, &why), 0, "%s", why.text);
     return d;
 }
 
-static void refuse_with(const vit_wishes *wishes, int expected,
+static void refuse_with(const tomevit_open_options *options, int expected,
                         const char *path, const char *words)
 {
     tomevit_message why = {""};
     tomevit_description d;
-    int code = open_with(wishes, &d, &why);
+    int code = open_with(options, &d, &why);
 
     refused(code, expected, &why, path, words);
 }
@@ -243,8 +243,9 @@ static void add_matrix(model_file *file, const char *name, size_t rows,
 Test(layout_errors, heads_and_texts_are_checked, .init = enter, .fini = leave)
 {
     static const size_t three[] = {3};
-    vit_wishes head = {0, "head", NULL}, texts = {0, NULL, "texts"};
-    vit_wishes both = {0, "head", "texts"}, none = {0, "nowhere", NULL};
+    tomevit_open_options head = {.head = "head"}, none = {.head = "nowhere"};
+    tomevit_open_options texts = {.text_embeddings = "texts"};
+    tomevit_open_options both = {.head = "head", .text_embeddings = "texts"};
     model_file file, extra = {NULL, 0, NULL, 0}, words = {NULL, 0, NULL, 0};
 
     make(&file);
@@ -261,8 +262,7 @@ Test(layout_errors, heads_and_texts_are_checked, .init = enter, .fini = leave)
                  "timm's head may be a projection");
     write_model("texts", &extra);
     refuse_with(&texts, TOMEVIT_EMODEL, "m.safetensors",
-                "\"heads.head.weight\" (timm's \"visual_projection.weight\"): "
-                "expected shape [8, 8], found [3, 8]");
+                "expected embeddings of 3 numbers, found 8");
 
     model_file_remove(&file, "heads.head.weight");
     model_file_remove(&file, "heads.head.bias");
@@ -304,18 +304,18 @@ Test(layout_errors, image_sizes_are_checked, .init = enter, .fini = leave)
         const char *found;
     } wrong[] = {{3, "found 3"}, {1, "found 1"}, {16386, "found 16386"},
                  {1024, "found 1024"}, {(size_t)-2, "found 1844"}};
-    vit_wishes wishes = {10, NULL, NULL};
+    tomevit_open_options options = {.image_size = 10};
     tomevit_description d;
     model_file file;
 
     make(&file);
     write_model("m.safetensors", &file);
-    d = accept_with(&wishes);
+    d = accept_with(&options);
     cr_assert_eq(d.tokens, 26);
     cr_assert_eq(d.preprocessing.size, 10);
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        wishes.image_size = wrong[i].size;
-        refuse_with(&wishes, TOMEVIT_EMODEL, "m.safetensors", wrong[i].found);
+        options.image_size = wrong[i].size;
+        refuse_with(&options, TOMEVIT_EMODEL, "m.safetensors", wrong[i].found);
     }
     model_file_free(&file);
 }
@@ -364,5 +364,51 @@ Test(layout_errors, neighbours_are_checked, .init = enter, .fini = leave)
     cr_assert_eq(d.activation, TOMEVIT_QUICK_GELU);
     cr_assert_eq(d.preprocessing.crop_mode, TOMEVIT_SQUASH);
     cr_assert_str_eq(d.preprocessing_source, "open_clip_config.json");
+    model_file_free(&file);
+}
+
+/* ---- options --------------------------------------------------------------------- */
+
+static void count_name(void *data, const char *name)
+{
+    cr_assert_str_eq(name, "spare");
+    ++*(size_t *)data;
+}
+
+Test(layout_errors, options_are_checked, .init = enter, .fini = leave)
+{
+    tomevit_open_options options;
+    tomevit_message why;
+    tomevit_description d;
+    tomevit_model *model = (tomevit_model *)&model;
+    size_t names = 0;
+    model_file file;
+
+    make(&file);
+    add_matrix(&file, "spare", 2, 2);
+    write_model("m.safetensors", &file);
+    tomevit_open_options_init(&options);
+    options.image_size = 6;
+    cr_assert_eq(tomevit_read_description("m.safetensors", &options, &d, &why),
+                 0, "%s", why.text);
+    cr_assert_eq(d.image_size, 6);
+    cr_assert_eq(d.unused, 1);
+    cr_assert_str_eq(d.layout, "torchvision");
+    cr_assert_eq(tomevit_each_unused("m.safetensors", &options, count_name,
+                                     &names, &why), 0);
+    cr_assert_eq(names, 1);
+    cr_assert_eq(tomevit_each_unused("m.safetensors", NULL, NULL, NULL, &why),
+                 TOMEVIT_EINVAL);
+    cr_assert_eq(tomevit_each_unused("nowhere", NULL, count_name, NULL, &why),
+                 TOMEVIT_EIO);
+    cr_assert_eq(tomevit_open("m.safetensors", &options, &model, &why), 0);
+    cr_assert_eq(tomevit_describe(model)->tokens, 10);
+    tomevit_close(model);
+    options.struct_size--;
+    cr_assert_eq(tomevit_open("m.safetensors", &options, &model, &why),
+                 TOMEVIT_EINVAL);
+    cr_assert_null(model);
+    cr_assert_eq(tomevit_read_description("m.safetensors", &options, &d, &why),
+                 TOMEVIT_EINVAL);
     model_file_free(&file);
 }

@@ -34,12 +34,14 @@ static tomevit_model *open_model(const json_t *entry, const char *from,
     char *path = path_of(entry, "weights", from);
     char *head = path_of(entry, "head", from);
     char *texts = path_of(entry, "text_embeddings", from);
-    vit_wishes wishes = {
-        json_object_get(entry, "image_size") ? size : 0, head, texts};
+    tomevit_open_options options = {
+        .image_size = json_object_get(entry, "image_size") ? size : 0,
+        .head = head, .text_embeddings = texts,
+    };
     tomevit_message why = {""};
     tomevit_description d;
     tomevit_model *model;
-    int code = tomevit_checkpoint_open(path, &wishes, checkpoint, &d, &why);
+    int code = tomevit_checkpoint_open(path, &options, checkpoint, &d, &why);
 
     cr_assert_eq(code, 0, "%s", why.text);
     cr_assert_eq(tomevit_model_build(&d, NULL,

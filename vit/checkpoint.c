@@ -9,6 +9,7 @@
 #include "description.h"
 #include "extras.h"
 #include "layout.h"
+#include "model.h"
 #include "neighbours.h"
 #include "positions.h"
 
@@ -59,16 +60,16 @@ static void mark_used(vit_checkpoint *c)
     }
 }
 
-static int describe(vit_checkpoint *c, const vit_wishes *wishes,
+static int describe(vit_checkpoint *c, const tomevit_open_options *options,
                     const vit_report *report)
 {
     int code;
 
-    if ((code = tomevit_extras_add(&c->extras, wishes, c->view, report)) ||
+    if ((code = tomevit_extras_add(&c->extras, options, c->view, report)) ||
         (code = tomevit_layout_imply(c->view, report)) ||
         (code = tomevit_describe_file(c->view, &c->description, report)) ||
         (code = tomevit_metadata_positions(c->view, &c->resize, report)) ||
-        (code = set_image_size(c, wishes->image_size, report)))
+        (code = set_image_size(c, options->image_size, report)))
         return code;
     mark_used(c);
     c->description.unused = tomevit_view_unused(c->view);
@@ -78,9 +79,9 @@ static int describe(vit_checkpoint *c, const vit_wishes *wishes,
 }
 
 /* Takes over `file`, which is closed on failure. */
-static int build(vit_tensors *file, const vit_wishes *wishes, int neighbours,
-                 vit_checkpoint **out, tomevit_description *description,
-                 tomevit_message *why)
+static int build(vit_tensors *file, const tomevit_open_options *options,
+                 int neighbours, vit_checkpoint **out,
+                 tomevit_description *description, tomevit_message *why)
 {
     vit_report report = {file->path, why};
     vit_checkpoint *c = calloc(1, sizeof *c);
@@ -98,7 +99,7 @@ static int build(vit_tensors *file, const vit_wishes *wishes, int neighbours,
         code = neighbours ? tomevit_neighbours(c->view, &report) : 0;
     }
     if (!code)
-        code = describe(c, wishes, &report);
+        code = describe(c, options, &report);
     if (code) {
         tomevit_checkpoint_close(c);
         return code;
@@ -108,17 +109,18 @@ static int build(vit_tensors *file, const vit_wishes *wishes, int neighbours,
     return 0;
 }
 
-int tomevit_checkpoint_open(const char *path, const vit_wishes *wishes,
+int tomevit_checkpoint_open(const char *path,
+                            const tomevit_open_options *options,
                             vit_checkpoint **checkpoint,
                             tomevit_description *description,
                             tomevit_message *why)
 {
-    static const vit_wishes none;
+    static const tomevit_open_options none;
     vit_tensors *file;
     int code = tomevit_tensors_open(path, &file, why);
 
     *checkpoint = NULL;
-    return code ? code : build(file, wishes ? wishes : &none, 1, checkpoint,
+    return code ? code : build(file, options ? options : &none, 1, checkpoint,
                                description, why);
 }
 
@@ -127,7 +129,7 @@ int tomevit_checkpoint_parse(const char *path, const void *bytes, size_t count,
                              tomevit_description *description,
                              tomevit_message *why)
 {
-    static const vit_wishes none;
+    static const tomevit_open_options none;
     vit_tensors *file;
     int code = tomevit_tensors_parse(path, bytes, count, &file, why);
 
@@ -211,7 +213,9 @@ void tomevit_checkpoint_close(vit_checkpoint *checkpoint)
 
 /* ---- public ---------------------------------------------------------------- */
 
-int tomevit_read_description(const char *path, tomevit_description *description,
+int tomevit_read_description(const char *path,
+                             const tomevit_open_options *options,
+                             tomevit_description *description,
                              tomevit_message *why)
 {
     vit_checkpoint *checkpoint;
@@ -219,11 +223,12 @@ int tomevit_read_description(const char *path, tomevit_description *description,
     char **names = NULL;
     int code;
 
-    if (!path || !description)
+    if (!path || !description || !tomevit_open_options_valid(options))
         return TOMEVIT_EINVAL;
     why = why ? why : &unused;
     why->text[0] = '\0';
-    code = tomevit_checkpoint_open(path, NULL, &checkpoint, description, why);
+    code = tomevit_checkpoint_open(path, options, &checkpoint, description,
+                                   why);
     if (code)
         return code;
     code = tomevit_checkpoint_class_names(checkpoint, &names, why);
@@ -232,7 +237,7 @@ int tomevit_read_description(const char *path, tomevit_description *description,
     return code;
 }
 
-int tomevit_each_unused(const char *path,
+int tomevit_each_unused(const char *path, const tomevit_open_options *options,
                         void (*each)(void *data, const char *name), void *data,
                         tomevit_message *why)
 {
@@ -240,9 +245,10 @@ int tomevit_each_unused(const char *path,
     tomevit_description description;
     int code;
 
-    if (!path || !each)
+    if (!path || !each || !tomevit_open_options_valid(options))
         return TOMEVIT_EINVAL;
-    code = tomevit_checkpoint_open(path, NULL, &checkpoint, &description, why);
+    code = tomevit_checkpoint_open(path, options, &checkpoint, &description,
+                                   why);
     if (code)
         return code;
     for (size_t i = 0; i < description.unused; i++)

@@ -7,17 +7,11 @@
 
 typedef struct vit_checkpoint vit_checkpoint;
 
-/* What a model is to be opened with besides its file; all may be 0. */
-typedef struct vit_wishes {
-    size_t image_size;     /* the image's side, if not the checkpoint's */
-    const char *head;      /* a file with the head */
-    const char *text_embeddings; /* a file with the classes' embeddings */
-} vit_wishes;
-
 /* Opens and checks a file and derives what model it holds. Every tensor of
  * the description exists afterwards with its shape and a readable dtype.
- * `wishes` may be NULL. */
-int tomevit_checkpoint_open(const char *path, const vit_wishes *wishes,
+ * `options` have been checked, or are NULL. */
+int tomevit_checkpoint_open(const char *path,
+                            const tomevit_open_options *options,
                             vit_checkpoint **checkpoint,
                             tomevit_description *description,
                             tomevit_message *why);

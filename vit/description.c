@@ -190,7 +190,8 @@ static int find_texts(const vit_tensors *file, tomevit_description *d,
                       const vit_report *report)
 {
     const char *name = "text_embeddings";
-    const vit_stored *t;
+    const vit_stored *t, *projection = NULL;
+    size_t width;
     int code = need(file, name, "[classes, embedding]", 2, &t, report);
 
     if (code)
@@ -203,10 +204,14 @@ static int find_texts(const vit_tensors *file, tomevit_description *d,
     d->logit_scale = has(file, "logit_scale");
     d->logit_bias = has(file, "logit_bias");
     code = limit(name, "a width", d->embedding, VIT_MAX_DIM, report);
-    if (!code && !d->projection && d->embedding != d->features)
+    if (!code && d->projection)
+        code = need(file, "visual_projection.weight", "[embedding, features]",
+                    2, &projection, report);
+    width = d->projection && !code ? projection->shape[0] : d->features;
+    if (!code && d->embedding != width)
         return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\": expected "
                             "embeddings of %zu numbers, found %zu", name,
-                            d->features, d->embedding);
+                            width, d->embedding);
     return code ? code : limit(name, "a number of classes", d->classes,
                                VIT_MAX_CLASSES, report);
 }

@@ -64,22 +64,22 @@ static int rename_projection(vit_tensors *view, const vit_report *report)
     return code;
 }
 
-int tomevit_extras_add(vit_extras *extras, const vit_wishes *wishes,
+int tomevit_extras_add(vit_extras *extras, const tomevit_open_options *options,
                        vit_tensors *view, const vit_report *report)
 {
     int code = 0;
 
-    if (wishes->head && wishes->text_embeddings)
+    if (options->head && options->text_embeddings)
         return tomevit_fail(report, TOMEVIT_EMODEL, "expected a head or "
                             "embeddings of texts, found both");
-    if (wishes->head) {
-        code = tomevit_tensors_open(wishes->head, &extras->head, report->why);
+    if (options->head) {
+        code = tomevit_tensors_open(options->head, &extras->head, report->why);
         if (!code)
             code = add(extras->head, view, "head.weight", "head.bias",
                        report->why);
     }
-    if (wishes->text_embeddings) {
-        code = tomevit_tensors_open(wishes->text_embeddings, &extras->texts,
+    if (options->text_embeddings) {
+        code = tomevit_tensors_open(options->text_embeddings, &extras->texts,
                                     report->why);
         if (!code)
             code = add(extras->texts, view, "text_embeddings", NULL,

@@ -325,7 +325,7 @@ int tomevit_open(const char *path, const tomevit_open_options *options,
     *model = NULL;
     if (!path || !tomevit_open_options_valid(options))
         return TOMEVIT_EINVAL;
-    error = tomevit_checkpoint_open(path, NULL, &checkpoint, &d, why);
+    error = tomevit_checkpoint_open(path, options, &checkpoint, &d, why);
     if (error)
         return error;
     error = tomevit_checkpoint_class_names(checkpoint, &names, why);

@@ -57,6 +57,9 @@ int tomevit_model_build(const tomevit_description *d,
                         const tomevit_open_options *options,
                         vit_source source, tomevit_model **model);
 
+/* options.c: 1 if they can be used; NULL can. */
+int tomevit_open_options_valid(const tomevit_open_options *options);
+
 /* attention_pool.c: the query, from the tensors it is made of. */
 int tomevit_pool_query(struct tomevit_model *model, vit_source source);
 
