@@ -121,6 +121,10 @@ typedef struct tomevit_description {
     char layout[32];       /* whose names the tensors have: "timm", "Hugging
                             * Face", "torchvision", "Google", "CLIP", ... */
     size_t unused;         /* tensors of the file that are not the model's */
+    char container[32];    /* the kind of its file: "safetensors", "PyTorch
+                            * zip", "npz", ...; empty without a file */
+    char wrapper[96];      /* what stood before its tensors' names in it:
+                            * "state_dict.module.", ...; or empty */
     size_t dim, depth, heads, mlp_dim;
     size_t patch, image_size;
     size_t classes;        /* 0: there is no head, features only */
@@ -183,8 +187,9 @@ void tomevit_open_options_init(tomevit_open_options *options);
 
 /*
  * Opens a checkpoint of a ViT and packs its weights for the CPU tier in use
- * now. Containers: .safetensors, PyTorch's .pth, .npz, .gguf, and indices of
- * shards. Names of tensors: those of timm (and DeiT, MAE, DINO, DINOv2),
+ * now. Containers: .safetensors; PyTorch's .pth, .pt, .bin (of any version, and
+ * TorchScript's); .npz; .gguf version 2 and 3; the index of a checkpoint in
+ * several files. Weights of F32, F16, BF16, F64 or Q8_0. Names of tensors: those of timm (and DeiT, MAE, DINO, DINOv2),
  * transformers, torchvision, SWAG, Google and CLIP.
  *
  * What no tensor shows comes from the file's metadata, from config.json,
@@ -246,6 +251,20 @@ int tomevit_model_dtype(const tomevit_model *model);
  * tomevit_resize_crop. */
 const char *tomevit_tier(int dtype);
 const char *tomevit_pixel_tier(void);
+
+/*
+ * Writes the model of any checkpoint that tomevit_open takes as one
+ * .safetensors file that opens as the same model: timm's names, and as
+ * metadata heads, epsilon, preprocessing and class names. `dtype` is "f32",
+ * "f16", "bf16" (rounded to nearest, ties to even), or NULL: that of the
+ * checkpoint's own weights if they are all F16 or BF16, else f32.
+ *
+ * `out` is replaced when all is written, and untouched after a failure.
+ * EINVAL: an unknown dtype. EIO, EFORMAT, ENOMEM; EMODEL also for a value too
+ * large for f16, and a model that such a file could not hold.
+ */
+int tomevit_convert(const char *path, const char *out, const char *dtype,
+                    tomevit_message *why);
 
 /* ---- merging inside the model ------------------------------------------------ */
 

@@ -14,5 +14,6 @@ void command_inspect(const options *o);
 /* inspect --cpu */
 void inspect_cpu(const options *o);
 void command_visualize(const options *o);
+void command_convert(const options *o);
 
 #endif

@@ -8,6 +8,8 @@
 
 static const report_column list[] = {
     {"name", "model", NULL},
+    {"container", "container", NULL},
+    {"wrapper", "  names after", NULL},
     {"family", "family", NULL},
     {"layout", "names of", NULL},
     {"unused.count", "tensors unused", NULL},
@@ -132,12 +134,16 @@ static json_t *unused_json(const session *s)
     return unused;
 }
 
-/* The layout and the parts of the model, into the report's object. */
+/* Where the model comes from and its parts, into the report's object. */
 static void describe(const session *s, json_t *object)
 {
     const tomevit_description *d = s->description;
     char parts[256];
 
+    if (d->container[0] != '\0')
+        json_object_set_new(object, "container", json_string(d->container));
+    if (d->wrapper[0] != '\0')
+        json_object_set_new(object, "wrapper", json_string(d->wrapper));
     if (d->layout[0])
         json_object_set_new(object, "layout", json_string(d->layout));
     json_object_set_new(object, "tokens_in",

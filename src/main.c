@@ -60,7 +60,15 @@ static const struct {
       "  tomerge visualize --model vit.safetensors --layers cat.jpg -o cat.png\n"
       "  tomerge visualize --model vit.safetensors --grid --r 0,8,16 \\\n"
       "      --overlay cat.jpg -o cat.png\n"},
-     command_visualize}
+     command_visualize},
+    {{"convert", OPTIONS_CONVERT, "MODEL", 1, 1,
+      "Any checkpoint that can be opened as one .safetensors file.",
+      "The file has timm's key names and says what else the model needs: "
+      "heads, epsilon, preprocessing and class names. It is there whole or "
+      "not at all.",
+      "  tomerge convert checkpoint.pth -o vit.safetensors\n"
+      "  tomerge convert ViT-B_16.npz -o vit.safetensors --dtype bf16\n"},
+     command_convert}
 };
 
 enum { SUBCOMMANDS = sizeof(subcommands) / sizeof(subcommands[0]) };

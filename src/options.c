@@ -48,6 +48,19 @@ static int parse_dtype(const char *text, void *field, char *why)
     return -1;
 }
 
+static int parse_storage(const char *text, void *field, char *why)
+{
+    static const char *const names[] = {"f32", "f16", "bf16"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(text, names[i]) == 0) {
+            *(const char **)field = names[i];
+            return 0;
+        }
+    snprintf(why, ARGS_WHY, "'%.40s' is not one of f32, f16, bf16", text);
+    return -1;
+}
+
 /* A number with K, M or G behind it (powers of 1024). */
 static int parse_bytes(const char *text, void *field, char *why)
 {
@@ -88,7 +101,8 @@ const args_option options_table[] = {
     SECTION("Input"),
     TEXT("model", 'm', "FILE", ALL, model,
          "the model: a checkpoint of a ViT, as timm, transformers, torchvision, "
-         "Google, CLIP and others publish it "
+         "Google, CLIP and others publish it: .safetensors, .pth, .npz, .gguf, "
+         "or the .index.json of one in several files "
          "(default: the demonstration's, on 16 classes of drawn shapes)"),
     TEXT("arch", 0, "NAME", OPTIONS_BENCH | OPTIONS_INSPECT, arch,
          "a published shape with random weights instead of a model file: "
@@ -212,6 +226,11 @@ const args_option options_table[] = {
          "write JSON Lines, one object for each image; - is standard output"),
     TEXT("output", 'o', "FILE|-", OPTIONS_VISUALIZE, output,
          "write the picture, a PNG; - is standard output"),
+    TEXT("output", 'o', "FILE", OPTIONS_CONVERT, output,
+         "write the model, a .safetensors file"),
+    PARSE("dtype", "TYPE", OPTIONS_CONVERT, storage, parse_storage,
+          "f32, f16 or bf16 (default: f16 or bf16 if all of the model's "
+          "weights are, else f32)"),
     FLAG("layers", 0, OPTIONS_VISUALIZE, layers,
          "a strip over depth: the crop, then the groups after each layer that "
          "merges, or of many layers those at even distances"),
@@ -237,8 +256,8 @@ const args_option options_table[] = {
          "write the report as a page: plots, tables, pictures, in one file"),
     TEXT("resume", 0, "FILE", FOLDER, resume,
          "keep a journal in FILE, and go on from what it has"),
-    FLAG("quiet", 'q', ALL, quiet, "no progress line and no remarks"),
-    {"help", 'h', NULL, ALL, ARGS_HELP, 0, 0, 0, NULL, "show this help"},
+    FLAG("quiet", 'q', ALL | OPTIONS_CONVERT, quiet, "no progress line and no remarks"),
+    {"help", 'h', NULL, ALL | OPTIONS_CONVERT, ARGS_HELP, 0, 0, 0, NULL, "show this help"},
     {NULL, 0, NULL, 0, 0, 0, 0, 0, NULL, NULL}
 };
 
@@ -349,6 +368,18 @@ static int check_visualize(options *o, char *why)
     return -1;
 }
 
+static int check_convert(const options *o, char *why)
+{
+    if (o->output == NULL)
+        snprintf(why, ARGS_WHY, "nowhere to write to: give --output FILE");
+    else if (strcmp(o->output, "-") == 0)
+        snprintf(why, ARGS_WHY,
+                 "a model is not written to standard output: give a file");
+    else
+        return 0;
+    return -1;
+}
+
 int options_check(options *o, const args_command *command, char *why)
 {
     if (check_outputs(o, why) != 0)
@@ -363,5 +394,7 @@ int options_check(options *o, const args_command *command, char *why)
         merging_args_default(&o->merging, DEFAULT_LIST);
     if (command->bit == OPTIONS_VISUALIZE && check_visualize(o, why) != 0)
         return -1;
+    if (command->bit == OPTIONS_CONVERT)
+        return check_convert(o, why);
     return check_model(o, command, why);
 }

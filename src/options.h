@@ -13,7 +13,8 @@ enum options_command {
     OPTIONS_CLASSIFY = 4,
     OPTIONS_BENCH = 8,
     OPTIONS_INSPECT = 16,
-    OPTIONS_VISUALIZE = 32
+    OPTIONS_VISUALIZE = 32,
+    OPTIONS_CONVERT = 64
 };
 
 typedef struct options {
@@ -33,6 +34,7 @@ typedef struct options {
     const char *per_class, *confusion, *resume;
     const char *svg, *html;
     char *command_line;    /* as a shell would read it, or NULL; owned */
+    const char *storage;   /* dtype to write; NULL: as it is */
     size_t scale;          /* 0: patches of about 32 pixels */
     int layers, grid, overlay;
     int cpu;               /* inspect: of the machine, not of a model */

@@ -2,6 +2,7 @@
 /* A checkpoint file: opened, described, read tensor by tensor. */
 #include "config.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,6 +20,8 @@ struct vit_checkpoint {
     tomevit_description description;
     size_t side;                            /* of the file's positions */
     int resize;                             /* enum vit_positions */
+    tomevit_message why;                    /* the first failed read's */
+    atomic_flag failed;
 };
 
 /* The image's side as asked for; positions come resized from then on. */
@@ -73,6 +76,10 @@ static int describe(vit_checkpoint *c, const tomevit_open_options *options,
         return code;
     mark_used(c);
     c->description.unused = tomevit_view_unused(c->view);
+    snprintf(c->description.container, sizeof c->description.container, "%s",
+             c->view->container);
+    snprintf(c->description.wrapper, sizeof c->description.wrapper, "%s",
+             c->view->prefix);
     snprintf(c->description.layout, sizeof c->description.layout, "%s",
              tomevit_view_layout(c->view));
     return 0;
@@ -92,6 +99,7 @@ static int build(vit_tensors *file, const tomevit_open_options *options,
         tomevit_tensors_close(file);
         return code;
     }
+    atomic_flag_clear(&c->failed);
     code = tomevit_layout_view(tomevit_layout_of(file), file, &c->view,
                                &report);
     if (!code) {
@@ -150,7 +158,7 @@ const char *tomevit_checkpoint_extra_name(const vit_checkpoint *checkpoint,
 
 /* The file's positions, resized: the prefix's rows stay as they are. */
 static int read_positions(const vit_checkpoint *c, const vit_stored *tensor,
-                          float *out)
+                          float *out, tomevit_message *why)
 {
     const tomevit_description *d = &c->description;
     size_t side = d->image_size / d->patch, kept = d->pos_prefix * d->dim;
@@ -159,7 +167,7 @@ static int read_positions(const vit_checkpoint *c, const vit_stored *tensor,
 
     if (!stored)
         return TOMEVIT_ENOMEM;
-    code = tomevit_tensors_read(c->view, tensor, stored, NULL);
+    code = tomevit_tensors_read(c->view, tensor, stored, why);
     for (size_t i = 0; !code && i < kept; i++)
         out[i] = stored[i];
     if (!code)
@@ -169,20 +177,67 @@ static int read_positions(const vit_checkpoint *c, const vit_stored *tensor,
     return code;
 }
 
-static int read_tensor(void *self, enum vit_tensor t, size_t layer, float *out)
+/* NULL if the file has none such, or only of a dtype that cannot be read. */
+static const vit_stored *find(const vit_checkpoint *checkpoint,
+                              enum vit_tensor t, size_t layer)
 {
-    const vit_checkpoint *c = self;
-    const tomevit_description *d = &c->description;
     const vit_stored *tensor;
     char name[64];
 
-    tomevit_tensor_name(d, t, layer, name);
-    tensor = tomevit_tensors_find(c->view, name);
-    if (!tensor || !tensor->dtype->to_f32)
+    tomevit_tensor_name(&checkpoint->description, t, layer, name);
+    tensor = tomevit_tensors_find(checkpoint->view, name);
+    return tensor && tensor->dtype->to_f32 ? tensor : NULL;
+}
+
+static int read_tensor(void *self, enum vit_tensor t, size_t layer, float *out)
+{
+    vit_checkpoint *c = self;
+    const tomevit_description *d = &c->description;
+    const vit_stored *tensor = find(c, t, layer);
+    tomevit_message why = {""};
+    int code;
+
+    if (!tensor)
         return TOMEVIT_EINVAL;
     if (t == VIT_POS_EMBED && c->side != d->image_size / d->patch)
-        return read_positions(c, tensor, out);
-    return tomevit_tensors_read(c->view, tensor, out, NULL);
+        code = read_positions(c, tensor, out, &why);
+    else
+        code = tomevit_tensors_read(c->view, tensor, out, &why);
+    if (code && !atomic_flag_test_and_set(&c->failed))
+        c->why = why;
+    return code;
+}
+
+const tomevit_message *tomevit_checkpoint_why(const vit_checkpoint *checkpoint)
+{
+    return &checkpoint->why;
+}
+
+const char *tomevit_checkpoint_metadata(const vit_checkpoint *checkpoint,
+                                        const char *key)
+{
+    return tomevit_tensors_metadata(checkpoint->view, key);
+}
+
+const char *tomevit_checkpoint_dtype(const vit_checkpoint *checkpoint)
+{
+    const tomevit_description *d = &checkpoint->description;
+    const vit_dtype *common = NULL;
+    size_t layer;
+    int t;
+
+    for (layer = 0; layer < d->depth || layer == 0; layer++)
+        for (t = layer ? VIT_FIRST_OF_LAYER : 0; t < VIT_TENSORS; t++) {
+            const vit_stored *tensor;
+
+            if (!tomevit_tensor_shape(d, (enum vit_tensor)t, NULL, NULL))
+                continue;
+            tensor = find(checkpoint, (enum vit_tensor)t, layer);
+            if (!tensor || (common && tensor->dtype != common))
+                return "F32";
+            common = tensor->dtype;
+        }
+    return common && common->bits == 16 ? common->name : "F32";
 }
 
 vit_source tomevit_checkpoint_source(vit_checkpoint *checkpoint)

@@ -23,7 +23,20 @@ size_t tomevit_checkpoint_extra(const vit_checkpoint *checkpoint);
 const char *tomevit_checkpoint_extra_name(const vit_checkpoint *checkpoint,
                                           size_t index);
 
+/* What the file or its neighbours say under a key, or its layout implies; NULL
+ * if nothing. */
+const char *tomevit_checkpoint_metadata(const vit_checkpoint *checkpoint,
+                                        const char *key);
+
+/* "F16" or "BF16" if all tensors of the model are of this dtype, else "F32". */
+const char *tomevit_checkpoint_dtype(const vit_checkpoint *checkpoint);
+
+/* May be read from any number of threads at once. */
 vit_source tomevit_checkpoint_source(vit_checkpoint *checkpoint);
+
+/* Why the source failed first, once no thread reads any more; an empty line
+ * if it did not. */
+const tomevit_message *tomevit_checkpoint_why(const vit_checkpoint *checkpoint);
 
 /* Class names from the metadata: NULL-terminated array of strings in one
  * allocation, to be freed by the caller; *names NULL if there are none. */

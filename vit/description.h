@@ -45,6 +45,13 @@ int tomevit_metadata_preprocessing(const vit_tensors *file,
 int tomevit_metadata_class_names(const vit_tensors *file, size_t classes,
                                  char ***names, const vit_report *report);
 
+/* The metadata that a .safetensors file of this model needs beside its
+ * tensors; `positions` as "position_resize" has it and `names` [classes + 1]
+ * as above, or NULL. NULL without memory. */
+struct json_t *tomevit_metadata_of(const tomevit_description *d,
+                                   const char *positions,
+                                   char *const *names);
+
 /* What a family is fed with where the metadata do not say: mean, std, size,
  * crop_pct, interpolation, source; from d->family and d->image_size. */
 void tomevit_family_preprocessing(tomevit_description *d);

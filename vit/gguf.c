@@ -216,6 +216,7 @@ static int read_tensor(const vit_tensors *tensors, const vit_stored *tensor,
     (void)report;
     tensor->dtype->to_f32(tensors->mapping.bytes + tensor->begin,
                           tensor->elements, out);
+    tomevit_mapping_read(&tensors->mapping, tensor->begin, tensor->end);
     return 0;
 }
 

@@ -498,6 +498,7 @@ int tomevit_layout_view(const vit_layout *layout, vit_tensors *file,
     v->file = file;
     v->used = calloc(file->count + 1, 1);
     tensors->container = file->container;
+    memcpy(tensors->prefix, file->prefix, sizeof tensors->prefix);
     tensors->self = v;
     tensors->read = read_moved;
     tensors->release = release;

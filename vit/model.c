@@ -333,6 +333,8 @@ int tomevit_open(const char *path, const tomevit_open_options *options,
         error = tomevit_model_build(&d, options,
                                     tomevit_checkpoint_source(checkpoint),
                                     model);
+    if (error && !why->text[0])
+        *why = *tomevit_checkpoint_why(checkpoint);
     tomevit_checkpoint_close(checkpoint);
     if (error) {
         if (!why->text[0])

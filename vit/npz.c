@@ -99,11 +99,11 @@ static int read_tensor(const vit_tensors *tensors, const vit_stored *tensor,
                        float *out, const vit_report *report)
 {
     const array *a = tensor->more;
+    size_t begin = (size_t)(a->entry->bytes - tensors->mapping.bytes);
     const unsigned char *bytes;
     void *inflated;
     int code = tomevit_zip_bytes(a->entry, &bytes, &inflated, report);
 
-    (void)tensors;
     if (code)
         return code;
     if (a->fortran && tensor->dims > 1)
@@ -111,6 +111,7 @@ static int read_tensor(const vit_tensors *tensors, const vit_stored *tensor,
     else
         tensor->dtype->to_f32(bytes + a->header, tensor->elements, out);
     free(inflated);
+    tomevit_mapping_read(&tensors->mapping, begin, begin + a->entry->packed);
     return 0;
 }
 

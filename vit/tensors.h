@@ -56,8 +56,8 @@ int tomevit_tensors_open(const char *path, vit_tensors **tensors,
 int tomevit_tensors_open_shard(const char *path, vit_tensors **tensors,
                                tomevit_message *why);
 
-/* As tomevit_tensors_open from memory, which stays the caller's and must outlive *tensors;
- * `path` is only a name for messages. */
+/* As tomevit_tensors_open from memory, which stays the caller's and must
+ * outlive *tensors; `path` is only a name for messages. */
 int tomevit_tensors_parse(const char *path, const void *bytes, size_t count,
                           vit_tensors **tensors, tomevit_message *why);
 

@@ -176,7 +176,8 @@ static int add_tensor(walk *w, const vit_value *value)
     if (code)
         return code;
     t.begin += offset * (t.dtype->bits / 8);
-    t.end = t.begin;                        /* the strides tell */
+    t.end = t.begin + tomevit_span(t.shape, t.dims, strides) *
+                      (t.dtype->bits / 8);
     if (!tomevit_in_order(t.shape, t.dims, strides)) {
         void *copy = tomevit_pool_take(&w->file->pool, sizeof strides);
 
@@ -276,6 +277,7 @@ static int read_tensor(const vit_tensors *tensors, const vit_stored *tensor,
         tomevit_read_strided(tensor, tensor->more, bytes, out);
     else
         tensor->dtype->to_f32(bytes, tensor->elements, out);
+    tomevit_mapping_read(&tensors->mapping, tensor->begin, tensor->end);
     return 0;
 }
 

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* tomerge convert: any checkpoint as one .safetensors file. */
+#include "commands.h"
+
+#include "message.h"
+
+void command_convert(const options *o)
+{
+    tomevit_message why;
+
+    if (tomevit_convert(o->operands[0], o->output, o->storage, &why) != 0)
+        message_failed("%s", why.text);
+}

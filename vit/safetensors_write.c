@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/* .safetensors files written: the header, then tensor by tensor. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "numeric.h"
+#include "safetensors_write.h"
+
+enum { BUFFER = 1 << 20, ALIGNMENT = 8, DIMS = 4 };
+
+enum { F32, F16, BF16 };
+
+typedef struct writer {
+    int fd;
+    size_t used;
+    unsigned char *buffer;                  /* [BUFFER] */
+    int kind;
+    size_t width;                           /* bytes of an element */
+    const vit_report *report;
+} writer;
+
+/* ---- bytes --------------------------------------------------------------------- */
+
+static int flush(writer *w)
+{
+    const unsigned char *at = w->buffer;
+
+    while (w->used > 0) {
+        ssize_t now = write(w->fd, at, w->used);
+
+        if (now < 0 && errno == EINTR)
+            continue;
+        if (now <= 0)
+            return tomevit_fail(w->report, TOMEVIT_EIO, "cannot write: %s",
+                                now < 0 ? strerror(errno) : "nothing taken");
+        at += now;
+        w->used -= (size_t)now;
+    }
+    return 0;
+}
+
+static int put(writer *w, const void *bytes, size_t count)
+{
+    const unsigned char *from = bytes;
+    int code = 0;
+
+    while (!code && count > 0) {
+        size_t room = BUFFER - w->used, now = count < room ? count : room;
+
+        memcpy(w->buffer + w->used, from, now);
+        w->used += now;
+        from += now;
+        count -= now;
+        if (w->used == BUFFER)
+            code = flush(w);
+    }
+    return code;
+}
+
+/* ---- the header ------------------------------------------------------------------ */
+
+static size_t elements_of(const size_t *shape, size_t dims)
+{
+    size_t elements = 1, i;
+
+    for (i = 0; i < dims; i++)
+        elements *= shape[i];
+    return elements;
+}
+
+/* An entry of the header; *offset moves on behind the tensor. */
+static json_t *entry_of(const char *dtype, const size_t *shape, size_t dims,
+                        size_t width, size_t *offset)
+{
+    json_t *list = json_array();
+    size_t begin = *offset, i;
+
+    for (i = 0; i < dims; i++)
+        json_array_append_new(list, json_integer((json_int_t)shape[i]));
+    *offset += elements_of(shape, dims) * width;
+    return json_pack("{s:s,s:o,s:[I,I]}", "dtype", dtype, "shape", list,
+                     "data_offsets", (json_int_t)begin, (json_int_t)*offset);
+}
+
+static char *header_text(const vit_st_output *o, size_t width)
+{
+    json_t *header = json_object();
+    size_t offset = 0, i;
+    char *text;
+
+    json_object_set(header, "__metadata__", o->metadata);
+    for (i = 0; i < o->count; i++) {
+        size_t shape[DIMS], dims;
+        char name[VIT_ST_NAME];
+
+        o->describe(o->self, i, name, shape, &dims);
+        json_object_set_new(header, name,
+                            entry_of(o->dtype, shape, dims, width, &offset));
+    }
+    text = json_object_size(header) == o->count + 1
+               ? json_dumps(header, JSON_COMPACT) : NULL;
+    json_decref(header);
+    return text;
+}
+
+/* Blanks behind the header align the data, as other writers do. */
+static int put_header(writer *w, const vit_st_output *o)
+{
+    char *text = header_text(o, w->width);
+    size_t length = text ? strlen(text) : 0, padded, i;
+    unsigned char bytes[8];
+    int code;
+
+    if (!text)
+        return tomevit_fail(w->report, TOMEVIT_ENOMEM, "out of memory");
+    padded = (length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    for (i = 0; i < sizeof bytes; i++)
+        bytes[i] = (unsigned char)((uint64_t)padded >> 8 * i);
+    code = put(w, bytes, sizeof bytes);
+    if (!code)
+        code = put(w, text, length);
+    for (; !code && length < padded; length++)
+        code = put(w, " ", 1);
+    free(text);
+    return code;
+}
+
+/* ---- tensors ---------------------------------------------------------------------- */
+
+/* The bits of an element; *lost if a finite value would become infinite. */
+static uint32_t bits_of(const writer *w, float value, int *lost)
+{
+    uint16_t half;
+
+    if (w->kind == F32)
+        return vit_f32_bits(value);
+    half = w->kind == F16 ? vit_f16_from_f32(value) : vit_bf16_from_f32(value);
+    *lost |= isfinite(value) && !isfinite(w->kind == F16
+                                              ? vit_f32_from_f16(half)
+                                              : vit_f32_from_bf16(half));
+    return half;
+}
+
+static int put_tensor(writer *w, const vit_st_output *o, const char *name,
+                      const float *values, size_t count)
+{
+    size_t i, k;
+    int code = 0, lost = 0;
+
+    for (i = 0; !code && i < count; i++) {
+        uint32_t bits = bits_of(w, values[i], &lost);
+        unsigned char bytes[4];
+
+        for (k = 0; k < w->width; k++)
+            bytes[k] = (unsigned char)(bits >> 8 * k);
+        code = put(w, bytes, w->width);
+        if (lost)
+            return tomevit_fail(w->report, TOMEVIT_EMODEL, "tensor \"%s\": %g "
+                                "is too large for %s", name,
+                                (double)values[i], o->dtype);
+    }
+    return code;
+}
+
+static size_t largest(const vit_st_output *o)
+{
+    size_t most = 1, i;
+
+    for (i = 0; i < o->count; i++) {
+        size_t shape[DIMS], dims, elements;
+        char name[VIT_ST_NAME];
+
+        o->describe(o->self, i, name, shape, &dims);
+        elements = elements_of(shape, dims);
+        most = elements > most ? elements : most;
+    }
+    return most;
+}
+
+static int put_tensors(writer *w, const vit_st_output *o)
+{
+    float *values = malloc(largest(o) * sizeof *values);
+    size_t i;
+    int code = 0;
+
+    if (!values)
+        return tomevit_fail(w->report, TOMEVIT_ENOMEM, "out of memory");
+    for (i = 0; !code && i < o->count; i++) {
+        size_t shape[DIMS], dims;
+        char name[VIT_ST_NAME];
+
+        o->describe(o->self, i, name, shape, &dims);
+        code = o->read(o->self, i, values, w->report);
+        if (!code)
+            code = put_tensor(w, o, name, values, elements_of(shape, dims));
+    }
+    free(values);
+    return code;
+}
+
+int tomevit_safetensors_write(const vit_st_output *output,
+                              const vit_report *report)
+{
+    writer w = {.report = report};
+    int code;
+
+    w.kind = !strcmp(output->dtype, "F16") ? F16
+           : !strcmp(output->dtype, "BF16") ? BF16 : F32;
+    w.width = w.kind == F32 ? 4 : 2;
+    w.buffer = malloc(BUFFER);
+    if (!w.buffer)
+        return tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory");
+    w.fd = open(report->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (w.fd < 0) {
+        code = tomevit_fail(report, TOMEVIT_EIO, "cannot create: %s",
+                            strerror(errno));
+        free(w.buffer);
+        return code;
+    }
+    code = put_header(&w, output);
+    if (!code)
+        code = put_tensors(&w, output);
+    if (!code)
+        code = flush(&w);
+    /* Some file systems report a full disk only here. */
+    if (!code && fsync(w.fd) && errno != EINVAL)
+        code = tomevit_fail(report, TOMEVIT_EIO, "cannot write: %s",
+                            strerror(errno));
+    if (close(w.fd) && !code)
+        code = tomevit_fail(report, TOMEVIT_EIO, "cannot write: %s",
+                            strerror(errno));
+    free(w.buffer);
+    return code;
+}
