@@ -84,7 +84,7 @@ static void put_bytes(archive *a, const void *bytes, size_t count)
 
 /* What a test makes wrong; 0 is right. */
 typedef struct fault {
-    uint32_t sum, flags, method, size_more, local_more, data_less;
+    uint32_t flags, method, size_more, local_more, data_less;
     uint32_t directory_more, entries_more, zip64_less;
     int twice, zip64, comment;
 } fault;
@@ -102,7 +102,7 @@ static void put_record(archive *a, const char *name, const char *data,
     put(a, 2, f->flags);
     put(a, 2, f->method);
     put(a, 4, 0);
-    put(a, 4, sum + f->sum);
+    put(a, 4, sum);
     put(a, 4, f->zip64 ? 0xffffffff : size);
     put(a, 4, f->zip64 ? 0xffffffff : size + f->size_more);
     put(a, 2, strlen(name));
@@ -215,19 +215,16 @@ Test(npz, bad_archives_are_refused)
                 "extra fields are cut short");
 }
 
-Test(npz, wrong_sums_are_found_when_an_array_is_read)
+Test(npz, wrong_sums_of_what_is_inflated_are_found)
 {
-    archive a;
-    vit_tensors *t;
-    tomevit_message why = {""};
-    float values[2];
+    size_t count, i = 0;
+    unsigned char *bytes = fixture_bytes("npz/deflated.npz", &count);
 
-    make(&a, "a.npy", GOOD, sizeof GOOD - 1, &(fault){.sum = 1});
-    cr_assert_eq(tomevit_tensors_parse("f", a.bytes, a.count, &t, NULL), 0);
-    cr_assert_eq(tomevit_tensors_read(t, &t->list[0], values, &why),
-                 TOMEVIT_EFORMAT);
-    cr_assert(strstr(why.text, "\"a.npy\": expected CRC-32"), "%s", why.text);
-    tomevit_tensors_close(t);
+    while (memcmp(bytes + i, "PK\1\2", 4))
+        i++;
+    bytes[i + 16] ^= 1;
+    refuse_bytes(bytes, count, ".npy\": expected CRC-32");
+    free(bytes);
 }
 
 /* ---- headers ------------------------------------------------------------------- */

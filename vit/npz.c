@@ -100,10 +100,13 @@ static int read_tensor(const vit_tensors *tensors, const vit_stored *tensor,
 {
     const array *a = tensor->more;
     size_t begin = (size_t)(a->entry->bytes - tensors->mapping.bytes);
-    const unsigned char *bytes;
-    void *inflated;
-    int code = tomevit_zip_bytes(a->entry, &bytes, &inflated, report);
+    const unsigned char *bytes = a->entry->bytes;
+    void *inflated = NULL;
+    int code = 0;
 
+    /* What is used in place is not summed: that would take as long again. */
+    if (a->entry->deflated)
+        code = tomevit_zip_bytes(a->entry, &bytes, &inflated, report);
     if (code)
         return code;
     if (a->fortran && tensor->dims > 1)
