@@ -49,7 +49,7 @@ static tomevit_model *open_path(const char *path)
     tomevit_model *model;
     tomevit_message why = {""};
 
-    cr_assert_eq(tomevit_open(path, &model, &why), 0, "%s", why.text);
+    cr_assert_eq(tomevit_open(path, NULL, &model, &why), 0, "%s", why.text);
     return model;
 }
 
@@ -145,7 +145,7 @@ Test(models, a_damaged_array_is_named_when_the_model_is_opened)
     bytes[count / 2] ^= 0x55;
     cr_assert_eq(fwrite(bytes, 1, count, out), count);
     fclose(out);
-    code = tomevit_open("models-bad.npz", &model, &why);
+    code = tomevit_open("models-bad.npz", NULL, &model, &why);
     cr_assert_eq(code, TOMEVIT_EFORMAT);
     cr_assert_null(model);
     cr_assert(!strncmp(why.text, "models-bad.npz: zip entry \"", 27) &&
