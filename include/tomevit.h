@@ -287,7 +287,8 @@ typedef struct tomevit_merging {
     int prop_attn;         /* proportional attention: 1 on (default), 0 off */
 } tomevit_merging;
 
-/* Nothing merges; alternating, cosine, weighted, K, proportional attention. */
+/* Nothing merges; alternating, cosine, weighted, K, proportional attention.
+ * NULL is ignored. */
 void tomevit_merging_init(tomevit_merging *merging);
 
 /* "K", "Q", "V", "X" and back, as in tomerge.h. */

@@ -298,10 +298,13 @@ int tomevit_each_unused(const char *path, const tomevit_open_options *options,
 {
     vit_checkpoint *checkpoint;
     tomevit_description description;
+    tomevit_message unused;
     int code;
 
     if (!path || !each || !tomevit_open_options_valid(options))
         return TOMEVIT_EINVAL;
+    why = why ? why : &unused;
+    why->text[0] = '\0';
     code = tomevit_checkpoint_open(path, options, &checkpoint, &description,
                                    why);
     if (code)

@@ -17,6 +17,8 @@ enum { METRICS = sizeof names / sizeof *names };
 
 void tomevit_merging_init(tomevit_merging *merging)
 {
+    if (!merging)
+        return;
     memset(merging, 0, sizeof *merging);
     merging->struct_size = sizeof *merging;
     tomerge_options_init(&merging->matching);
@@ -34,6 +36,8 @@ int tomevit_metric_from_name(const char *name, int *metric)
 {
     int i;
 
+    if (!metric)
+        return TOMEVIT_EINVAL;
     for (i = 0; name && i < METRICS; i++)
         if (!strcmp(names[i], name)) {
             *metric = i;
