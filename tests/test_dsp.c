@@ -2,6 +2,7 @@
 /* The f32 kernels of every tier against the scalar ones: all tails, odd
  * strides, misaligned buffers, and guard floats around everything written. */
 #include "dsp.h"
+#include "tiers.h"
 #include "tomerge.h"
 
 #include <criterion/criterion.h>
@@ -67,7 +68,7 @@ static void each_tier(void (*check)(const vit_dsp *))
 
     for (size_t i = 0; (dsp = tomevit_dsp_tier(i, &needs)); i++) {
         if ((tomerge_cpu_flags() & needs) != needs) {
-            cr_log_warn("tier %s: absent on this machine", dsp->name);
+            note_absent(dsp->name);
             continue;
         }
         check(dsp);

@@ -5,6 +5,7 @@
 #include "golden.h"
 #include "model.h"
 #include "oracle.h"
+#include "tiers.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -20,7 +21,7 @@ static void each_tier(void (*check)(const char *tier))
         uint32_t mask = 0;
 
         if ((all & needs) != needs) {
-            cr_log_warn("tier %s: absent on this machine", dsp->name);
+            note_absent(dsp->name);
             continue;
         }
         tomerge_cpu_mask(dsp->name, &mask);
@@ -453,7 +454,7 @@ static void each_narrow_tier(void (*check)(const char *tier))
 
         cr_assert_eq(tomerge_cpu_mask(tiers[i], &mask), 0);
         if ((tomerge_cpu_detected() & mask) != mask) {
-            cr_log_warn("tier %s: absent on this machine", tiers[i]);
+            note_absent(tiers[i]);
             continue;
         }
         tomerge_set_cpu_mask(mask);

@@ -6,6 +6,7 @@
 #include "golden.h"
 #include "model.h"
 #include "positions.h"
+#include "tiers.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -130,7 +131,7 @@ Test(layouts, give_the_logits_of_their_libraries)
         uint32_t mask = 0;
 
         if ((all & needs) != needs) {
-            cr_log_warn("tier %s: absent on this machine", dsp->name);
+            note_absent(dsp->name);
             continue;
         }
         tomerge_cpu_mask(dsp->name, &mask);

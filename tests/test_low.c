@@ -12,6 +12,7 @@
 
 #include "low.h"
 #include "numeric.h"
+#include "tiers.h"
 #include "tomevit.h"
 
 #include <float.h>
@@ -71,8 +72,7 @@ static void each_tier(void (*check)(const vit_low *low))
 
     for (size_t i = 0; (low = low_tier(i, &needs)); i++) {
         if ((tomerge_cpu_detected() & needs) != needs) {
-            cr_log_warn("%s on %s: absent on this machine",
-                        tomevit_dtype_name(low->dtype), low->name);
+            note_absent(low->name);
             continue;
         }
         check(low);

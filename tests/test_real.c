@@ -3,6 +3,7 @@
  * results: groups of merged tokens and logits, on every tier. */
 #include "golden.h"
 #include "image.h"
+#include "tiers.h"
 #include "tomevit.h"
 
 #include <criterion/criterion.h>
@@ -140,7 +141,7 @@ Test(real, groups_and_logits_of_the_first_images)
     for (size_t i = 0; i < sizeof(tiers) / sizeof(tiers[0]); i++) {
         tomerge_cpu_mask(tiers[i], &mask);
         if ((tomerge_cpu_detected() & mask) != mask) {
-            cr_log_warn("tier %s: absent on this machine", tiers[i]);
+            note_absent(tiers[i]);
             continue;
         }
         tomerge_set_cpu_mask(mask);

@@ -634,8 +634,9 @@ static void refuse_schedules(void)
 static const char *const cannot_fail[] = {
     "tomerge_version", "tomerge_version_string", "tomerge_strerror",
     "tomerge_cpu_detected", "tomerge_cpu_flags", "tomerge_set_cpu_mask",
-    "tomerge_cpu_name", "tomerge_options_init", "tomerge_method_name",
-    "tomerge_similarity_name", "tomerge_combine_name", "tomerge_max_r",
+    "tomerge_cpu_name", "tomerge_tier", "tomerge_options_init",
+    "tomerge_method_name", "tomerge_similarity_name", "tomerge_combine_name",
+    "tomerge_max_r",
 };
 
 static int never_fails(const char *function)

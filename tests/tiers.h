@@ -6,6 +6,14 @@
 #include "tomerge.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
+
+/* For tests that walk the tiers themselves. Not by Criterion's log: a warning
+ * there makes the whole suite exit with 1. */
+static inline void note_absent(const char *tier)
+{
+    fprintf(stderr, "# tier %s: absent on this machine\n", tier);
+}
 
 static inline void use_tier(const char *name)
 {
