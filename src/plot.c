@@ -254,7 +254,7 @@ static void draw_points(FILE *out, const frame *f)
 
 void plot_write(FILE *out, const plot *p, double left, double top)
 {
-    double x[2] = {INFINITY, -INFINITY}, y[2] = {INFINITY, -INFINITY};
+    double x[2] = {HUGE_VAL, -HUGE_VAL}, y[2] = {HUGE_VAL, -HUGE_VAL};
     frame f = {.plot = p};
 
     for (size_t i = 0; i < p->count; i++) {

@@ -40,7 +40,7 @@ static double *row_of(const oracle *o, size_t token)
 
 static double entry(const oracle *o, size_t row, size_t c, double total)
 {
-    double value = o->combine == TOMERGE_MAX ? -INFINITY : 0;
+    double value = o->combine == TOMERGE_MAX ? -HUGE_VAL : 0;
 
     if (o->combine == TOMERGE_KEEP)
         return row_of(o, (size_t)o->plan->origin[row])[c];

@@ -249,8 +249,8 @@ static const char *const bad_headers[] = {
     "{'descr':'<f4','fortran_order':False,'shape':(2,}",
     "{'descr':'<f4','fortran_order':False,'shape':(1,1,1,1,1,1,1,1,1)}",
     "{'descr':'<f4','fortran_order':False,'shape':(99999999999999999999,)}",
-    "{'descr':'<f4','fortran_order':False,"
-    "'shape':(4294967296,4294967296,4294967296)}",
+    ("{'descr':'<f4','fortran_order':False,"
+     "'shape':(4294967296,4294967296,4294967296)}"),
     "{'descr':<f4,'fortran_order':False,'shape':(2,)}",
     "{'descr':'<f4,'fortran_order':False,'shape':(2,)}",
     "{'descr':[('a','<f4'),'fortran_order':False,'shape':(2,)}",

@@ -591,7 +591,7 @@ static void refuse_merging_batches(void)
 
 static void refuse_schedules(void)
 {
-    const double outside[] = {-1.01, 1.01, NAN, INFINITY};
+    const double outside[] = {-1.01, 1.01, (double)NAN, HUGE_VAL};
 
     for (int i = 0; i < 4; i++)
         REFUSES(tomerge_schedule, TOMERGE_EINVAL, a->inflection = outside[i]);
