@@ -238,19 +238,24 @@ static int fill_rest(struct tomevit_model *m, vit_source source)
                                                : 0;
 }
 
-/* Layer by layer, each thread through a buffer of its own: few threads, as
- * memory is soon what they wait for. */
+#ifdef _OPENMP
+/* Few, as memory is soon what they wait for. */
+static int packing_threads(void)
+{
+    enum { MOST = 4 };
+    int threads = omp_get_max_threads();
+
+    return threads < MOST ? threads : MOST;
+}
+#endif
+
+/* Layer by layer, each thread through a buffer of its own. */
 static int fill(struct tomevit_model *m, vit_source source)
 {
-    enum { MOST_THREADS = 4 };
     size_t bytes = largest(&m->d) * sizeof(float), parts = m->d.depth + 1;
-    int error = 0, threads = 1;
+    int error = 0;
 
-#ifdef _OPENMP
-    threads = omp_get_max_threads();
-    threads = threads < MOST_THREADS ? threads : MOST_THREADS;
-#endif
-#pragma omp parallel num_threads(threads) reduction(min : error)
+#pragma omp parallel num_threads(packing_threads())
     {
         float *buffer = malloc(bytes);
 
@@ -260,7 +265,10 @@ static int fill(struct tomevit_model *m, vit_source source)
                                             buffer)
                                 : TOMEVIT_ENOMEM;
 
-            error = result < error ? result : error;
+            if (result) {
+#pragma omp atomic write
+                error = result;
+            }
         }
         free(buffer);
     }
