@@ -15,5 +15,6 @@ void command_inspect(const options *o);
 void inspect_cpu(const options *o);
 void command_visualize(const options *o);
 void command_convert(const options *o);
+void command_tune(const options *o);
 
 #endif

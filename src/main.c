@@ -68,7 +68,15 @@ static const struct {
       "not at all.",
       "  tomerge convert checkpoint.pth -o vit.safetensors\n"
       "  tomerge convert ViT-B_16.npz -o vit.safetensors --dtype bf16\n"},
-     command_convert}
+     command_convert},
+    {{"tune", OPTIONS_TUNE, "FOLDER", 1, 1,
+      "A schedule for a model: the best of ramps, refined layer by layer.",
+      "Every other image of FOLDER is for the search, the others are for the "
+      "report, which compares the schedule with r=0 and with the constant r "
+      "that is nearest in arithmetic.",
+      "  tomerge tune --model vit.safetensors --max-drop 0.5 val -o vit.r\n"
+      "  tomerge eval --model vit.safetensors --schedule @vit.r val\n"},
+     command_tune}
 };
 
 enum { SUBCOMMANDS = sizeof(subcommands) / sizeof(subcommands[0]) };

@@ -4,6 +4,7 @@
 
 #include "args.h"
 #include "memory.h"
+#include "schedule_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,8 +140,15 @@ int merging_parse_r_list(const char *text, void *args, char *why)
 
 int merging_parse_schedule(const char *text, void *args, char *why)
 {
-    return parse_entries(text, args, MERGING_SCHEDULE, MAX_ENTRIES,
-                         entry_layer, why);
+    char *list = NULL;
+
+    if (text[0] == '@' && (list = schedule_file_read(text + 1, why)) == NULL)
+        return -1;
+    int result = parse_entries(list != NULL ? list : text, args,
+                               MERGING_SCHEDULE, MAX_ENTRIES, entry_layer,
+                               why);
+    free(list);
+    return result;
 }
 
 int merging_parse_ratio(const char *text, void *args, char *why)

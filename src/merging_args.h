@@ -70,6 +70,11 @@ int merging_resolve(const merging_args *args,
 /* The same arguments with nothing merged. */
 void merging_resolve_none(const merging_args *args,
                           const tomevit_description *model, merging_run *run);
+/* With r[depth] merged in the layers; NULL: nothing. */
+void merging_resolve_layers(const merging_args *args,
+                            const tomevit_description *model,
+                            const char *label, const size_t *r,
+                            merging_run *run);
 void merging_run_free(merging_run *run);
 
 /* 1 if no layer merges anything. */

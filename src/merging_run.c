@@ -159,12 +159,22 @@ int merging_resolve(const merging_args *args,
     return 0;
 }
 
+void merging_resolve_layers(const merging_args *args,
+                            const tomevit_description *model,
+                            const char *label, const size_t *r,
+                            merging_run *run)
+{
+    begin(args, model, run);
+    snprintf(run->label, sizeof(run->label), "%s", label);
+    if (r != NULL)
+        memcpy(run->r, r, model->depth * sizeof(*r));
+    finish(model, run);
+}
+
 void merging_resolve_none(const merging_args *args,
                           const tomevit_description *model, merging_run *run)
 {
-    begin(args, model, run);
-    snprintf(run->label, sizeof(run->label), "0");
-    finish(model, run);
+    merging_resolve_layers(args, model, "0", NULL, run);
 }
 
 void merging_run_free(merging_run *run)

@@ -11,12 +11,14 @@
 
 enum {
     FOLDER = OPTIONS_EVAL | OPTIONS_SWEEP,
-    MANY = FOLDER | OPTIONS_CLASSIFY,
+    LABELLED = FOLDER | OPTIONS_TUNE,
+    MANY = LABELLED | OPTIONS_CLASSIFY,
     IMAGES = MANY | OPTIONS_VISUALIZE,
     RUNS = IMAGES | OPTIONS_BENCH,
     ALL = RUNS | OPTIONS_INSPECT,
     LISTS = OPTIONS_SWEEP | OPTIONS_BENCH,
-    ONE = ALL & ~(LISTS | OPTIONS_VISUALIZE)
+    GIVEN = ALL & ~OPTIONS_TUNE, /* schedules are */
+    ONE = GIVEN & ~(LISTS | OPTIONS_VISUALIZE)
 };
 
 #define DEFAULT_LIST "0,8,13,16,13:-1"
@@ -117,19 +119,19 @@ const args_option options_table[] = {
     TEXT("text-embeddings", 0, "FILE", ALL, text_embeddings,
          "for CLIP and SigLIP: one row for each class, the embedding of its "
          "text, as a matrix in a .npy or other file"),
-    TEXT("labels", 0, "FILE", FOLDER, labels,
+    TEXT("labels", 0, "FILE", LABELLED, labels,
          "FOLDER is flat and FILE has a line for each image: name, tab or "
          "comma, class (index, WordNet id or class name)"),
     TEXT("labels", 0, "FILE", OPTIONS_CLASSIFY, labels,
          "class names to print, one a line, in the order of the model's "
          "outputs (default: those in the checkpoint, or ImageNet's for 1000 "
          "classes)"),
-    TEXT("class-map", 0, "FILE", FOLDER, class_map,
+    TEXT("class-map", 0, "FILE", LABELLED, class_map,
          "which class a folder is: lines of folder, tab or comma, class"),
     TEXT("real-labels", 0, "FILE", FOLDER, real_labels,
          "ReaL labels of ImageNet's validation images as published (JSON, a "
          "list of classes for each): accuracy by them as well"),
-    TEXT("valid-labels", 0, "FILE", FOLDER, valid_labels,
+    TEXT("valid-labels", 0, "FILE", LABELLED, valid_labels,
          "a class on each line: the images are of these, and no other is an "
          "answer"),
     SIZE("limit", 0, "N", MANY, limit, 1, 1e9,
@@ -154,8 +156,9 @@ const args_option options_table[] = {
           "(merge early) to 1 (merge late) makes it a ramp with the mean N. "
           "With --grid a list with commas between (default "
           DEFAULT_LIST ")"),
-    PARSE("schedule", "LIST", ALL, merging, merging_parse_schedule,
-          "r of the first layer, the second, ..., zero after the last given"),
+    PARSE("schedule", "LIST|@FILE", GIVEN, merging, merging_parse_schedule,
+          "r of the first layer, the second, ..., zero after the last given; "
+          "@FILE reads them from a file"),
     PARSE("merge-ratio", "RATIO", ONE, merging, merging_parse_ratio,
           "the evenest schedule that merges this share of the tokens away, "
           "averaged over the layers"),
@@ -166,6 +169,14 @@ const args_option options_table[] = {
           merging_parse_ratio_list,
           "the evenest schedule that merges this share of the tokens away, "
           "averaged over the layers. With --grid a list"),
+    {"max-drop", 0, "POINTS", OPTIONS_TUNE, ARGS_REAL, FIELD(max_drop), 0, 100,
+     NULL, "find the least arithmetic that loses at most so much top-1"},
+    {"min-speedup", 0, "X", OPTIONS_TUNE, ARGS_REAL, FIELD(min_speedup), 1,
+     1000, NULL, "find the most accurate that is at least X times as fast"},
+    {"target-gmacs", 0, "G", OPTIONS_TUNE, ARGS_REAL, FIELD(target_gmacs), 0,
+     1e6, NULL, "find the most accurate that takes at most G GMACs"},
+    SIZE("rounds", 0, "N", OPTIONS_TUNE, rounds, 0, 100,
+         "rounds of refining layer by layer (default 2)"),
     PARSE("method", "NAME", ALL, merging, merging_parse_method,
           "how tokens are split and matched: alternating (default), "
           "sequential, random, strided"),
@@ -231,6 +242,8 @@ const args_option options_table[] = {
     PARSE("dtype", "TYPE", OPTIONS_CONVERT, storage, parse_storage,
           "f32, f16 or bf16 (default: f16 or bf16 if all of the model's "
           "weights are, else f32)"),
+    TEXT("output", 'o', "FILE|-", OPTIONS_TUNE, output,
+         "write the schedule, for --schedule @FILE; - is standard output"),
     FLAG("layers", 0, OPTIONS_VISUALIZE, layers,
          "a strip over depth: the crop, then the groups after each layer that "
          "merges, or of many layers those at even distances"),
@@ -269,6 +282,8 @@ void options_init(options *o)
     o->batch = 32;
     o->topk = 5;
     o->seconds = 5;
+    o->max_drop = o->min_speedup = o->target_gmacs = -1;
+    o->rounds = 2;
     o->cache_mem = (size_t)32 << 20;
     merging_args_init(&o->merging);
 }
@@ -380,6 +395,18 @@ static int check_convert(const options *o, char *why)
     return -1;
 }
 
+static int check_tune(const options *o, char *why)
+{
+    int goals = (o->max_drop >= 0) + (o->min_speedup >= 0) +
+                (o->target_gmacs >= 0);
+
+    if (goals == 1)
+        return 0;
+    snprintf(why, ARGS_WHY, "%s: give one of --max-drop, --min-speedup and "
+             "--target-gmacs", goals == 0 ? "no goal" : "more than one goal");
+    return -1;
+}
+
 int options_check(options *o, const args_command *command, char *why)
 {
     if (check_outputs(o, why) != 0)
@@ -396,5 +423,7 @@ int options_check(options *o, const args_command *command, char *why)
         return -1;
     if (command->bit == OPTIONS_CONVERT)
         return check_convert(o, why);
+    if (command->bit == OPTIONS_TUNE && check_tune(o, why) != 0)
+        return -1;
     return check_model(o, command, why);
 }

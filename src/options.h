@@ -14,7 +14,8 @@ enum options_command {
     OPTIONS_BENCH = 8,
     OPTIONS_INSPECT = 16,
     OPTIONS_VISUALIZE = 32,
-    OPTIONS_CONVERT = 64
+    OPTIONS_CONVERT = 64,
+    OPTIONS_TUNE = 128
 };
 
 typedef struct options {
@@ -38,6 +39,8 @@ typedef struct options {
     size_t scale;          /* 0: patches of about 32 pixels */
     int layers, grid, overlay;
     int cpu;               /* inspect: of the machine, not of a model */
+    double max_drop, min_speedup, target_gmacs; /* negative: not given */
+    size_t rounds;         /* of tune's refinement */
     merging_args merging;
     preprocessing_args preprocessing;
     char **operands;       /* of argv */

@@ -183,6 +183,8 @@ void session_need_reference(session *s)
 
 int session_context(session *s)
 {
+    if (s->context != NULL)
+        return 0;
     int error = tomevit_context_create(s->model, s->options->batch,
                                        s->threads, &s->context);
     if (error == 0)

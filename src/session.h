@@ -39,7 +39,8 @@ int session_cpus(void);
  * (with a remark), and sets s->reference. */
 void session_need_reference(session *s);
 
-/* Memory for the forward, with the preprocessing in force. */
+/* Memory for the forward, with the preprocessing in force; nothing if it is
+ * there. */
 int session_context(session *s);
 void session_close(session *s);
 

@@ -24,10 +24,12 @@ model="--model plain.safetensors"
 # ---- help and wrong usage
 
 run 0 --help
-for command in eval sweep classify bench inspect visualize convert; do
+for command in eval sweep classify bench inspect visualize convert \
+    tune; do
     says out "  $command"
 done
-for command in eval sweep classify bench inspect visualize convert; do
+for command in eval sweep classify bench inspect visualize convert \
+    tune; do
     run 0 $command --help
     says out "usage: tomerge $command"
     awk 'length > 80 { exit 1 }' out || fail "$command --help: over 80 columns"

@@ -1,0 +1,97 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# tune as its user meets it, on the demonstration's pictures: goals are kept
+# to, the report is of images that the search has not seen, and what it writes
+# is a schedule for the other commands.
+. "${srcdir:-.}/tests/guard.sh"
+. "${srcdir:-.}/tests/command.sh"
+
+test -z "$SANITIZED" || skip "too slow under the sanitizers"
+"$build/data/make-images" --count 64 pictures || fail "no pictures"
+
+# near A B: within a thousandth
+near() { awk "BEGIN { d = $1 - $2; exit !(d < 0.001 && d > -0.001) }"; }
+
+run 0 tune pictures --target-gmacs 0.2 --rounds 1 -o found.r --json t.json \
+    --csv t.csv --quiet
+says out "at most 0.2 GMACs"
+says out "tuned"
+holds t.json goal schedule gmacs calibration.images images beats_constant \
+    constant_r verdict runs.0.top1 runs.1.drop runs.2.speedup
+holds t.json calibration.images images runs.0.gmacs
+head -n 2 values | tr '\n' ' ' >halves
+test "$(cat halves)" = "32 32 " || fail "the halves: $(cat halves)"
+lines t.csv 4
+says found.r "# r of each layer of "
+holds t.json schedule
+test "[$(tail -n 1 found.r)]" = "$(cat values)" || fail "another schedule"
+holds t.json gmacs
+gmacs=$(cat values)
+awk "BEGIN { exit !($gmacs <= 0.2 && $gmacs > 0.15) }" || fail "GMACs: $gmacs"
+
+# Every command takes it, and means the same by it.
+run 0 inspect --schedule @found.r --json i.json
+holds i.json gmacs
+near "$(cat values)" "$gmacs" || fail "inspect has $(cat values) GMACs"
+run 0 eval pictures --schedule @found.r --limit 4 --json e.json
+holds e.json gmacs
+near "$(cat values)" "$gmacs" || fail "eval has $(cat values) GMACs"
+run 0 sweep pictures --schedule @found.r --limit 4 --quiet
+run 0 bench --schedule @found.r --batch 1 --seconds 0
+one=$(find pictures -type f | head -n 1)
+run 0 classify "$one" --schedule @found.r
+run 0 visualize "$one" --schedule @found.r -o v.png
+# The report is of the second, fourth, ... image.
+mkdir held
+(cd pictures && find . -type f | LC_ALL=C sort) | awk 'NR % 2 == 0' |
+    while read -r file; do
+        mkdir -p "held/${file%/*}"
+        cp "pictures/$file" "held/$file"
+    done
+run 0 eval held --schedule @found.r --json e.json
+holds e.json top1 images
+cp values alone
+holds t.json runs.1.top1 images
+cmp -s values alone || { fail "the held-out half:"; cat values alone; }
+
+run 0 tune pictures --max-drop 3 --rounds 1 --limit 32 --quiet --json t.json
+holds t.json calibration.drop gmacs
+awk 'NR == 1 && $1 > 3 { exit 1 } NR == 2 && $1 > 0.34 { exit 1 }' values ||
+    fail "--max-drop: $(cat values)"
+run 0 tune pictures --target-gmacs 0.2 --rounds 0 --limit 8 -o - --quiet
+lines out 2
+
+# What cannot be used is named once, whichever half it is in.
+mkdir few
+for class in $(ls pictures); do
+    mkdir "few/$class"
+    echo junk >"few/$class/0.png"
+    one=$(find pictures/$class -type f | head -n 1)
+    cp "$one" "few/$class/1.png"
+    cp "$one" "few/$class/2.png"
+done
+run 3 tune few --target-gmacs 0.2 --rounds 0
+test "$(grep -c 'neither PNG nor JPEG' err)" = 16 || fail "not named once each"
+
+run 2 tune pictures
+says err "no goal: give one of --max-drop, --min-speedup and --target-gmacs"
+run 2 tune pictures --max-drop 1 --target-gmacs 2
+says err "more than one goal"
+run 2 tune pictures --max-drop x
+says err "--max-drop: 'x' is not a number from 0 to 100"
+run 2 tune pictures --max-drop 1 --r 8
+says err "'tomerge tune' takes no option '--r'"
+run 1 tune pictures --target-gmacs 0.001 --limit 8
+says err "no schedule is at most 0.001 GMACs"
+run 1 tune pictures --target-gmacs 0.2 --limit 1
+says err "1 image: one part to search on and one to report on need two"
+run 1 tune nowhere --target-gmacs 0.2
+says err "nowhere: No such file"
+run 1 tune pictures --target-gmacs 0.2 -o nowhere/x
+says err "nowhere/x: No such file or directory"
+run 2 eval pictures --schedule @nowhere
+says err "--schedule: nowhere: No such file or directory"
+: >empty
+run 2 eval pictures --schedule @empty
+says err "--schedule: empty: no schedule in it"
+exit $status
