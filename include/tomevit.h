@@ -10,7 +10,13 @@
  *
  * Functions that can fail return 0 or a negative TOMEVIT_E code. Those that
  * read files also fill a tomevit_message: one line saying which file, which
- * tensor or offset, what was expected and what was found.
+ * tensor or offset, what was expected and what was found. After a failure no
+ * other output has changed, but for a pointer to a new object, which is NULL.
+ *
+ * Within version 1 no function changes or goes, enums grow at their ends, and
+ * no struct changes its size, as in tomerge.h: structs that may gain fields
+ * have reserved ones, which are 0 or NULL. Functions that take such a struct
+ * give EINVAL for reserved fields that are not, and for a wrong struct_size.
  */
 #ifndef TOMEVIT_H
 #define TOMEVIT_H
@@ -72,6 +78,7 @@ typedef struct tomevit_preprocessing {
     int crop_mode;         /* enum tomevit_crop_mode */
     float mean[3];
     float std[3];
+    uint64_t reserved[4];  /* 0 */
 } tomevit_preprocessing;
 
 /* The length the shorter side is resized to; 0 if `pre` is not usable. */
@@ -85,7 +92,8 @@ size_t tomevit_resized_side(const tomevit_preprocessing *pre);
  * rgb   [height, width, 3], rows `stride` bytes apart
  * crop  [size, size, 3]
  *
- * EINVAL: an empty image, sides over 2^24, size 0, crop_pct outside (0, 1].
+ * EINVAL: an empty image, sides over 2^24, size 0, crop_pct outside (0, 1],
+ * an unknown interpolation or crop mode, rows that overlap.
  * ENOMEM: no memory for the coefficients (freed before returning).
  */
 int tomevit_resize_crop(const tomevit_preprocessing *pre, const uint8_t *rgb,
@@ -93,7 +101,8 @@ int tomevit_resize_crop(const tomevit_preprocessing *pre, const uint8_t *rgb,
                         uint8_t *crop);
 
 /* The source rows tomevit_resize_crop reads for an image of this size:
- * rows first .. first + count - 1. The others may be left undecoded. */
+ * rows first .. first + count - 1. The others may be left undecoded. EINVAL as
+ * there. */
 int tomevit_crop_rows(const tomevit_preprocessing *pre, size_t width,
                       size_t height, size_t *first, size_t *count);
 
@@ -150,6 +159,7 @@ typedef struct tomevit_description {
     uint64_t parameters;
     tomevit_preprocessing preprocessing;
     char preprocessing_source[32]; /* "metadata", "family", "default" */
+    uint64_t reserved[16]; /* 0 */
 } tomevit_description;
 
 typedef struct tomevit_model tomevit_model;
@@ -172,6 +182,7 @@ int tomevit_dtype_from_name(const char *name, int *dtype);
 typedef struct tomevit_open_options {
     size_t struct_size;    /* sizeof(tomevit_open_options) */
     int dtype;             /* enum tomevit_dtype */
+    int reserved_int;      /* 0 */
     size_t image_size;     /* the image's side, a multiple of the patch; the
                             * position embeddings are resized as the
                             * checkpoint's library does it. 0: as they are */
@@ -180,9 +191,10 @@ typedef struct tomevit_open_options {
     const char *text_embeddings; /* a file with one matrix [classes, width], a
                             * row for each class: the classes of a model of
                             * CLIP's or SigLIP's kind. NULL: none */
+    uint64_t reserved[8];  /* 0 */
 } tomevit_open_options;
 
-/* f32, and nothing but what the checkpoint has. */
+/* f32, and nothing but what the checkpoint has. NULL is ignored. */
 void tomevit_open_options_init(tomevit_open_options *options);
 
 /*
@@ -209,7 +221,8 @@ int tomevit_open(const char *path, const tomevit_open_options *options,
                  tomevit_model **model, tomevit_message *why);
 
 /* A model of a published shape with random weights: for timing. `name` as in
- * tomevit_arch_name. EINVAL for an unknown name or bad options, ENOMEM. */
+ * tomevit_arch_name. EINVAL for an unknown name, or options other than dtype;
+ * ENOMEM. */
 int tomevit_random(const char *name, uint64_t seed,
                    const tomevit_open_options *options, tomevit_model **model);
 
@@ -285,6 +298,8 @@ typedef struct tomevit_merging {
     int combine;           /* enum tomerge_combine */
     int metric;            /* enum tomevit_metric */
     int prop_attn;         /* proportional attention: 1 on (default), 0 off */
+    int reserved_int;      /* 0 */
+    uint64_t reserved[8];  /* 0 */
 } tomevit_merging;
 
 /* Nothing merges; alternating, cosine, weighted, K, proportional attention.
@@ -339,11 +354,12 @@ typedef struct tomevit_output {
     int32_t *map;          /* [batch, tokens]: final row of every token */
     float *sizes;          /* [batch, tokens]: the first rows[b] are set */
     size_t *rows;          /* [batch]: rows left after the last layer */
+    void *reserved[8];     /* NULL */
 } tomevit_output;
 
 /* The preprocessing that RGB8 images are normalised with: the model's own
- * until this is called. Only mean and std are used. EINVAL: a std that is
- * not a positive number. */
+ * until this is called. Only mean and std are used. EINVAL: a mean that is not
+ * finite, a std that is not positive and finite. */
 int tomevit_context_normalise(tomevit_context *context,
                               const tomevit_preprocessing *pre);
 

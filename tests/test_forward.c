@@ -157,7 +157,8 @@ static void check_model(const char *tier, const char *folder,
     got = results_new(d, batch);
     cr_assert_eq(tomevit_context_create(model, batch, 2, &context), 0);
     json_array_foreach(json_object_get(entry, "runs"), index, run) {
-        tomevit_output out = {got.logits, NULL, got.map, got.sizes, got.rows};
+        tomevit_output out = {.logits = got.logits, .map = got.map,
+                              .sizes = got.sizes, .rows = got.rows};
         tomevit_merging merging;
 
         tomevit_merging_init(&merging);
@@ -289,8 +290,8 @@ static results run_all(const tomevit_model *model, const uint8_t *crops,
     for (size_t done = 0; done < IMAGES; done += batch) {
         size_t n = IMAGES - done < batch ? IMAGES - done : batch;
         results part = results_new(d, n);
-        tomevit_output out = {part.logits, NULL, part.map, part.sizes,
-                              part.rows};
+        tomevit_output out = {.logits = part.logits, .map = part.map,
+                              .sizes = part.sizes, .rows = part.rows};
 
         for (size_t i = 0; i < n; i++)
             images[i] = (tomevit_image){

@@ -3,7 +3,9 @@
 #include "config.h"
 
 #include "context.h"
+#include "reserved.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* A group of about this many rows keeps a layer's activations in the caches
@@ -203,10 +205,11 @@ size_t tomevit_context_bytes(const tomevit_context *context)
 int tomevit_context_normalise(tomevit_context *context,
                               const tomevit_preprocessing *pre)
 {
-    if (!context || !pre)
+    if (!context || !pre || !VIT_UNUSED(pre->reserved))
         return TOMEVIT_EINVAL;
     for (int k = 0; k < 3; k++)
-        if (!(pre->std[k] > 0.0f))
+        if (!isfinite(pre->mean[k]) || !isfinite(pre->std[k]) ||
+            pre->std[k] <= 0.0f)
             return TOMEVIT_EINVAL;
     for (int k = 0; k < 3; k++)
         for (int v = 0; v < 256; v++)

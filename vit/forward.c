@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "context.h"
+#include "reserved.h"
 
 #include <string.h>
 #ifdef _OPENMP
@@ -219,8 +220,17 @@ static int valid_merging(const tomevit_merging *m,
     return m->struct_size == sizeof(*m) &&
            tomerge_combine_name(m->combine) &&
            tomevit_metric_name(m->metric) &&
+           !m->reserved_int && VIT_UNUSED(m->reserved) &&
            !m->matching.role && /* rows of later layers have none */
            !tomerge_match_workspace(&m->matching, d->tokens, d->dim, &bytes);
+}
+
+static int valid_output(const tomevit_output *out)
+{
+    for (size_t i = 0; i < sizeof(out->reserved) / sizeof(void *); i++)
+        if (out->reserved[i])
+            return 0;
+    return 1;
 }
 
 /* The rows of an output that belong to the images from `first` on. */
@@ -250,7 +260,7 @@ int tomevit_forward(tomevit_context *context, const tomevit_merging *merging,
     d = &context->model->d;
     tomevit_merging_init(&none);
     merging = merging ? merging : &none;
-    if (!valid_merging(merging, d))
+    if (!valid_merging(merging, d) || !valid_output(output))
         return TOMEVIT_EINVAL;
     for (size_t b = 0; b < batch; b++)
         if (!images[b].data || (images[b].format != TOMEVIT_RGB8_HWC &&

@@ -355,6 +355,13 @@ int tomevit_open(const char *path, const tomevit_open_options *options,
     return 0;
 }
 
+/* What a model of random weights cannot have. */
+static int adds_files(const tomevit_open_options *options)
+{
+    return options && (options->image_size || options->head ||
+                       options->text_embeddings);
+}
+
 int tomevit_random(const char *name, uint64_t seed,
                    const tomevit_open_options *options, tomevit_model **model)
 {
@@ -365,7 +372,7 @@ int tomevit_random(const char *name, uint64_t seed,
     if (!model)
         return TOMEVIT_EINVAL;
     *model = NULL;
-    if (!name || !tomevit_open_options_valid(options))
+    if (!name || !tomevit_open_options_valid(options) || adds_files(options))
         return TOMEVIT_EINVAL;
     error = tomevit_arch_description(name, &d);
     if (error)

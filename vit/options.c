@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "model.h"
+#include "reserved.h"
 
 #include <string.h>
 
@@ -32,6 +33,8 @@ int tomevit_dtype_from_name(const char *name, int *dtype)
 
 void tomevit_open_options_init(tomevit_open_options *options)
 {
+    if (!options)
+        return;
     memset(options, 0, sizeof(*options));
     options->struct_size = sizeof(*options);
     options->dtype = TOMEVIT_F32;
@@ -40,5 +43,7 @@ void tomevit_open_options_init(tomevit_open_options *options)
 int tomevit_open_options_valid(const tomevit_open_options *options)
 {
     return !options || (options->struct_size == sizeof(*options) &&
-                        tomevit_dtype_name(options->dtype));
+                        tomevit_dtype_name(options->dtype) &&
+                        !options->reserved_int &&
+                        VIT_UNUSED(options->reserved));
 }

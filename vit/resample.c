@@ -17,6 +17,7 @@
 
 #include "tomevit.h"
 #include "resample.h"
+#include "reserved.h"
 
 #define MAX_SIDE ((size_t)1 << 24)
 
@@ -52,7 +53,8 @@ size_t tomevit_resized_side(const tomevit_preprocessing *pre)
 {
     double side;
 
-    if (!pre || pre->size == 0 || pre->size > MAX_SIDE
+    if (!pre || !VIT_UNUSED(pre->reserved)
+        || pre->size == 0 || pre->size > MAX_SIDE
         || !(pre->crop_pct > 0.0 && pre->crop_pct <= 1.0)
         || (pre->interpolation != TOMEVIT_BICUBIC
             && pre->interpolation != TOMEVIT_BILINEAR)

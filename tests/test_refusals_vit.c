@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every argument of every function of tomevit.h that can be wrong: the call
+ * gives the error the header names, and touches no output. Which functions
+ * there are is read from the symbol map.
+ */
+#include "config.h"
+
+#include "tomevit.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SIDE = 224, MANY = 4, IMAGE = SIDE * SIDE * 3 };
+
+typedef struct outputs {
+    tomevit_model *model;
+    tomevit_context *context;
+    tomevit_description description;
+    size_t first, count, rows[MANY], r[64];
+    float logits[MANY * 1000];
+    uint8_t crop[IMAGE];
+    int value;
+} outputs;
+
+typedef struct arguments {
+    const char *name, *path, *to, *dtype;
+    void (*each)(void *data, const char *name);
+    tomevit_open_options options_are, *options;
+    tomevit_description *description;
+    tomevit_model **model_to;
+    const tomevit_model *model;
+    tomevit_context **context_to, *context;
+    size_t max_batch, batch, width, height, stride, *first, *count;
+    int threads, *value;
+    tomevit_preprocessing pre_is, *pre;
+    tomevit_merging merging_is, *merging;
+    tomevit_image images_are[MANY], *images;
+    tomevit_output output_is, *output;
+    const uint8_t *rgb;
+    uint8_t *crop;
+    size_t r[64];
+    outputs out;
+} arguments;
+
+static tomevit_model *model;
+static tomevit_context *context;
+static uint8_t pixels[IMAGE];
+static arguments args, before;
+static char some_model[4096], no_model[4096], no_container[4096];
+static const char converted[] = "test_refusals_vit.safetensors";
+static size_t called;
+
+static void count_calls(void *data, const char *name)
+{
+    (void)data;
+    (void)name;
+    called++;
+}
+
+static arguments *fresh(void)
+{
+    arguments *a = &args;
+
+    memset(a, 0, sizeof(*a));
+    memset(&a->out, 0x5a, sizeof(a->out));
+    a->out.model = NULL;
+    a->out.context = NULL;
+    a->path = some_model;
+    a->to = converted;
+    a->dtype = "bf16";
+    a->each = count_calls;
+    a->name = "deit_tiny_patch16_224";
+    tomevit_open_options_init(&a->options_are);
+    a->options = &a->options_are;
+    a->description = &a->out.description;
+    a->model_to = &a->out.model;
+    a->context_to = &a->out.context;
+    a->model = model;
+    a->context = context;
+    a->max_batch = a->batch = 1;
+    a->threads = 1;
+    a->width = a->height = SIDE;
+    a->stride = 3 * SIDE;
+    a->first = &a->out.first;
+    a->count = &a->out.count;
+    a->value = &a->out.value;
+    if (model)
+        a->pre_is = tomevit_describe(model)->preprocessing;
+    a->pre = &a->pre_is;
+    tomevit_merging_init(&a->merging_is);
+    a->merging_is.r = a->r;
+    a->merging = &a->merging_is;
+    for (int i = 0; i < MANY; i++)
+        a->images_are[i] = (tomevit_image){pixels, TOMEVIT_RGB8_HWC};
+    a->images = a->images_are;
+    a->output_is.logits = a->out.logits;
+    a->output_is.rows = a->out.rows;
+    a->output = &a->output_is;
+    a->rgb = pixels;
+    a->crop = a->out.crop;
+    return a;
+}
+
+static void in_sources(char *path, size_t room, const char *name)
+{
+    const char *srcdir = getenv("srcdir");
+
+    snprintf(path, room, "%s/tests/%s", srcdir ? srcdir : ".", name);
+}
+
+static void open_model(void)
+{
+    in_sources(some_model, sizeof(some_model),
+               "fixtures/layouts/timm_gap.safetensors");
+    in_sources(no_model, sizeof(no_model), "golden/merge_000.safetensors");
+    in_sources(no_container, sizeof(no_container), "test_refusals_vit.c");
+    cr_assert_eq(tomevit_random("deit_tiny_patch16_224", 1, NULL, &model), 0);
+    cr_assert_eq(tomevit_context_create(model, 1, 1, &context), 0);
+}
+
+static void close_model(void)
+{
+    tomevit_context_free(context);
+    tomevit_close(model);
+}
+
+/* ---- calls ---------------------------------------------------------------------- */
+
+/* What a valid call opens is closed again. */
+static int call_tomevit_open(arguments *a)
+{
+    int error = tomevit_open(a->path, a->options, a->model_to, NULL);
+
+    if (!error)
+        tomevit_close(*a->model_to);
+    return error;
+}
+
+static int call_tomevit_random(arguments *a)
+{
+    int error = tomevit_random(a->name, 1, a->options, a->model_to);
+
+    if (!error)
+        tomevit_close(*a->model_to);
+    return error;
+}
+
+static int call_tomevit_convert(arguments *a)
+{
+    int error = tomevit_convert(a->path, a->to, a->dtype, NULL);
+
+    if (!error)
+        unlink(a->to);
+    return error;
+}
+
+/* The names of what is not used come before any that a failure would. */
+static int call_tomevit_each_unused(arguments *a)
+{
+    int error = tomevit_each_unused(a->path, a->options, a->each, NULL, NULL);
+
+    if (!error)
+        called = 0;
+    return error;
+}
+
+static int call_tomevit_context_create(arguments *a)
+{
+    int error = tomevit_context_create(a->model, a->max_batch, a->threads,
+                                       a->context_to);
+
+    if (!error)
+        tomevit_context_free(*a->context_to);
+    return error;
+}
+
+#define CALL(function, ...)                                                  \
+    static int call_##function(arguments *a)                                 \
+    {                                                                        \
+        return function(__VA_ARGS__);                                        \
+    }
+CALL(tomevit_resize_crop, a->pre, a->rgb, a->width, a->height, a->stride,
+     a->crop)
+CALL(tomevit_crop_rows, a->pre, a->width, a->height, a->first, a->count)
+CALL(tomevit_metric_from_name, a->name, a->value)
+CALL(tomevit_dtype_from_name, a->name, a->value)
+CALL(tomevit_context_normalise, a->context, a->pre)
+CALL(tomevit_read_description, a->path, a->options, a->description, NULL)
+CALL(tomevit_arch_description, a->name, a->description)
+CALL(tomevit_forward, a->context, a->merging, a->batch, a->images, a->output)
+
+/* ---- refusals --------------------------------------------------------------------- */
+
+static const char *covered[100];
+static size_t covered_count;
+
+static int is_covered(const char *function)
+{
+    for (size_t i = 0; i < covered_count; i++)
+        if (!strcmp(covered[i], function))
+            return 1;
+    return 0;
+}
+
+static void cover(const char *function)
+{
+    if (!is_covered(function))
+        covered[covered_count++] = function;
+}
+
+/* `set` makes a call of the function valid, `spoil` wrong again. */
+#define REFUSES_AFTER(set, function, expected, spoil)                        \
+    do {                                                                     \
+        arguments *a = fresh();                                              \
+        int error;                                                           \
+                                                                             \
+        set;                                                                 \
+        if (!is_covered(#function)) {                                        \
+            error = call_##function(a);                                      \
+            cr_expect_eq(error, 0, #function ": %d though all is well",      \
+                         error);                                             \
+        }                                                                    \
+        a = fresh();                                                         \
+        set;                                                                 \
+        spoil;                                                               \
+        memcpy(&before, a, sizeof(before));                                  \
+        error = call_##function(a);                                          \
+        cr_expect_eq(error, expected, #function ": %d, not %d, after " #spoil, \
+                     error, expected);                                       \
+        cr_expect(memcmp(a, &before, sizeof(before)) == 0,                   \
+                  #function " writes something after " #spoil);              \
+        cover(#function);                                                    \
+    } while (0)
+#define REFUSES_WITH(function, expected, spoil)                              \
+    REFUSES_AFTER((void)0, function, expected, spoil)
+#define REFUSES(function, spoil)                                             \
+    REFUSES_WITH(function, TOMEVIT_EINVAL, spoil)
+
+/* How a model is opened, whichever function opens it. */
+#define REFUSES_OPTIONS(function)                                            \
+    do {                                                                     \
+        REFUSES(function, a->options->struct_size--);                        \
+        REFUSES(function, a->options->struct_size += 8);                     \
+        REFUSES(function, a->options->dtype = -1);                           \
+        REFUSES(function, a->options->dtype = 3);                            \
+        REFUSES(function, a->options->reserved_int = 1);                     \
+        REFUSES(function, a->options->reserved[0] = 1);                      \
+        REFUSES(function, a->options->reserved[7] = 1);                      \
+    } while (0)
+
+/* Files that are missing, that are none, and that hold no model. */
+#define REFUSES_FILES(function)                                              \
+    do {                                                                     \
+        REFUSES(function, a->path = NULL);                                   \
+        REFUSES_WITH(function, TOMEVIT_EIO, a->path = "no-such-file");       \
+        REFUSES_WITH(function, TOMEVIT_EFORMAT, a->path = no_container);     \
+        REFUSES_WITH(function, TOMEVIT_EMODEL, a->path = no_model);          \
+    } while (0)
+
+static void refuse_files(void)
+{
+    REFUSES_FILES(tomevit_open);
+    REFUSES_OPTIONS(tomevit_open);
+    REFUSES(tomevit_open, a->model_to = NULL);
+    REFUSES_WITH(tomevit_open, TOMEVIT_EMODEL, a->options->image_size = 9);
+    REFUSES_WITH(tomevit_open, TOMEVIT_EIO, a->options->head = "no-such-file");
+    REFUSES_WITH(tomevit_open, TOMEVIT_EIO,
+                 a->options->text_embeddings = "no-such-file");
+
+    REFUSES_FILES(tomevit_read_description);
+    REFUSES_OPTIONS(tomevit_read_description);
+    REFUSES(tomevit_read_description, a->description = NULL);
+
+    REFUSES_FILES(tomevit_each_unused);
+    REFUSES_OPTIONS(tomevit_each_unused);
+    REFUSES(tomevit_each_unused, a->each = NULL);
+    cr_expect_eq(called, 0, "a call that fails names tensors");
+
+    REFUSES_FILES(tomevit_convert);
+    REFUSES(tomevit_convert, a->to = NULL);
+    REFUSES(tomevit_convert, a->to = "");
+    REFUSES(tomevit_convert, a->dtype = "f64");
+    REFUSES(tomevit_convert, a->dtype = "");
+    REFUSES_WITH(tomevit_convert, TOMEVIT_EIO, a->to = "no-such-folder/x");
+    cr_expect(access(converted, F_OK) != 0, "a call that fails leaves a file");
+}
+
+static void refuse_shapes(void)
+{
+    REFUSES(tomevit_arch_description, a->name = NULL);
+    REFUSES(tomevit_arch_description, a->description = NULL);
+    REFUSES(tomevit_arch_description, a->name = "vit_unheard_of");
+
+    REFUSES_OPTIONS(tomevit_random);
+    REFUSES(tomevit_random, a->name = NULL);
+    REFUSES(tomevit_random, a->name = "vit_unheard_of");
+    REFUSES(tomevit_random, a->model_to = NULL);
+    REFUSES(tomevit_random, a->options->image_size = SIDE);
+    REFUSES(tomevit_random, a->options->head = a->path);
+    REFUSES(tomevit_random, a->options->text_embeddings = a->path);
+}
+
+/* What was to be a new object is NULL, whatever it was before. */
+static void leave_nothing_new(void)
+{
+    tomevit_model *opened = model, *made = model;
+    tomevit_context *created = context;
+
+    cr_expect_eq(tomevit_open(no_model, NULL, &opened, NULL), TOMEVIT_EMODEL);
+    cr_expect_null(opened);
+    cr_expect_eq(tomevit_random("vit_unheard_of", 1, NULL, &made),
+                 TOMEVIT_EINVAL);
+    cr_expect_null(made);
+    cr_expect_eq(tomevit_context_create(model, 0, 1, &created),
+                 TOMEVIT_EINVAL);
+    cr_expect_null(created);
+}
+
+static void refuse_pixels(void)
+{
+    const double outside[] = {0, -1, 1.01, NAN};
+
+    for (int i = 0; i < 4; i++) {
+        REFUSES(tomevit_resize_crop, a->pre->crop_pct = outside[i]);
+        REFUSES(tomevit_crop_rows, a->pre->crop_pct = outside[i]);
+    }
+    REFUSES(tomevit_resize_crop, a->pre = NULL);
+    REFUSES(tomevit_resize_crop, a->pre->size = 0);
+    REFUSES(tomevit_resize_crop, a->pre->interpolation = 2);
+    REFUSES(tomevit_resize_crop, a->pre->crop_mode = 2);
+    REFUSES(tomevit_resize_crop, a->pre->reserved[3] = 1);
+    REFUSES(tomevit_resize_crop, a->rgb = NULL);
+    REFUSES(tomevit_resize_crop, a->crop = NULL);
+    REFUSES(tomevit_resize_crop, a->width = 0);
+    REFUSES(tomevit_resize_crop, a->height = 0);
+    REFUSES(tomevit_resize_crop, a->width = (1 << 24) + 1);
+    REFUSES(tomevit_resize_crop, a->height = (1 << 24) + 1);
+    REFUSES(tomevit_resize_crop, a->stride--);
+
+    REFUSES(tomevit_crop_rows, a->pre = NULL);
+    REFUSES(tomevit_crop_rows, a->pre->size = 0);
+    REFUSES(tomevit_crop_rows, a->pre->interpolation = -1);
+    REFUSES(tomevit_crop_rows, a->pre->crop_mode = -1);
+    REFUSES(tomevit_crop_rows, a->pre->reserved[0] = 1);
+    REFUSES(tomevit_crop_rows, a->width = 0);
+    REFUSES(tomevit_crop_rows, a->height = (1 << 24) + 1);
+    REFUSES(tomevit_crop_rows, a->first = NULL);
+    REFUSES(tomevit_crop_rows, a->count = NULL);
+}
+
+static void refuse_contexts(void)
+{
+    const float no_mean[] = {NAN, INFINITY, -INFINITY};
+    const float no_std[] = {0, -1, NAN, INFINITY};
+
+    REFUSES(tomevit_context_create, a->context_to = NULL);
+    REFUSES(tomevit_context_create, a->model = NULL);
+    REFUSES(tomevit_context_create, a->max_batch = 0);
+    REFUSES(tomevit_context_create, a->threads = 0);
+    REFUSES(tomevit_context_create, a->threads = -1);
+    REFUSES(tomevit_context_create, a->threads = 4097);
+
+    REFUSES(tomevit_context_normalise, a->context = NULL);
+    REFUSES(tomevit_context_normalise, a->pre = NULL);
+    REFUSES(tomevit_context_normalise, a->pre->reserved[1] = 1);
+    for (int i = 0; i < 3; i++)
+        REFUSES(tomevit_context_normalise, a->pre->mean[i] = no_mean[i]);
+    for (int i = 0; i < 4; i++)
+        REFUSES(tomevit_context_normalise, a->pre->std[i % 3] = no_std[i]);
+}
+
+static void refuse_forwards(void)
+{
+    REFUSES(tomevit_forward, a->context = NULL);
+    REFUSES(tomevit_forward, a->batch = 0);
+    REFUSES(tomevit_forward, a->batch = 2);
+    REFUSES(tomevit_forward, a->images = NULL);
+    REFUSES(tomevit_forward, a->output = NULL);
+    REFUSES(tomevit_forward, a->images[0].data = NULL);
+    REFUSES(tomevit_forward, a->images[0].format = 2);
+    REFUSES(tomevit_forward, a->images[0].format = -1);
+    REFUSES(tomevit_forward, a->output->reserved[0] = a->out.rows);
+    REFUSES(tomevit_forward, a->output->reserved[7] = a->out.rows);
+    REFUSES(tomevit_forward, a->merging->struct_size--);
+    REFUSES(tomevit_forward, a->merging->struct_size += 8);
+    REFUSES(tomevit_forward, a->merging->reserved_int = 1);
+    REFUSES(tomevit_forward, a->merging->reserved[0] = 1);
+    REFUSES(tomevit_forward, a->merging->reserved[7] = 1);
+    REFUSES(tomevit_forward, a->merging->combine = 6);
+    REFUSES(tomevit_forward, a->merging->combine = -1);
+    REFUSES(tomevit_forward, a->merging->metric = 4);
+    REFUSES(tomevit_forward, a->merging->metric = -1);
+    REFUSES(tomevit_forward, a->merging->matching.struct_size = 0);
+    REFUSES(tomevit_forward, a->merging->matching.method = 4);
+    REFUSES(tomevit_forward, a->merging->matching.similarity = -1);
+    REFUSES(tomevit_forward, a->merging->matching.order = 2);
+    REFUSES(tomevit_forward, a->merging->matching.reserved[0] = 1);
+    REFUSES(tomevit_forward, a->merging->matching.role = pixels);
+    REFUSES_AFTER(a->merging->matching.method = TOMERGE_STRIDED,
+                  tomevit_forward, TOMEVIT_EINVAL,
+                  a->merging->matching.stride = 1);
+}
+
+/* ---- the whole header ---------------------------------------------------------------- */
+
+/* These have no error to give. */
+static const char *const cannot_fail[] = {
+    "tomevit_version", "tomevit_version_string", "tomevit_strerror",
+    "tomevit_resized_side", "tomevit_arch_name", "tomevit_close",
+    "tomevit_describe", "tomevit_class_name", "tomevit_cpu",
+    "tomevit_model_bytes", "tomevit_merging_init", "tomevit_metric_name",
+    "tomevit_macs", "tomevit_macs_unread", "tomevit_context_free",
+    "tomevit_context_bytes", "tomevit_dtype_name", "tomevit_model_dtype",
+    "tomevit_open_options_init", "tomevit_tier", "tomevit_pixel_tier",
+};
+
+static int never_fails(const char *function)
+{
+    for (size_t i = 0; i < sizeof(cannot_fail) / sizeof(*cannot_fail); i++)
+        if (!strcmp(cannot_fail[i], function))
+            return 1;
+    return 0;
+}
+
+/* Every name in the symbol map. */
+static size_t check_map(void)
+{
+    const char *srcdir = getenv("srcdir");
+    char path[4096], line[200], name[100];
+    size_t names = 0;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/vit/libtomevit.map",
+             srcdir ? srcdir : ".");
+    file = fopen(path, "r");
+    cr_assert_not_null(file, "%s is missing", path);
+    while (fgets(line, sizeof(line), file)) {
+        if (sscanf(line, " tomevit_%80[a-z0-9_];", name + 8) != 1)
+            continue;
+        memcpy(name, "tomevit_", 8);
+        names++;
+        cr_expect(is_covered(name) != never_fails(name),
+                  "%s has no refusals in test_refusals_vit.c", name);
+    }
+    fclose(file);
+    return names;
+}
+
+Test(refusals_vit, every_function_refuses_what_it_cannot_take,
+     .init = open_model, .fini = close_model)
+{
+    refuse_files();
+    refuse_shapes();
+    refuse_pixels();
+    refuse_contexts();
+    refuse_forwards();
+    leave_nothing_new();
+    REFUSES_AFTER(a->name = "K", tomevit_metric_from_name, TOMEVIT_EINVAL,
+                  a->name = "k");
+    REFUSES_AFTER(a->name = "K", tomevit_metric_from_name, TOMEVIT_EINVAL,
+                  a->name = NULL);
+    REFUSES_AFTER(a->name = "K", tomevit_metric_from_name, TOMEVIT_EINVAL,
+                  a->value = NULL);
+    REFUSES_AFTER(a->name = "bf16", tomevit_dtype_from_name, TOMEVIT_EINVAL,
+                  a->name = "f64");
+    REFUSES_AFTER(a->name = "bf16", tomevit_dtype_from_name, TOMEVIT_EINVAL,
+                  a->name = NULL);
+    REFUSES_AFTER(a->name = "bf16", tomevit_dtype_from_name, TOMEVIT_EINVAL,
+                  a->value = NULL);
+    cr_expect_geq(check_map(), 34);
+}
+
+/* What programs were compiled with stays as it is within version 1. (That is
+ * how it is where pointers and size_t have 8 bytes.) */
+Test(refusals_vit, structs_keep_their_layout)
+{
+    if (sizeof(void *) != 8)
+        cr_skip_test("pointers of %zu bytes", sizeof(void *));
+    cr_expect_eq(sizeof(tomevit_message), 512);
+    cr_expect_eq(sizeof(tomevit_preprocessing), 80);
+    cr_expect_eq(offsetof(tomevit_preprocessing, reserved), 48);
+    cr_expect_eq(sizeof(tomevit_description), 624);
+    cr_expect_eq(offsetof(tomevit_description, reserved), 496);
+    cr_expect_eq(sizeof(tomevit_open_options), 104);
+    cr_expect_eq(offsetof(tomevit_open_options, reserved), 40);
+    cr_expect_eq(sizeof(tomevit_merging), 200);
+    cr_expect_eq(offsetof(tomevit_merging, reserved), 136);
+    cr_expect_eq(sizeof(tomevit_image), 16);
+    cr_expect_eq(sizeof(tomevit_output), 104);
+    cr_expect_eq(offsetof(tomevit_output, reserved), 40);
+}
+
+Test(refusals_vit, what_cannot_fail_takes_anything)
+{
+    tomevit_preprocessing pre = {0};
+
+    cr_expect_null(tomevit_metric_name(-1));
+    cr_expect_null(tomevit_metric_name(4));
+    cr_expect_null(tomevit_dtype_name(-1));
+    cr_expect_null(tomevit_dtype_name(3));
+    cr_expect_null(tomevit_tier(-1));
+    cr_expect_null(tomevit_tier(3));
+    cr_expect_not_null(tomevit_strerror(1));
+    cr_expect_not_null(tomevit_strerror(-99));
+    cr_expect_eq(tomevit_resized_side(NULL), 0);
+    cr_expect_eq(tomevit_resized_side(&pre), 0);
+    cr_expect_null(tomevit_arch_name(SIZE_MAX));
+    tomevit_close(NULL);
+    tomevit_context_free(NULL);
+    tomevit_merging_init(NULL);
+    tomevit_open_options_init(NULL);
+}
