@@ -17,20 +17,19 @@
 #include "save.h"
 #include "scene.h"
 
-enum { EXIT_USAGE = 2, RAW_SIDE = 128, MAX_COUNT = 10000000 };
+enum { EXIT_USAGE = 2, MAX_COUNT = 10000000 };
 
 static const char *const split_names[SCENE_SPLITS] = {"train", "val", "test"};
 
 typedef struct arguments {
     const char *folder;
-    const char *raw;
+    const char *covers;
     enum scene_split split;
     uint64_t count, seed;
 } arguments;
 
 static const char help[] =
 "Usage: make-images [OPTION]... FOLDER\n"
-"       make-images [OPTION]... --raw FILE\n"
 "Draws the pictures of tomerge's demonstration: textured shapes in 16 classes.\n"
 "The same options give the same pixels on every machine.\n"
 "\n"
@@ -40,10 +39,9 @@ static const char help[] =
 "  -s, --split=SPLIT  train, val or test (default): no picture is in two\n"
 "  -n, --count=N      pictures in all (default 480), classes taking turns\n"
 "  -S, --seed=S       another set of pictures (default 1)\n"
-"  -r, --raw=FILE     one file for training instead of a folder; - is standard\n"
-"                     output. For each picture 1 byte of class, 128 x 128 x 3\n"
-"                     of RGB, and 64 x 64 saying how much of each 2 x 2 pixels\n"
-"                     the shape covers, from 0 to 16\n"
+"  -C, --covers=FILE  besides, for training, where the shapes are: 64 x 64 bytes\n"
+"                     a picture, in the order of their numbers, from 0 to 16 as\n"
+"                     far as the shape covers that part of the middle square\n"
 "  -c, --classes      print the names of the classes and exit\n"
 "  -h, --help         print this help and exit\n"
 "  -V, --version      print the version and exit\n"
@@ -125,65 +123,57 @@ static int save_picture(const arguments *a, const scene *s, uint64_t index,
     return status == 0 ? 0 : complain("%s: %s", path, why);
 }
 
-static int write_folder(const arguments *a)
+static int make_picture(const arguments *a, const scene *s, uint64_t index)
 {
-    if (strlen(a->folder) > PATH_MAX - 80)
-        return complain("the folder's name is too long");
-    if (make_class_folders(a->folder) != 0)
-        return -1;
+    uint8_t *rgb = malloc(3 * (size_t) s->width * (size_t) s->height);
+    int status = -1;
+
+    if (rgb == NULL || scene_paint(s, s->width, s->height, rgb) != 0)
+        complain("no memory for a picture");
+    else
+        status = save_picture(a, s, index, rgb);
+    free(rgb);
+    return status;
+}
+
+static int make_cover(const arguments *a, const scene *s, FILE *file)
+{
+    uint8_t cover[SCENE_COVER_SIDE * SCENE_COVER_SIDE];
+
+    scene_cover(s, cover);
+    if (fwrite(cover, sizeof(cover), 1, file) == 1)
+        return 0;
+    return complain("%s: %s", a->covers, strerror(errno));
+}
+
+static int write_pictures(const arguments *a, FILE *covers)
+{
     for (uint64_t i = 0; i < a->count; i++) {
-        uint8_t *rgb;
         scene s;
-        int status;
 
         scene_compose(&s, a->split, a->seed, i);
-        rgb = malloc(3 * (size_t) s.width * (size_t) s.height);
-        if (rgb == NULL || scene_paint(&s, s.width, s.height, rgb, NULL) != 0) {
-            free(rgb);
-            return complain("no memory for a picture");
-        }
-        status = save_picture(a, &s, i, rgb);
-        free(rgb);
-        if (status != 0)
+        if (make_picture(a, &s, i) != 0)
+            return -1;
+        if (covers != NULL && make_cover(a, &s, covers) != 0)
             return -1;
     }
     return 0;
 }
 
-/* ---- one raw file -------------------------------------------------------------- */
-
-static int write_records(const arguments *a, FILE *file)
+static int write_all(const arguments *a)
 {
-    enum { PIXELS = RAW_SIDE * RAW_SIDE * 3, MASK = PIXELS / 12 };
-    static uint8_t record[1 + PIXELS + MASK];
-
-    for (uint64_t i = 0; i < a->count; i++) {
-        scene s;
-
-        scene_compose(&s, a->split, a->seed, i);
-        record[0] = (uint8_t) s.label;
-        if (scene_paint(&s, RAW_SIDE, RAW_SIDE, record + 1,
-                        record + 1 + PIXELS) != 0)
-            return complain("no memory for a picture");
-        if (fwrite(record, sizeof(record), 1, file) != 1)
-            return complain("%s: %s", a->raw, strerror(errno));
-    }
-    return 0;
-}
-
-static int write_raw(const arguments *a)
-{
-    int to_stdout = strcmp(a->raw, "-") == 0;
-    FILE *file = to_stdout ? stdout : fopen(a->raw, "wb");
+    FILE *covers = NULL;
     int status;
 
-    if (file == NULL)
-        return complain("%s: %s", a->raw, strerror(errno));
-    status = write_records(a, file);
-    if ((to_stdout ? fflush(file) : fclose(file)) != 0 && status == 0)
-        status = complain("%s: %s", a->raw, strerror(errno));
-    if (status != 0 && !to_stdout)
-        remove(a->raw);
+    if (strlen(a->folder) > PATH_MAX - 80)
+        return complain("the folder's name is too long");
+    if (a->covers != NULL && (covers = fopen(a->covers, "wb")) == NULL)
+        return complain("%s: %s", a->covers, strerror(errno));
+    status = make_class_folders(a->folder);
+    if (status == 0)
+        status = write_pictures(a, covers);
+    if (covers != NULL && fclose(covers) != 0 && status == 0)
+        status = complain("%s: %s", a->covers, strerror(errno));
     return status;
 }
 
@@ -243,14 +233,14 @@ static int parse_options(int argc, char **argv, arguments *a)
         {"split", required_argument, NULL, 's'},
         {"count", required_argument, NULL, 'n'},
         {"seed", required_argument, NULL, 'S'},
-        {"raw", required_argument, NULL, 'r'},
+        {"covers", required_argument, NULL, 'C'},
         {"classes", no_argument, NULL, 'c'},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},
         {NULL, 0, NULL, 0}};
     int option, bad = 0;
 
-    while ((option = getopt_long(argc, argv, "s:n:S:r:chV", options,
+    while ((option = getopt_long(argc, argv, "s:n:S:C:chV", options,
                                  NULL)) != -1) {
         switch (option) {
         case 's': bad |= parse_split(optarg, &a->split); break;
@@ -260,7 +250,7 @@ static int parse_options(int argc, char **argv, arguments *a)
         case 'S':
             bad |= parse_number("seed", optarg, 0, UINT64_MAX, &a->seed);
             break;
-        case 'r': a->raw = optarg; break;
+        case 'C': a->covers = optarg; break;
         case 'c': print_classes(); return finish_printing();
         case 'h': fputs(help, stdout); return finish_printing();
         case 'V':
@@ -282,12 +272,11 @@ int main(int argc, char **argv)
             fputs("Try 'make-images --help'.\n", stderr);
         return status;
     }
-    if (argc - optind != (a.raw == NULL ? 1 : 0)) {
-        complain("expected either one FOLDER or --raw=FILE");
+    if (argc - optind != 1) {
+        complain("expected one FOLDER");
         fputs("Try 'make-images --help'.\n", stderr);
         return EXIT_USAGE;
     }
     a.folder = argv[optind];
-    status = a.raw != NULL ? write_raw(&a) : write_folder(&a);
-    return status == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return write_all(&a) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -149,7 +149,8 @@ void scene_background_at(const scene *s, int32_t x, int32_t y, uint8_t rgb[3])
 
 /* ---- painting ------------------------------------------------------------------ */
 
-/* Four samples a pixel: `rgb` and `owner` are [2 height, 2 width]. */
+/* Four samples a pixel: `rgb` and `owner`, either or NULL, are
+ * [2 height, 2 width]. */
 typedef struct canvas {
     int32_t width, height, shorter;
     uint8_t *rgb;
@@ -203,8 +204,11 @@ static void paint_figure(const canvas *c, const scene_figure *f, int subject)
 
             if (!scene_inside(f, x, y))
                 continue;
-            memcpy(c->rgb + 3 * at, scene_pattern_at(&f->pattern, x, y), 3);
-            c->owner[at] = (uint8_t) subject;
+            if (c->rgb != NULL)
+                memcpy(c->rgb + 3 * at, scene_pattern_at(&f->pattern, x, y),
+                       3);
+            if (c->owner != NULL)
+                c->owner[at] = (uint8_t) subject;
         }
     }
 }
@@ -236,42 +240,42 @@ static void finish_row(const canvas *c, const scene *s, int32_t j,
     }
 }
 
-static void fill_mask(const canvas *c, uint8_t *mask)
+static void paint_figures(const canvas *c, const scene *s)
 {
-    int32_t wide = 2 * c->width;
-
-    for (int32_t j = 0; j < c->height / 2; j++) {
-        for (int32_t i = 0; i < c->width / 2; i++) {
-            int seen = 0;
-
-            for (int32_t k = 0; k < 16; k++)
-                seen += c->owner[(4 * j + k / 4) * wide + 4 * i + k % 4];
-            mask[j * (c->width / 2) + i] = (uint8_t) seen;
-        }
-    }
+    for (size_t i = 0; i < s->figures; i++)
+        paint_figure(c, &s->figure[i], i == s->subject);
 }
 
-int scene_paint(const scene *s, int32_t width, int32_t height, uint8_t *rgb,
-                uint8_t *mask)
+int scene_paint(const scene *s, int32_t width, int32_t height, uint8_t *rgb)
 {
     size_t samples = 4 * (size_t) width * (size_t) height;
     canvas c = {width, height, width < height ? width : height, NULL, NULL};
 
     c.rgb = malloc(3 * samples);
-    c.owner = calloc(samples, 1);
-    if (c.rgb == NULL || c.owner == NULL) {
-        free(c.rgb);
-        free(c.owner);
+    if (c.rgb == NULL)
         return -1;
-    }
     paint_ground(&c, s);
-    for (size_t i = 0; i < s->figures; i++)
-        paint_figure(&c, &s->figure[i], i == s->subject);
+    paint_figures(&c, s);
     for (int32_t j = 0; j < height; j++)
         finish_row(&c, s, j, rgb + 3 * (size_t) j * (size_t) width);
-    if (mask != NULL)
-        fill_mask(&c, mask);
     free(c.rgb);
-    free(c.owner);
     return 0;
+}
+
+void scene_cover(const scene *s, uint8_t *cover)
+{
+    enum { SIDE = 2 * SCENE_COVER_SIDE, WIDE = 2 * SIDE };
+    uint8_t owner[WIDE * WIDE] = {0};
+    canvas c = {SIDE, SIDE, SIDE, NULL, owner};
+
+    paint_figures(&c, s);
+    for (int32_t j = 0; j < SCENE_COVER_SIDE; j++) {
+        for (int32_t i = 0; i < SCENE_COVER_SIDE; i++) {
+            int seen = 0;
+
+            for (int32_t k = 0; k < 16; k++)
+                seen += owner[(4 * j + k / 4) * WIDE + 4 * i + k % 4];
+            *cover++ = (uint8_t) seen;
+        }
+    }
 }

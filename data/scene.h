@@ -36,7 +36,8 @@ enum {
     SCENE_CLASSES = SCENE_SHAPES * SCENE_TEXTURES,
     SCENE_UNIT = 256,          /* Q8 */
     SCENE_SINE_ONE = 16384,    /* Q14 */
-    SCENE_MAX_FIGURES = 40
+    SCENE_MAX_FIGURES = 40,
+    SCENE_COVER_SIDE = 64
 };
 
 /* A pattern of two colours: turned, shifted, repeating every `period`. */
@@ -87,12 +88,12 @@ int scene_inside(const scene_figure *f, int32_t x, int32_t y);
 const uint8_t *scene_pattern_at(const scene_pattern *p, int32_t x, int32_t y);
 void scene_background_at(const scene *s, int32_t x, int32_t y, uint8_t rgb[3]);
 
-/* Paints a scene at any size, four samples a pixel.
- * rgb   [height, width, 3]
- * mask  [height / 2, width / 2], or NULL: how much of each 2 x 2 block the
- *       subject covers, 0 .. 16 (the sides must then be even)
- * Returns 0, or -1 if there is no memory. */
-int scene_paint(const scene *s, int32_t width, int32_t height, uint8_t *rgb,
-                uint8_t *mask);
+/* Paints a scene at any size into `rgb`, [height, width, 3], four samples a
+ * pixel. Returns 0, or -1 if there is no memory. */
+int scene_paint(const scene *s, int32_t width, int32_t height, uint8_t *rgb);
+
+/* How much of each part of the middle square the subject is seen to cover, of
+ * 0 .. 16 samples: `cover` is [SCENE_COVER_SIDE, SCENE_COVER_SIDE]. */
+void scene_cover(const scene *s, uint8_t *cover);
 
 #endif

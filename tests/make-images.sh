@@ -17,8 +17,8 @@ refused() {
     test ! -s "$work/out" || fail "$*: printed $(head -n 1 "$work/out")"
 }
 
-refused 2 'FOLDER or --raw'
-refused 2 'FOLDER or --raw' "$work/a" "$work/b"
+refused 2 'one FOLDER'
+refused 2 'one FOLDER' "$work/a" "$work/b"
 refused 2 "found 'dev'" --split dev "$work/a"
 refused 2 "found '0'" --count 0 "$work/a"
 refused 2 "found '-1'" --seed=-1 "$work/a"
@@ -28,8 +28,10 @@ refused 1 'No such file' "$work/none/a"
 mkdir "$work/full"
 touch "$work/full/x"
 refused 1 'new or empty' "$work/full"
+refused 1 'No such file' --covers "$work/none/a" "$work/new"
+test ! -e "$work/new" || fail "a folder was made in vain"
 if test -c /dev/full; then
-    refused 1 'No space' --count 8 --raw /dev/full
+    refused 1 'No space' --count 8 --covers /dev/full "$work/new"
 fi
 
 "$make_images" --help >"$work/out" || fail "--help failed"
@@ -44,12 +46,14 @@ for kind in png jpg; do
     find "$work/set" -name "*.$kind" | grep -q . || fail "no .$kind"
 done
 
-# The same again, and other pictures from another seed.
-"$make_images" --count 48 "$work/again"
+# The same again, and others from another seed.
+"$make_images" --count 48 --covers "$work/1" "$work/again"
 diff -r "$work/set" "$work/again" >/dev/null || fail "two runs differ"
-"$make_images" --count 16 --raw "$work/1.raw"
-"$make_images" --count 16 --raw - --seed 2 >"$work/2.raw"
-test "$(wc -c <"$work/1.raw")" -eq $((16 * (1 + 128 * 128 * 3 + 64 * 64))) ||
-    fail "raw file has another size"
-! cmp -s "$work/1.raw" "$work/2.raw" || fail "seeds give the same"
+"$make_images" --count 48 --covers "$work/2" --seed 2 "$work/others"
+test "$(wc -c <"$work/1")" -eq $((48 * 64 * 64)) || fail "covers' size"
+! cmp -s "$work/1" "$work/2" || fail "seeds give the same"
+for picture in $(cd "$work/set" && echo */*); do
+    ! cmp -s "$work/set/$picture" "$work/others/$picture" ||
+        fail "seeds give the same $picture"
+done
 exit $status
