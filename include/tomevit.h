@@ -201,8 +201,9 @@ void tomevit_open_options_init(tomevit_open_options *options);
  * Opens a checkpoint of a ViT and packs its weights for the CPU tier in use
  * now. Containers: .safetensors; PyTorch's .pth, .pt, .bin (of any version, and
  * TorchScript's); .npz; .gguf version 2 and 3; the index of a checkpoint in
- * several files. Weights of F32, F16, BF16, F64 or Q8_0. Names of tensors: those of timm (and DeiT, MAE, DINO, DINOv2),
- * transformers, torchvision, SWAG, Google and CLIP.
+ * several files. Weights of F32, F16, BF16, F64, Q8_0, or int8 as
+ * tomevit_convert writes it. Names of tensors: those of timm (and DeiT, MAE,
+ * DINO, DINOv2), transformers, torchvision, SWAG, Google and CLIP.
  *
  * What no tensor shows comes from the file's metadata, from config.json,
  * preprocessor_config.json or open_clip_config.json beside it, or from what
@@ -268,16 +269,23 @@ const char *tomevit_pixel_tier(void);
 /*
  * Writes the model of any checkpoint that tomevit_open takes as one
  * .safetensors file that opens as the same model: timm's names, and as
- * metadata heads, epsilon, preprocessing and class names. `dtype` is "f32",
- * "f16", "bf16" (rounded to nearest, ties to even), or NULL: that of the
- * checkpoint's own weights if they are all F16 or BF16, else f32.
+ * metadata heads, epsilon, preprocessing and class names. What the options add
+ * or resize is in the file as well; their dtype does not matter.
+ *
+ * dtype  "f32", "f16", "bf16" (rounded to nearest, ties to even), or NULL: that
+ *        of the checkpoint's own weights if they are all F16 or BF16, else
+ *        f32. Or "int8": what a model opened in TOMEVIT_INT8 is packed from,
+ *        so that opening the file in TOMEVIT_INT8 gives the same model and
+ *        takes a fraction of the time. The layers' matrices NAME become I8
+ *        with the scales of their rows in NAME_scale, F32 [rows, 1], layer
+ *        scale included; other matrices are bf16, the rest f32.
  *
  * `out` is replaced when all is written, and untouched after a failure.
  * EINVAL: an unknown dtype. EIO, EFORMAT, ENOMEM; EMODEL also for a value too
  * large for f16, and a model that such a file could not hold.
  */
-int tomevit_convert(const char *path, const char *out, const char *dtype,
-                    tomevit_message *why);
+int tomevit_convert(const char *path, const tomevit_open_options *options,
+                    const char *out, const char *dtype, tomevit_message *why);
 
 /* ---- merging inside the model ------------------------------------------------ */
 

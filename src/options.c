@@ -52,14 +52,14 @@ static int parse_dtype(const char *text, void *field, char *why)
 
 static int parse_storage(const char *text, void *field, char *why)
 {
-    static const char *const names[] = {"f32", "f16", "bf16"};
+    static const char *const names[] = {"f32", "f16", "bf16", "int8"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (strcmp(text, names[i]) == 0) {
             *(const char **)field = names[i];
             return 0;
         }
-    snprintf(why, ARGS_WHY, "'%.40s' is not one of f32, f16, bf16", text);
+    snprintf(why, ARGS_WHY, "'%.40s' is not one of f32, f16, bf16, int8", text);
     return -1;
 }
 
@@ -111,12 +111,12 @@ const args_option options_table[] = {
          "deit_tiny_patch16_224, deit_small_patch16_224, "
          "deit_base_patch16_224, deit_base_distilled_patch16_224, "
          "vit_large_patch16_224, vit_large_patch16_384, vit_huge_patch14_224"),
-    SIZE("image-size", 0, "N", ALL, image_size, 1, 16384,
+    SIZE("image-size", 0, "N", ALL | OPTIONS_CONVERT, image_size, 1, 16384,
          "images of N x N pixels, whatever the model was trained on: the "
          "position embeddings are resized"),
-    TEXT("head", 0, "FILE", ALL, head,
+    TEXT("head", 0, "FILE", ALL | OPTIONS_CONVERT, head,
          "the classification head of a model that comes without one"),
-    TEXT("text-embeddings", 0, "FILE", ALL, text_embeddings,
+    TEXT("text-embeddings", 0, "FILE", ALL | OPTIONS_CONVERT, text_embeddings,
          "for CLIP and SigLIP: one row for each class, the embedding of its "
          "text, as a matrix in a .npy or other file"),
     TEXT("labels", 0, "FILE", LABELLED, labels,
@@ -241,7 +241,8 @@ const args_option options_table[] = {
          "write the model, a .safetensors file"),
     PARSE("dtype", "TYPE", OPTIONS_CONVERT, storage, parse_storage,
           "f32, f16 or bf16 (default: f16 or bf16 if all of the model's "
-          "weights are, else f32)"),
+          "weights are, else f32), or int8: a quarter of the size, opens with "
+          "--dtype int8 at once"),
     TEXT("output", 'o', "FILE|-", OPTIONS_TUNE, output,
          "write the schedule, for --schedule @FILE; - is standard output"),
     FLAG("layers", 0, OPTIONS_VISUALIZE, layers,

@@ -41,6 +41,15 @@ test "$(size f32.safetensors)" -gt $(($(size f16.safetensors) * 17 / 10)) ||
     fail "f16 is not smaller than f32"
 says bf16.safetensors '"BF16"'
 says f16.safetensors '"F16"'
+run 0 convert "$models/model.npz" -o int8.safetensors --dtype int8
+says int8.safetensors '"blocks.0.attn.qkv.weight_scale":{"dtype":"F32"'
+says int8.safetensors '"I8"'
+run 0 convert "$srcdir/tests/fixtures/layouts/open_clip.safetensors" \
+    -o clip.safetensors --text-embeddings \
+    "$srcdir/tests/fixtures/layouts/open_clip_texts.npy" --image-size 24
+run 0 inspect clip.safetensors
+grep -q '^classes  *[1-9]' out || { fail "no classes:"; cat out; }
+grep -q '^image size  *24$' out || { fail "not resized:"; cat out; }
 
 # ---- refused
 
@@ -50,8 +59,8 @@ run 2 convert "$models/model.npz"
 says err "give --output FILE"
 run 2 convert "$models/model.npz" -o -
 says err "standard output"
-run 2 convert "$models/model.npz" -o x --dtype int8
-says err "'int8' is not one of f32, f16, bf16"
+run 2 convert "$models/model.npz" -o x --dtype int4
+says err "'int4' is not one of f32, f16, bf16, int8"
 run 2 convert "$models/model.npz" -o x --r 8
 run 1 convert absent.pth -o x
 says err "absent.pth: cannot open: No such file or directory"

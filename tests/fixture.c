@@ -42,7 +42,7 @@ static int make_model(const char *path, size_t classes, const char *metadata)
 {
     tomevit_description d;
     vit_random random = {&d, 7};
-    vit_source larger = {read_larger, &random};
+    vit_source larger = {.read = read_larger, .self = &random};
     model_file file;
     size_t count;
 

@@ -75,7 +75,7 @@ static void convert(const char *dtype)
 {
     tomevit_message why = {""};
 
-    cr_assert_eq(tomevit_convert(IN, OUT, dtype, &why), 0, "%s", why.text);
+    cr_assert_eq(tomevit_convert(IN, NULL, OUT, dtype, &why), 0, "%s", why.text);
 }
 
 static void refuse(const char *out, const char *dtype, int expected,
@@ -83,10 +83,10 @@ static void refuse(const char *out, const char *dtype, int expected,
 {
     size_t before = entries();
     tomevit_message why = {""};
-    int code = tomevit_convert(IN, out, dtype, &why);
+    int code = tomevit_convert(IN, NULL, out, dtype, &why);
 
     refused(code, expected, &why, path, words);
-    cr_assert_eq(tomevit_convert(IN, out, dtype, NULL), expected);
+    cr_assert_eq(tomevit_convert(IN, NULL, out, dtype, NULL), expected);
     cr_assert_eq(entries(), before, "a file was left");
 }
 
@@ -215,11 +215,11 @@ Test(convert, what_the_metadata_say_is_written)
 
 Test(convert, wrong_arguments_are_refused)
 {
-    cr_assert_eq(tomevit_convert(NULL, OUT, NULL, NULL), TOMEVIT_EINVAL);
-    cr_assert_eq(tomevit_convert(IN, NULL, NULL, NULL), TOMEVIT_EINVAL);
-    cr_assert_eq(tomevit_convert(IN, "", NULL, NULL), TOMEVIT_EINVAL);
-    cr_assert_eq(tomevit_convert(IN, OUT, "f64", NULL), TOMEVIT_EINVAL);
-    cr_assert_eq(tomevit_convert(IN, OUT, "F32", NULL), TOMEVIT_EINVAL);
+    cr_assert_eq(tomevit_convert(NULL, NULL, OUT, NULL, NULL), TOMEVIT_EINVAL);
+    cr_assert_eq(tomevit_convert(IN, NULL, NULL, NULL, NULL), TOMEVIT_EINVAL);
+    cr_assert_eq(tomevit_convert(IN, NULL, "", NULL, NULL), TOMEVIT_EINVAL);
+    cr_assert_eq(tomevit_convert(IN, NULL, OUT, "f64", NULL), TOMEVIT_EINVAL);
+    cr_assert_eq(tomevit_convert(IN, NULL, OUT, "F32", NULL), TOMEVIT_EINVAL);
     refuse(OUT, NULL, TOMEVIT_EIO, IN, "cannot open: No such file");
 }
 
@@ -271,7 +271,7 @@ Test(convert, a_model_can_replace_its_own_file)
 
     make_model(&file, NULL);
     write_model(&file);
-    cr_assert_eq(tomevit_convert(IN, IN, "f16", &why), 0, "%s", why.text);
+    cr_assert_eq(tomevit_convert(IN, NULL, IN, "f16", &why), 0, "%s", why.text);
     convert(NULL);
     check_rounding("F16", 0, 0);
     model_file_free(&file);

@@ -247,7 +247,8 @@ static tomevit_model *model_of(const tomevit_description *d)
     tomevit_open_options_init(&with);
     with.dtype = dtype;
     cr_assert_eq(tomevit_model_build(d, &with,
-                                     (vit_source){read_stronger, &random},
+                                     (vit_source){.read = read_stronger,
+                                                  .self = &random},
                                      &model), 0);
     return model;
 }
@@ -541,8 +542,8 @@ static void check_oracle(const char *tier, const char *what,
         tomevit_merging_init(&m);
         m.r = merging ? r : NULL;
         m.prop_attn = merging == 1;
-        oracle_forward(d, (vit_source){read_stronger, &random}, pixels, m.r,
-                       m.prop_attn, want, want_features);
+        oracle_forward(d, (vit_source){.read = read_stronger, .self = &random},
+                       pixels, m.r, m.prop_attn, want, want_features);
         cr_assert_eq(tomevit_forward(context, &m, 1, &image, &out), 0);
         for (size_t i = 0; i < CLASSES; i++)
             cr_assert_float_eq((double)logits[i], want[i],

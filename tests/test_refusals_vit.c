@@ -153,7 +153,7 @@ static int call_tomevit_random(arguments *a)
 
 static int call_tomevit_convert(arguments *a)
 {
-    int error = tomevit_convert(a->path, a->to, a->dtype, NULL);
+    int error = tomevit_convert(a->path, a->options, a->to, a->dtype, NULL);
 
     if (!error)
         unlink(a->to);
@@ -283,6 +283,7 @@ static void refuse_files(void)
     cr_expect_eq(called, 0, "a call that fails names tensors");
 
     REFUSES_FILES(tomevit_convert);
+    REFUSES_OPTIONS(tomevit_convert);
     REFUSES(tomevit_convert, a->to = NULL);
     REFUSES(tomevit_convert, a->to = "");
     REFUSES(tomevit_convert, a->dtype = "f64");

@@ -208,6 +208,15 @@ static int read_tensor(void *self, enum vit_tensor t, size_t layer, float *out)
     return code;
 }
 
+static int read_int8(void *self, enum vit_tensor t, size_t layer,
+                     signed char *out, float *scale)
+{
+    const vit_checkpoint *c = self;
+    const vit_stored *tensor = find(c, t, layer);
+
+    return tensor && c->view->read_int8(c->view, tensor, out, scale);
+}
+
 const tomevit_message *tomevit_checkpoint_why(const vit_checkpoint *checkpoint)
 {
     return &checkpoint->why;
@@ -217,6 +226,36 @@ const char *tomevit_checkpoint_metadata(const vit_checkpoint *checkpoint,
                                         const char *key)
 {
     return tomevit_tensors_metadata(checkpoint->view, key);
+}
+
+/* A readable tensor with this many elements, as far as they are known. */
+static const vit_stored *find_part(const vit_checkpoint *checkpoint,
+                                   enum vit_tensor t, size_t elements)
+{
+    const vit_stored *tensor = find(checkpoint, t, 0);
+
+    return tensor && (!elements || tensor->elements == elements) ? tensor
+                                                                 : NULL;
+}
+
+void tomevit_checkpoint_zero_shot(const vit_checkpoint *checkpoint,
+                                  tomevit_description *d)
+{
+    const vit_stored *projection;
+
+    if (d->classes)
+        return;
+    projection = find_part(checkpoint, VIT_PROJECT_WEIGHT, 0);
+    if (projection && projection->dims == 2 &&
+        projection->shape[1] == d->features && projection->shape[0] &&
+        projection->shape[0] <= VIT_MAX_DIM) {
+        d->projection = 1;
+        d->embedding = projection->shape[0];
+        d->projection_bias =
+            find_part(checkpoint, VIT_PROJECT_BIAS, d->embedding) != NULL;
+    }
+    d->logit_scale = find_part(checkpoint, VIT_LOGIT_SCALE, 1) != NULL;
+    d->logit_bias = find_part(checkpoint, VIT_LOGIT_BIAS, 1) != NULL;
 }
 
 const char *tomevit_checkpoint_dtype(const vit_checkpoint *checkpoint)
@@ -242,7 +281,7 @@ const char *tomevit_checkpoint_dtype(const vit_checkpoint *checkpoint)
 
 vit_source tomevit_checkpoint_source(vit_checkpoint *checkpoint)
 {
-    vit_source source = {read_tensor, checkpoint};
+    vit_source source = {read_tensor, read_int8, checkpoint};
 
     return source;
 }

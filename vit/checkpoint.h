@@ -28,6 +28,11 @@ const char *tomevit_checkpoint_extra_name(const vit_checkpoint *checkpoint,
 const char *tomevit_checkpoint_metadata(const vit_checkpoint *checkpoint,
                                         const char *key);
 
+/* Adds to a model without a head what the file has for one made of text
+ * embeddings: the projection to their space, and the logits' scale and bias. */
+void tomevit_checkpoint_zero_shot(const vit_checkpoint *checkpoint,
+                                  tomevit_description *description);
+
 /* "F16" or "BF16" if all tensors of the model are of this dtype, else "F32". */
 const char *tomevit_checkpoint_dtype(const vit_checkpoint *checkpoint);
 

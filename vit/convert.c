@@ -10,81 +10,177 @@
 
 #include "checkpoint.h"
 #include "description.h"
+#include "model.h"
 #include "safetensors_write.h"
+
+/* What is written of a tensor. */
+enum { WHOLE, ROUNDED, SCALES };
+
+typedef struct part {
+    enum vit_tensor tensor;
+    size_t layer;
+    int what;
+} part;
 
 typedef struct model {
     tomevit_description d;
     vit_checkpoint *checkpoint;
     vit_source source;
     char **names;                           /* of classes, or NULL */
-    struct {
-        enum vit_tensor tensor;
-        size_t layer;
-    } *tensors;                             /* [count] */
+    const char *dtype;                      /* of .safetensors */
+    int int8;                               /* dtype is I8 */
+    tomevit_description expected;           /* of the written file */
+    tomevit_description written;            /* and what else it may get */
+    part *parts;                            /* [count] */
     size_t count;
 } model;
 
-static void describe(void *self, size_t i, char name[VIT_ST_NAME],
-                     size_t *shape, size_t *dims)
-{
-    const model *m = self;
+/* ---- int8 ---------------------------------------------------------------------- */
 
-    tomevit_tensor_shape(&m->d, m->tensors[i].tensor, shape, dims);
-    tomevit_tensor_name(&m->d, m->tensors[i].tensor, m->tensors[i].layer,
-                        name);
+/* What a model opened in int8 multiplies in int8. */
+static int is_int8(enum vit_tensor t)
+{
+    return t == VIT_QKV_WEIGHT || t == VIT_PROJ_WEIGHT ||
+           t == VIT_FC1_WEIGHT || t == VIT_FC2_WEIGHT;
 }
 
-static int read_tensor(void *self, size_t i, float *out,
-                       const vit_report *report)
+/* And what it rounds to bf16. */
+static int is_bf16(enum vit_tensor t)
+{
+    switch (t) {
+    case VIT_PATCH_WEIGHT:
+    case VIT_POOL_KV_WEIGHT:
+    case VIT_POOL_PROJ_WEIGHT:
+    case VIT_POOL_FC1_WEIGHT:
+    case VIT_POOL_FC2_WEIGHT:
+    case VIT_HEAD_WEIGHT:
+    case VIT_HEAD_DIST_WEIGHT:
+    case VIT_PROJECT_WEIGHT:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+/* Its rows, or their scales, in place of its values. */
+static void round_rows(const model *m, const part *p, float *values)
+{
+    size_t shape[4], dims;
+
+    tomevit_tensor_shape(&m->d, p->tensor, shape, &dims);
+    for (size_t i = 0; i < shape[0]; i++) {
+        float scale = tomevit_int8_round(shape[1], values + i * shape[1]);
+
+        if (p->what == SCALES)
+            values[i] = scale;
+    }
+}
+
+/* ---- the parts ------------------------------------------------------------------- */
+
+static const char *dtype_of(const model *m, const part *p)
+{
+    if (!m->int8)
+        return m->dtype;
+    if (p->what == ROUNDED)
+        return "I8";
+    return is_bf16(p->tensor) ? "BF16" : "F32";
+}
+
+static vit_st_tensor describe(void *self, size_t i)
+{
+    const model *m = self;
+    const part *p = &m->parts[i];
+    vit_st_tensor t = {.dtype = dtype_of(m, p)};
+    char name[64];
+
+    tomevit_tensor_shape(&m->written, p->tensor, t.shape, &t.dims);
+    tomevit_tensor_name(&m->d, p->tensor, p->layer, name);
+    snprintf(t.name, sizeof t.name, "%s%s", name,
+             p->what == SCALES ? "_scale" : "");
+    if (p->what == SCALES)
+        t.shape[1] = 1;
+    return t;
+}
+
+static int read_part(void *self, size_t i, float *out,
+                     const vit_report *report)
 {
     model *m = self;
-    int code = m->source.read(m->source.self, m->tensors[i].tensor,
-                              m->tensors[i].layer, out);
+    const part *p = &m->parts[i];
+    int code = m->source.read(m->source.self, p->tensor, p->layer, out);
 
+    if (!code && m->int8)
+        code = tomevit_scale_rows(&m->d, m->source, p->tensor, p->layer, out);
+    if (code == TOMEVIT_ENOMEM)
+        return tomevit_fail(report, code, "out of memory");
     if (code && report->why)
         *report->why = *tomevit_checkpoint_why(m->checkpoint);
+    if (!code && p->what != WHOLE)
+        round_rows(m, p, out);
     return code;
 }
 
-/* All tensors, layer by layer. */
-static int list_tensors(model *m)
+static void add_part(model *m, enum vit_tensor t, size_t layer, int what)
 {
-    size_t layer;
-    int t;
+    m->parts[m->count++] = (part){t, layer, what};
+}
 
-    m->tensors = calloc(VIT_TENSORS * (m->d.depth + 1), sizeof *m->tensors);
-    if (!m->tensors)
+/* All tensors, layer by layer. */
+static int list_parts(model *m)
+{
+    m->parts = calloc(2 * VIT_TENSORS * (m->d.depth + 1), sizeof *m->parts);
+    if (!m->parts)
         return TOMEVIT_ENOMEM;
-    for (layer = 0; layer < m->d.depth || layer == 0; layer++)
-        for (t = layer ? VIT_FIRST_OF_LAYER : 0; t < VIT_TENSORS; t++)
-            if (tomevit_tensor_shape(&m->d, (enum vit_tensor)t, NULL, NULL)) {
-                m->tensors[m->count].tensor = (enum vit_tensor)t;
-                m->tensors[m->count++].layer = layer;
-            }
+    for (size_t layer = 0; layer < m->d.depth || layer == 0; layer++)
+        for (int i = layer ? VIT_FIRST_OF_LAYER : 0; i < VIT_TENSORS; i++) {
+            enum vit_tensor t = (enum vit_tensor)i;
+            int rounded = m->int8 && is_int8(t);
+
+            if (tomevit_tensor_shape(&m->written, t, NULL, NULL))
+                add_part(m, t, layer, rounded ? ROUNDED : WHOLE);
+            if (rounded)
+                add_part(m, t, layer, SCALES);
+        }
     return 0;
 }
 
-static int open_model(model *m, const char *path, tomevit_message *why)
+static int open_model(model *m, const char *path,
+                      const tomevit_open_options *options, tomevit_message *why)
 {
-    vit_report report = {path, why};
     int code;
 
     memset(m, 0, sizeof *m);
-    code = tomevit_checkpoint_open(path, NULL, &m->checkpoint, &m->d, why);
+    code = tomevit_checkpoint_open(path, options, &m->checkpoint, &m->d, why);
     if (!code)
         code = tomevit_checkpoint_class_names(m->checkpoint, &m->names, why);
-    if (code)
-        return code;
-    m->source = tomevit_checkpoint_source(m->checkpoint);
-    code = list_tensors(m);
-    return code ? tomevit_fail(&report, code, "out of memory") : 0;
+    if (!code)
+        m->source = tomevit_checkpoint_source(m->checkpoint);
+    return code;
+}
+
+/* Layer scale is part of rows that are rounded, so an int8 file has none. A
+ * model that text embeddings can be added to stays one. */
+static int choose(model *m, const char *dtype, const vit_report *report)
+{
+    m->dtype = dtype ? dtype : tomevit_checkpoint_dtype(m->checkpoint);
+    m->int8 = !strcmp(m->dtype, "I8");
+    m->expected = m->d;
+    if (m->int8) {
+        m->expected.layer_scale = 0;
+        m->expected.parameters = tomevit_count_parameters(&m->expected);
+    }
+    m->written = m->expected;
+    tomevit_checkpoint_zero_shot(m->checkpoint, &m->written);
+    return list_parts(m) ? tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory")
+                         : 0;
 }
 
 static void close_model(model *m)
 {
     tomevit_checkpoint_close(m->checkpoint);
     free(m->names);
-    free(m->tensors);
+    free(m->parts);
 }
 
 /* ---- the new file -------------------------------------------------------------- */
@@ -115,34 +211,33 @@ static int same_names(char *const *a, char *const *b)
 /* What was written says all that the model is. */
 static int check(const model *m, const char *path, const vit_report *report)
 {
-    static const char part[] =
+    static const char cannot[] =
         "a .safetensors file with timm's names cannot say all of this model";
     tomevit_description before, after;
     model written;
-    int code = open_model(&written, path, report->why);
+    int code = open_model(&written, path, NULL, report->why);
 
     if (!code) {
-        memcpy(&before, &m->d, sizeof before);
+        memcpy(&before, &m->expected, sizeof before);
         memcpy(&after, &written.d, sizeof after);
         forget_origin(&before);
         forget_origin(&after);
         if (memcmp(&before, &after, sizeof before) ||
             !same_names(m->names, written.names))
-            code = tomevit_fail(report, TOMEVIT_EMODEL, "%s", part);
+            code = tomevit_fail(report, TOMEVIT_EMODEL, "%s", cannot);
     }
     close_model(&written);
     return code;
 }
 
-static int write_model(model *m, const char *dtype, const char *path,
-                       const vit_report *report)
+static int write_model(model *m, const char *path, const vit_report *report)
 {
     vit_st_output output = {.count = m->count, .describe = describe,
-                            .read = read_tensor, .self = m, .dtype = dtype};
+                            .read = read_part, .self = m};
     vit_report file = {path, report->why};
     int code;
 
-    output.metadata = tomevit_metadata_of(&m->d,
+    output.metadata = tomevit_metadata_of(&m->expected,
         tomevit_checkpoint_metadata(m->checkpoint, "position_resize"),
         m->names);
     if (!output.metadata)
@@ -153,37 +248,36 @@ static int write_model(model *m, const char *dtype, const char *path,
 }
 
 /* Under another name beside `out` until it is whole. */
-static int write_beside(model *m, const char *dtype, const char *out,
-                        tomevit_message *why)
+static int write_beside(model *m, const char *out, tomevit_message *why)
 {
     size_t length = strlen(out) + 32;
     vit_report report = {out, why};
-    char *part = malloc(length);
+    char *path = malloc(length);
     int code;
 
-    if (!part)
+    if (!path)
         return tomevit_fail(&report, TOMEVIT_ENOMEM, "out of memory");
-    snprintf(part, length, "%s.part-%ld", out, (long)getpid());
-    code = write_model(m, dtype, part, &report);
+    snprintf(path, length, "%s.part-%ld", out, (long)getpid());
+    code = write_model(m, path, &report);
     if (!code)
-        code = check(m, part, &report);
-    if (!code && rename(part, out))
+        code = check(m, path, &report);
+    if (!code && rename(path, out))
         code = tomevit_fail(&report, TOMEVIT_EIO, "cannot rename \"%.80s\" to "
-                            "it: %s", part, strerror(errno));
+                            "it: %s", path, strerror(errno));
     if (code)
-        unlink(part);
-    free(part);
+        unlink(path);
+    free(path);
     return code;
 }
 
 static const struct {
     const char *name, *dtype;
 } dtypes[] = {
-    {"f32", "F32"}, {"f16", "F16"}, {"bf16", "BF16"},
+    {"f32", "F32"}, {"f16", "F16"}, {"bf16", "BF16"}, {"int8", "I8"},
 };
 
-int tomevit_convert(const char *path, const char *out, const char *dtype,
-                    tomevit_message *why)
+int tomevit_convert(const char *path, const tomevit_open_options *options,
+                    const char *out, const char *dtype, tomevit_message *why)
 {
     tomevit_message unused;
     const char *written = NULL;
@@ -194,14 +288,15 @@ int tomevit_convert(const char *path, const char *out, const char *dtype,
     for (i = 0; dtype && i < sizeof dtypes / sizeof *dtypes; i++)
         if (!strcmp(dtypes[i].name, dtype))
             written = dtypes[i].dtype;
-    if (!path || !out || !out[0] || (dtype && !written))
+    if (!path || !out || !out[0] || (dtype && !written) ||
+        !tomevit_open_options_valid(options))
         return TOMEVIT_EINVAL;
     why = why ? why : &unused;
-    code = open_model(&m, path, why);
-    if (!code && !dtype)
-        written = tomevit_checkpoint_dtype(m.checkpoint);
+    code = open_model(&m, path, options, why);
     if (!code)
-        code = write_beside(&m, written, out, why);
+        code = choose(&m, written, &(vit_report){path, why});
+    if (!code)
+        code = write_beside(&m, out, why);
     close_model(&m);
     return code;
 }

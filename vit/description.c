@@ -34,6 +34,17 @@ static origin origin_of(const vit_tensors *file, const char *name)
     return o;
 }
 
+/* Int8 that has no scales, or none that fit. */
+static int refuse_int8(const vit_tensors *file, const char *name,
+                       const vit_report *report)
+{
+    origin from = origin_of(file, name);
+
+    return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\"%s: expected "
+                        "dtype F32, F16, BF16, or I8 with \"%s_scale\", F32 of "
+                        "[rows, 1], found I8", from.name, from.timm, from.name);
+}
+
 static int check_tensor(const vit_tensors *file, const char *name,
                         const size_t *shape, size_t dims,
                         const vit_report *report)
@@ -52,11 +63,13 @@ static int check_tensor(const vit_tensors *file, const char *name,
                             from.name, from.timm,
                             tomevit_shape_text(shape, dims).text,
                             tomevit_shape_text(t->shape, t->dims).text);
-    if (!t->dtype->to_f32)
-        return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\"%s: expected "
-                            "dtype F32, F16 or BF16, found %s", from.name,
-                            from.timm, t->dtype->name);
-    return 0;
+    if (t->dtype->to_f32)
+        return 0;
+    if (!strcmp(t->dtype->name, "I8") && dims == 2)
+        return refuse_int8(file, name, report);
+    return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\"%s: expected "
+                        "dtype F32, F16 or BF16, found %s", from.name,
+                        from.timm, t->dtype->name);
 }
 
 static int check_table(const vit_tensors *file,
@@ -372,6 +385,21 @@ static int find_parts(const vit_tensors *file, tomevit_description *d,
     return 0;
 }
 
+/* The matrix of int8 that these would be the scales of, if they fitted. */
+static const char *unscaled(const vit_tensors *file, const char *name)
+{
+    size_t length = strlen(name), tail = strlen("_scale");
+    const vit_stored *matrix;
+    char base[256];
+
+    if (length <= tail || length >= sizeof base ||
+        strcmp(name + length - tail, "_scale"))
+        return NULL;
+    snprintf(base, sizeof base, "%.*s", (int)(length - tail), name);
+    matrix = tomevit_tensors_find(file, base);
+    return matrix && !strcmp(matrix->dtype->name, "I8") ? matrix->name : NULL;
+}
+
 /* Refuses tensors that are not the model's and would make it compute
  * something else. */
 static int check_others(const vit_tensors *file, const tomevit_description *d,
@@ -388,6 +416,8 @@ static int check_others(const vit_tensors *file, const tomevit_description *d,
             continue;
         for (k = 0; k < sizeof unsupported / sizeof *unsupported; k++)
             refused |= !strncmp(name, unsupported[k], strlen(unsupported[k]));
+        if (refused && unscaled(file, name))
+            return refuse_int8(file, unscaled(file, name), report);
         if (refused)
             return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%.80s\": a "
                                 "part of the model that cannot be run here",

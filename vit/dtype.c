@@ -43,6 +43,14 @@ static void f64_to_f32(const unsigned char *bytes, size_t count, float *out)
     }
 }
 
+static void i8_to_f32(const unsigned char *bytes, size_t count, float *out)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = (float)(bytes[i] < 128 ? bytes[i] : bytes[i] - 256);
+}
+
+const vit_dtype tomevit_dtype_int8_rows = {"I8", 8, i8_to_f32};
+
 /* Every dtype that a file may use: sizes are needed to check offsets even of
  * tensors that nobody reads. [safetensors/src/tensor.rs, enum Dtype] */
 static const vit_dtype dtypes[] = {

@@ -12,6 +12,9 @@ typedef struct vit_dtype {
     void (*to_f32)(const unsigned char *bytes, size_t count, float *out);
 } vit_dtype;
 
+/* I8 that a reader multiplies by a scale for each row. */
+extern const vit_dtype tomevit_dtype_int8_rows;
+
 /* NULL for a name that the format does not know. */
 const vit_dtype *tomevit_dtype_find(const char *name);
 

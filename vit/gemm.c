@@ -58,6 +58,11 @@ void tomevit_matrix_pack(const vit_dsp *dsp, vit_matrix *m, const float *w)
                   dsp->nr, m->panels + j * m->k);
 }
 
+void tomevit_matrix_pack_int8(vit_matrix *m, const signed char *w)
+{
+    tomevit_low_pack_int8(m->low, m->n, m->k, w, m->words);
+}
+
 vit_matrix tomevit_matrix_columns(const vit_dsp *dsp, const vit_matrix *m,
                                   size_t *first, size_t count)
 {

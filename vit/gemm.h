@@ -34,6 +34,9 @@ void tomevit_matrix_carve(const vit_dsp *dsp, const vit_low *low,
 /* Packs row-major weights w[n, k]. */
 void tomevit_matrix_pack(const vit_dsp *dsp, vit_matrix *m, const float *w);
 
+/* Packs rows in int8, whose scales are in place: m->scale. m is int8. */
+void tomevit_matrix_pack_int8(vit_matrix *m, const signed char *w);
+
 /* The part of m that gives columns *first .. *first + count - 1. It begins with
  * a whole panel, and *first becomes the column it begins with. */
 vit_matrix tomevit_matrix_columns(const vit_dsp *dsp, const vit_matrix *m,

@@ -393,6 +393,19 @@ static int read_moved(const vit_tensors *tensors, const vit_stored *tensor,
     return 0;
 }
 
+/* Of one tensor that is as the file has it. */
+static int read_moved_int8(const vit_tensors *tensors,
+                           const vit_stored *tensor, signed char *out,
+                           float *scale)
+{
+    const view *v = tensors->self;
+    const moved *m = &v->moved[tensor->begin];
+
+    return m->count == 1 && tomevit_axes_plain(&m->axes[0]) &&
+           m->file->read_int8 &&
+           m->file->read_int8(m->file, m->from[0], out, scale);
+}
+
 static void release(vit_tensors *tensors)
 {
     view *v = tensors->self;
@@ -501,6 +514,7 @@ int tomevit_layout_view(const vit_layout *layout, vit_tensors *file,
     memcpy(tensors->prefix, file->prefix, sizeof tensors->prefix);
     tensors->self = v;
     tensors->read = read_moved;
+    tensors->read_int8 = read_moved_int8;
     tensors->release = release;
     find_prefix(layout, file, v->prefix);
     tensors->metadata = file->metadata ? json_copy(file->metadata)

@@ -118,6 +118,15 @@ static uint32_t quantised(float x, float inverse)
     return inverse > 0.0f ? (uint32_t)lrintf(x * inverse) : 0;
 }
 
+float tomevit_int8_round(size_t k, float *x)
+{
+    float inverse, scale = tomevit_int8_scale(tomevit_peak(k, x), &inverse);
+
+    for (size_t i = 0; i < k; i++)
+        x[i] = (float)(int32_t)quantised(x[i], inverse);
+    return scale;
+}
+
 static void words_int8(size_t per_word, size_t k, const float *x,
                        float inverse, uint32_t *out)
 {

@@ -112,6 +112,9 @@ extern const vit_low tomevit_bf16_amxbf16, tomevit_int8_amxint8;
  * not finite NaN; the inverse of both is 0. */
 float tomevit_int8_scale(float peak, float *inverse);
 
+/* x[k] becomes what its row is multiplied as: -127 .. 127. Returns the scale. */
+float tomevit_int8_round(size_t k, float *x);
+
 /* The largest magnitude in x[k]; an infinity or a NaN if there is one. */
 float tomevit_peak(size_t k, const float *x);
 
@@ -124,6 +127,11 @@ void tomevit_transpose_words(size_t rows, size_t words, const uint32_t *x,
 /* Packs row-major weights w[n, k] to panels, and their scales if int8. */
 void tomevit_low_pack(const vit_low *low, size_t n, size_t k, const float *w,
                       uint32_t *panels, float *scale);
+
+/* The same from rows that are rounded already, as tomevit_int8_round leaves
+ * them: the same panels. int8 only. */
+void tomevit_low_pack_int8(const vit_low *low, size_t n, size_t k,
+                           const signed char *w, uint32_t *panels);
 
 /* Finishes rows i .. i + rows - 1, columns j .. j + columns - 1 of a product
  * from their sums c[rows, ldc], which may change. */

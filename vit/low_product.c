@@ -2,6 +2,7 @@
 /* A narrow product tile by tile, and what becomes of a finished tile. */
 #include "config.h"
 
+#include "bytes.h"
 #include "low.h"
 
 #include <string.h>
@@ -17,45 +18,112 @@ static size_t smaller(size_t a, size_t b)
  * left side. */
 static void start_sums(const vit_low *low, size_t words, uint32_t *panel)
 {
-    for (size_t j = 0; j < low->nr; j++) {
-        int32_t sum = 0;
+    int32_t sum[VIT_MAX_NR] = {0};
 
-        for (size_t p = 1; p <= words; p++)
-            for (int i = 0; i < 32; i += 8)
-                sum += (int8_t)(panel[p * low->nr + j] >> i);
-        panel[j] = (uint32_t)(-low->offset * sum);
+    for (size_t p = 1; p <= words; p++) {
+        const uint32_t *row = panel + p * low->nr;
+
+#pragma omp simd
+        for (size_t j = 0; j < low->nr; j++)
+            sum[j] += (int8_t)row[j] + (int8_t)(row[j] >> 8) +
+                      (int8_t)(row[j] >> 16) + (int8_t)(row[j] >> 24);
+    }
+    for (size_t j = 0; j < low->nr; j++)
+        panel[j] = (uint32_t)(-low->offset * sum[j]);
+}
+
+/* Rows to be packed, of `k` elements: f32, to be rounded, or rounded already. */
+typedef struct unpacked {
+    size_t k;
+    const float *f32;      /* NULL: int8 */
+    const signed char *int8;
+} unpacked;
+
+/* Words of int8 as they are: four s8, or two as s16. */
+static void words_as_is(size_t per_word, size_t depth, const signed char *x,
+                        uint32_t *out)
+{
+    size_t whole = depth / per_word, i;
+
+    for (i = 0; per_word == 4 && i < whole; i++)
+        out[i] = vit_le32((const unsigned char *)x + 4 * i);
+    for (i = 0; per_word == 2 && i < whole; i++)
+        out[i] = (uint16_t)x[2 * i] | (uint32_t)x[2 * i + 1] << 16;
+    if (depth % per_word) {
+        uint32_t mask = per_word == 4 ? 0xff : 0xffff;
+
+        out[whole] = 0;
+        for (i = whole * per_word; i < depth; i++)
+            out[whole] |= ((uint32_t)x[i] & mask)
+                          << i % per_word * (32 / per_word);
+    }
+}
+
+/* `depth` elements of a row from p on. */
+static void words_of(const vit_low *low, const unpacked *w, size_t row,
+                     size_t p, size_t depth, float inverse, uint32_t *out)
+{
+    size_t at = row * w->k + p;
+
+    if (w->f32)
+        low->words(depth, w->f32 + at, inverse, out);
+    else
+        words_as_is(low->per_word, depth, w->int8 + at, out);
+}
+
+/* The panel whose first column is row `first`. */
+static void pack_panel(const vit_low *low, const unpacked *w, size_t first,
+                       size_t rows, const float *inverse, uint32_t *panel)
+{
+    enum { SLICE = 64 };
+    size_t step = SLICE * low->per_word;
+    uint32_t *to = panel + (low->offset ? low->nr : 0);
+
+    for (size_t p = 0; p < w->k; p += step) {
+        size_t depth = smaller(step, w->k - p);
+        uint32_t slice[VIT_MAX_NR * SLICE];
+
+        for (size_t r = 0; r < rows; r++)
+            words_of(low, w, first + r, p, depth, inverse[r],
+                     slice + r * SLICE);
+        low->transpose(rows, (depth + low->per_word - 1) / low->per_word,
+                       slice, SLICE, low->nr, to + p / low->per_word * low->nr);
+    }
+    if (low->offset)
+        start_sums(low, vit_low_words(low, w->k), panel);
+}
+
+static void pack(const vit_low *low, size_t n, const unpacked *w,
+                 uint32_t *panels, float *scale)
+{
+    size_t words = vit_low_words(low, w->k);
+
+    for (size_t j = 0; j < n; j += low->nr) {
+        size_t rows = smaller(low->nr, n - j);
+        float inverse[VIT_MAX_NR] = {0};
+
+        for (size_t r = 0; scale && r < rows; r++)
+            scale[j + r] = tomevit_int8_scale(
+                tomevit_peak(w->k, w->f32 + (j + r) * w->k), &inverse[r]);
+        pack_panel(low, w, j, rows, inverse,
+                   panels + j / low->nr * vit_low_panel(low, words));
     }
 }
 
 void tomevit_low_pack(const vit_low *low, size_t n, size_t k, const float *w,
                       uint32_t *panels, float *scale)
 {
-    enum { SLICE = 64 };
-    size_t words = vit_low_words(low, k), step = SLICE * low->per_word;
+    unpacked rows = {.k = k, .f32 = w};
 
-    for (size_t j = 0; j < n; j += low->nr) {
-        uint32_t *panel = panels + j / low->nr * vit_low_panel(low, words);
-        uint32_t *to = panel + (low->offset ? low->nr : 0);
-        size_t rows = smaller(low->nr, n - j);
-        float inverse[VIT_MAX_NR] = {0};
+    pack(low, n, &rows, panels, scale);
+}
 
-        for (size_t r = 0; scale && r < rows; r++)
-            scale[j + r] = tomevit_int8_scale(
-                tomevit_peak(k, w + (j + r) * k), &inverse[r]);
-        for (size_t p = 0; p < k; p += step) {
-            size_t depth = smaller(step, k - p);
-            uint32_t slice[VIT_MAX_NR * SLICE];
+void tomevit_low_pack_int8(const vit_low *low, size_t n, size_t k,
+                           const signed char *w, uint32_t *panels)
+{
+    unpacked rows = {.k = k, .int8 = w};
 
-            for (size_t r = 0; r < rows; r++)
-                low->words(depth, w + (j + r) * k + p, inverse[r],
-                           slice + r * SLICE);
-            low->transpose(rows, (depth + low->per_word - 1) / low->per_word,
-                           slice, SLICE, low->nr, to + p / low->per_word *
-                           low->nr);
-        }
-        if (low->offset)
-            start_sums(low, words, panel);
-    }
+    pack(low, n, &rows, panels, NULL);
 }
 
 /* ---- products ------------------------------------------------------------------- */

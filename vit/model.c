@@ -150,18 +150,22 @@ static place place_of(struct tomevit_model *m, enum vit_tensor t, size_t layer)
     return (place){0};
 }
 
-/* Layer scale multiplies what proj and fc2 add to the tokens; it is folded
- * into their rows, n of `length` numbers. */
-static int scale_rows(const tomevit_description *d, vit_source source,
-                      enum vit_tensor t, size_t layer, float *rows)
+/* 1 if layer scale is folded into this tensor. */
+static int is_scaled(const tomevit_description *d, enum vit_tensor t)
+{
+    return d->layer_scale && (t == VIT_PROJ_WEIGHT || t == VIT_PROJ_BIAS ||
+                              t == VIT_FC2_WEIGHT || t == VIT_FC2_BIAS);
+}
+
+int tomevit_scale_rows(const tomevit_description *d, vit_source source,
+                       enum vit_tensor t, size_t layer, float *rows)
 {
     int first = t == VIT_PROJ_WEIGHT || t == VIT_PROJ_BIAS;
     size_t length = tomevit_tensor_shape(d, t, NULL, NULL) / d->dim;
     float *factors;
     int error;
 
-    if (!d->layer_scale ||
-        !(first || t == VIT_FC2_WEIGHT || t == VIT_FC2_BIAS))
+    if (!is_scaled(d, t))
         return 0;
     factors = malloc(d->dim * sizeof(*factors));
     if (!factors)
@@ -175,6 +179,19 @@ static int scale_rows(const tomevit_description *d, vit_source source,
     return error;
 }
 
+/* A matrix that is stored as it is multiplied; 0 if it is not. */
+static int fill_int8(struct tomevit_model *m, vit_source source,
+                     enum vit_tensor t, size_t layer, vit_matrix *to,
+                     void *buffer)
+{
+    if (!to->low || to->low->dtype != TOMEVIT_INT8 || !source.read_int8 ||
+        is_scaled(&m->d, t) ||
+        !source.read_int8(source.self, t, layer, buffer, to->scale))
+        return 0;
+    tomevit_matrix_pack_int8(to, buffer);
+    return 1;
+}
+
 static int fill_tensor(struct tomevit_model *m, vit_source source,
                        enum vit_tensor t, size_t layer, float *buffer)
 {
@@ -182,11 +199,11 @@ static int fill_tensor(struct tomevit_model *m, vit_source source,
     float *to = p.packed ? buffer : p.plain;
     int error;
 
-    if (!to)
+    if (!to || (p.packed && fill_int8(m, source, t, layer, p.packed, buffer)))
         return 0;
     error = source.read(source.self, t, layer, to);
     if (!error)
-        error = scale_rows(&m->d, source, t, layer, to);
+        error = tomevit_scale_rows(&m->d, source, t, layer, to);
     if (!error && t == VIT_TEXT)
         error = tomevit_zero_shot_rows(&m->d, source, to);
     if (!error && p.packed)

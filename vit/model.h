@@ -60,6 +60,12 @@ int tomevit_model_build(const tomevit_description *d,
 /* options.c: 1 if they can be used; NULL can. */
 int tomevit_open_options_valid(const tomevit_open_options *options);
 
+/* Layer scale multiplies what proj and fc2 add to the tokens; it is folded into
+ * their rows, and does nothing to other tensors. What the source returns, or
+ * ENOMEM. */
+int tomevit_scale_rows(const tomevit_description *d, vit_source source,
+                       enum vit_tensor t, size_t layer, float *rows);
+
 /* attention_pool.c: the query, from the tensors it is made of. */
 int tomevit_pool_query(struct tomevit_model *model, vit_source source);
 

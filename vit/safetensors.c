@@ -4,8 +4,12 @@
 
 #include <jansson.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
+#include "bytes.h"
 #include "containers.h"
+#include "numeric.h"
 #include "safetensors.h"
 
 enum { LENGTH_BYTES = 8 };
@@ -38,21 +42,89 @@ static int find_header(const unsigned char *bytes, size_t count,
     return 0;
 }
 
-/* begin and end are places in the file by now. */
+/* begin and end are places in the file by now; `more`, if not NULL, the
+ * scales of an int8 matrix's rows. */
 static int read_tensor(const vit_tensors *tensors, const vit_stored *tensor,
                        float *out, const vit_report *report)
 {
+    const unsigned char *scales = tensor->more;
+
     (void)report;
     tensor->dtype->to_f32(tensors->mapping.bytes + tensor->begin,
                           tensor->elements, out);
+    for (size_t i = 0; scales && i < tensor->shape[0]; i++) {
+        float scale = vit_f32_from_bits(vit_le32(scales + 4 * i));
+
+        for (size_t j = 0; j < tensor->shape[1]; j++)
+            *out++ *= scale;
+    }
     tomevit_mapping_read(&tensors->mapping, tensor->begin, tensor->end);
     return 0;
+}
+
+static int read_int8(const vit_tensors *tensors, const vit_stored *tensor,
+                     signed char *out, float *scale)
+{
+    const unsigned char *scales = tensor->more;
+
+    if (!scales)
+        return 0;
+    for (size_t i = 0; out && i < tensor->shape[0]; i++)
+        scale[i] = vit_f32_from_bits(vit_le32(scales + 4 * i));
+    if (out) {
+        memcpy(out, tensors->mapping.bytes + tensor->begin, tensor->elements);
+        tomevit_mapping_read(&tensors->mapping, tensor->begin, tensor->end);
+    }
+    return out != NULL;
 }
 
 static void release(vit_tensors *tensors)
 {
     json_decref(tensors->self);
 }
+
+/* ---- int8 ---------------------------------------------------------------------- */
+
+/* The scales of an int8 matrix's rows: "NAME_scale", [rows] or [rows, 1]. NULL
+ * for a tensor that is no such matrix. */
+static vit_stored *scales_of(const vit_tensors *tensors, const vit_stored *t)
+{
+    char name[256];
+    const vit_stored *s;
+
+    if (!t->dtype || strcmp(t->dtype->name, "I8") || t->dims != 2 ||
+        (size_t)snprintf(name, sizeof name, "%s_scale", t->name) >=
+            sizeof name)
+        return NULL;
+    s = tomevit_tensors_find(tensors, name);
+    if (!s || !s->dtype || strcmp(s->dtype->name, "F32") || s->dims < 1 ||
+        s->shape[0] != t->shape[0] || s->elements != t->shape[0])
+        return NULL;
+    return &tensors->list[s - tensors->list];
+}
+
+/* Makes matrices of I8 readable that have their scales, and takes the scales
+ * off the list: they are part of them. */
+static void join_scales(vit_tensors *tensors)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < tensors->count; i++) {
+        vit_stored *t = &tensors->list[i], *s = scales_of(tensors, t);
+
+        if (s) {
+            t->dtype = &tomevit_dtype_int8_rows;
+            t->more = tensors->mapping.bytes + s->begin;
+            s->dtype = NULL;
+        }
+    }
+    for (size_t i = 0; i < tensors->count; i++)
+        if (tensors->list[i].dtype)
+            tensors->list[kept++] = tensors->list[i];
+    tensors->count = kept;
+}
+
+/* ---- the file ------------------------------------------------------------------ */
 
 int tomevit_safetensors_detect(const unsigned char *bytes, size_t count)
 {
@@ -67,6 +139,7 @@ int tomevit_safetensors_read(vit_tensors *tensors, const vit_report *report)
     int code = find_header(bytes, count, &header, report);
 
     tensors->read = read_tensor;
+    tensors->read_int8 = read_int8;
     tensors->release = release;
     if (code)
         return code;
@@ -78,5 +151,7 @@ int tomevit_safetensors_read(vit_tensors *tensors, const vit_report *report)
         tensors->list[i].begin += LENGTH_BYTES + header;
         tensors->list[i].end += LENGTH_BYTES + header;
     }
+    if (!code)
+        join_scales(tensors);
     return code;
 }

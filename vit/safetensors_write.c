@@ -9,19 +9,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dtype.h"
 #include "numeric.h"
 #include "safetensors_write.h"
 
-enum { BUFFER = 1 << 20, ALIGNMENT = 8, DIMS = 4 };
-
-enum { F32, F16, BF16 };
+enum { BUFFER = 1 << 20, ALIGNMENT = 8 };
 
 typedef struct writer {
     int fd;
     size_t used;
     unsigned char *buffer;                  /* [BUFFER] */
-    int kind;
-    size_t width;                           /* bytes of an element */
     const vit_report *report;
 } writer;
 
@@ -65,30 +62,29 @@ static int put(writer *w, const void *bytes, size_t count)
 
 /* ---- the header ------------------------------------------------------------------ */
 
-static size_t elements_of(const size_t *shape, size_t dims)
+static size_t elements_of(const vit_st_tensor *t)
 {
     size_t elements = 1, i;
 
-    for (i = 0; i < dims; i++)
-        elements *= shape[i];
+    for (i = 0; i < t->dims; i++)
+        elements *= t->shape[i];
     return elements;
 }
 
 /* An entry of the header; *offset moves on behind the tensor. */
-static json_t *entry_of(const char *dtype, const size_t *shape, size_t dims,
-                        size_t width, size_t *offset)
+static json_t *entry_of(const vit_st_tensor *t, size_t *offset)
 {
     json_t *list = json_array();
     size_t begin = *offset, i;
 
-    for (i = 0; i < dims; i++)
-        json_array_append_new(list, json_integer((json_int_t)shape[i]));
-    *offset += elements_of(shape, dims) * width;
-    return json_pack("{s:s,s:o,s:[I,I]}", "dtype", dtype, "shape", list,
+    for (i = 0; i < t->dims; i++)
+        json_array_append_new(list, json_integer((json_int_t)t->shape[i]));
+    *offset += elements_of(t) * tomevit_dtype_find(t->dtype)->bits / 8;
+    return json_pack("{s:s,s:o,s:[I,I]}", "dtype", t->dtype, "shape", list,
                      "data_offsets", (json_int_t)begin, (json_int_t)*offset);
 }
 
-static char *header_text(const vit_st_output *o, size_t width)
+static char *header_text(const vit_st_output *o)
 {
     json_t *header = json_object();
     size_t offset = 0, i;
@@ -96,12 +92,9 @@ static char *header_text(const vit_st_output *o, size_t width)
 
     json_object_set(header, "__metadata__", o->metadata);
     for (i = 0; i < o->count; i++) {
-        size_t shape[DIMS], dims;
-        char name[VIT_ST_NAME];
+        vit_st_tensor t = o->describe(o->self, i);
 
-        o->describe(o->self, i, name, shape, &dims);
-        json_object_set_new(header, name,
-                            entry_of(o->dtype, shape, dims, width, &offset));
+        json_object_set_new(header, t.name, entry_of(&t, &offset));
     }
     text = json_object_size(header) == o->count + 1
                ? json_dumps(header, JSON_COMPACT) : NULL;
@@ -112,7 +105,7 @@ static char *header_text(const vit_st_output *o, size_t width)
 /* Blanks behind the header align the data, as other writers do. */
 static int put_header(writer *w, const vit_st_output *o)
 {
-    char *text = header_text(o, w->width);
+    char *text = header_text(o);
     size_t length = text ? strlen(text) : 0, padded, i;
     unsigned char bytes[8];
     int code;
@@ -133,37 +126,71 @@ static int put_header(writer *w, const vit_st_output *o)
 
 /* ---- tensors ---------------------------------------------------------------------- */
 
-/* The bits of an element; *lost if a finite value would become infinite. */
-static uint32_t bits_of(const writer *w, float value, int *lost)
-{
-    uint16_t half;
+/* An element's bits; *lost if a finite value would become infinite. */
+typedef uint32_t bits_function(float value, int *lost);
 
-    if (w->kind == F32)
-        return vit_f32_bits(value);
-    half = w->kind == F16 ? vit_f16_from_f32(value) : vit_bf16_from_f32(value);
-    *lost |= isfinite(value) && !isfinite(w->kind == F16
-                                              ? vit_f32_from_f16(half)
-                                              : vit_f32_from_bf16(half));
+static uint32_t f32_bits(float value, int *lost)
+{
+    (void)lost;
+    return vit_f32_bits(value);
+}
+
+static uint32_t f16_bits(float value, int *lost)
+{
+    uint16_t half = vit_f16_from_f32(value);
+
+    *lost |= isfinite(value) && !isfinite(vit_f32_from_f16(half));
     return half;
 }
 
-static int put_tensor(writer *w, const vit_st_output *o, const char *name,
-                      const float *values, size_t count)
+static uint32_t bf16_bits(float value, int *lost)
 {
-    size_t i, k;
+    uint16_t half = vit_bf16_from_f32(value);
+
+    *lost |= isfinite(value) && !isfinite(vit_f32_from_bf16(half));
+    return half;
+}
+
+static uint32_t i8_bits(float value, int *lost)
+{
+    (void)lost;
+    return (uint32_t)(int32_t)value;
+}
+
+static const struct {
+    const char *dtype;
+    bits_function *bits;
+} kinds[] = {
+    {"F32", f32_bits}, {"F16", f16_bits}, {"BF16", bf16_bits}, {"I8", i8_bits},
+};
+
+static bits_function *bits_of(const char *dtype)
+{
+    size_t i = 0;
+
+    while (strcmp(kinds[i].dtype, dtype))
+        i++;
+    return kinds[i].bits;
+}
+
+static int put_tensor(writer *w, const vit_st_tensor *t, const float *values)
+{
+    size_t count = elements_of(t), i, k;
+    size_t width = tomevit_dtype_find(t->dtype)->bits / 8;
+    bits_function *to_bits = bits_of(t->dtype);
     int code = 0, lost = 0;
 
     for (i = 0; !code && i < count; i++) {
-        uint32_t bits = bits_of(w, values[i], &lost);
+        uint32_t bits = to_bits(values[i], &lost);
         unsigned char bytes[4];
 
-        for (k = 0; k < w->width; k++)
+        for (k = 0; k < width; k++)
             bytes[k] = (unsigned char)(bits >> 8 * k);
-        code = put(w, bytes, w->width);
+        code = put(w, bytes, width);
         if (lost)
             return tomevit_fail(w->report, TOMEVIT_EMODEL, "tensor \"%s\": %g "
-                                "is too large for %s", name,
-                                (double)values[i], o->dtype);
+                                "is too large for %s", t->name,
+                                (double)values[i], t->dtype);
     }
     return code;
 }
@@ -173,11 +200,9 @@ static size_t largest(const vit_st_output *o)
     size_t most = 1, i;
 
     for (i = 0; i < o->count; i++) {
-        size_t shape[DIMS], dims, elements;
-        char name[VIT_ST_NAME];
+        vit_st_tensor t = o->describe(o->self, i);
+        size_t elements = elements_of(&t);
 
-        o->describe(o->self, i, name, shape, &dims);
-        elements = elements_of(shape, dims);
         most = elements > most ? elements : most;
     }
     return most;
@@ -192,13 +217,11 @@ static int put_tensors(writer *w, const vit_st_output *o)
     if (!values)
         return tomevit_fail(w->report, TOMEVIT_ENOMEM, "out of memory");
     for (i = 0; !code && i < o->count; i++) {
-        size_t shape[DIMS], dims;
-        char name[VIT_ST_NAME];
+        vit_st_tensor t = o->describe(o->self, i);
 
-        o->describe(o->self, i, name, shape, &dims);
         code = o->read(o->self, i, values, w->report);
         if (!code)
-            code = put_tensor(w, o, name, values, elements_of(shape, dims));
+            code = put_tensor(w, &t, values);
     }
     free(values);
     return code;
@@ -210,9 +233,6 @@ int tomevit_safetensors_write(const vit_st_output *output,
     writer w = {.report = report};
     int code;
 
-    w.kind = !strcmp(output->dtype, "F16") ? F16
-           : !strcmp(output->dtype, "BF16") ? BF16 : F32;
-    w.width = w.kind == F32 ? 4 : 2;
     w.buffer = malloc(BUFFER);
     if (!w.buffer)
         return tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory");

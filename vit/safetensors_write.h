@@ -7,19 +7,23 @@
 
 #include "message.h"
 
-enum { VIT_ST_NAME = 64 };
+enum { VIT_ST_NAME = 80 };
+
+typedef struct vit_st_tensor {
+    char name[VIT_ST_NAME];
+    const char *dtype;                      /* "F32", "F16", "BF16" or "I8" */
+    size_t shape[4], dims;
+} vit_st_tensor;
 
 /* What is written: as a list to be walked twice, for the header and then for
  * the data, so that only one tensor has to be in memory. */
 typedef struct vit_st_output {
     size_t count;
-    /* Name, shape [4] and dims of tensor i. */
-    void (*describe)(void *self, size_t i, char name[VIT_ST_NAME],
-                     size_t *shape, size_t *dims);
-    /* All its elements as f32. 0 or an error that `report` explains. */
+    vit_st_tensor (*describe)(void *self, size_t i);
+    /* All elements of tensor i as f32, whole numbers for I8. 0 or an error
+     * that `report` explains. */
     int (*read)(void *self, size_t i, float *out, const vit_report *report);
     void *self;
-    const char *dtype;                      /* "F32", "F16" or "BF16" */
     json_t *metadata;                       /* an object of strings */
 } vit_st_output;
 

@@ -41,6 +41,11 @@ struct vit_tensors {
      * number of threads at once. 0, or an error that `report` explains. */
     int (*read)(const vit_tensors *tensors, const vit_stored *tensor,
                 float *out, const vit_report *report);
+    /* NULL, or: a listed matrix as it is stored, if that is int8 with a scale
+     * for each row. 1, or 0 if it is not, or `out` is NULL. As `read` from any
+     * number of threads. */
+    int (*read_int8)(const vit_tensors *tensors, const vit_stored *tensor,
+                     signed char *out, float *scale);
     /* Frees what `self` holds; NULL if there is nothing to free. */
     void (*release)(vit_tensors *tensors);
     void *self;                             /* the reader's own */

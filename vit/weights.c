@@ -152,9 +152,9 @@ static int exists(const tomevit_description *d, unsigned char when)
     case ZERO_SHOT:
         return d->zero_shot != 0;
     case LOGIT_SCALE:
-        return d->zero_shot && d->logit_scale;
+        return d->logit_scale != 0;
     case LOGIT_BIAS:
-        return d->zero_shot && d->logit_bias;
+        return d->logit_bias != 0;
     default:
         return 1;
     }

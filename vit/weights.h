@@ -71,6 +71,10 @@ typedef struct vit_source {
     /* Writes all elements of one tensor as f32, row-major. Only tensors that
      * tomevit_tensor_shape says exist are asked for. Returns 0 or an error. */
     int (*read)(void *self, enum vit_tensor t, size_t layer, float *out);
+    /* NULL, or: a matrix that is stored in int8 as it is, and the scales of its
+     * rows. 1, or 0 if it is stored otherwise. */
+    int (*read_int8)(void *self, enum vit_tensor t, size_t layer,
+                     signed char *out, float *scale);
     void *self;
 } vit_source;
 
