@@ -69,6 +69,9 @@ static void set_comparison(const tally *t, const tally *base, json_t *out)
     json_object_set_new(out, "drop", t->images == 0 ? json_null()
         : json_real(100.0 * ((double)base->correct1 - (double)t->correct1) /
                     (double)t->images));
+    interval i = statistics_paired(t->gained, t->lost, t->images);
+    json_object_set_new(out, "drop_interval", t->images == 0 ? json_null()
+        : json_pack("{s:f,s:f}", "low", 100 * i.low, "high", 100 * i.high));
     json_object_set_new(out, "agreement", share(t->agree, t->images));
     set_count(out, "gained", t->gained);
     set_count(out, "lost", t->lost);

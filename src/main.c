@@ -73,7 +73,8 @@ static const struct {
       "A schedule for a model: the best of ramps, refined layer by layer.",
       "Every other image of FOLDER is for the search, the others are for the "
       "report, which compares the schedule with r=0 and with the constant r "
-      "that is nearest in arithmetic.",
+      "that is nearest in arithmetic. A small model of 12 layers and 500 images "
+      "take some minutes, larger ones in proportion; --limit takes fewer images.",
       "  tomerge tune --model vit.safetensors --max-drop 0.5 val -o vit.r\n"
       "  tomerge eval --model vit.safetensors --schedule @vit.r val\n"},
      command_tune}

@@ -172,11 +172,16 @@ const args_option options_table[] = {
     {"max-drop", 0, "POINTS", OPTIONS_TUNE, ARGS_REAL, FIELD(max_drop), 0, 100,
      NULL, "find the least arithmetic that loses at most so much top-1"},
     {"min-speedup", 0, "X", OPTIONS_TUNE, ARGS_REAL, FIELD(min_speedup), 1,
-     1000, NULL, "find the most accurate that is at least X times as fast"},
+     1000, NULL, "find the one that is at least X times as fast and changes "
+     "the answers least"},
     {"target-gmacs", 0, "G", OPTIONS_TUNE, ARGS_REAL, FIELD(target_gmacs), 0,
-     1e6, NULL, "find the most accurate that takes at most G GMACs"},
+     1e6, NULL, "find the one that takes at most G GMACs and changes the "
+     "answers least"},
+    {"confidence", 0, "PERCENT", OPTIONS_TUNE, ARGS_REAL, FIELD(confidence), 50,
+     99.99, NULL, "how sure it is to be that no more than --max-drop is lost "
+     "(default 80; 50: the estimate itself is within it)"},
     SIZE("rounds", 0, "N", OPTIONS_TUNE, rounds, 0, 100,
-         "rounds of refining layer by layer (default 2)"),
+         "rounds of moving tokens between layers (default 3)"),
     PARSE("method", "NAME", ALL, merging, merging_parse_method,
           "how tokens are split and matched: alternating (default), "
           "sequential, random, strided"),
@@ -284,7 +289,8 @@ void options_init(options *o)
     o->topk = 5;
     o->seconds = 5;
     o->max_drop = o->min_speedup = o->target_gmacs = -1;
-    o->rounds = 2;
+    o->confidence = 80;
+    o->rounds = 3;
     o->cache_mem = (size_t)32 << 20;
     merging_args_init(&o->merging);
 }
@@ -401,10 +407,14 @@ static int check_tune(const options *o, char *why)
     int goals = (o->max_drop >= 0) + (o->min_speedup >= 0) +
                 (o->target_gmacs >= 0);
 
-    if (goals == 1)
+    if (goals != 1)
+        snprintf(why, ARGS_WHY, "%s: give one of --max-drop, --min-speedup "
+                 "and --target-gmacs", goals ? "more than one goal"
+                                             : "no goal");
+    else if (o->merging.method == TOMERGE_STRIDED)
+        snprintf(why, ARGS_WHY, "--method strided has no r to tune");
+    else
         return 0;
-    snprintf(why, ARGS_WHY, "%s: give one of --max-drop, --min-speedup and "
-             "--target-gmacs", goals == 0 ? "no goal" : "more than one goal");
     return -1;
 }
 

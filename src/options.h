@@ -40,6 +40,7 @@ typedef struct options {
     int layers, grid, overlay;
     int cpu;               /* inspect: of the machine, not of a model */
     double max_drop, min_speedup, target_gmacs; /* negative: not given */
+    double confidence;     /* percent: that a drop is within max_drop */
     size_t rounds;         /* of tune's refinement */
     merging_args merging;
     preprocessing_args preprocessing;

@@ -62,6 +62,43 @@ void outcome_top(const outcome *o, top_class top[OUTCOME_TOP])
     }
 }
 
+double outcome_score(const outcome *o, int32_t label)
+{
+    size_t place = 0;
+
+    while (place + 1 < OUTCOME_TOP && o->index[place] != label &&
+           o->index[place + 1] >= 0)
+        place++;
+    size_t rival = place > 0 || o->index[0] != label ? 0 : 1;
+    double own = (double)o->probability[place];
+    double other = o->index[rival] < 0 ? 0 : (double)o->probability[rival];
+    double score = own / (own + other);
+    return score >= 0 ? score : 0; /* neither NaN */
+}
+
+static double probability_of(const outcome *o, int32_t class)
+{
+    for (size_t k = 0; k < OUTCOME_TOP; k++)
+        if (o->index[k] == class)
+            return (double)o->probability[k];
+    return 0;
+}
+
+double outcome_distance(const outcome *a, const outcome *b)
+{
+    double sum = 0;
+
+    for (size_t k = 0; k < OUTCOME_TOP; k++) {
+        int32_t class = a->index[k], other = b->index[k];
+        if (class >= 0)
+            sum += fabs((double)a->probability[k] - probability_of(b, class));
+        /* Those of a have been compared already. */
+        if (other >= 0 && probability_of(a, other) == 0)
+            sum += (double)b->probability[k];
+    }
+    return sum >= 0 ? sum / 2 : 1; /* NaN is as far as can be */
+}
+
 static int is_correct(const outcome *o, int32_t label, size_t k)
 {
     for (size_t i = 0; i < k; i++)

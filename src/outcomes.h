@@ -37,6 +37,15 @@ const outcome *outcomes_at(const outcomes *o, size_t image, size_t run);
 void outcome_set(outcome *o, const top_class *top);
 void outcome_top(const outcome *o, top_class top[OUTCOME_TOP]);
 
+/* Whether an answer is right, by degrees from 0 to 1: the label's probability
+ * as a share of its own and its strongest rival's. Above a half it is the first
+ * class. A label past OUTCOME_TOP classes has the last one's probability. */
+double outcome_score(const outcome *o, int32_t label);
+
+/* How far two answers are apart, from 0 to 1: the probability that is in one
+ * and not in the other (total variation), over the classes of either. */
+double outcome_distance(const outcome *a, const outcome *b);
+
 /* Counts of one run; `gained` and `lost` are images that it classifies
  * right and the reference run wrong, and the other way round. */
 typedef struct tally {

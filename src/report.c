@@ -65,8 +65,9 @@ static size_t value_text(const json_t *value, const char *format, char *text,
         return used;
     case JSON_OBJECT:
         used = value_text(json_object_get(value, "low"), format, text, size);
-        if (used > 0 && used + 1 < size) {
-            text[used++] = '-';
+        if (used > 0 && used + 4 < size) {
+            used += (size_t)snprintf(text + used, size - used, "%s",
+                                     text[0] == '-' ? " to " : "-");
             used += value_text(json_object_get(value, "high"), format,
                                text + used, size - used);
         }

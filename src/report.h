@@ -18,8 +18,8 @@ typedef struct report_column {
 json_t *report_string(const char *text);
 
 /* What a column of a row holds as text: a real by `format`, an array's
- * elements with blanks between, an interval {low, high} with a dash; "" if it
- * is not there. */
+ * elements with blanks between, an interval {low, high} with a dash, or "to" if
+ * it begins below zero; "" if it is not there. */
 void report_text(const json_t *row, const char *path, const char *format,
                  char *text, size_t size);
 

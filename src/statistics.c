@@ -5,9 +5,10 @@
 #include <math.h>
 #include <stdlib.h>
 
+static const double z = 1.959963984540054; /* of the normal's 97.5 % */
+
 interval statistics_wilson(size_t part, size_t whole)
 {
-    const double z = 1.959963984540054; /* of the normal's 97.5 % */
     double n = (double)whole, p = (double)part / n;
     double centre = p + z * z / (2 * n);
     double half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n));
@@ -42,6 +43,44 @@ double statistics_mcnemar(size_t gained, size_t lost)
                   lgamma(n - (double)fewer + 1) - n * log(2);
     double p = 2 * exp(last + log(sum));
     return p < 1 ? p : 1;
+}
+
+interval statistics_paired(size_t gained, size_t lost, size_t whole)
+{
+    double n = (double)whole + 2;
+    double up = ((double)gained + 1) / n, down = ((double)lost + 1) / n;
+    double middle = down - up;
+    double half = z * sqrt((down + up - middle * middle) / n);
+    interval i = {fmax(middle - half, -1), fmin(middle + half, 1)};
+
+    return i;
+}
+
+double statistics_mean(const double *values, size_t count, double *error)
+{
+    double sum = 0, squares = 0, n = (double)count;
+
+    for (size_t i = 0; i < count; i++)
+        sum += values[i];
+    double mean = count > 0 ? sum / n : 0;
+    for (size_t i = 0; i < count; i++)
+        squares += (values[i] - mean) * (values[i] - mean);
+    *error = count > 1 ? sqrt(squares / (n - 1) / n) : 0;
+    return mean;
+}
+
+double statistics_normal(double share)
+{
+    double low = -40, high = 40;
+
+    for (int i = 0; i < 100; i++) {
+        double middle = (low + high) / 2;
+        if (erfc(-middle / sqrt(2)) / 2 < share)
+            low = middle;
+        else
+            high = middle;
+    }
+    return (low + high) / 2;
 }
 
 void calibration_add(calibration *c, double confidence, int correct)

@@ -17,6 +17,18 @@ interval statistics_wilson(size_t part, size_t whole);
  * none of either. */
 double statistics_mcnemar(size_t gained, size_t lost);
 
+/* The 95 % interval of the share lost less the share gained, of the same
+ * `whole` trials (Bonett and Price, 2012: Wald's, with a trial added to
+ * each). */
+interval statistics_paired(size_t gained, size_t lost, size_t whole);
+
+/* The mean of values and its standard error; 0 and 0 of none, an error of 0 of
+ * one. */
+double statistics_mean(const double *values, size_t count, double *error);
+
+/* The standard normal's value that `share` in (0, 1) of it lies below. */
+double statistics_normal(double share);
+
 /* How far confidence is from accuracy: the expected calibration error (Guo et
  * al., 2017) over bins ](i - 1) / 15, i / 15]. Starts all zero. */
 enum { CALIBRATION_BINS = 15 };

@@ -61,6 +61,8 @@ static const report_column columns[] = {
     {"gained", NULL, NULL},
     {"lost", NULL, NULL},
     {"mcnemar_p", NULL, NULL},
+    {"drop_interval.low", NULL, NULL},
+    {"drop_interval.high", NULL, NULL},
     {"real", NULL, NULL},
     {"real_interval.low", NULL, NULL},
     {"real_interval.high", NULL, NULL},
@@ -76,6 +78,7 @@ static const report_column columns[] = {
  * what else is known of it. */
 static const report_column comparison[] = {
     {"schedule", "r", NULL},
+    {"drop_interval", "drop, 95 %", "%.1f"},
     {"agreement", "agree %", "%.2f"},
     {"gained", "gained", NULL},
     {"lost", "lost", NULL},
@@ -83,7 +86,6 @@ static const report_column comparison[] = {
     {"real", "ReaL %", "%.2f"},
     {"ece", "ECE %", "%.2f"},
     {"latency.p50", "p50 ms", "%.1f"},
-    {"latency.p90", "p90 ms", "%.1f"},
     {"latency.p99", "p99 ms", "%.1f"}
 };
 

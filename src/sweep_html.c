@@ -68,6 +68,7 @@ static const report_column columns[] = {
     {"top5", "top\xE2\x80\x91" "5 %", "%.2f"},
     {"real", "ReaL %", "%.2f"},
     {"drop", "drop", "%.2f"},
+    {"drop_interval", "95 %", "%.1f"},
     {"agreement", "agree %", "%.1f"},
     {"gained", "gained", NULL},
     {"lost", "lost", NULL},
@@ -194,7 +195,8 @@ static void write_table(FILE *out, const session *s, const json_t *runs)
     }
     fputs("</tbody></table></div>\n<p class=\"quiet\">Drop, agreement, gained, "
           "lost and speed-up are against r=0: gained images are right here "
-          "and wrong there. p is McNemar's, exact: how likely such a "
+          "and wrong there. The drop's 95 % interval is for paired answers (Bonett "
+          "and Price). p is McNemar's, exact: how likely such a "
           "difference is if merging changes nothing. ECE is the expected "
           "calibration error. p50 and p99 are milliseconds of a batch.</p>"
           "</section>\n", out);

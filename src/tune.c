@@ -7,6 +7,7 @@
 #include "memory.h"
 #include "message.h"
 #include "schedule_file.h"
+#include "statistics.h"
 #include "tune_search.h"
 
 #include <math.h>
@@ -14,12 +15,14 @@
 #include <string.h>
 
 enum { CALIBRATION, HELD_OUT, PARTS };
+#define SPREAD 1.96        /* standard errors, for 95 % */
 
 typedef struct tune {
     session *s;
     dataset parts[PARTS];  /* their files are those of `all` */
     tune_search search;
     tune_trial best;
+    size_t trials;         /* measured so far */
     size_t constant;       /* r of the constant schedule to compare with */
     output file;
 } tune;
@@ -31,8 +34,13 @@ static const report_column list[] = {
     {"method", "merging", NULL},
     {"goal", "goal", NULL},
     {"schedule", "schedule", NULL},
-    {"calibration.images", "found on", "%g"},
-    {"calibration.drop", "  drop", "%.2f"},
+    {"gmacs", "GMACs", "%.2f"},
+    {"gmacs_computed", "  computed", "%.2f"},
+    {"calibration.images", "found on images", NULL},
+    {"calibration.trials", "  schedules tried", NULL},
+    {"calibration.drop", "  drop, estimated", "%.2f"},
+    {"calibration.drop_interval", "  95 %", "%.2f"},
+    {"calibration.change", "  change of answers", "%.2f"},
     {"calibration.speedup", "  speed-up", "%.2f"},
     {"images", "reported on", NULL},
     {"refused", "refused", NULL},
@@ -46,14 +54,17 @@ static const report_column columns[] = {
     {"top1", "top-1 %", "%.2f"},
     {"top1_interval", "95 %", "%.1f"},
     {"drop", "drop", "%.2f"},
-    {"agreement", "agree %", "%.2f"},
+    {"drop_interval", "95 %", "%.1f"},
     {"images_per_second.forward", "images/s", "%.1f"},
     {"speedup", "speed-up", "%.2f"},
+    {"agreement", NULL, NULL},
     {"r", NULL, NULL},
     {"images", NULL, NULL},
     {"gained", NULL, NULL},
     {"lost", NULL, NULL},
     {"mcnemar_p", NULL, NULL},
+    {"drop_interval.low", NULL, NULL},
+    {"drop_interval.high", NULL, NULL},
     {"top1_interval.low", NULL, NULL},
     {"top1_interval.high", NULL, NULL}
 };
@@ -130,59 +141,99 @@ static void leave_out_refused(dataset *part, const evaluation *e)
     part->files.count = o->images;
 }
 
+/* What run `index` made of each image. */
+static void set_trial(const tune *t, const evaluation *e, size_t index,
+                     tune_trial *trial)
+{
+    const dataset *part = &t->parts[CALIBRATION];
+    const outcomes *o = &e->outcomes;
+
+    trial->images = o->images;
+    for (size_t i = 0; i < o->images; i++) {
+        int32_t label = part->files.files[o->file[i]].label;
+        const outcome *base = outcomes_at(o, i, 0);
+        const outcome *tried = outcomes_at(o, i, index);
+        trial->lost[i] = outcome_score(base, label) -
+                         outcome_score(tried, label);
+        trial->moved[i] = outcome_distance(base, tried);
+    }
+    trial->speedup = dataset_tally(part, t->s, e, 0).forward /
+                     dataset_tally(part, t->s, e, index).forward;
+}
+
 static int measure(void *data, tune_trial *trials, size_t count)
 {
     tune *t = data;
-    session *s = t->s;
     evaluation e;
 
-    begin_runs(s, count);
+    begin_runs(t->s, count);
     for (size_t i = 0; i < count; i++)
-        add_run(s, "trial", trials[i].r);
+        add_run(t->s, "trial", trials[i].r);
     int result = evaluate_part(t, CALIBRATION, &e);
-    const dataset *part = &t->parts[CALIBRATION];
-    tally base = dataset_tally(part, s, &e, 0);
-    for (size_t i = 0; i < count && result == 0; i++) {
-        tally tried = dataset_tally(part, s, &e, i + 1);
-        trials[i].correct = tried.correct1;
-        trials[i].agree = tried.agree;
-        trials[i].drop = 100 * ((double)base.correct1 -
-                                (double)tried.correct1) / (double)base.images;
-        trials[i].speedup = base.forward / tried.forward;
-    }
+    for (size_t i = 0; i < count && result == 0; i++)
+        set_trial(t, &e, i + 1, &trials[i]);
     if (result == 0)
         leave_out_refused(&t->parts[CALIBRATION], &e);
+    t->trials += count;
     evaluate_free(&e);
     return result;
 }
 
+/* What is computed for a schedule; for --target-gmacs what is published for it,
+ * as in the reports. Where nothing reads what the last layer merges, that would
+ * be arithmetic saved on paper, so nothing merges there. */
 static double gmacs_of(void *data, size_t *r)
 {
     const tune *t = data;
     const tomevit_description *d = t->s->description;
+    size_t last = d->depth - 1;
     merging_run run;
 
+    if (tomevit_macs_unread(d, d->tokens, d->tokens) > 0)
+        r[last] = 0;
     merging_resolve_layers(&t->s->options->merging, d, "", r, &run);
-    double gmacs = run.gmacs;
+    double gmacs = t->search.goal == TUNE_TARGET_GMACS ? run.gmacs
+                                                       : run.gmacs_computed;
     for (size_t i = 0; i < d->depth; i++)
         r[i] = (i > 0 ? run.tokens[i - 1] : d->tokens) - run.tokens[i];
     merging_run_free(&run);
     return gmacs;
 }
 
+static void said(void *data, const char *step, const tune_trial *best)
+{
+    const tune *t = data;
+
+    message_note("%s: %.2f GMACs, drop %.2f (95 %%: %.2f to %.2f), change "
+                 "%.2f; %zu tried", step, best->gmacs, best->drop,
+                 best->drop - SPREAD * best->error,
+                 best->drop + SPREAD * best->error, best->change, t->trials);
+}
+
 /* ---- searching --------------------------------------------------------------------- */
 
-/* The constant r with the arithmetic that is nearest. */
-static size_t nearest_constant(tune *t)
+static double computed_of(const tune *t, const size_t *r)
+{
+    merging_run run;
+
+    merging_resolve_layers(&t->s->options->merging, t->s->description, "", r,
+                           &run);
+    double gmacs = run.gmacs_computed;
+    merging_run_free(&run);
+    return gmacs;
+}
+
+/* The constant r for which about as much is computed. */
+static size_t nearest_constant(const tune *t)
 {
     size_t depth = t->search.depth, nearest = 0;
     size_t *r = memory_zero(depth, sizeof(*r));
-    double least = INFINITY;
+    double least = INFINITY, wanted = computed_of(t, t->best.r);
 
     for (size_t value = 0; value < t->search.tokens; value++) {
         for (size_t i = 0; i < depth; i++)
             r[i] = value;
-        double off = fabs(gmacs_of(t, r) - t->best.gmacs);
+        double off = fabs(computed_of(t, r) - wanted);
         if (off < least) {
             least = off;
             nearest = value;
@@ -204,8 +255,11 @@ static void set_goal(tune *t)
     search->depth = t->s->description->depth;
     search->tokens = t->s->description->tokens;
     search->rounds = o->rounds;
+    search->images = t->parts[CALIBRATION].files.count;
+    search->margin = statistics_normal(o->confidence / 100);
     search->gmacs = gmacs_of;
     search->measure = measure;
+    search->said = said;
     search->data = t;
 }
 
@@ -214,9 +268,13 @@ static void goal_text(const tune *t, char *text, size_t size)
     static const char *const before[] = {"at most ", "at least ", "at most "};
     static const char *const after[] = {" points of top-1 lost",
                                         " times as fast", " GMACs"};
+    size_t used = (size_t)snprintf(text, size, "%s%g%s",
+                                   before[t->search.goal], t->search.limit,
+                                   after[t->search.goal]);
 
-    snprintf(text, size, "%s%g%s", before[t->search.goal], t->search.limit,
-             after[t->search.goal]);
+    if (t->search.goal == TUNE_MAX_DROP && t->search.margin > 0 && used < size)
+        snprintf(text + used, size - used, " with %g %% confidence",
+                 t->s->options->confidence);
 }
 
 static int search(tune *t)
@@ -234,22 +292,35 @@ static int search(tune *t)
 
 /* ---- reporting --------------------------------------------------------------------- */
 
+/* How the schedule fares beside the constant r, on the same images. */
 static void set_verdict(const tune *t, const evaluation *e, json_t *object)
 {
     const dataset *d = &t->parts[HELD_OUT];
-    size_t tuned = dataset_tally(d, t->s, e, 1).correct1;
-    size_t constant = dataset_tally(d, t->s, e, 2).correct1;
-    size_t apart = tuned > constant ? tuned - constant : constant - tuned;
+    tally beside = outcomes_tally(&e->outcomes, &d->files, &d->real, 1, 2);
+    size_t gained = beside.gained, lost = beside.lost;
+    double p = statistics_mcnemar(gained, lost);
     char text[128];
 
-    snprintf(text, sizeof(text), "%zu: %s (%zu images %s right)", t->constant,
-             tuned > constant ? "better" : "not better", apart,
-             tuned >= constant ? "more" : "fewer");
+    snprintf(text, sizeof(text), "%zu: %s, %zu images gained and %zu lost "
+             "(p = %.2g)", t->constant, gained > lost ? "better" : "not better",
+             gained, lost, p);
     json_object_set_new(object, "beats_constant",
-                        json_boolean(tuned > constant));
+                        json_boolean(gained > lost));
     json_object_set_new(object, "constant_r",
                         json_integer((json_int_t)t->constant));
+    json_object_set_new(object, "constant_p", json_real(p));
     json_object_set_new(object, "verdict", json_string(text));
+}
+
+static json_t *calibration_json(const tune *t)
+{
+    const tune_trial *b = &t->best;
+
+    return json_pack("{s:I,s:I,s:f,s:{s:f,s:f},s:f,s:f}",
+        "images", (json_int_t)b->images, "trials", (json_int_t)t->trials,
+        "drop", b->drop, "drop_interval", "low", b->drop - SPREAD * b->error,
+        "high", b->drop + SPREAD * b->error, "change", b->change,
+        "speedup", b->speedup);
 }
 
 static json_t *tune_json(const tune *t, const evaluation *e)
@@ -274,10 +345,11 @@ static json_t *tune_json(const tune *t, const evaluation *e)
     goal_text(t, goal, sizeof(goal));
     json_object_set_new(object, "goal", json_string(goal));
     json_object_set_new(object, "schedule", r);
-    json_object_set_new(object, "gmacs", json_real(t->best.gmacs));
-    json_object_set_new(object, "calibration", json_pack("{s:I,s:f,s:f}",
-        "images", (json_int_t)t->parts[CALIBRATION].files.count,
-        "drop", t->best.drop, "speedup", t->best.speedup));
+    json_object_set(object, "gmacs",
+                    json_object_get(json_array_get(runs, 1), "gmacs"));
+    json_object_set_new(object, "gmacs_computed",
+                        json_real(computed_of(t, t->best.r)));
+    json_object_set_new(object, "calibration", calibration_json(t));
     set_verdict(t, e, object);
     json_object_set_new(object, "runs", runs);
     return object;
@@ -290,9 +362,8 @@ static void write_schedule(tune *t)
     if (t->file.file == NULL)
         return;
     goal_text(t, goal, sizeof(goal));
-    snprintf(comment, sizeof(comment), "r of each layer of %.200s: %s, "
-             "%.2f GMACs; for --schedule @FILE", t->s->options->model, goal,
-             t->best.gmacs);
+    snprintf(comment, sizeof(comment), "r of each layer of %.200s: %s; "
+             "for --schedule @FILE", t->s->options->model, goal);
     schedule_file_write(t->file.file, comment, t->best.r, t->search.depth);
 }
 
@@ -330,17 +401,17 @@ static void tune_parts(session *s, dataset *all)
 
     memset(&t, 0, sizeof(t));
     t.s = s;
-    set_goal(&t);
-    t.best.r = memory_zero(t.search.depth, sizeof(*t.best.r));
     if (split(&t, all) == 0 &&
         output_open(&t.file, s->options->output) == 0) {
+        set_goal(&t);
+        tune_trial_begin(&t.best, t.search.depth, t.search.images);
         if (search(&t) == 0)
             report(&t);
         output_close(&t.file);
     }
     for (size_t p = 0; p < PARTS; p++)
         free(t.parts[p].files.files);
-    free(t.best.r);
+    tune_trial_end(&t.best);
 }
 
 void command_tune(const options *o)

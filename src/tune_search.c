@@ -1,48 +1,98 @@
 /* SPDX-License-Identifier: MIT */
-/* The search for a schedule: ramps first, then layer by layer. */
+/*
+ * The search for a schedule.
+ *
+ * A schedule is a shape, how merging is spread over the layers, and a size. The
+ * even shape gets the size that the goal allows; at that arithmetic ramps are
+ * tried, and from the best one tokens move between layers. Where the drop is
+ * what is bounded, a better shape then has room to grow.
+ *
+ * Shapes are compared by how far the answers move from those of r = 0, image by
+ * image: that needs no labels, and a few hundred images tell two shapes apart
+ * by it that they cannot by their accuracy. What is not better by more than the
+ * standard error of the difference is taken for chance. Sizes go by the drop,
+ * which is the goal.
+ */
 #include "tune_search.h"
 
 #include "memory.h"
+#include "statistics.h"
 #include "tomerge.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const double inflections[] = {0, -1, -0.5, 0.5, 1};
+static const double inflections[] = {-1, -0.5, 0.5, 1};
 enum { RAMPS = sizeof(inflections) / sizeof(inflections[0]) };
+enum { SIZES = 3, MOVES = 4 }; /* trials of a call */
 
 /* ---- trials ------------------------------------------------------------------------ */
+
+void tune_trial_begin(tune_trial *trial, size_t depth, size_t images)
+{
+    memset(trial, 0, sizeof(*trial));
+    trial->r = memory_zero(depth, sizeof(*trial->r));
+    trial->lost = memory_zero(images, sizeof(*trial->lost));
+    trial->moved = memory_zero(images, sizeof(*trial->moved));
+}
+
+void tune_trial_end(tune_trial *trial)
+{
+    free(trial->r);
+    free(trial->lost);
+    free(trial->moved);
+}
 
 static tune_trial *trials_make(const tune_search *t, size_t count)
 {
     tune_trial *trials = memory_zero(count, sizeof(*trials));
 
     for (size_t i = 0; i < count; i++)
-        trials[i].r = memory_zero(t->depth, sizeof(size_t));
+        tune_trial_begin(&trials[i], t->depth, t->images);
     return trials;
 }
 
 static void trials_free(tune_trial *trials, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        free(trials[i].r);
+        tune_trial_end(&trials[i]);
     free(trials);
 }
 
 static void keep(const tune_search *t, tune_trial *best, const tune_trial *from)
 {
-    size_t *r = best->r;
+    tune_trial memory = *best;
 
-    memcpy(r, from->r, t->depth * sizeof(*r));
     *best = *from;
-    best->r = r;
+    best->r = memory.r;
+    best->lost = memory.lost;
+    best->moved = memory.moved;
+    memcpy(best->r, from->r, t->depth * sizeof(*best->r));
+    memcpy(best->lost, from->lost, t->images * sizeof(*best->lost));
+    memcpy(best->moved, from->moved, t->images * sizeof(*best->moved));
+}
+
+static int measure(const tune_search *t, tune_trial *trials, size_t count)
+{
+    if (count > 0 && t->measure(t->data, trials, count) != 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        tune_trial *one = &trials[i];
+        double error;
+        one->drop = 100 * statistics_mean(one->lost, one->images, &one->error);
+        one->error *= 100;
+        one->change = 100 * statistics_mean(one->moved, one->images, &error);
+    }
+    return 0;
 }
 
 static int allowed(const tune_search *t, const tune_trial *trial)
 {
     switch (t->goal) {
     case TUNE_MAX_DROP:
-        return trial->drop <= t->limit;
+        return trial->drop + t->margin * trial->error <= t->limit;
     case TUNE_MIN_SPEEDUP:
         return trial->speedup >= t->limit;
     default:
@@ -50,233 +100,368 @@ static int allowed(const tune_search *t, const tune_trial *trial)
     }
 }
 
-/* More images right; among equals more answers kept; then less arithmetic.
- * Where the drop is bounded arithmetic comes first. */
-static int better(const tune_search *t, const tune_trial *a,
-                  const tune_trial *b)
+/* Whether `a` changes less than `b` by more than chance. */
+static int surely_better(const tune_trial *a, const tune_trial *b)
 {
-    if (t->goal == TUNE_MAX_DROP && a->gmacs != b->gmacs)
-        return a->gmacs < b->gmacs;
-    if (a->correct != b->correct)
-        return a->correct > b->correct;
-    if (a->agree != b->agree)
-        return a->agree > b->agree;
-    return a->gmacs < b->gmacs;
+    double *gain = memory_zero(a->images, sizeof(*gain)), error;
+
+    for (size_t i = 0; i < a->images; i++)
+        gain[i] = b->moved[i] - a->moved[i];
+    double mean = statistics_mean(gain, a->images, &error);
+    free(gain);
+    return mean > error;
 }
 
-/* ---- ramps ------------------------------------------------------------------------- */
+/* Of equal arithmetic or less, as long as the goal allows it. */
+static int improve(const tune_search *t, tune_trial *best,
+                   const tune_trial *trials, size_t count)
+{
+    int improved = 0;
 
-/* Where a bisection of one ramp's r stands: what is allowed is on one side. */
-typedef struct bisection {
-    size_t low, high;      /* the two sides */
-} bisection;
+    for (size_t i = 0; i < count; i++) {
+        if (t->goal != TUNE_MAX_DROP && !allowed(t, &trials[i]))
+            continue;
+        if (!surely_better(&trials[i], best))
+            continue;
+        keep(t, best, &trials[i]);
+        improved = 1;
+    }
+    return improved;
+}
 
-static void set_ramp(const tune_search *t, size_t ramp, size_t r,
+/* ---- shapes and sizes -------------------------------------------------------------- */
+
+/* `size` times the shape. Each layer rounds at a place of its own, so that the
+ * sum grows token by token. */
+static void set_size(const tune_search *t, const double *shape, double size,
                      tune_trial *trial)
 {
-    tomerge_schedule(t->depth, r, inflections[ramp], trial->r);
+    for (size_t i = 0; i < t->depth; i++) {
+        double place = ((double)(i * 7 % t->depth) + 0.5) / (double)t->depth;
+        trial->r[i] = (size_t)(shape[i] * size + place);
+    }
     trial->gmacs = t->gmacs(t->data, trial->r);
 }
 
-/* Whether the answer lies above the r that was tried. */
-static int go_up(const tune_search *t, const tune_trial *trial)
+/* The least that takes at most `gmacs`, or as few as the shape can. */
+static void set_gmacs(const tune_search *t, const double *shape, double gmacs,
+                      tune_trial *trial)
 {
-    int is_allowed = allowed(t, trial);
-    return t->goal == TUNE_MAX_DROP ? is_allowed : !is_allowed;
-}
+    double low = 0, high = (double)t->tokens;
 
-/* Arithmetic is known without measuring: bisects all the way. */
-static void bisect_gmacs(const tune_search *t, size_t ramp, bisection *b,
-                         tune_trial *trial)
-{
-    while (b->high - b->low > 1) {
-        size_t middle = b->low + (b->high - b->low) / 2;
-        set_ramp(t, ramp, middle, trial);
-        if (go_up(t, trial))
-            b->low = middle;
+    set_size(t, shape, low, trial);
+    if (trial->gmacs <= gmacs)
+        return;
+    for (int i = 0; i < 40; i++) {
+        double middle = (low + high) / 2;
+        set_size(t, shape, middle, trial);
+        if (trial->gmacs <= gmacs)
+            high = middle;
         else
-            b->high = middle;
+            low = middle;
     }
+    set_size(t, shape, high, trial);
 }
 
-/* One step of all ramps, measured together; *open is how many go on. */
-static int bisect_measured(const tune_search *t, bisection b[RAMPS],
-                           tune_trial *trials, tune_trial *best, int *found,
-                           size_t *open)
+static void even_shape(const tune_search *t, double *shape)
 {
-    size_t ramp_of[RAMPS], r_of[RAMPS], count = 0;
+    for (size_t i = 0; i < t->depth; i++)
+        shape[i] = 1;
+}
 
-    for (size_t ramp = 0; ramp < RAMPS; ramp++) {
-        if (b[ramp].high - b[ramp].low <= 1)
-            continue;
-        ramp_of[count] = ramp;
-        r_of[count] = b[ramp].low + (b[ramp].high - b[ramp].low) / 2;
-        set_ramp(t, ramp, r_of[count], &trials[count]);
-        count++;
+/* A ramp from 0 to 2 or part of the way, as of --r N:INFLECTION. */
+static void ramp_shape(const tune_search *t, double inflection, double *shape)
+{
+    enum { FINE = 10000 };
+    size_t *r = memory_zero(t->depth, sizeof(*r));
+
+    tomerge_schedule(t->depth, FINE, inflection, r);
+    for (size_t i = 0; i < t->depth; i++)
+        shape[i] = (double)r[i] / FINE;
+    free(r);
+}
+
+static void shape_of(const tune_search *t, const tune_trial *trial,
+                     double *shape)
+{
+    size_t sum = 0;
+
+    for (size_t i = 0; i < t->depth; i++)
+        sum += trial->r[i];
+    for (size_t i = 0; i < t->depth; i++)
+        shape[i] = (double)(trial->r[i] * t->depth) / (double)(sum ? sum : 1);
+}
+
+/* Arithmetic from `good`, which the goal allows, towards `bad`, which it does
+ * not, in `calls` steps that each leave a quarter of the way. 1 if the best is
+ * a new one, 0, -1. */
+static int narrow(const tune_search *t, const double *shape, double good,
+                  double bad, int calls, tune_trial *best)
+{
+    tune_trial *trials = trials_make(t, SIZES);
+    int result = 0;
+
+    for (int call = 0; call < calls && result >= 0; call++) {
+        double step = (bad - good) / (SIZES + 1), from = good;
+        for (size_t k = 0; k < SIZES; k++)
+            set_gmacs(t, shape, from + (double)(k + 1) * step, &trials[k]);
+        if (measure(t, trials, SIZES) != 0) {
+            result = -1;
+            break;
+        }
+        bad = from + (SIZES + 1) * step;
+        for (size_t k = 0; k < SIZES; k++) {
+            if (!allowed(t, &trials[k])) {
+                bad = from + (double)(k + 1) * step;
+                break;
+            }
+            good = from + (double)(k + 1) * step;
+            keep(t, best, &trials[k]);
+            result = 1;
+        }
     }
-    *open = count;
-    if (count == 0)
+    trials_free(trials, SIZES);
+    return result;
+}
+
+static int one_trial(const tune_search *t, const double *shape, double gmacs,
+                     tune_trial *best)
+{
+    tune_trial *trial = trials_make(t, 1);
+    int result = 0;
+
+    set_gmacs(t, shape, gmacs, trial);
+    if (t->goal == TUNE_TARGET_GMACS && !allowed(t, trial))
+        result = 0;
+    else if (measure(t, trial, 1) != 0)
+        result = -1;
+    else if (allowed(t, trial))
+        result = 1;
+    if (result > 0)
+        keep(t, best, trial);
+    trials_free(trial, 1);
+    return result;
+}
+
+/* The even shape in the size that the goal allows, from `all` the arithmetic
+ * down. 1, 0 if there is none, -1. */
+static int size_even(const tune_search *t, double *shape, double all,
+                     tune_trial *best)
+{
+    enum { CALLS = 3 };
+
+    set_size(t, shape, (double)t->tokens, best);
+    double least = best->gmacs;
+    if (t->goal == TUNE_TARGET_GMACS)
+        return one_trial(t, shape, t->limit, best);
+    int found = t->goal == TUNE_MAX_DROP
+        ? narrow(t, shape, all, least, CALLS, best)
+        : narrow(t, shape, least, all, CALLS, best);
+    /* At the end: nothing merged loses nothing, all is the fastest. */
+    return found != 0 ? found
+        : one_trial(t, shape, t->goal == TUNE_MAX_DROP ? all : least, best);
+}
+
+/* A shape of the size of the best has room for more, where the drop is what is
+ * bounded. */
+static int grow(const tune_search *t, const double *shape, double all,
+                tune_trial *best)
+{
+    double from = best->gmacs;
+
+    if (t->goal != TUNE_MAX_DROP)
         return 0;
-    if (t->measure(t->data, trials, count) != 0)
-        return -1;
-    for (size_t i = 0; i < count; i++) {
-        bisection *one = &b[ramp_of[i]];
-        if (go_up(t, &trials[i]))
-            one->low = r_of[i];
-        else
-            one->high = r_of[i];
-        if (allowed(t, &trials[i]) &&
-            (!*found || better(t, &trials[i], best))) {
-            keep(t, best, &trials[i]);
-            *found = 1;
-        }
-    }
-    return 0;
+    return narrow(t, shape, from, from - 0.06 * all, 1, best) < 0 ? -1 : 0;
 }
 
-/* The least r of each ramp that keeps to the arithmetic, compared. */
-static int ramps_by_gmacs(const tune_search *t, bisection b[RAMPS],
-                          tune_trial *trials, tune_trial *best)
+/* The best of the even shape and ramps, at the arithmetic of the best so far;
+ * if that is next to all there is, a little below, or all would be alike. */
+static int try_ramps(const tune_search *t, double *shape, double all,
+                     tune_trial *best)
 {
-    size_t count = 0;
-    int found = 0;
+    tune_trial *trials = trials_make(t, RAMPS + 1);
+    double gmacs = t->goal == TUNE_MAX_DROP && best->gmacs > 0.94 * all
+        ? 0.94 * all : best->gmacs;
+    size_t count = 1;
 
-    for (size_t ramp = 0; ramp < RAMPS; ramp++) {
-        bisect_gmacs(t, ramp, &b[ramp], &trials[count]);
-        set_ramp(t, ramp, b[ramp].high, &trials[count]);
-        count += (size_t)allowed(t, &trials[count]);
+    set_gmacs(t, shape, gmacs, &trials[0]);
+    for (size_t i = 0; i < RAMPS; i++) {
+        ramp_shape(t, inflections[i], shape);
+        set_gmacs(t, shape, gmacs, &trials[count]);
+        count += trials[count].gmacs <= gmacs;
     }
-    if (count > 0 && t->measure(t->data, trials, count) != 0)
-        return -1;
-    for (size_t i = 0; i < count; i++)
-        if (!found || better(t, &trials[i], best)) {
-            keep(t, best, &trials[i]);
-            found = 1;
-        }
-    return found;
-}
-
-/* The r from which on a ramp merges all there is. */
-static size_t most_r(const tune_search *t, size_t ramp, tune_trial *trial)
-{
-    size_t r = 1;
-    double before;
-
-    set_ramp(t, ramp, r, trial);
-    do {
-        before = trial->gmacs;
-        r *= 2;
-        set_ramp(t, ramp, r, trial);
-    } while (trial->gmacs < before && r < t->tokens);
-    return r;
-}
-
-static int search_ramps(const tune_search *t, tune_trial *best)
-{
-    tune_trial *trials = trials_make(t, RAMPS);
-    bisection b[RAMPS];
-    size_t open = 1;
-    int result = 0, found = 0;
-
-    for (size_t ramp = 0; ramp < RAMPS; ramp++) {
-        b[ramp].low = 0;
-        b[ramp].high = most_r(t, ramp, &trials[0]);
+    int result = measure(t, trials, count);
+    if (result == 0) {
+        improve(t, &trials[0], trials + 1, count - 1);
+        shape_of(t, &trials[0], shape);
+        improve(t, best, trials, gmacs < best->gmacs ? 0 : 1);
+        result = grow(t, shape, all, best);
     }
-    if (t->goal == TUNE_TARGET_GMACS) {
-        result = ramps_by_gmacs(t, b, trials, best);
-    } else {
-        /* Nothing is lost where nothing is merged. */
-        found = t->goal == TUNE_MAX_DROP;
-        best->gmacs = t->gmacs(t->data, best->r);
-        best->speedup = 1;
-        while (result == 0 && open > 0)
-            result = bisect_measured(t, b, trials, best, &found, &open);
-        result = result == 0 ? found : -1;
-    }
-    trials_free(trials, RAMPS);
+    trials_free(trials, RAMPS + 1);
     return result;
 }
 
 /* ---- layer by layer ---------------------------------------------------------------- */
 
-/* Takes `step` from one layer and gives another as few as leave no more
- * arithmetic than `budget`. 0 if that cannot be. */
-static int move_tokens(const tune_search *t, const tune_trial *best,
-                       size_t from, size_t to, size_t step, tune_trial *trial)
+/* What a GMAC costs that merging `step` more in a layer saves, or what it
+ * brings back to merge as many less there. */
+typedef struct layer_price {
+    size_t layer;
+    double price;
+} layer_price;
+
+/* The layers to give to, from the cheapest on, and to take from, from the
+ * dearest on. */
+typedef struct layer_prices {
+    layer_price *give, *take; /* [depth] */
+    size_t give_count, take_count;
+} layer_prices;
+
+static int by_price(const void *a, const void *b)
 {
-    if (best->r[from] < step)
-        return 0;
-    memcpy(trial->r, best->r, t->depth * sizeof(*trial->r));
-    trial->r[from] -= step;
-    for (size_t more = 0; more <= 3 * step; more++) {
-        trial->gmacs = t->gmacs(t->data, trial->r);
-        if (trial->gmacs <= best->gmacs)
-            return more > 0;
-        size_t before = trial->r[to]++;
-        t->gmacs(t->data, trial->r);
-        if (trial->r[to] == before) /* there are no more to merge */
-            return 0;
-    }
-    return 0;
+    const layer_price *x = a, *y = b;
+
+    if (x->price != y->price)
+        return x->price < y->price ? -1 : 1;
+    return (x->layer > y->layer) - (x->layer < y->layer);
 }
 
-/* What could be better than the best so far: tokens moved to layers near and
- * far; where arithmetic is what counts, also `step` more in one layer. */
-static size_t propose(const tune_search *t, const tune_trial *best, size_t step,
-                      tune_trial *trials)
+/* Trials with `step` more or less in each layer where that is possible and
+ * changes the arithmetic: their number, the layers in prices. */
+static size_t vary(const tune_search *t, const tune_trial *best, size_t step,
+                   int more, tune_trial *trials, layer_price *prices)
 {
-    size_t count = 0, depth = t->depth;
+    size_t count = 0;
 
-    for (size_t i = 0; i < depth; i++) {
-        if (t->goal == TUNE_MAX_DROP) {
-            memcpy(trials[count].r, best->r, depth * sizeof(size_t));
-            trials[count].r[i] += step;
-            trials[count].gmacs = t->gmacs(t->data, trials[count].r);
-            count += trials[count].gmacs < best->gmacs;
+    for (size_t i = 0; i < t->depth; i++) {
+        tune_trial *trial = &trials[count];
+        if (!more && best->r[i] < step)
             continue;
-        }
-        if (depth > 1)
-            count += (size_t)move_tokens(t, best, i, (i + 1) % depth, step,
-                                         &trials[count]);
-        if (depth > 2)
-            count += (size_t)move_tokens(t, best, i, (i + depth / 2) % depth,
-                                         step, &trials[count]);
+        memcpy(trial->r, best->r, t->depth * sizeof(*trial->r));
+        trial->r[i] += more ? step : 0 - step;
+        trial->gmacs = t->gmacs(t->data, trial->r);
+        prices[count].layer = i;
+        count += fabs(trial->gmacs - best->gmacs) > 1e-9 * best->gmacs;
     }
     return count;
 }
 
-static int refine(const tune_search *t, tune_trial *best)
+static void set_prices(const tune_trial *best, const tune_trial *trials,
+                       size_t count, layer_price *prices)
 {
-    size_t most = 2 * t->depth, sum = 0;
-    tune_trial *trials = trials_make(t, most + 1);
-    int result = 0;
+    for (size_t i = 0; i < count; i++)
+        prices[i].price = (trials[i].change - best->change) /
+                          (best->gmacs - trials[i].gmacs);
+    qsort(prices, count, sizeof(*prices), by_price);
+}
+
+static int price_layers(const tune_search *t, const tune_trial *best,
+                        size_t step, layer_prices *p)
+{
+    tune_trial *trials = trials_make(t, 2 * t->depth);
+
+    p->give_count = vary(t, best, step, 1, trials, p->give);
+    p->take_count = vary(t, best, step, 0, trials + p->give_count, p->take);
+    int result = measure(t, trials, p->give_count + p->take_count);
+    set_prices(best, trials, p->give_count, p->give);
+    set_prices(best, trials + p->give_count, p->take_count, p->take);
+    for (size_t i = 0; i < p->take_count / 2; i++) {
+        layer_price one = p->take[i];
+        p->take[i] = p->take[p->take_count - 1 - i];
+        p->take[p->take_count - 1 - i] = one;
+    }
+    trials_free(trials, 2 * t->depth);
+    return result;
+}
+
+/* `step` from each of the `pairs` dearest layers and to as many of the
+ * cheapest what saves as much. 0 if that cannot be. */
+static int move_tokens(const tune_search *t, const tune_trial *best,
+                       const layer_prices *p, size_t pairs, size_t step,
+                       tune_trial *trial)
+{
+    if (pairs > p->give_count || pairs > p->take_count)
+        return 0;
+    memcpy(trial->r, best->r, t->depth * sizeof(*trial->r));
+    for (size_t i = 0; i < pairs; i++)
+        trial->r[p->take[i].layer] -= step;
+    for (size_t more = 0; more < 8 * step * pairs; more++) {
+        trial->gmacs = t->gmacs(t->data, trial->r);
+        if (trial->gmacs <= best->gmacs)
+            return memcmp(trial->r, best->r,
+                          t->depth * sizeof(*trial->r)) != 0;
+        trial->r[p->give[more % pairs].layer]++;
+    }
+    return 0;
+}
+
+/* One round. 1 if something was better, 0, -1. */
+static int exchange(const tune_search *t, size_t step, tune_trial *best)
+{
+    layer_prices prices = {
+        memory_zero(t->depth, sizeof(layer_price)),
+        memory_zero(t->depth, sizeof(layer_price)), 0, 0
+    };
+    tune_trial *trials = trials_make(t, MOVES);
+    size_t moves = 0;
+    int result = price_layers(t, best, step, &prices);
+
+    for (size_t pairs = 1; pairs <= MOVES && result == 0; pairs++)
+        moves += (size_t)move_tokens(t, best, &prices, pairs, step,
+                                     &trials[moves]);
+    if (result == 0)
+        result = measure(t, trials, moves);
+    if (result == 0)
+        result = improve(t, best, trials, moves);
+    free(prices.give);
+    free(prices.take);
+    trials_free(trials, MOVES);
+    return result;
+}
+
+static int refine(const tune_search *t, double *shape, double all,
+                  tune_trial *best)
+{
+    size_t sum = 0;
 
     for (size_t i = 0; i < t->depth; i++)
         sum += best->r[i];
-    size_t step = sum / t->depth / 2 + 1;
-    for (size_t round = 0; round < t->rounds && result == 0; round++) {
-        size_t count = propose(t, best, step, trials), improved = 0;
-        if (count > 0)
-            result = t->measure(t->data, trials, count);
-        for (size_t i = 0; i < count && result == 0; i++)
-            if (allowed(t, &trials[i]) && better(t, &trials[i], best)) {
-                keep(t, best, &trials[i]);
-                improved = 1;
-            }
+    size_t step = sum / t->depth / 4 + 1;
+    for (size_t round = 1; round <= t->rounds; round++) {
+        char name[32];
+        int better = exchange(t, step, best);
+        if (better > 0) {
+            shape_of(t, best, shape);
+            better = grow(t, shape, all, best) != 0 ? -1 : 1;
+        }
+        if (better < 0)
+            return -1;
+        snprintf(name, sizeof(name), "round %zu of %zu", round, t->rounds);
+        t->said(t->data, name, best);
         /* Where nothing large helps something smaller may. */
-        if (!improved && step == 1)
+        if (!better && step == 1)
             break;
-        step = improved ? step : (step + 1) / 2;
+        step = better ? step : (step + 1) / 2;
     }
-    trials_free(trials, most + 1);
-    return result;
+    return 0;
 }
 
 int tune_search_run(const tune_search *t, tune_trial *best)
 {
-    int found = search_ramps(t, best);
+    double *shape = memory_zero(t->depth, sizeof(*shape));
 
-    if (found > 0 && refine(t, best) != 0)
-        return -1;
+    even_shape(t, shape);
+    set_size(t, shape, 0, best);
+    double all = best->gmacs;
+    int found = size_even(t, shape, all, best);
+    if (found > 0) {
+        t->said(t->data, "even", best);
+        found = try_ramps(t, shape, all, best) != 0 ? -1 : 1;
+    }
+    if (found > 0) {
+        t->said(t->data, "ramps", best);
+        found = refine(t, shape, all, best) != 0 ? -1 : 1;
+    }
+    free(shape);
     return found;
 }

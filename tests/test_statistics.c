@@ -99,6 +99,41 @@ Test(statistics, percentiles_are_values)
     cr_expect_eq(statistics_percentile(one, 1, 99), 7);
 }
 
+/* By hand. */
+Test(statistics, paired)
+{
+    interval i = statistics_paired(0, 0, 98);
+
+    cr_expect_float_eq(i.low, -i.high, 1e-15);
+    cr_expect_float_eq(i.high, 1.959963984540054 * sqrt(0.02 / 100), 1e-15);
+    i = statistics_paired(4, 9, 98);      /* 0.10 - 0.05, variance 0.1475 */
+    cr_expect_float_eq(i.low, 0.05 - 1.959963984540054 * sqrt(0.001475), 1e-15);
+    cr_expect_float_eq(i.high, 0.05 + 1.959963984540054 * sqrt(0.001475), 1e-15);
+    i = statistics_paired(1, 0, 1);       /* cut to what can be */
+    cr_expect_eq(i.low, -1);
+}
+
+Test(statistics, mean_and_error)
+{
+    static const double values[] = {2, 4, 4, 4, 5, 5, 7, 9};
+    double error;
+
+    cr_expect_eq(statistics_mean(values, 8, &error), 5);
+    cr_expect_float_eq(error, sqrt(32 / 7.0 / 8), 1e-15);
+    cr_expect_eq(statistics_mean(values, 1, &error), 2);
+    cr_expect_eq(error, 0);
+    cr_expect_eq(statistics_mean(values, 0, &error), 0);
+    cr_expect_eq(error, 0);
+}
+
+Test(statistics, normal)
+{
+    cr_expect_float_eq(statistics_normal(0.5), 0, 1e-12);
+    cr_expect_float_eq(statistics_normal(0.975), 1.959963984540054, 1e-12);
+    cr_expect_float_eq(statistics_normal(0.05), -1.6448536269514722, 1e-12);
+    cr_expect_float_eq(statistics_normal(0.9999), 3.719016485455709, 1e-9);
+}
+
 /* ---- counts ---------------------------------------------------------------------- */
 
 static char *temporary(const char *text)
@@ -174,6 +209,38 @@ Test(outcomes, are_counted)
     outcomes_free(&o);
     cr_expect(isnan(outcomes_latency(&o, 0, 50)));
     real_labels_free(&real);
+}
+
+Test(outcomes, scores_are_right_by_degrees)
+{
+    const outcome first = {{3, 1, 2, 0, 4}, {0.6F, 0.2F, 0.1F, 0.06F, 0.04F}};
+    const outcome two = {{1, 0, -1, -1, -1}, {0.7F, 0.3F, 0, 0, 0}};
+    const outcome one = {{0, -1, -1, -1, -1}, {1, 0, 0, 0, 0}};
+    const outcome none = {{0, 1, -1, -1, -1}, {NAN, NAN, 0, 0, 0}};
+
+    cr_expect_float_eq(outcome_score(&first, 3), 0.75, 1e-6);
+    cr_expect_float_eq(outcome_score(&first, 1), 0.25, 1e-6);
+    cr_expect_float_eq(outcome_score(&first, 4), 0.0625, 1e-6);
+    cr_expect_float_eq(outcome_score(&first, 9), 0.0625, 1e-6);
+    cr_expect_float_eq(outcome_score(&two, 1), 0.7, 1e-6);
+    cr_expect_float_eq(outcome_score(&two, 0), 0.3, 1e-6);
+    cr_expect_eq(outcome_score(&one, 0), 1);
+    cr_expect_eq(outcome_score(&none, 1), 0);
+}
+
+Test(outcomes, distances)
+{
+    const outcome a = {{3, 1, 2, 0, 4}, {0.6F, 0.2F, 0.1F, 0.06F, 0.04F}};
+    const outcome b = {{3, 1, 5, 6, 7}, {0.5F, 0.3F, 0.1F, 0.06F, 0.04F}};
+    const outcome c = {{1, 0, -1, -1, -1}, {0.7F, 0.3F, 0, 0, 0}};
+    const outcome none = {{0, 1, -1, -1, -1}, {NAN, NAN, 0, 0, 0}};
+
+    cr_expect_eq(outcome_distance(&a, &a), 0);
+    cr_expect_float_eq(outcome_distance(&a, &b), 0.3, 1e-6);
+    cr_expect_float_eq(outcome_distance(&b, &a), 0.3, 1e-6);
+    /* 0.6 + 0.5 + 0.1 + 0.24 + 0.04 */
+    cr_expect_float_eq(outcome_distance(&a, &c), 0.74, 1e-6);
+    cr_expect_eq(outcome_distance(&none, &c), 1);
 }
 
 /* ---- labels ---------------------------------------------------------------------- */

@@ -17,11 +17,12 @@
 enum { DEPTH = 6, TOKENS = 100, IMAGES = 1000 };
 
 /* A model where each token merged in layer i saves DEPTH - i and, beyond what
- * that layer bears, costs an image. */
+ * that layer bears, costs a thousandth. All images lose alike, or, where luck
+ * is set, some twice as much and others nothing. */
 typedef struct toy {
-    size_t bears[DEPTH];
-    size_t calls, trials;
-    int fails;
+    double bears[DEPTH];
+    int luck, fails;
+    size_t calls, trials, steps;
 } toy;
 
 static double toy_gmacs(void *data, size_t *r)
@@ -38,6 +39,15 @@ static double toy_gmacs(void *data, size_t *r)
     return 1000 - saved;
 }
 
+static double toy_loss(const toy *t, const size_t *r)
+{
+    double lost = 0;
+
+    for (size_t i = 0; i < DEPTH; i++)
+        lost += fmax((double)r[i] - t->bears[i], 0) / 1000;
+    return lost;
+}
+
 static int toy_measure(void *data, tune_trial *trials, size_t count)
 {
     toy *t = data;
@@ -45,30 +55,40 @@ static int toy_measure(void *data, tune_trial *trials, size_t count)
     t->calls++;
     t->trials += count;
     for (size_t k = 0; k < count; k++) {
-        size_t lost = 0;
-        for (size_t i = 0; i < DEPTH; i++)
-            if (trials[k].r[i] > t->bears[i])
-                lost += trials[k].r[i] - t->bears[i];
-        trials[k].correct = trials[k].agree = IMAGES - lost;
-        trials[k].drop = 100.0 * (double)lost / IMAGES;
-        trials[k].speedup = 1000 / trials[k].gmacs;
         double gmacs = toy_gmacs(NULL, trials[k].r);
+        double lost = toy_loss(t, trials[k].r);
         cr_expect_eq(gmacs, trials[k].gmacs, "%g is not that of the schedule",
                      trials[k].gmacs);
+        trials[k].speedup = 1000 / gmacs;
+        trials[k].images = IMAGES;
+        for (size_t i = 0; i < IMAGES; i++)
+            trials[k].lost[i] = trials[k].moved[i] =
+                !t->luck ? lost : i % 2 ? 2 * lost : 0;
     }
     return t->fails ? -1 : 0;
 }
 
-static int find(toy *t, int goal, double limit, size_t rounds, size_t *r,
-                tune_trial *best)
+static void toy_said(void *data, const char *step, const tune_trial *best)
 {
-    tune_search s = {goal, limit, DEPTH, TOKENS, rounds, toy_gmacs,
-                     toy_measure, t};
+    ((toy *)data)->steps++;
+    cr_expect(step[0] != '\0' && best->gmacs > 0);
+}
 
-    memset(best, 0, sizeof(*best));
-    memset(r, 0, DEPTH * sizeof(*r));
-    best->r = r;
-    return tune_search_run(&s, best);
+static tune_search search_of(toy *t, int goal, double limit, size_t rounds)
+{
+    tune_search s = {goal, limit, 0, DEPTH, TOKENS, IMAGES, rounds, toy_gmacs,
+                     toy_measure, toy_said, t};
+    return s;
+}
+
+/* The best's r into r[DEPTH]; its other memory is gone. */
+static int find(const tune_search *s, size_t *r, tune_trial *best)
+{
+    tune_trial_begin(best, DEPTH, IMAGES);
+    int found = tune_search_run(s, best);
+    memcpy(r, best->r, DEPTH * sizeof(*r));
+    tune_trial_end(best);
+    return found;
 }
 
 static int allowed_toy(int goal, double limit, const tune_trial *trial)
@@ -78,11 +98,12 @@ static int allowed_toy(int goal, double limit, const tune_trial *trial)
                                     : trial->gmacs <= limit;
 }
 
-/* As good as every ramp there is, for any of the goals; refined not worse. */
+/* Next to as good as every ramp there is, for any of the goals: sizes are
+ * found to a sixty-fourth of what can be saved. */
 Test(tune, ramps_are_searched)
 {
     static const double limits[][2] = {
-        {TUNE_MAX_DROP, 0}, {TUNE_MAX_DROP, 1.5}, {TUNE_MIN_SPEEDUP, 1.2},
+        {TUNE_MAX_DROP, 0.5}, {TUNE_MAX_DROP, 1.5}, {TUNE_MIN_SPEEDUP, 1.2},
         {TUNE_TARGET_GMACS, 800}, {TUNE_TARGET_GMACS, 913}
     };
     static const double inflections[] = {-1, -0.5, 0, 0.5, 1};
@@ -91,44 +112,68 @@ Test(tune, ramps_are_searched)
     for (size_t k = 0; k < sizeof(limits) / sizeof(limits[0]); k++) {
         int goal = (int)limits[k][0];
         size_t r[DEPTH], ramp[DEPTH];
-        tune_trial best, refined, trial = {.r = ramp};
-        cr_assert_eq(find(&t, goal, limits[k][1], 0, r, &best), 1);
+        tune_trial best, trial = {.r = ramp};
+        tune_search s = search_of(&t, goal, limits[k][1], 0);
+        cr_assert_eq(find(&s, r, &best), 1);
         cr_expect(allowed_toy(goal, limits[k][1], &best));
+        cr_expect_float_eq(best.drop, 100 * toy_loss(&t, r), 1e-9);
         for (size_t i = 0; i < 5; i++)
             for (size_t value = 0; value < TOKENS; value++) {
                 tomerge_schedule(DEPTH, value, inflections[i], ramp);
                 trial.gmacs = toy_gmacs(NULL, ramp);
-                toy_measure(&t, &trial, 1);
+                trial.drop = 100 * toy_loss(&t, ramp);
+                trial.speedup = 1000 / trial.gmacs;
                 if (!allowed_toy(goal, limits[k][1], &trial))
                     continue;
-                cr_expect(goal == TUNE_MAX_DROP ? best.gmacs <= trial.gmacs
-                                                : best.correct >= trial.correct,
+                cr_expect(goal == TUNE_MAX_DROP
+                          ? best.gmacs <= trial.gmacs + 20
+                          : best.drop <= trial.drop + 0.5,
                           "goal %d, limit %g: r = %zu, inflection %g is better",
                           goal, limits[k][1], value, inflections[i]);
             }
-        cr_assert_eq(find(&t, goal, limits[k][1], 20, r, &refined), 1);
-        cr_expect(allowed_toy(goal, limits[k][1], &refined));
-        cr_expect(goal == TUNE_MAX_DROP ? refined.gmacs <= best.gmacs
-                                        : refined.correct >= best.correct);
     }
 }
 
 Test(tune, layers_are_refined)
 {
-    /* No ramp is this shape: all that the layers bear, and no more. */
+    /* No ramp is this shape. */
     toy t = {.bears = {0, 9, 0, 9, 0, 9}};
     size_t r[DEPTH];
     tune_trial ramp, best;
+    tune_search s = search_of(&t, TUNE_MAX_DROP, 0.5, 0);
 
-    cr_assert_eq(find(&t, TUNE_MAX_DROP, 0, 0, r, &ramp), 1);
-    cr_assert_eq(find(&t, TUNE_MAX_DROP, 0, 100, r, &best), 1);
-    cr_expect_lt(best.gmacs, ramp.gmacs);
-    for (size_t i = 0; i < DEPTH; i++)
-        cr_expect_eq(r[i], t.bears[i], "layer %zu: %zu", i, r[i]);
-    cr_assert_eq(find(&t, TUNE_TARGET_GMACS, 919, 0, r, &ramp), 1);
-    cr_assert_eq(find(&t, TUNE_TARGET_GMACS, 919, 100, r, &best), 1);
-    cr_expect_gt(best.correct, ramp.correct);
+    cr_assert_eq(find(&s, r, &ramp), 1);
+    s.rounds = 20;
+    cr_assert_eq(find(&s, r, &best), 1);
+    cr_expect_leq(best.drop, 0.5);
+    cr_expect_lt(best.gmacs, ramp.gmacs - 30);
+    /* All that the layers bear, at least. */
+    cr_expect_leq(best.gmacs, 1000 - 9 * (5 + 3 + 1), "%g GMACs", best.gmacs);
+    s = search_of(&t, TUNE_TARGET_GMACS, 919, 0);
+    cr_assert_eq(find(&s, r, &ramp), 1);
+    s.rounds = 20;
+    cr_assert_eq(find(&s, r, &best), 1);
+    cr_expect_lt(best.drop, ramp.drop / 2);
     cr_expect_leq(best.gmacs, 919);
+}
+
+/* What half of the images say and the other half does not is no reason to
+ * choose: with much luck and no more than that, the even shape stays. */
+Test(tune, chance_is_not_chosen)
+{
+    toy fair = {.bears = {0}}, t = fair;
+    size_t r[DEPTH];
+    tune_trial best;
+    tune_search s = search_of(&t, TUNE_MAX_DROP, 1, 3);
+
+    /* A drop of 1 with an error of 1 / sqrt(999) of it. */
+    t.luck = 1;
+    s.margin = 1.96;
+    cr_assert_eq(find(&s, r, &best), 1);
+    cr_expect_gt(best.drop, 0);
+    cr_expect_leq(best.drop + 1.96 * best.error, 1);
+    cr_expect_float_eq(best.error, best.drop / sqrt(IMAGES - 1.0), 1e-9);
+    cr_expect_geq(t.steps, 2);
 }
 
 Test(tune, what_cannot_be)
@@ -136,16 +181,21 @@ Test(tune, what_cannot_be)
     toy t = {.bears = {0}};
     size_t r[DEPTH];
     tune_trial best;
+    tune_search gmacs = search_of(&t, TUNE_TARGET_GMACS, 10, 2);
+    tune_search speed = search_of(&t, TUNE_MIN_SPEEDUP, 50, 2);
+    tune_search drop = search_of(&t, TUNE_MAX_DROP, 0, 2);
 
-    cr_expect_eq(find(&t, TUNE_TARGET_GMACS, 10, 2, r, &best), 0);
-    cr_expect_eq(find(&t, TUNE_MIN_SPEEDUP, 50, 2, r, &best), 0);
-    cr_expect_eq(find(&t, TUNE_MAX_DROP, 0, 2, r, &best), 1);
+    cr_expect_eq(find(&gmacs, r, &best), 0);
+    cr_expect_eq(find(&speed, r, &best), 0);
+    cr_expect_eq(find(&drop, r, &best), 1);
     for (size_t i = 0; i < DEPTH; i++)
         cr_expect_eq(r[i], 0);
     cr_expect_eq(best.gmacs, 1000);
     t.fails = 1;
-    cr_expect_eq(find(&t, TUNE_MAX_DROP, 1, 2, r, &best), -1);
-    cr_expect_eq(find(&t, TUNE_TARGET_GMACS, 900, 2, r, &best), -1);
+    drop.limit = 1;
+    gmacs.limit = 900;
+    cr_expect_eq(find(&drop, r, &best), -1);
+    cr_expect_eq(find(&gmacs, r, &best), -1);
 }
 
 /* ---- files --------------------------------------------------------------------------- */

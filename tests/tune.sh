@@ -18,6 +18,8 @@ says out "at most 0.2 GMACs"
 says out "tuned"
 holds t.json goal schedule gmacs calibration.images images beats_constant \
     constant_r verdict runs.0.top1 runs.1.drop runs.2.speedup
+holds t.json calibration.trials calibration.drop_interval.low gmacs_computed \
+    runs.1.drop_interval.high constant_p
 holds t.json calibration.images images runs.0.gmacs
 head -n 2 values | tr '\n' ' ' >halves
 test "$(cat halves)" = "32 32 " || fail "the halves: $(cat halves)"
@@ -58,6 +60,11 @@ run 0 tune pictures --max-drop 3 --rounds 1 --limit 32 --quiet --json t.json
 holds t.json calibration.drop gmacs
 awk 'NR == 1 && $1 > 3 { exit 1 } NR == 2 && $1 > 0.34 { exit 1 }' values ||
     fail "--max-drop: $(cat values)"
+# So sure can 16 images not make one that anything is lost by nothing.
+run 0 tune pictures --max-drop 0 --confidence 99 --rounds 1 --limit 32 --quiet \
+    --json t.json
+says out "at most 0 points of top-1 lost with 99 % confidence"
+holds t.json calibration.drop
 run 0 tune pictures --target-gmacs 0.2 --rounds 0 --limit 8 -o - --quiet
 lines out 2
 
@@ -81,6 +88,8 @@ run 2 tune pictures --max-drop x
 says err "--max-drop: 'x' is not a number from 0 to 100"
 run 2 tune pictures --max-drop 1 --r 8
 says err "'tomerge tune' takes no option '--r'"
+run 2 tune pictures --max-drop 1 --method strided
+says err "--method strided has no r to tune"
 run 1 tune pictures --target-gmacs 0.001 --limit 8
 says err "no schedule is at most 0.001 GMACs"
 run 1 tune pictures --target-gmacs 0.2 --limit 1
