@@ -196,7 +196,7 @@ static void report_bench(const bench *b)
     json_object_set_new(object, "runs", runs);
 
     session_report report = {object, runs, list, columns, COUNT(list),
-                             COUNT(columns), 1, NULL, 0};
+                             COUNT(columns), 1, NULL, 0, NULL};
     session_write(b->s, &report);
     json_decref(object);
 }

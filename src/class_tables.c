@@ -14,9 +14,20 @@ static const char *name_of(const session *s, size_t class)
     return name != NULL ? name : "";
 }
 
-/* schedule,class,name: what a row of either begins with. */
-static void row_begin(FILE *out, const session *s, size_t run, size_t class)
+/* model,schedule,class,name: what a row of either begins with, the model where
+ * there are several. */
+static void heading_begin(FILE *out, size_t count)
 {
+    fputs(count > 1 ? "model,schedule,class,name" : "schedule,class,name", out);
+}
+
+static void row_begin(FILE *out, const session *s, size_t count, size_t run,
+                      size_t class)
+{
+    if (count > 1) {
+        output_csv_field(out, s->options->model);
+        fputc(',', out);
+    }
     output_csv_field(out, s->runs[run].label);
     fprintf(out, ",%zu,", class);
     output_csv_field(out, name_of(s, class));
@@ -54,34 +65,39 @@ static void share(FILE *out, size_t part, size_t whole)
         fprintf(out, "%.9g", 100.0 * (double)part / (double)whole);
 }
 
-static void write_per_class(FILE *out, const dataset *d, const session *s,
-                            const evaluation *e)
+static void class_row(FILE *out, const class_count *n)
 {
-    size_t count = s->classes.count;
+    fprintf(out, ",%zu,%zu,%zu", n->images, n->predicted, n->correct1);
+    share(out, n->correct1, n->images);
+    if (n->images > 0) {
+        interval i = statistics_wilson(n->correct1, n->images);
+        fprintf(out, ",%.9g,%.9g", 100 * i.low, 100 * i.high);
+    } else {
+        fputs(",,", out);
+    }
+    share(out, n->correct5, n->images);
+    share(out, n->correct1, n->predicted);
+    fputc('\n', out);
+}
+
+static void write_per_class(FILE *out, const dataset *d, const session *all,
+                            size_t sessions, const evaluation *e)
+{
+    size_t count = all->classes.count;
     class_count *counts = memory_zero(count, sizeof(*counts));
 
-    fputs("schedule,class,name,images,predicted,correct,top1,"
-          "top1_interval.low,top1_interval.high,top5,precision\n", out);
-    for (size_t run = 0; run < s->run_count; run++) {
-        memset(counts, 0, count * sizeof(*counts));
-        count_classes(d, &e->outcomes, run, counts);
-        for (size_t c = 0; c < count; c++) {
-            const class_count *n = &counts[c];
-            row_begin(out, s, run, c);
-            fprintf(out, ",%zu,%zu,%zu", n->images, n->predicted,
-                    n->correct1);
-            share(out, n->correct1, n->images);
-            if (n->images > 0) {
-                interval i = statistics_wilson(n->correct1, n->images);
-                fprintf(out, ",%.9g,%.9g", 100 * i.low, 100 * i.high);
-            } else {
-                fputs(",,", out);
+    heading_begin(out, sessions);
+    fputs(",images,predicted,correct,top1,top1_interval.low,"
+          "top1_interval.high,top5,precision\n", out);
+    for (const session *s = all; s < all + sessions; s++)
+        for (size_t run = 0; run < s->run_count; run++) {
+            memset(counts, 0, count * sizeof(*counts));
+            count_classes(d, &e->outcomes, s->first + run, counts);
+            for (size_t c = 0; c < count; c++) {
+                row_begin(out, s, sessions, run, c);
+                class_row(out, &counts[c]);
             }
-            share(out, n->correct5, n->images);
-            share(out, n->correct1, n->predicted);
-            fputc('\n', out);
         }
-    }
     free(counts);
 }
 
@@ -113,40 +129,56 @@ static void mark_seen(const dataset *d, const outcomes *o, char *seen)
     }
 }
 
-static void write_confusion(FILE *out, const dataset *d, const session *s,
-                            const evaluation *e)
-{
-    const outcomes *o = &e->outcomes;
-    size_t count = s->classes.count;
-    size_t *start = memory_zero(count + 1, sizeof(*start));
-    size_t *order = memory_zero(o->images, sizeof(*order));
-    size_t *row = memory_zero(count, sizeof(*row));
-    char *seen = memory_zero(count, 1);
+/* The images by label, and the classes that have a row and a column. */
+typedef struct confusion_table {
+    size_t *start, *order; /* see sort_images */
+    size_t *row;           /* [count]: answers to one label */
+    char *seen;            /* [count] */
+    size_t count;          /* of classes */
+} confusion_table;
 
-    sort_images(d, o, count, start, order);
-    mark_seen(d, o, seen);
-    fputs("schedule,class,name", out);
-    for (size_t c = 0; c < count; c++)
-        if (seen[c])
-            fprintf(out, ",%zu", c);
-    fputc('\n', out);
-    for (size_t line = 0; line < s->run_count * count; line++) {
-        size_t run = line / count, label = line % count;
-        if (!seen[label])
+static void confusion_rows(FILE *out, confusion_table *t, const outcomes *o,
+                           const session *s, size_t sessions, size_t run)
+{
+    for (size_t label = 0; label < t->count; label++) {
+        if (!t->seen[label])
             continue;
-        memset(row, 0, count * sizeof(*row));
-        for (size_t i = start[label]; i < start[label + 1]; i++)
-            row[outcomes_at(o, order[i], run)->index[0]]++;
-        row_begin(out, s, run, label);
-        for (size_t c = 0; c < count; c++)
-            if (seen[c])
-                fprintf(out, ",%zu", row[c]);
+        memset(t->row, 0, t->count * sizeof(*t->row));
+        for (size_t i = t->start[label]; i < t->start[label + 1]; i++)
+            t->row[outcomes_at(o, t->order[i], s->first + run)->index[0]]++;
+        row_begin(out, s, sessions, run, label);
+        for (size_t c = 0; c < t->count; c++)
+            if (t->seen[c])
+                fprintf(out, ",%zu", t->row[c]);
         fputc('\n', out);
     }
-    free(start);
-    free(order);
-    free(row);
-    free(seen);
+}
+
+static void write_confusion(FILE *out, const dataset *d, const session *all,
+                            size_t sessions, const evaluation *e)
+{
+    const outcomes *o = &e->outcomes;
+    size_t count = all->classes.count;
+    confusion_table t = {
+        memory_zero(count + 1, sizeof(size_t)),
+        memory_zero(o->images, sizeof(size_t)),
+        memory_zero(count, sizeof(size_t)), memory_zero(count, 1), count
+    };
+
+    sort_images(d, o, count, t.start, t.order);
+    mark_seen(d, o, t.seen);
+    heading_begin(out, sessions);
+    for (size_t c = 0; c < count; c++)
+        if (t.seen[c])
+            fprintf(out, ",%zu", c);
+    fputc('\n', out);
+    for (const session *s = all; s < all + sessions; s++)
+        for (size_t run = 0; run < s->run_count; run++)
+            confusion_rows(out, &t, o, s, sessions, run);
+    free(t.start);
+    free(t.order);
+    free(t.row);
+    free(t.seen);
 }
 
 /* ---- files ----------------------------------------------------------------------- */
@@ -162,12 +194,12 @@ int class_tables_open(class_tables *t, const options *o)
 }
 
 void class_tables_close(class_tables *t, const dataset *d, const session *s,
-                        const evaluation *e)
+                        size_t count, const evaluation *e)
 {
     if (e != NULL && t->per_class.file != NULL)
-        write_per_class(t->per_class.file, d, s, e);
+        write_per_class(t->per_class.file, d, s, count, e);
     if (e != NULL && t->confusion.file != NULL)
-        write_confusion(t->confusion.file, d, s, e);
+        write_confusion(t->confusion.file, d, s, count, e);
     output_close(&t->per_class);
     output_close(&t->confusion);
 }

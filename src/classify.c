@@ -162,7 +162,7 @@ static void classify_all(classify *c, dataset *d)
 
     if (s->csv.file != NULL)
         csv_header(s->csv.file, s->options->topk);
-    if (dataset_evaluate(d, s, &e, seen, c) == 0)
+    if (dataset_evaluate(d, s, 1, &e, seen, c) == 0)
         dataset_remark(d, &e);
     evaluate_free(&e);
     output_close(&s->json);

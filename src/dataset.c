@@ -3,9 +3,11 @@
 #include "dataset.h"
 
 #include "journal_settings.h"
+#include "memory.h"
 #include "message.h"
 #include "valid_labels.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void refuse(void *data, const char *line)
@@ -138,54 +140,95 @@ void dataset_close(dataset *d)
 }
 
 /* 0 with nothing open if no journal is wanted. */
-static int open_journal(const dataset *d, const session *s, evaluation *e,
-                        journal *j)
+static int open_journal(const dataset *d, const session *s, size_t count,
+                        evaluation *e, journal *j)
 {
     if (s->options->resume == NULL)
         return 0;
-    json_t *settings = journal_settings(d, s);
+    json_t *settings = journal_settings(d, s, count);
     if (settings == NULL)
         return -1;
     int result = journal_open(j, s->options->resume, settings, d->files.count,
-                              s->classes.count, s->run_count);
+                              s->classes.count, e->run_count);
     json_decref(settings);
     e->journal = result == 0 ? j : NULL;
     return result;
 }
 
-int dataset_evaluate(dataset *d, session *s, evaluation *e,
-                     evaluate_seen *seen, void *data)
+static int same_crops(const tomevit_preprocessing *a,
+                      const tomevit_preprocessing *b)
+{
+    return a->size == b->size && a->crop_pct == b->crop_pct &&
+           a->crop_mode == b->crop_mode &&
+           a->interpolation == b->interpolation;
+}
+
+/* The models as evaluate takes them, with the memory for their forward passes.
+ * Those that take the same crops share a loader of loaders[count]. */
+static int begin_models(const dataset *d, session *s, size_t count,
+                        evaluate_model *models, loader *loaders)
 {
     const options *o = s->options;
     image_options decoding;
-    loader load;
-    journal j;
+    size_t kinds = 0;
 
-    memset(e, 0, sizeof(*e));
-    if (open_journal(d, s, e, &j) != 0)
-        return -1;
-    int result = session_context(s);
     image_options_init(&decoding);
     decoding.exif = o->exif;
     decoding.lenient = o->lenient;
-    loader_begin(&load, &s->pre, &decoding, d->files.count, o->batch,
-                 o->cache_mem, s->threads);
-    e->model = s->description;
-    e->context = s->context;
+    for (size_t i = 0; i < count; i++) {
+        size_t same = 0;
+        while (same < i && !same_crops(&s[same].pre, &s[i].pre))
+            same++;
+        models[i].loader = same < i ? models[same].loader : &loaders[kinds++];
+        models[i].loader->pre = s[i].pre;
+        models[i].runs = s[i].runs;
+        models[i].run_count = s[i].run_count;
+    }
+    for (size_t i = 0; i < kinds; i++) {
+        tomevit_preprocessing pre = loaders[i].pre;
+        loader_begin(&loaders[i], &pre, &decoding, d->files.count, o->batch,
+                     o->cache_mem / kinds, s->threads);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (session_context(&s[i]) != 0)
+            return -1;
+        models[i].context = s[i].context;
+    }
+    return 0;
+}
+
+int dataset_evaluate(dataset *d, session *s, size_t count, evaluation *e,
+                     evaluate_seen *seen, void *data)
+{
+    const options *o = s->options;
+    evaluate_model *models = memory_zero(count, sizeof(*models));
+    loader *loaders = memory_zero(count, sizeof(*loaders));
+    journal j;
+
+    memset(e, 0, sizeof(*e));
+    for (size_t i = 0; i < count; i++) {
+        s[i].first = e->run_count;
+        e->run_count += s[i].run_count;
+    }
+    e->models = models;
+    e->model_count = count;
     e->files = &d->files;
-    e->loader = &load;
-    e->runs = s->runs;
-    e->run_count = s->run_count;
     e->batch = o->batch;
     e->topk = o->topk > OUTCOME_TOP ? o->topk : OUTCOME_TOP;
     e->classes = &s->classes;
     e->quiet = o->quiet;
     e->seen = seen;
     e->data = data;
+    int result = open_journal(d, s, count, e, &j);
+    if (result == 0)
+        result = begin_models(d, s, count, models, loaders);
     if (result == 0)
         result = evaluate(e);
-    e->loader = NULL;
-    loader_end(&load);
+    for (size_t i = 0; i < count; i++)
+        loader_end(&loaders[i]);
+    free(loaders);
+    free(models);
+    e->models = NULL;
     if (e->journal != NULL)
         result |= journal_close(e->journal);
     e->journal = NULL;

@@ -19,16 +19,17 @@ typedef struct dataset {
 int dataset_open(dataset *d, const session *s);
 void dataset_close(dataset *d);
 
-/* Runs all of the session's runs over the images. 0, or -1 after a message;
- * evaluate_free is the caller's in both cases. */
-int dataset_evaluate(dataset *d, session *s, evaluation *e,
+/* Runs all runs of the sessions over the images, those of the first session
+ * first; their classes are the same. 0, or -1 after a message; evaluate_free is
+ * the caller's in both cases. */
+int dataset_evaluate(dataset *d, session *s, size_t count, evaluation *e,
                      evaluate_seen *seen, void *data);
 
-/* The counts of run `index`. */
+/* The counts of the session's run `index`. */
 tally dataset_tally(const dataset *d, const session *s, const evaluation *e,
                     size_t index);
 
-/* Everything about run `index`: the object that eval prints. */
+/* Everything about the session's run `index`: the object that eval prints. */
 json_t *dataset_run_json(const dataset *d, const session *s,
                          const evaluation *e, size_t index);
 

@@ -40,8 +40,8 @@ static void set_count(json_t *out, const char *key, size_t value)
 tally dataset_tally(const dataset *d, const session *s, const evaluation *e,
                     size_t index)
 {
-    return outcomes_tally(&e->outcomes, &d->files, &d->real, index,
-                          s->reference);
+    return outcomes_tally(&e->outcomes, &d->files, &d->real, s->first + index,
+                          s->first + s->reference);
 }
 
 static void set_accuracy(const dataset *d, const tally *t, json_t *out)
@@ -81,6 +81,7 @@ static void set_comparison(const tally *t, const tally *base, json_t *out)
                         : json_real(base->forward / t->forward));
 }
 
+/* `index` is that among all runs. */
 static void set_times(const evaluation *e, size_t index, const tally *t,
                       json_t *out)
 {
@@ -116,7 +117,7 @@ json_t *dataset_run_json(const dataset *d, const session *s,
         set_comparison(&t, &base, out);
     session_run_json(s, &s->runs[index], out);
     session_compute_json(s, out);
-    set_times(e, index, &t, out);
+    set_times(e, s->first + index, &t, out);
     json_object_set_new(out, "model", session_model_json(s));
     json_object_set_new(out, "preprocessing", session_preprocessing_json(s));
     json_object_set_new(out, "classes_by", json_string(d->rule));

@@ -100,7 +100,7 @@ static void report(session *s, const dataset *d, const evaluation *e)
     json_t *object = dataset_run_json(d, s, e, 0);
     json_t *rows = json_pack("[O]", object);
     session_report report = {object, rows, list, columns, COUNT(list),
-                             COUNT(columns), 0, NULL, 0};
+                             COUNT(columns), 0, NULL, 0, NULL};
 
     session_write(s, &report);
     dataset_remark(d, e);
@@ -117,14 +117,14 @@ static void evaluate_and_report(session *s, dataset *d)
     if (class_tables_open(&tables, s->options) != 0)
         return;
     if (output_open(&predictions, s->options->predictions) != 0) {
-        class_tables_close(&tables, d, s, NULL);
+        class_tables_close(&tables, d, s, 1, NULL);
         return;
     }
     if (predictions.file != NULL)
         predictions_header(predictions.file);
-    int result = dataset_evaluate(d, s, &e, seen, &predictions);
+    int result = dataset_evaluate(d, s, 1, &e, seen, &predictions);
     output_close(&predictions);
-    class_tables_close(&tables, d, s, result == 0 ? &e : NULL);
+    class_tables_close(&tables, d, s, 1, result == 0 ? &e : NULL);
     if (result == 0)
         report(s, d, &e);
     evaluate_free(&e);

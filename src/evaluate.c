@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Images through the model, under any number of ways to merge. */
+/* Images through models, each under any number of ways to merge. */
 #include "evaluate.h"
 
 #include "clock.h"
@@ -13,7 +13,8 @@
 
 /* The memory of one batch. */
 typedef struct work {
-    tomevit_image *images; /* [batch] */
+    tomevit_image *images; /* [batch]: of the model that is running */
+    size_t *places;        /* [batch]: in the window */
     const folder_file **files; /* [batch] */
     float *logits;         /* [batch, classes] */
     float *valid;          /* [valid classes] of one image */
@@ -32,8 +33,9 @@ static void work_begin(work *w, const evaluation *e)
 {
     memset(w, 0, sizeof(*w));
     w->images = memory_zero(e->batch, sizeof(*w->images));
+    w->places = memory_zero(e->batch, sizeof(*w->places));
     w->files = memory_zero(e->batch, sizeof(*w->files));
-    w->logits = memory_zero(e->batch * e->model->classes, sizeof(float));
+    w->logits = memory_zero(e->batch * e->classes->count, sizeof(float));
     w->valid = memory_zero(e->classes->valid_count, sizeof(float));
     w->top = memory_zero(e->run_count * e->batch * e->topk,
                          sizeof(*w->top));
@@ -44,6 +46,7 @@ static void work_begin(work *w, const evaluation *e)
 static void work_end(work *w)
 {
     free(w->images);
+    free(w->places);
     free(w->files);
     free(w->logits);
     free(w->valid);
@@ -63,10 +66,10 @@ static void select_top(const evaluation *e, const work *w, size_t i,
                        top_class *top)
 {
     const classes *c = e->classes;
-    const float *logits = w->logits + i * e->model->classes;
+    const float *logits = w->logits + i * c->count;
 
     if (c->valid == NULL) {
-        top_select(logits, e->model->classes, e->topk, top);
+        top_select(logits, c->count, e->topk, top);
         return;
     }
     for (size_t k = 0; k < c->valid_count; k++)
@@ -76,24 +79,51 @@ static void select_top(const evaluation *e, const work *w, size_t i,
         top[k].index = c->valid[top[k].index];
 }
 
-/* One batch under one run: classes and seconds into the work. */
-static int run_batch(const evaluation *e, work *w, size_t run)
+/* One batch under one run of a model, run `index` of all: classes and seconds
+ * into the work. */
+static int run_batch(const evaluation *e, work *w, const evaluate_model *m,
+                     const merging_run *run, size_t index)
 {
     tomevit_output out;
     double began = clock_seconds();
 
     memset(&out, 0, sizeof(out));
     out.logits = w->logits;
-    int error = tomevit_forward(e->context, &e->runs[run].merging, w->count,
+    int error = tomevit_forward(m->context, &run->merging, w->count,
                                 w->images, &out);
-    w->seconds[run] = clock_seconds() - began;
+    w->seconds[index] = clock_seconds() - began;
     if (error != 0) {
         message_failed("the forward pass failed: %s", tomevit_strerror(error));
         return -1;
     }
     for (size_t i = 0; i < w->count; i++)
-        select_top(e, w, i, top_of(e, w, run, i));
+        select_top(e, w, i, top_of(e, w, index, i));
     return 0;
+}
+
+/* The loaders, each once: NULL after the last. */
+static loader *loader_at(const evaluation *e, size_t index)
+{
+    for (size_t m = 0; m < e->model_count; m++) {
+        loader *l = e->models[m].loader;
+        int known = 0;
+        for (size_t k = 0; k < m; k++)
+            known |= e->models[k].loader == l;
+        if (!known && index-- == 0)
+            return l;
+    }
+    return NULL;
+}
+
+/* Core-seconds of all loaders so far. */
+static void loader_times(const evaluation *e, double *decode,
+                         double *preprocess)
+{
+    *decode = *preprocess = 0;
+    for (size_t i = 0; loader_at(e, i) != NULL; i++) {
+        *decode += loader_at(e, i)->decode;
+        *preprocess += loader_at(e, i)->preprocess;
+    }
 }
 
 /* ---- the journal ----------------------------------------------------------------- */
@@ -102,22 +132,23 @@ static int run_batch(const evaluation *e, work *w, size_t run)
 static int write_line(evaluation *e, work *w, size_t to, size_t images)
 {
     journal_batch *line = &w->line;
-    double now = clock_seconds();
+    double now = clock_seconds(), decode, preprocess;
     int result = 0;
 
+    loader_times(e, &decode, &preprocess);
     if (e->journal != NULL) {
         line->to = to;
         line->said = e->outcomes.items +
                      (e->outcomes.images - images) * e->run_count;
         line->seconds = w->seconds;
         line->wall = now - w->began;
-        line->decode = e->loader->decode - w->decode;
-        line->preprocess = e->loader->preprocess - w->preprocess;
+        line->decode = decode - w->decode;
+        line->preprocess = preprocess - w->preprocess;
         result = journal_add(e->journal, line);
     }
     w->began = now;
-    w->decode = e->loader->decode;
-    w->preprocess = e->loader->preprocess;
+    w->decode = decode;
+    w->preprocess = preprocess;
     line->said = NULL;          /* borrowed */
     line->seconds = NULL;
     journal_batch_free(line);
@@ -206,21 +237,38 @@ static void count_image(evaluation *e, const work *w, size_t i)
     e->correct += file->label >= 0 && said[0].index[0] == file->label;
 }
 
+/* The batch as the model takes it. Before its first batch comes one that warms
+ * caches up, if there are several runs: the first would pay for all. */
+static int begin_model(const evaluation *e, work *w, const evaluate_model *m,
+                       size_t first)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        w->images[i].data = m->loader->items[w->places[i]].crop;
+        w->images[i].format = TOMEVIT_RGB8_HWC;
+    }
+    return w->warm || e->run_count == 1
+        ? 0 : run_batch(e, w, m, &m->runs[0], first);
+}
+
 /* One batch under all runs, with the files up to `to`; not counted if a signal
  * keeps one from it. */
 static int all_runs(evaluation *e, work *w, size_t to)
 {
-    /* Before the first batch, one that warms caches up: without it the first
-     * of several runs would pay for all. */
-    if (!w->warm && e->run_count > 1 && run_batch(e, w, 0) != 0)
-        return -1;
-    w->warm = 1;
-    for (size_t run = 0; run < e->run_count; run++) {
-        if (signals_stop())
-            return 0;
-        if (run_batch(e, w, run) != 0)
+    size_t first = 0;
+
+    for (size_t k = 0; k < e->model_count; k++) {
+        const evaluate_model *m = &e->models[k];
+        if (begin_model(e, w, m, first) != 0)
             return -1;
+        for (size_t run = 0; run < m->run_count; run++) {
+            if (signals_stop())
+                return 0;
+            if (run_batch(e, w, m, &m->runs[run], first + run) != 0)
+                return -1;
+        }
+        first += m->run_count;
     }
+    w->warm = 1;
     memcpy(outcomes_add_batch(&e->outcomes), w->seconds,
            e->run_count * sizeof(*w->seconds));
     for (size_t i = 0; i < w->count; i++)
@@ -237,24 +285,48 @@ static void show(const evaluation *e, size_t before)
                   ? 100.0 * (double)e->correct / (double)images : -1);
 }
 
+/* What all loaders made of a file of the window: 1 if every model has its crop,
+ * 0 with the reason, "" if it was not tried. */
+static int is_loaded(const evaluation *e, size_t place, const char **why)
+{
+    for (size_t i = 0; loader_at(e, i) != NULL; i++) {
+        const loader_item *item = &loader_at(e, i)->items[place];
+        *why = item->why;
+        if (!item->loaded)
+            return 0;
+    }
+    return 1;
+}
+
+/* The most files that all loaders take. */
+static size_t window_size(const evaluation *e)
+{
+    size_t least = e->models[0].loader->window;
+
+    for (size_t i = 1; i < e->model_count; i++)
+        if (e->models[i].loader->window < least)
+            least = e->models[i].loader->window;
+    return least;
+}
+
 /* The files of one window: load, then batch after batch. */
 static int window(evaluation *e, work *w, size_t before, size_t first,
                   size_t count)
 {
     const folder_file *files = e->files->files + first;
-    size_t left = e->files->count - first - count;
+    size_t left = e->files->count - first - count, ahead = window_size(e);
+    const char *why;
 
-    loader_load(e->loader, files, count,
-                left < e->loader->window ? left : e->loader->window);
+    for (size_t i = 0; loader_at(e, i) != NULL; i++)
+        loader_load(loader_at(e, i), files, count,
+                    i > 0 ? 0 : left < ahead ? left : ahead);
     w->count = 0;
     for (size_t i = 0; i < count; i++) {
-        const loader_item *item = &e->loader->items[i];
-        if (item->loaded) {
-            w->images[w->count].data = item->crop;
-            w->images[w->count].format = TOMEVIT_RGB8_HWC;
+        if (is_loaded(e, i, &why)) {
+            w->places[w->count] = i;
             w->files[w->count++] = &files[i];
-        } else if (item->why[0] != '\0') {
-            refuse(e, w, first + i, item->why);
+        } else if (why[0] != '\0') {
+            refuse(e, w, first + i, why);
         }
         if (w->count < e->batch && (i + 1 < count || w->count == 0))
             continue;
@@ -269,15 +341,13 @@ static int window(evaluation *e, work *w, size_t before, size_t first,
 /* The files from `before` on. */
 static int windows(evaluation *e, work *w, size_t before)
 {
-    size_t files = e->files->count, first = before;
+    size_t files = e->files->count, size = window_size(e);
     int result = 0;
 
-    for (; first < files && result == 0 && !signals_stop();
-         first += e->loader->window) {
-        size_t count = files - first;
-        result = window(e, w, before, first, count < e->loader->window
-                        ? count : e->loader->window);
-    }
+    for (size_t first = before; first < files && result == 0 &&
+         !signals_stop(); first += size)
+        result = window(e, w, before, first,
+                        files - first < size ? files - first : size);
     /* Files that were refused after the last batch. */
     if (result == 0 && w->line.from < files && !signals_stop())
         result = write_line(e, w, files, 0);
@@ -286,7 +356,7 @@ static int windows(evaluation *e, work *w, size_t before)
 
 int evaluate(evaluation *e)
 {
-    double began = clock_seconds();
+    double began = clock_seconds(), decode, preprocess;
     work w;
 
     e->refused = e->correct = 0;
@@ -301,8 +371,9 @@ int evaluate(evaluation *e)
     /* Stopped just after the last batch is not partial. */
     e->partial = e->outcomes.images + e->refused < e->files->count;
     e->wall += clock_seconds() - began;
-    e->decode += e->loader->decode;
-    e->preprocess += e->loader->preprocess;
+    loader_times(e, &decode, &preprocess);
+    e->decode += decode;
+    e->preprocess += preprocess;
     work_end(&w);
     return result;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Images through the model, under any number of ways to merge. */
+/* Images through models, each under any number of ways to merge. */
 #ifndef TOMERGE_EVALUATE_H
 #define TOMERGE_EVALUATE_H
 
@@ -15,16 +15,24 @@
 typedef void evaluate_seen(void *data, size_t run, const folder_file *file,
                            const top_class *top);
 
+/* A model, the crops it takes and its ways to merge. */
+typedef struct evaluate_model {
+    tomevit_context *context;
+    loader *loader;        /* one for all models that take the same crops */
+    merging_run *runs;
+    size_t run_count;
+} evaluate_model;
+
 typedef struct evaluation {
     /* in */
-    const tomevit_description *model;
-    tomevit_context *context;
+    const evaluate_model *models;
+    size_t model_count;
     folder *files;
-    loader *loader;
-    merging_run *runs;
-    size_t run_count, batch;
+    size_t run_count;      /* of all models; their runs one after the other */
+    size_t batch;
     size_t topk;           /* OUTCOME_TOP or more */
-    const classes *classes; /* its valid ones are the only answers */
+    const classes *classes; /* of all models; its valid ones are the only
+                            * answers */
     int quiet;
     journal *journal;      /* or NULL; just opened */
     evaluate_seen *seen;   /* or NULL */

@@ -172,7 +172,7 @@ void command_inspect(const options *o)
         json_t *object = session_model_json(&s);
         json_t *rows = layers_json(&s, &s.runs[0]);
         session_report report = {object, rows, list, columns, COUNT(list),
-                                 COUNT(columns), 1, NULL, 0};
+                                 COUNT(columns), 1, NULL, 0, NULL};
 
         describe(&s, object);
         session_run_json(&s, &s.runs[0], object);

@@ -151,31 +151,36 @@ static char *dump(const json_t *value)
     return text != NULL ? text : memory_text("nothing");
 }
 
-/* Names the first setting that is not the same now. */
-static int compare(const journal *j, const json_t *then, json_t *now)
+/* Whether one setting is the same now, which it is to be. */
+static int same_setting(const journal *j, const char *key, const json_t *was,
+                        const json_t *is)
+{
+    char *then = dump(was), *now = dump(is);
+    int same = strcmp(then, now) == 0;
+
+    if (!same && (json_is_object(was) || json_is_object(is)))
+        message_usage("--resume: %s was begun with other %s", j->path, key);
+    else if (!same)
+        message_usage("--resume: %s was begun with %s %.60s, not %.60s",
+                      j->path, key, then, now);
+    free(then);
+    free(now);
+    return same;
+}
+
+/* Names the first setting that is not the same now, or not there. */
+static int compare(const journal *j, json_t *then, json_t *now)
 {
     const char *key;
     json_t *value;
-    int result = 0;
 
-    json_object_foreach(now, key, value) {
-        const json_t *other = json_object_get(then, key);
-        char *was = dump(other), *is = dump(value);
-        if (strcmp(was, is) != 0) {
-            result = -1;
-            if (json_is_object(value) || json_is_object(other))
-                message_usage("--resume: %s was begun with other %s", j->path,
-                              key);
-            else
-                message_usage("--resume: %s was begun with %s %.60s, not "
-                              "%.60s", j->path, key, was, is);
-        }
-        free(was);
-        free(is);
-        if (result != 0)
-            break;
-    }
-    return result;
+    json_object_foreach(now, key, value)
+        if (!same_setting(j, key, json_object_get(then, key), value))
+            return -1;
+    json_object_foreach(then, key, value)
+        if (!same_setting(j, key, value, json_object_get(now, key)))
+            return -1;
+    return 0;
 }
 
 static int read_header(journal *j, json_t *settings)

@@ -161,7 +161,7 @@ static void set_preprocessing(json_t *out, const session *s)
     json_object_set_new(out, "--lenient", json_boolean(s->options->lenient));
 }
 
-json_t *journal_settings(const dataset *d, const session *s)
+static json_t *settings_of(const dataset *d, const session *s)
 {
     const options *o = s->options;
     json_t *out = json_object(), *model = model_digest(o->model);
@@ -183,5 +183,27 @@ json_t *journal_settings(const dataset *d, const session *s)
     set_text(out, "--labels", o->labels);
     set_text(out, "--class-map", o->class_map);
     json_object_set_new(out, "images or labels of them", images_digest(d));
+    return out;
+}
+
+json_t *journal_settings(const dataset *d, const session *s, size_t count)
+{
+    json_t *out = settings_of(d, s);
+
+    for (size_t i = 1; i < count && out != NULL; i++) {
+        json_t *more = settings_of(d, &s[i]), *value;
+        const char *key;
+        if (more == NULL) {
+            json_decref(out);
+            return NULL;
+        }
+        json_object_foreach(more, key, value) {
+            char name[128];
+            snprintf(name, sizeof(name), "%s of model %zu", key, i + 1);
+            if (!json_equal(value, json_object_get(out, key)))
+                json_object_set(out, name, value);
+        }
+        json_decref(more);
+    }
     return out;
 }

@@ -5,7 +5,8 @@
 
 #include "dataset.h"
 
-/* An object of values by option, to be released; NULL after a message. */
-json_t *journal_settings(const dataset *d, const session *s);
+/* An object of values by option, to be released; NULL after a message. What
+ * differs in the second of `count` sessions is there as "OPTION of model 2". */
+json_t *journal_settings(const dataset *d, const session *s, size_t count);
 
 #endif

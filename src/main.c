@@ -27,9 +27,11 @@ static const struct {
       "Accuracy against speed for several amounts of merging, in one table.",
       "Every image is decoded once and seen under every schedule. Drop, "
       "agreement and speed-up are against r=0, which is added where it is "
-      "not asked for.",
+      "not asked for. With --model given several times models stand side by "
+      "side, each compared with its own r=0.",
       "  tomerge sweep --model vit.safetensors --r 0,8,13,13:-1 val\n"
-      "  tomerge sweep --model vit.safetensors --html report.html val\n"},
+      "  tomerge sweep --model vit.safetensors --html report.html val\n"
+      "  tomerge sweep --model vit-s.pth --model vit-b.pth --svg two.svg val\n"},
      command_sweep},
     {{"classify", OPTIONS_CLASSIFY, "PATH...", 1, SIZE_MAX,
       "The most probable classes of images, or of all images in folders.",

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum {
     FOLDER = OPTIONS_EVAL | OPTIONS_SWEEP,
@@ -63,6 +64,48 @@ static int parse_storage(const char *text, void *field, char *why)
     return -1;
 }
 
+static int parse_model(const char *text, void *field, char *why)
+{
+    const char **model = field;
+
+    if (text[0] == '\0')
+        snprintf(why, ARGS_WHY, "its value, FILE, is empty");
+    else if (*model != NULL)
+        snprintf(why, ARGS_WHY, "a second one, '%.80s': sweep takes several",
+                 text);
+    else
+        *model = text;
+    return why[0] == '\0' ? 0 : -1;
+}
+
+static int is_same_file(const char *a, const char *b)
+{
+    struct stat one, other;
+
+    return strcmp(a, b) == 0 ||
+           (stat(a, &one) == 0 && stat(b, &other) == 0 &&
+            one.st_dev == other.st_dev && one.st_ino == other.st_ino);
+}
+
+/* One more model. */
+static int parse_models(const char *text, void *field, char *why)
+{
+    model_list *list = field;
+
+    for (size_t i = 0; i < list->count; i++)
+        if (is_same_file(list->path[i], text)) {
+            snprintf(why, ARGS_WHY, "'%.80s' is given twice", text);
+            return -1;
+        }
+    if (text[0] == '\0')
+        snprintf(why, ARGS_WHY, "its value, FILE, is empty");
+    else if (list->count == OPTIONS_MODELS)
+        snprintf(why, ARGS_WHY, "more than %d models", OPTIONS_MODELS);
+    else
+        list->path[list->count++] = text;
+    return why[0] == '\0' ? 0 : -1;
+}
+
 /* A number with K, M or G behind it (powers of 1024). */
 static int parse_bytes(const char *text, void *field, char *why)
 {
@@ -101,11 +144,14 @@ static int parse_bytes(const char *text, void *field, char *why)
 
 const args_option options_table[] = {
     SECTION("Input"),
-    TEXT("model", 'm', "FILE", ALL, model,
-         "the model: a checkpoint of a ViT, as timm, transformers, torchvision, "
-         "Google, CLIP and others publish it: .safetensors, .pth, .npz, .gguf, "
-         "or the .index.json of one in several files "
-         "(default: the demonstration's, on 16 classes of drawn shapes)"),
+    {"model", 'm', "FILE", OPTIONS_SWEEP, ARGS_PARSE, FIELD(models), 0, 0,
+     parse_models, "a model, as for eval (default: the demonstration's); "
+     "given several times, several models side by side"},
+    {"model", 'm', "FILE", ALL & ~OPTIONS_SWEEP, ARGS_PARSE, FIELD(model), 0, 0,
+     parse_model, "the model: a checkpoint of a ViT, as timm, transformers, "
+     "torchvision, Google, CLIP and others publish it: .safetensors, .pth, "
+     ".npz, .gguf, or the .index.json of one in several files "
+     "(default: the demonstration's, on 16 classes of drawn shapes)"},
     TEXT("arch", 0, "NAME", OPTIONS_BENCH | OPTIONS_INSPECT, arch,
          "a published shape with random weights instead of a model file: "
          "deit_tiny_patch16_224, deit_small_patch16_224, "
@@ -309,6 +355,8 @@ static int check_model(options *o, const args_command *command, char *why)
         snprintf(why, ARGS_WHY, "inspect --cpu takes no model");
         return o->model || o->arch || o->operand_count ? -1 : 0;
     }
+    if (o->models.count > 0)
+        o->model = o->models.path[0];
     int takes_arch = command->bit & (OPTIONS_BENCH | OPTIONS_INSPECT);
     int count = (o->model != NULL) + (o->arch != NULL);
 
@@ -320,6 +368,8 @@ static int check_model(options *o, const args_command *command, char *why)
         o->model = demo_model_path();
         count = o->model != NULL;
     }
+    o->models.path[0] = o->model;
+    o->models.count += o->models.count == 0;
     if (count == 1)
         return 0;
     if (count == 0)

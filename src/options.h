@@ -18,8 +18,16 @@ enum options_command {
     OPTIONS_TUNE = 128
 };
 
+enum { OPTIONS_MODELS = 8 }; /* the most in one sweep */
+
+typedef struct model_list {
+    const char *path[OPTIONS_MODELS];
+    size_t count;
+} model_list;
+
 typedef struct options {
     const char *model, *arch;
+    model_list models;     /* of sweep: the first is `model` as well */
     int dtype;             /* enum tomevit_dtype */
     const char *head, *text_embeddings;
     size_t image_size;     /* 0: the model's */

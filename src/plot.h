@@ -12,7 +12,8 @@ typedef struct plot_point {
     double x, y, low, high; /* y lies in low .. high */
     char label[PLOT_LABEL];
     char text[PLOT_TEXT];  /* what hovering over it shows */
-    int front;             /* set by plot_front */
+    size_t series;         /* which of several it belongs to */
+    int front, overall;    /* set by plot_front: of its series, of all */
 } plot_point;
 
 typedef struct plot {
@@ -20,17 +21,28 @@ typedef struct plot {
     int less;              /* a smaller x is better, not a larger one */
     plot_point *points;
     size_t count;
+    const char *const *series; /* names for the legend; NULL: only one */
+    size_t series_count;
 } plot;
+
+/* Series have colours and shapes of their own, of which there are so many. */
+enum { PLOT_SERIES = 8 };
 
 /* The rules for the classes that plots use: light, and dark where a screen
  * prefers that. To be inside of <style>. */
 extern const char plot_style[];
 
-/* Marks the points that none is better than in one of x and y and as good in
- * the other. Larger y is better. */
+/* Marks the points that none, of their series and of all, is better than in one
+ * of x and y and as good in the other. Larger y is better. */
 void plot_front(plot *p);
 
-/* A group of PLOT_WIDTH by PLOT_HEIGHT with its corner at (left, top). Point i
+/* PLOT_HEIGHT and what the legend takes. */
+int plot_height(size_t series_count);
+
+/* The sign of a series, as an element of SVG around (x, y). */
+void plot_sign(FILE *out, size_t series, double x, double y);
+
+/* A group of PLOT_WIDTH by plot_height with its corner at (left, top). Point i
  * has the class "pI" as well. */
 void plot_write(FILE *out, const plot *p, double left, double top);
 

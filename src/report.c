@@ -124,12 +124,13 @@ static size_t cell_text(const report_column *column, const json_t *row,
     return columns_of(text);
 }
 
-void report_table(FILE *out, const report_column *columns, size_t count,
-                  const json_t *rows)
+/* How wide each column is, 0 for those that are left out; the last one that is
+ * not. */
+static size_t measure(const report_column *columns, size_t count,
+                      const json_t *rows, size_t *width, char *text)
 {
-    size_t *width = memory_zero(count, sizeof(*width)), last = 0, i;
-    char *text = memory_zero(TEXT_SIZE, 1);
     const json_t *row;
+    size_t last = 0, i;
 
     for (size_t c = 0; c < count; c++) {
         if (columns[c].heading == NULL)
@@ -144,12 +145,40 @@ void report_table(FILE *out, const report_column *columns, size_t count,
         last = c;
         width[c] = heading > width[c] ? heading : width[c];
     }
+    return last;
+}
+
+/* The line before a group's first row, if `row` is that. */
+static void group_line(FILE *out, const json_t *row, const json_t *before,
+                       const char *group, char *text)
+{
+    char *other = memory_zero(TEXT_SIZE, 1);
+
+    report_text(before, group, NULL, other, TEXT_SIZE);
+    report_text(row, group, NULL, text, TEXT_SIZE);
+    if (strcmp(text, other) != 0)
+        fprintf(out, "%s\n", text);
+    free(other);
+}
+
+void report_table(FILE *out, const report_column *columns, size_t count,
+                  const json_t *rows, const char *group)
+{
+    size_t *width = memory_zero(count, sizeof(*width));
+    char *text = memory_zero(TEXT_SIZE, 1);
+    size_t last = measure(columns, count, rows, width, text);
+    const json_t *row = NULL;
+
     for (size_t line = 0; line <= json_array_size(rows); line++) {
+        const json_t *before = row;
+        row = line == 0 ? NULL : json_array_get(rows, line - 1);
+        if (line > 0 && group != NULL)
+            group_line(out, row, before, group, text);
         for (size_t c = 0; c < count; c++) {
             if (width[c] == 0)
                 continue;
             if (line > 0)
-                cell_text(&columns[c], json_array_get(rows, line - 1), text);
+                cell_text(&columns[c], row, text);
             cell(out, line == 0 ? columns[c].heading : text, width[c], c == 0,
                  c == last);
         }

@@ -24,9 +24,10 @@ void report_text(const json_t *row, const char *path, const char *format,
                  char *text, size_t size);
 
 /* Columns as wide as they need: the first to the left, others right. One that
- * no row has is left out. */
+ * no row has is left out. Rows with the same at the path `group` have that on a
+ * line before the first of them; NULL: no such lines. */
 void report_table(FILE *out, const report_column *columns, size_t count,
-                  const json_t *rows);
+                  const json_t *rows, const char *group);
 
 /* One line a column: heading, value. */
 void report_list(FILE *out, const report_column *columns, size_t count,

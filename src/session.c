@@ -167,18 +167,18 @@ int session_describe(session *s, const options *o)
     return begin(s, o, describe_model);
 }
 
-void session_need_reference(session *s)
+int session_need_reference(session *s)
 {
     for (size_t i = 0; i < s->run_count; i++)
         if (merging_run_is_none(&s->runs[i], s->description)) {
             s->reference = i;
-            return;
+            return 0;
         }
-    message_note("r=0 is added: drop, agreement and speed-up are against it");
     memmove(s->runs + 1, s->runs, s->run_count * sizeof(*s->runs));
     merging_resolve_none(&s->options->merging, s->description, &s->runs[0]);
     s->run_count++;
     s->reference = 0;
+    return 1;
 }
 
 int session_context(session *s)

@@ -23,6 +23,7 @@ typedef struct session {
     merging_run *runs;
     size_t run_count;
     size_t reference;          /* index of the run that merges nothing */
+    size_t first;              /* of its runs among those of an evaluation */
 } session;
 
 /* Opens the model and the outputs and resolves the runs. 0, or -1 after a message; then
@@ -35,9 +36,9 @@ int session_describe(session *s, const options *o);
 /* The CPUs this process may run on. */
 int session_cpus(void);
 
-/* Sees to it that one run merges nothing, adding it in front if none does
- * (with a remark), and sets s->reference. */
-void session_need_reference(session *s);
+/* Sees to it that one run merges nothing and sets s->reference. 1 if none did:
+ * then one is added in front. */
+int session_need_reference(session *s);
 
 /* Memory for the forward, with the preprocessing in force; nothing if it is
  * there. */
@@ -60,9 +61,9 @@ void session_compute_json(const session *s, json_t *out);
 
 /* Writes the report where the options say. JSON is `object`, CSV is `rows`
  * (an array) by `columns`. For people: `object` as a list by `list`, if
- * there is one, then, if `table` is set, the rows as a table, and as another
- * by `more`, if there is that; nothing where standard output holds data. 0,
- * or -1 after a message. */
+ * there is one, then, if `table` is set, the rows as a table, in groups where
+ * `group` is not NULL, and as another by `more`, if there is that; nothing
+ * where standard output holds data. 0, or -1 after a message. */
 typedef struct session_report {
     const json_t *object, *rows;
     const report_column *list, *columns;
@@ -70,6 +71,7 @@ typedef struct session_report {
     int table;
     const report_column *more;
     size_t more_count;
+    const char *group;
 } session_report;
 int session_write(session *s, const session_report *report);
 

@@ -150,10 +150,11 @@ int session_write(session *s, const session_report *report)
         fputc('\n', stdout);
     if (report->table)
         report_table(stdout, report->columns, report->column_count,
-                     report->rows);
+                     report->rows, report->group);
     if (report->more != NULL) {
         fputc('\n', stdout);
-        report_table(stdout, report->more, report->more_count, report->rows);
+        report_table(stdout, report->more, report->more_count, report->rows,
+                     report->group);
     }
     return result | output_close(&people);
 }

@@ -6,6 +6,7 @@
 #include "dataset.h"
 #include "message.h"
 #include "sweep_html.h"
+#include "sweep_models.h"
 #include "sweep_plots.h"
 
 #include <string.h>
@@ -71,7 +72,9 @@ static const report_column columns[] = {
     {"latency.p50", NULL, NULL},
     {"latency.p90", NULL, NULL},
     {"latency.p99", NULL, NULL},
-    {"valid_classes", NULL, NULL}
+    {"valid_classes", NULL, NULL},
+    {"model.label", NULL, NULL},
+    {"model.file", NULL, NULL}
 };
 
 /* A second table of the same rows: each against r=0, image by image, and
@@ -91,26 +94,54 @@ static const report_column comparison[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* What all runs share, taken from the first, and the runs. */
-static json_t *sweep_json(const dataset *d, const session *s,
-                          const evaluation *e)
+/* What is said of each of several models. */
+static const report_column model_list_columns[] = {
+    {"model.label", "model", NULL},
+    {"model.file", "  file", NULL},
+    {"preprocessing.chain", "  preprocessing", NULL},
+    {"preprocessing.source", "    from", NULL}
+};
+
+/* What all runs share, taken from the first. */
+static void set_shared(json_t *object, const json_t *first, int one_model)
 {
     static const char *const shared[] = {
         "images", "refused", "method", "dtype", "cpu", "threads", "batch",
-        "model", "preprocessing", "classes_by", "valid_classes",
-        "real_images", "partial"
+        "classes_by", "valid_classes", "real_images", "partial", "model",
+        "preprocessing"
     };
-    json_t *runs = json_array(), *object = json_object();
+    size_t count = COUNT(shared) - (one_model ? 0 : 2);
 
-    for (size_t i = 0; i < s->run_count; i++)
-        json_array_append_new(runs, dataset_run_json(d, s, e, i));
-    const json_t *first = json_array_get(runs, 0);
-    for (size_t i = 0; i < COUNT(shared); i++)
+    for (size_t i = 0; i < count; i++)
         if (json_object_get(first, shared[i]) != NULL)
             json_object_set(object, shared[i],
                             json_object_get(first, shared[i]));
+}
+
+/* The runs of all models, and the models. */
+static json_t *sweep_json(const dataset *d, const sweep_models *m,
+                          const evaluation *e)
+{
+    json_t *runs = json_array(), *models = json_array(), *object;
+
+    for (size_t k = 0; k < m->count; k++) {
+        const session *s = &m->s[k];
+        json_t *run = NULL;
+        for (size_t i = 0; i < s->run_count; i++) {
+            run = dataset_run_json(d, s, e, i);
+            json_object_set_new(json_object_get(run, "model"), "label",
+                                report_string(m->label[k]));
+            json_array_append_new(runs, run);
+        }
+        json_array_append_new(models, json_pack("{s:O,s:O}",
+            "model", json_object_get(run, "model"),
+            "preprocessing", json_object_get(run, "preprocessing")));
+    }
+    object = json_object();
+    set_shared(object, json_array_get(runs, 0), m->count == 1);
     json_object_set_new(object, "seconds", json_pack("{s:f,s:f,s:f}",
         "wall", e->wall, "decode", e->decode, "preprocess", e->preprocess));
+    json_object_set_new(object, "models", models);
     json_object_set_new(object, "runs", runs);
     return object;
 }
@@ -131,34 +162,48 @@ static int open_files(sweep_files *f, const options *o)
 }
 
 /* `sweep` is NULL if there is nothing to report. */
-static void close_files(sweep_files *f, const session *s, const dataset *d,
+static void close_files(sweep_files *f, const sweep_models *m, const dataset *d,
                         const evaluation *e, const json_t *sweep)
 {
     if (sweep != NULL && f->svg.file != NULL)
-        sweep_svg(f->svg.file, sweep, s->options->merging.kind);
+        sweep_svg(f->svg.file, sweep, m->each[0].merging.kind);
     if (sweep != NULL && f->html.file != NULL)
-        sweep_html(f->html.file, s, d, e, sweep);
+        sweep_html(f->html.file, m, d, e, sweep);
     output_close(&f->svg);
     output_close(&f->html);
-    class_tables_close(&f->tables, d, s, sweep != NULL ? e : NULL);
+    class_tables_close(&f->tables, d, m->s, m->count, sweep != NULL ? e : NULL);
 }
 
-static void evaluate_and_report(session *s, dataset *d)
+static void report(sweep_models *m, const json_t *object)
+{
+    const json_t *model, *models = json_object_get(object, "models");
+    session_report written = {
+        object, json_object_get(object, "runs"), list, columns, COUNT(list),
+        COUNT(columns), 1, comparison, COUNT(comparison),
+        m->count > 1 ? "model.label" : NULL
+    };
+    size_t i;
+
+    if (m->count > 1 && !options_use_stdout(&m->each[0]))
+        json_array_foreach(models, i, model)
+            report_list(stdout, model_list_columns, COUNT(model_list_columns),
+                        model);
+    session_write(&m->s[0], &written);
+}
+
+static void evaluate_and_report(sweep_models *m, dataset *d)
 {
     json_t *object = NULL;
     sweep_files files;
     evaluation e;
 
     memset(&e, 0, sizeof(e));
-    if (open_files(&files, s->options) == 0 &&
-        dataset_evaluate(d, s, &e, NULL, NULL) == 0)
-        object = sweep_json(d, s, &e);
-    close_files(&files, s, d, &e, object);
+    if (open_files(&files, &m->each[0]) == 0 &&
+        dataset_evaluate(d, m->s, m->count, &e, NULL, NULL) == 0)
+        object = sweep_json(d, m, &e);
+    close_files(&files, m, d, &e, object);
     if (object != NULL) {
-        session_report report = {object, json_object_get(object, "runs"),
-                                 list, columns, COUNT(list), COUNT(columns),
-                                 1, comparison, COUNT(comparison)};
-        session_write(s, &report);
+        report(m, object);
         dataset_remark(d, &e);
         json_decref(object);
     }
@@ -167,13 +212,12 @@ static void evaluate_and_report(session *s, dataset *d)
 
 void command_sweep(const options *o)
 {
-    session s;
+    sweep_models m;
     dataset d;
 
-    if (session_open(&s, o) == 0 && dataset_open(&d, &s) == 0) {
-        session_need_reference(&s);
-        evaluate_and_report(&s, &d);
+    if (sweep_models_open(&m, o) == 0 && dataset_open(&d, &m.s[0]) == 0) {
+        evaluate_and_report(&m, &d);
         dataset_close(&d);
     }
-    session_close(&s);
+    sweep_models_close(&m);
 }

@@ -4,14 +4,15 @@
 #define TOMERGE_SWEEP_HTML_H
 
 #include "dataset.h"
+#include "sweep_models.h"
 
-/* `sweep` is the report's object. The session still has its context: some
+/* `sweep` is the report's object. The sessions still have their contexts: some
  * images are run again, for pictures of what was merged. */
-void sweep_html(FILE *out, const session *s, const dataset *d,
+void sweep_html(FILE *out, const sweep_models *m, const dataset *d,
                 const evaluation *e, const json_t *sweep);
 
 /* Its part with those pictures. */
-void sweep_pictures(FILE *out, const session *s, const dataset *d,
+void sweep_pictures(FILE *out, const sweep_models *m, const dataset *d,
                     const evaluation *e, const json_t *runs);
 
 #endif

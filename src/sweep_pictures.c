@@ -49,7 +49,8 @@ static size_t choose_images(const session *s, const dataset *d,
         if (s->runs[i].gmacs < s->runs[cheapest].gmacs)
             cheapest = i;
     for (size_t i = 0; i < o->images; i++) {
-        if (!is_right(d, o, i, s->reference) || is_right(d, o, i, cheapest))
+        if (!is_right(d, o, i, s->first + s->reference) ||
+            is_right(d, o, i, s->first + cheapest))
             continue;
         chosen[count] = i;
         for (size_t k = 0; k < count; k++)
@@ -101,33 +102,31 @@ static void figure(FILE *out, const session *s, const uint8_t *crop,
     markup_text(out, label);
 }
 
-static void one_image(FILE *out, const session *s, const dataset *d,
-                      const outcomes *o, size_t place, const json_t *runs)
+/* The pictures of one model, a crop and what merges in it. */
+static void one_row(FILE *out, const session *s, const dataset *d,
+                    const outcomes *o, size_t place, const json_t *runs)
 {
-    const folder_file *file = &d->files.files[o->file[place]];
-    uint8_t *crop = merged_crop(s, file->path);
+    const char *path = d->files.files[o->file[place]].path;
+    uint8_t *crop = merged_crop(s, path);
     size_t chosen[RUNS], count = choose_runs(s, chosen);
 
     if (crop == NULL)
         return;
-    fputs("<h3>", out);
-    class_name(out, s, file->label);
-    fputs(" <small>", out);
-    markup_text(out, file->name);
-    fputs("</small></h3>\n<div class=\"pictures\">\n", out);
+    fputs("<div class=\"pictures\">\n", out);
     figure(out, s, crop, NULL, "r=0");
-    caption(out, s, d, o, place, s->reference);
+    caption(out, s, d, o, place, s->first + s->reference);
     fputs("</figcaption></figure>\n", out);
     for (size_t i = 0; i < count; i++) {
+        size_t run = s->first + chosen[i];
         char label[LABEL];
         merged m;
-        sweep_label(json_array_get(runs, chosen[i]),
-                    s->options->merging.kind, label, sizeof(label));
+        sweep_label(json_array_get(runs, run), s->options->merging.kind, label,
+                    sizeof(label));
         if (merged_make(&m, s, &s->runs[chosen[i]], s->description->depth,
-                        crop, file->path) == 0) {
+                        crop, path) == 0) {
             figure(out, s, crop, &m, label);
             fprintf(out, ", %zu tokens", m.rows);
-            caption(out, s, d, o, place, chosen[i]);
+            caption(out, s, d, o, place, run);
             fputs("</figcaption></figure>\n", out);
         }
         merged_free(&m);
@@ -136,18 +135,38 @@ static void one_image(FILE *out, const session *s, const dataset *d,
     free(crop);
 }
 
-void sweep_pictures(FILE *out, const session *s, const dataset *d,
+static void one_image(FILE *out, const sweep_models *m, const dataset *d,
+                      const outcomes *o, size_t place, const json_t *runs)
+{
+    const folder_file *file = &d->files.files[o->file[place]];
+
+    fputs("<h3>", out);
+    class_name(out, &m->s[0], file->label);
+    fputs(" <small>", out);
+    markup_text(out, file->name);
+    fputs("</small></h3>\n", out);
+    for (size_t i = 0; i < m->count; i++) {
+        if (m->count > 1) {
+            fputs("<h4>", out);
+            markup_text(out, m->label[i]);
+            fputs("</h4>\n", out);
+        }
+        one_row(out, &m->s[i], d, o, place, runs);
+    }
+}
+
+void sweep_pictures(FILE *out, const sweep_models *m, const dataset *d,
                     const evaluation *e, const json_t *runs)
 {
-    size_t chosen[IMAGES + 1], count = choose_images(s, d, &e->outcomes,
-                                                     chosen);
+    size_t chosen[IMAGES + 1];
+    size_t count = choose_images(&m->s[0], d, &e->outcomes, chosen);
 
-    if (count == 0 || s->run_count < 2)
+    if (count == 0 || m->s[0].run_count < 2)
         return;
     fputs("<section><h2>What is merged</h2>\n<p>Patches that end in one token "
           "have its mean colour and an outline of its own. Below each "
           "picture is the answer under that schedule.</p>\n", out);
     for (size_t i = 0; i < count; i++)
-        one_image(out, s, d, &e->outcomes, chosen[i], runs);
+        one_image(out, m, d, &e->outcomes, chosen[i], runs);
     fputs("</section>\n", out);
 }

@@ -17,6 +17,9 @@ void sweep_label(const json_t *run, int kind, char *out, size_t size);
  * says how their schedules were given (enum merging_kind). */
 void sweep_plot(FILE *out, const json_t *runs, int kind, enum sweep_plot which);
 
+/* The names of the models of a sweep's report, as text of a page. */
+void sweep_title(FILE *out, const json_t *sweep);
+
 /* All plots as a file. */
 void sweep_svg(FILE *out, const json_t *sweep, int kind);
 

@@ -121,7 +121,7 @@ static void begin_runs(session *s, size_t count)
 
 static int evaluate_part(tune *t, int part, evaluation *e)
 {
-    if (dataset_evaluate(&t->parts[part], t->s, e, NULL, NULL) != 0)
+    if (dataset_evaluate(&t->parts[part], t->s, 1, e, NULL, NULL) != 0)
         return -1;
     if (e->partial)
         message_failed("stopped: there is no schedule");
@@ -386,7 +386,7 @@ static void report(tune *t)
         json_t *object = tune_json(t, &e);
         session_report written = {
             object, json_object_get(object, "runs"), list, columns,
-            COUNT(list), COUNT(columns), 1, NULL, 0
+            COUNT(list), COUNT(columns), 1, NULL, 0, NULL
         };
         write_schedule(t);
         session_write(s, &written);

@@ -268,7 +268,7 @@ static void report(const visualize *v)
     session *s = v->s;
     json_t *object = json_object(), *rows = json_array();
     session_report r = {object, rows, list, columns, COUNT(list),
-                        COUNT(columns), 1, NULL, 0};
+                        COUNT(columns), 1, NULL, 0, NULL};
 
     json_object_set_new(object, "image", report_string(s->options->operands[0]));
     json_object_set_new(object, "output", report_string(s->options->output));

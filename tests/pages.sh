@@ -58,7 +58,7 @@ count s.html 'src="data:image/png;base64,' "$(grep -o '<img ' s.html | wc -l)"
 grep -qE '<img src|<b>[0-9]|</title><b' s.html && fail "a name became markup"
 says s.html '&lt;img src=x onerror=alert(1)&gt;&amp;&quot;&#39;'
 says s.html '<code>tomerge sweep --model &#39;m&lt;&amp;.safetensors&#39;'
-says s.svg '<title>m&lt;&amp;.safetensors</title>'
+says s.svg '<title>m&lt;&amp;</title>'
 count s.html '<tr class="p' 3
 # What hovering shows, and the table, are the report's numbers.
 number() { awk -F, -v name="$1" -v row="$2" -v format="$3" '

@@ -80,6 +80,22 @@ Test(plot, front_is_what_nothing_beats)
     expect_front(1, "100000");
 }
 
+Test(plot, each_series_has_its_front)
+{
+    plot_point points[] = {
+        {.x = 1, .y = 80}, {.x = 2, .y = 75}, {.x = 3, .y = 74},
+        {.x = 1, .y = 79, .series = 1}, {.x = 2, .y = 78, .series = 1},
+        {.x = 2, .y = 77, .series = 1}
+    };
+    plot p = {.points = points, .count = 6};
+
+    plot_front(&p);
+    for (size_t i = 0; i < p.count; i++) {
+        cr_expect_eq(points[i].front, "111110"[i] - '0', "%zu", i);
+        cr_expect_eq(points[i].overall, "101010"[i] - '0', "%zu", i);
+    }
+}
+
 /* One that a browser could draw: every number is one. */
 static char *written(plot *p)
 {
@@ -107,8 +123,9 @@ Test(plot, odd_points_are_drawn)
     plot_point one = {.x = 5, .y = 100, .low = 72, .high = 100, .label = "<1>",
                       .text = "a&b", .front = 1};
     plot_point same[3] = {one, one, one};
-    plot none = {"t", "x", "y", 0, NULL, 0}, alone = {"t", "x", "y", 0, &one, 1},
-         heap = {"t", "x", "y", 0, same, 3};
+    plot none = {"t", "x", "y", 0, NULL, 0, NULL, 0},
+         alone = {"t", "x", "y", 0, &one, 1, NULL, 0},
+         heap = {"t", "x", "y", 0, same, 3, NULL, 0};
 
     free(written(&none));
     char *text = written(&alone);
@@ -122,6 +139,37 @@ Test(plot, odd_points_are_drawn)
     free(text);
     one.x = one.y = one.low = one.high = 0;
     free(written(&alone));
+}
+
+Test(plot, several_series_have_a_legend)
+{
+    static const char *const names[] = {"first", "<second>"};
+    plot_point points[] = {
+        {.x = 1, .y = 80, .low = 78, .high = 82, .label = "a"},
+        {.x = 2, .y = 75, .low = 73, .high = 77, .label = "b"},
+        {.x = 1.5, .y = 79, .low = 77, .high = 81, .label = "c", .series = 1},
+        {.x = 3, .y = 70, .low = 68, .high = 72, .label = "d", .series = 1}
+    };
+    plot p = {"t", "x", "y", 0, points, 4, names, 2};
+
+    plot_front(&p);
+    char *text = written(&p);
+    cr_expect_eq(occurrences(text, ">first</text>"), 1);
+    cr_expect_eq(occurrences(text, ">&lt;second&gt;</text>"), 1);
+    cr_expect_eq(occurrences(text, "class=\"band\""), 2);
+    cr_expect_eq(occurrences(text, "class=\"front\""), 4); /* legend as well */
+    cr_expect_eq(occurrences(text, "class=\"overall\""), 2);
+    cr_expect_eq(occurrences(text, "class=\"point p"), 4);
+    /* Not told apart by colour alone. */
+    cr_expect_eq(occurrences(text, "<circle class=\"dot\""), 3);
+    cr_expect_eq(occurrences(text, "<path class=\"dot\""), 3);
+    cr_expect_gt(plot_height(2), PLOT_HEIGHT);
+    cr_expect_eq(plot_height(1), PLOT_HEIGHT);
+    free(text);
+    p.series_count = 1;
+    text = written(&p);
+    cr_expect_eq(occurrences(text, "first"), 0);
+    free(text);
 }
 
 /* ---- labels ------------------------------------------------------------------------ */

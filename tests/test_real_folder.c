@@ -111,7 +111,7 @@ Test(real_folder, ten_schedules)
     cr_assert_eq(merging_parse_r_list(list, &o.merging, why), 0, "%s", why);
     cr_assert_eq(session_open(&s, &o), 0);
     cr_assert_eq(dataset_open(&d, &s), 0);
-    cr_assert_eq(dataset_evaluate(&d, &s, &e, seen, &f), 0);
+    cr_assert_eq(dataset_evaluate(&d, &s, 1, &e, seen, &f), 0);
     cr_assert_eq(e.outcomes.images, IMAGES);
     cr_expect_eq(e.refused, 0);
     cr_expect_eq(message_status(), STATUS_DONE);

@@ -48,7 +48,7 @@ Test(report, table_lines_up_what_there_is)
     json_t *array = rows();
     FILE *out = start();
 
-    report_table(out, columns, 5, array);
+    report_table(out, columns, 5, array, NULL);
     expect(out, "r      seconds  list\n"
                 "13:-1     1.23  4 55\n"
                 "a,\"b\"              7\n");
@@ -72,7 +72,7 @@ Test(report, intervals_have_a_dash)
                               7.04, "high", 10.0, "i", "i");
     FILE *out = start();
 
-    report_table(out, interval, 1, array);
+    report_table(out, interval, 1, array, NULL);
     expect(out, "95 %\n7.0-10.0\n\n\n");
     json_decref(array);
 }
