@@ -86,7 +86,7 @@ static void bench_product(const vit_dsp *dsp, const vit_low *low,
     tomevit_matrix_carve(dsp, low, &p.matrix, s->n, s->k, &arena);
     tomevit_matrix_pack(dsp, &p.matrix, w);
     p.room.data = measure_memory(tomevit_room_bytes(low, rows, s->k));
-    p.room.scales = measure_floats(rows);
+    p.room.levels = measure_memory(rows * sizeof(*p.room.levels));
     p.a = measure_floats(rows * p.lda);
     p.y = measure_floats(rows * p.ldy);
     p.scratch = measure_floats(tomevit_gemm_scratch(rows, s->n, s->k));
@@ -94,7 +94,7 @@ static void bench_product(const vit_dsp *dsp, const vit_low *low,
          low ? tomevit_dtype_name(low->dtype) : "f32", s->name,
          2e-9 * (double)rows * (double)(s->n * s->k) /
          measure_best(run_product, &p, seconds), peak);
-    free(w), free(p.room.data), free(p.room.scales);
+    free(w), free(p.room.data), free(p.room.levels);
     free(p.a), free(p.y), free(p.scratch);
     tomevit_arena_free(&arena);
 }

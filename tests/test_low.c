@@ -85,8 +85,13 @@ typedef struct problem {
     const vit_low *low;
     size_t rows, n, k, ldx, ldy;
     guarded x, w, bias;    /* [rows, ldx], [n, k], [n] */
-    guarded a, row_scale, panels, column_scale;
+    guarded a, levels, panels, column_scale, column_sum;
 } problem;
+
+static vit_level *levels(const problem *p)
+{
+    return (vit_level *)(void *)p->levels.data;
+}
 
 static problem new_problem(const vit_low *low, size_t rows, size_t n, size_t k,
                            enum kind kind)
@@ -103,29 +108,33 @@ static problem new_problem(const vit_low *low, size_t rows, size_t n, size_t k,
     p.bias = floats(n, kind, &state);
     p.a = guarded_new(vit_low_bytes(low, rows, k));
     memset(p.a.data, 0, vit_low_bytes(low, rows, k));
-    p.row_scale = guarded_new(rows * sizeof(float));
+    p.levels = guarded_new(rows * sizeof(vit_level));
     p.panels = guarded_new(panels * sizeof(uint32_t) *
                            vit_low_panel(low, vit_low_words(low, k)));
     memset(p.panels.data, 0, panels * sizeof(uint32_t) *
                              vit_low_panel(low, vit_low_words(low, k)));
     p.column_scale = guarded_new(padded * sizeof(float));
     memset(p.column_scale.data, 0, padded * sizeof(float));
+    p.column_sum = guarded_new(padded * sizeof(float));
+    memset(p.column_sum.data, 0, padded * sizeof(float));
     tomevit_low_pack(low, n, k, f32(&p.w), u32(&p.panels),
-                     low->dtype == TOMEVIT_INT8 ? f32(&p.column_scale) : NULL);
+                     low->dtype == TOMEVIT_INT8 ? f32(&p.column_scale) : NULL,
+                     low->dtype == TOMEVIT_INT8 ? f32(&p.column_sum) : NULL);
     for (size_t i = 0; i < rows; i++)
-        f32(&p.row_scale)[i] = low->narrow(
+        levels(&p)[i] = low->narrow(
             k, f32(&p.x) + i * p.ldx,
             p.a.data + vit_low_place(low, chunks, i, 0),
             low->interleaved * VIT_CHUNK);
     cr_assert(guarded_intact(&p.a) && guarded_intact(&p.panels) &&
-              guarded_intact(&p.column_scale));
+              guarded_intact(&p.column_scale) &&
+              guarded_intact(&p.column_sum));
     return p;
 }
 
 static void free_problem(problem *p)
 {
-    guarded *all[] = {&p->x, &p->w, &p->bias, &p->a, &p->row_scale,
-                      &p->panels, &p->column_scale};
+    guarded *all[] = {&p->x, &p->w, &p->bias, &p->a, &p->levels,
+                      &p->panels, &p->column_scale, &p->column_sum};
 
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         guarded_free(all[i]);
@@ -140,21 +149,47 @@ static float magnitude(const float *x, size_t k)
     return most;
 }
 
+/* What an int8 row's level must be, by its smallest and largest element. */
+static vit_level level_of(const float *x, size_t k, float *inverse)
+{
+    float low = x[0], high = x[0], centre, peak;
+
+    for (size_t i = 1; i < k; i++) {
+        low = fminf(low, x[i]);
+        high = fmaxf(high, x[i]);
+    }
+    centre = 0.5f * low + 0.5f * high;
+    peak = fmaxf(high - centre, centre - low);
+    *inverse = peak < 0x1p-100f ? 0.0f : 127.0f / peak;
+    return (vit_level){peak < 0x1p-100f ? 0.0f : peak / 127.0f, centre};
+}
+
+/* The sum in int8, and that of the column alone. */
+static float int8_sum(const float *x, const float *w, size_t k)
+{
+    float a, b, scale = tomevit_int8_scale(magnitude(w, k), &b);
+    vit_level row = level_of(x, k, &a);
+    int32_t whole = 0, column = 0;
+
+    for (size_t q = 0; q < k; q++) {
+        int32_t weight = (int32_t)lrintf(w[q] * b);
+
+        whole += (int32_t)lrintf((x[q] - row.centre) * a) * weight;
+        column += weight;
+    }
+    return (float)whole * (row.scale * scale) +
+           row.centre * (scale * (float)column);
+}
+
 /* The sum as low.h defines it, and how far rounding may move it. */
 static float sum_of(const problem *p, size_t i, size_t j, double *slack)
 {
     const float *x = f32(&p->x) + i * p->ldx, *w = f32(&p->w) + j * p->k;
-    float sum = 0.0f, a, b, scale, other;
-    int32_t whole = 0;
+    float sum = 0.0f, a, b;
 
     *slack = 0.0;
-    if (p->low->dtype == TOMEVIT_INT8) {
-        scale = tomevit_int8_scale(magnitude(x, p->k), &a);
-        other = tomevit_int8_scale(magnitude(w, p->k), &b);
-        for (size_t q = 0; q < p->k; q++)
-            whole += (int32_t)lrintf(x[q] * a) * (int32_t)lrintf(w[q] * b);
-        return (float)whole * (scale * other);
-    }
+    if (p->low->dtype == TOMEVIT_INT8)
+        return int8_sum(x, w, p->k);
     for (size_t q = 0; q < p->k; q++) {
         a = vit_f32_from_bf16(vit_bf16_from_f32(x[q]));
         b = vit_f32_from_bf16(vit_bf16_from_f32(w[q]));
@@ -221,8 +256,9 @@ static void run_product(const problem *p, enum way way, int exact)
     guarded y = guarded_new(bytes);
     vit_low_product product = {
         .rows = p->rows, .n = p->n, .words = vit_low_words(p->low, p->k),
-        .a = p->a.data, .row_scale = f32(&p->row_scale),
+        .a = p->a.data, .levels = levels(p),
         .panels = u32(&p->panels), .column_scale = f32(&p->column_scale),
+        .column_sum = f32(&p->column_sum),
         .dsp = &tomevit_dsp_scalar, .how = way == ADDED ? VIT_ADD : VIT_STORE,
         .bias = way == BARE ? NULL : f32(&p->bias),
         .y = way == NARROWED ? NULL : f32(&y), .ldy = p->ldy,
@@ -277,33 +313,40 @@ Test(low, products_every_tail)
 
 /* ---- narrowing ----------------------------------------------------------------- */
 
-/* The scalar table of the same form of rows, if its bytes can be compared. */
+/* Element q of a narrowed row: of int8 the whole number. */
+static float narrowed(const vit_low *low, const vit_level *row, float inverse,
+                      float x)
+{
+    if (low->dtype == TOMEVIT_BF16)
+        return vit_f32_from_bf16(vit_bf16_from_f32(x));
+    return inverse > 0.0f ? (float)lrintf((x - row->centre) * inverse) : 0.0f;
+}
+
 static void check_row(const vit_low *low, size_t k, enum kind kind,
                       uint64_t *state)
 {
     size_t chunks = vit_low_chunks(low, k), step = VIT_CHUNK * (k % 3 + 1);
     guarded x = floats(k, kind, state);
     guarded out = guarded_new((chunks - 1) * step + VIT_CHUNK);
-    float inverse, want = 1.0f, got = low->narrow(k, f32(&x), out.data, step);
-    float most = magnitude(f32(&x), k);
+    vit_level want = {1.0f, 0.0f};
+    vit_level got = low->narrow(k, f32(&x), out.data, step);
+    float inverse = 0.0f;
 
     if (low->dtype == TOMEVIT_INT8)
-        want = tomevit_int8_scale(most, &inverse);
-    cr_assert(same(got, want), "%s: scale %a not %a", low->name, (double)got,
-              (double)want);
+        want = level_of(f32(&x), k, &inverse);
+    cr_assert(same(got.scale, want.scale) && got.centre == want.centre,
+              "%s: level %a %a not %a %a", low->name, (double)got.scale,
+              (double)got.centre, (double)want.scale, (double)want.centre);
     cr_assert(guarded_intact(&out));
     for (size_t c = 0; c < chunks; c++) {
         const unsigned char *chunk = out.data + c * step;
 
         for (size_t p = 0; p < low->per_chunk; p++) {
             size_t q = c * low->per_chunk + p;
-            float v = q < k ? f32(&x)[q] : 0.0f, found;
+            float v = q < k ? narrowed(low, &want, inverse, f32(&x)[q]) : 0.0f;
+            float found = low_element(low, chunk, p);
 
-            found = low_element(low, chunk, p);
-            v = low->dtype == TOMEVIT_BF16
-                    ? vit_f32_from_bf16(vit_bf16_from_f32(v))
-                    : inverse > 0.0f ? (float)lrintf(v * inverse) : 0.0f;
-            cr_assert(same(found, v) || (found == v),
+            cr_assert(same(found, v) || found == v,
                       "%s on %s: row of %zu at %zu: %a not %a",
                       tomevit_dtype_name(low->dtype), low->name, k, q,
                       (double)found, (double)v);
@@ -341,7 +384,7 @@ static void check_not_finite(const vit_low *low)
             float scale;
 
             x[at] = bad[i];
-            scale = low->narrow(70, x, out, VIT_CHUNK);
+            scale = low->narrow(70, x, out, VIT_CHUNK).scale;
             if (low->dtype == TOMEVIT_INT8)
                 cr_assert(isnan(scale), "%s: %g", low->name, (double)scale);
             else
@@ -428,11 +471,12 @@ static void check_rows(const vit_low *low)
     problem p = new_problem(low, ROWS, N, K, ORDINARY);
     static float all[ROWS * N], one[N], scratch[64 * 64];
     unsigned char row[K * 4 + 16 * 1024];
-    float scale;
+    vit_level level;
     vit_low_product product = {
         .rows = ROWS, .n = N, .words = vit_low_words(low, K),
-        .a = p.a.data, .row_scale = f32(&p.row_scale),
+        .a = p.a.data, .levels = levels(&p),
         .panels = u32(&p.panels), .column_scale = f32(&p.column_scale),
+        .column_sum = f32(&p.column_sum),
         .y = all, .ldy = N, .scratch = scratch,
     };
 
@@ -441,10 +485,10 @@ static void check_rows(const vit_low *low)
     memset(row, 0, sizeof(row));
     product.rows = 1;
     product.a = row;
-    product.row_scale = &scale;
+    product.levels = &level;
     product.y = one;
     for (size_t i = 0; i < ROWS; i++) {
-        scale = low->narrow(K, f32(&p.x) + i * p.ldx, row,
+        level = low->narrow(K, f32(&p.x) + i * p.ldx, row,
                             low->interleaved * VIT_CHUNK);
         low->product(low, &product);
         cr_assert_arr_eq(one, all + i * N, sizeof(one), "%s on %s: row %zu",

@@ -73,12 +73,12 @@ static void multiply(const head *h, size_t rows, size_t k, const float *x,
     size_t chunks = vit_low_chunks(h->low, k), step = h->low->interleaved;
     vit_low_product p = {
         .rows = rows, .n = n, .words = vit_low_words(h->low, k),
-        .a = room.data, .row_scale = room.scales, .panels = panels,
+        .a = room.data, .levels = room.levels, .panels = panels,
         .y = y, .ldy = ldy, .scratch = h->s->gemm,
     };
 
     for (size_t i = 0; i < rows; i++)
-        room.scales[i] = h->low->narrow(
+        room.levels[i] = h->low->narrow(
             k, x + i * ldx,
             room.data + vit_low_place(h->low, chunks, i, 0), step * VIT_CHUNK);
     h->low->product(h->low, &p);

@@ -61,7 +61,7 @@ static size_t gemm_scratch(const tomevit_model *m)
 static vit_room carve_room(vit_arena *arena, size_t rows, size_t bytes)
 {
     return (vit_room){tomevit_carve(arena, bytes, 1),
-                      tomevit_carve_f32(arena, rows)};
+                      tomevit_carve(arena, rows, sizeof(vit_level))};
 }
 
 static void carve_narrow(const tomevit_context *c, vit_scratch *s,

@@ -30,9 +30,12 @@ static void carve_words(vit_matrix *m, vit_arena *arena)
     size_t words = vit_low_panel(m->low, vit_low_words(m->low, m->k));
 
     m->words = tomevit_carve(arena, panels, words * sizeof(*m->words));
-    if (m->low->dtype == TOMEVIT_INT8)
-        m->scale = tomevit_carve_f32(arena,
-                                     divide_up(m->n, VIT_MAX_NR) * VIT_MAX_NR);
+    if (m->low->dtype == TOMEVIT_INT8) {
+        size_t padded = divide_up(m->n, VIT_MAX_NR) * VIT_MAX_NR;
+
+        m->scale = tomevit_carve_f32(arena, padded);
+        m->sum = tomevit_carve_f32(arena, padded);
+    }
 }
 
 void tomevit_matrix_carve(const vit_dsp *dsp, const vit_low *low,
@@ -50,7 +53,8 @@ void tomevit_matrix_carve(const vit_dsp *dsp, const vit_low *low,
 void tomevit_matrix_pack(const vit_dsp *dsp, vit_matrix *m, const float *w)
 {
     if (m->low) {
-        tomevit_low_pack(m->low, m->n, m->k, w, m->words, m->scale);
+        tomevit_low_pack(m->low, m->n, m->k, w, m->words, m->scale,
+                         m->sum);
         return;
     }
     for (size_t j = 0; j < m->n; j += dsp->nr)
@@ -60,7 +64,7 @@ void tomevit_matrix_pack(const vit_dsp *dsp, vit_matrix *m, const float *w)
 
 void tomevit_matrix_pack_int8(vit_matrix *m, const signed char *w)
 {
-    tomevit_low_pack_int8(m->low, m->n, m->k, w, m->words);
+    tomevit_low_pack_int8(m->low, m->n, m->k, w, m->words, m->scale, m->sum);
 }
 
 vit_matrix tomevit_matrix_columns(const vit_dsp *dsp, const vit_matrix *m,
@@ -78,8 +82,10 @@ vit_matrix tomevit_matrix_columns(const vit_dsp *dsp, const vit_matrix *m,
     else
         part.words += start / m->low->nr *
                       vit_low_panel(m->low, vit_low_words(m->low, m->k));
-    if (m->scale)
+    if (m->scale) {
         part.scale += start;
+        part.sum += start;
+    }
     return part;
 }
 
@@ -105,7 +111,7 @@ static void narrow(const vit_operand *a, size_t i, const float *x)
 {
     size_t chunks = vit_low_chunks(a->low, a->k);
 
-    a->room.scales[i] = a->low->narrow(
+    a->room.levels[i] = a->low->narrow(
         a->k, x, a->room.data + vit_low_place(a->low, chunks, i, 0),
         a->low->interleaved * VIT_CHUNK);
 }
@@ -175,8 +181,8 @@ static vit_low_product product_of(const vit_dsp *dsp, const vit_matrix *m,
 {
     return (vit_low_product){
         .rows = rows, .n = m->n, .words = vit_low_words(m->low, m->k),
-        .a = a->room.data, .row_scale = a->room.scales,
-        .panels = m->words, .column_scale = m->scale,
+        .a = a->room.data, .levels = a->room.levels,
+        .panels = m->words, .column_scale = m->scale, .column_sum = m->sum,
         .dsp = dsp, .how = how, .bias = m->bias, .scratch = scratch,
     };
 }

@@ -23,7 +23,7 @@ typedef struct vit_matrix {
     const vit_low *low;    /* NULL: f32 */
     float *panels;         /* f32 */
     uint32_t *words;       /* narrow */
-    float *scale;          /* int8: [n], zeros to a whole panel */
+    float *scale, *sum;    /* int8: [n], zeros to a whole panel */
     float *bias;           /* [n], zeros if the model has none */
 } vit_matrix;
 
@@ -49,7 +49,7 @@ size_t tomevit_gemm_scratch(size_t rows, size_t n, size_t k);
 /* Where rows are narrowed to. */
 typedef struct vit_room {
     unsigned char *data;
-    float *scales;
+    vit_level *levels;
 } vit_room;
 
 /* Bytes of room for rows of k elements; 0 for f32, which needs none. */

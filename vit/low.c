@@ -33,27 +33,18 @@ static void interleave(size_t n, const float *even, const float *odd,
         out[i] = bf16_pair(even[i], odd ? odd[i] : 0.0f);
 }
 
-typedef void words_function(size_t k, const float *x, float inverse,
-                            uint32_t *out);
-
-/* A row as words, chunk by chunk. */
-static void narrow_words(words_function *words, size_t per_chunk, size_t k,
-                         const float *x, float inverse, unsigned char *out,
-                         size_t step)
+static vit_level narrow_bf16(size_t k, const float *x, unsigned char *out,
+                             size_t step)
 {
-    for (size_t p = 0; p < k; p += per_chunk, out += step) {
+    enum { CHUNK = 2 * WORDS_OF_CHUNK };
+
+    for (size_t p = 0; p < k; p += CHUNK, out += step) {
         uint32_t chunk[WORDS_OF_CHUNK] = {0};
 
-        words(k - p < per_chunk ? k - p : per_chunk, x + p, inverse, chunk);
+        words_bf16(k - p < CHUNK ? k - p : CHUNK, x + p, 1.0f, chunk);
         memcpy(out, chunk, sizeof(chunk));
     }
-}
-
-static float narrow_bf16(size_t k, const float *x, unsigned char *out,
-                         size_t step)
-{
-    narrow_words(words_bf16, 2 * WORDS_OF_CHUNK, k, x, 1.0f, out, step);
-    return 1.0f;
+    return (vit_level){1.0f, 0.0f};
 }
 
 static float low_half(uint32_t word)
@@ -98,6 +89,18 @@ float tomevit_int8_scale(float peak, float *inverse)
         return 0.0f;
     *inverse = 127.0f / peak;
     return peak / 127.0f;
+}
+
+/* The peak is that of differences as they will be rounded: a centre that had
+ * to be rounded leaves none above it. */
+vit_level tomevit_int8_level(float low, float high, float *inverse)
+{
+    float centre = 0.5f * low + 0.5f * high;
+    float above = high - centre, below = centre - low;
+
+    return (vit_level){
+        tomevit_int8_scale(above < below ? below : above, inverse), centre,
+    };
 }
 
 float tomevit_peak(size_t k, const float *x)
@@ -152,14 +155,39 @@ void tomevit_words_s16(size_t k, const float *x, float inverse, uint32_t *out)
     words_int8(2, k, x, inverse, out);
 }
 
-static float narrow_int8(size_t k, const float *x, unsigned char *out,
-                         size_t step)
+/* The smallest and largest element; NaN, both, if one is not finite. */
+static void extremes(size_t k, const float *x, float *low, float *high)
 {
-    float inverse, scale = tomevit_int8_scale(tomevit_peak(k, x), &inverse);
+    *low = *high = x[0];
+    for (size_t i = 0; i < k; i++) {
+        *low = x[i] < *low ? x[i] : *low;
+        *high = x[i] > *high ? x[i] : *high;
+        if (!(fabsf(x[i]) <= FLT_MAX)) {
+            *low = *high = NAN;
+            return;
+        }
+    }
+}
 
-    narrow_words(tomevit_words_s8, 4 * WORDS_OF_CHUNK, k, x, inverse, out,
-                 step);
-    return scale;
+static vit_level narrow_int8(size_t k, const float *x, unsigned char *out,
+                             size_t step)
+{
+    float low, high, inverse;
+    vit_level level;
+
+    extremes(k, x, &low, &high);
+    level = tomevit_int8_level(low, high, &inverse);
+    for (size_t p = 0; p < k; p += VIT_CHUNK, out += step) {
+        uint32_t chunk[WORDS_OF_CHUNK] = {0};
+        float centred[VIT_CHUNK];
+        size_t count = k - p < VIT_CHUNK ? k - p : VIT_CHUNK;
+
+        for (size_t i = 0; i < count; i++)
+            centred[i] = x[p + i] - level.centre;
+        tomevit_words_s8(count, centred, inverse, chunk);
+        memcpy(out, chunk, sizeof(chunk));
+    }
+    return level;
 }
 
 static int32_t dot_of_words(uint32_t a, uint32_t b)
@@ -185,7 +213,8 @@ static void tile_int8(const vit_low_tile *t)
         }
         for (size_t j = 0; j < NR; j++)
             t->c[i * t->ldc + j] =
-                (float)sum[j] * (t->row_scale[i] * t->column_scale[j]);
+                (float)sum[j] * (t->levels[i].scale * t->column_scale[j]) +
+                t->levels[i].centre * t->column_sum[j];
     }
 }
 

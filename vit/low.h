@@ -6,8 +6,11 @@
  *   bf16  c = sum a b over f32 products of rounded factors, which are exact;
  *         sums are f32. Tiers that widen sum in the scalar order and give its
  *         bits; those with instructions for bf16 differ in rounding.
- *   int8  c = (float)(sum a b) * (row scale * column scale), the sum exact in
- *         32 bits: all tiers give the same bits.
+ *   int8  c = (float)(sum a b) * (row scale * column scale) + centre * sum of
+ *         the column, the sum of products exact in 32 bits: all tiers give the
+ *         same bits. The left side's elements are what a row holds less its
+ *         centre, the middle of its range: what GELU leaves lies on one side
+ *         of zero and would use half of the 8 bits.
  *
  * Both sides of a product are cut along its depth into words of 32 bits: two
  * bf16 (or s16), or four s8. The right side lies in panels of `nr` columns,
@@ -25,6 +28,12 @@ enum { VIT_CHUNK = 64 };
 
 typedef struct vit_low vit_low;
 
+/* What the whole numbers q of an int8 row stand for: scale q + centre; {1, 0}
+ * for bf16. */
+typedef struct vit_level {
+    float scale, centre;
+} vit_level;
+
 /* One tile: c[rows, nr] of `words` words, or += if `add` (bf16 only), rows in
  * 1 .. mr. A VNNI panel begins with the row of words its sums start from.
  * Meanwhile words * nr / 8 words from `ahead` on are prefetched. */
@@ -33,7 +42,8 @@ typedef struct vit_low_tile {
     const unsigned char *a;
     size_t lda;            /* bytes */
     const uint32_t *b, *ahead;
-    const float *row_scale, *column_scale; /* int8 */
+    const vit_level *levels; /* int8: of the rows */
+    const float *column_scale, *column_sum; /* int8 */
     float *c;
     size_t ldc;
     int add;
@@ -43,9 +53,10 @@ typedef struct vit_low_tile {
 typedef struct vit_low_product {
     size_t rows, n, words;
     const unsigned char *a; /* rows as `narrow` has them */
-    const float *row_scale;
+    const vit_level *levels; /* [rows] */
     const uint32_t *panels;
     const float *column_scale; /* [n], zeros to a multiple of VIT_MAX_NR */
+    const float *column_sum; /* the same */
     const vit_dsp *dsp;    /* whose finish */
     enum vit_finish how;
     const float *bias;     /* [n]; NULL: y are the sums as they are */
@@ -69,9 +80,10 @@ struct vit_low {
     int offset;            /* what is added to every element of the left side;
                             * not 0: panels begin with a row of starts */
 
-    /* Narrows x[k] to chunks `step` bytes apart. The scale, or 1 for bf16. A
-     * row with an infinity or a NaN has the scale NaN. */
-    float (*narrow)(size_t k, const float *x, unsigned char *out, size_t step);
+    /* Narrows x[k] to chunks `step` bytes apart. A row with an infinity or a
+     * NaN has the scale NaN in int8. */
+    vit_level (*narrow)(size_t k, const float *x, unsigned char *out,
+                        size_t step);
 
     /* Words of x[k] as the right side has them: out[ceil(k / per_word)].
      * `inverse` is that of the scale. */
@@ -107,10 +119,14 @@ extern const vit_low tomevit_bf16_amxbf16, tomevit_int8_amxint8;
 
 /* ---- what tables share ------------------------------------------------------ */
 
-/* The scale of int8 rows whose largest magnitude is `peak`, and its inverse.
- * Rows of nothing but zeros (or next to it) have the scale 0, those that are
- * not finite NaN; the inverse of both is 0. */
+/* The scale of int8 weights whose largest magnitude is `peak`, and its inverse.
+ * Nothing but zeros (or next to it) has the scale 0, what is not finite NaN;
+ * the inverse of both is 0. */
 float tomevit_int8_scale(float peak, float *inverse);
+
+/* The level of an int8 row whose elements lie in low .. high, and the inverse
+ * of its scale, as above. */
+vit_level tomevit_int8_level(float low, float high, float *inverse);
 
 /* x[k] becomes what its row is multiplied as: -127 .. 127. Returns the scale. */
 float tomevit_int8_round(size_t k, float *x);
@@ -124,14 +140,16 @@ void tomevit_words_s16(size_t k, const float *x, float inverse, uint32_t *out);
 void tomevit_transpose_words(size_t rows, size_t words, const uint32_t *x,
                              size_t ldx, size_t width, uint32_t *out);
 
-/* Packs row-major weights w[n, k] to panels, and their scales if int8. */
+/* Packs row-major weights w[n, k] to panels; if int8, also their scales and
+ * the sums over k of what they then stand for. */
 void tomevit_low_pack(const vit_low *low, size_t n, size_t k, const float *w,
-                      uint32_t *panels, float *scale);
+                      uint32_t *panels, float *scale, float *sum);
 
 /* The same from rows that are rounded already, as tomevit_int8_round leaves
- * them: the same panels. int8 only. */
+ * them, whose scales are known: the same panels and sums. int8 only. */
 void tomevit_low_pack_int8(const vit_low *low, size_t n, size_t k,
-                           const signed char *w, uint32_t *panels);
+                           const signed char *w, uint32_t *panels,
+                           float *scale, float *sum);
 
 /* Finishes rows i .. i + rows - 1, columns j .. j + columns - 1 of a product
  * from their sums c[rows, ldc], which may change. */

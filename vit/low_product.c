@@ -14,22 +14,25 @@ static size_t smaller(size_t a, size_t b)
 
 /* ---- weights ------------------------------------------------------------------ */
 
-/* The sums that a VNNI panel's columns start from undo the offset of its
- * left side. */
-static void start_sums(const vit_low *low, size_t words, uint32_t *panel)
+/* Sums of the columns of a panel: four s8 or two s16 a word. */
+static void sum_columns(const vit_low *low, size_t words,
+                        const uint32_t *panel, int32_t *sum)
 {
-    int32_t sum[VIT_MAX_NR] = {0};
-
-    for (size_t p = 1; p <= words; p++) {
+    memset(sum, 0, low->nr * sizeof(*sum));
+    for (size_t p = 0; p < words; p++) {
         const uint32_t *row = panel + p * low->nr;
 
+        if (low->per_word == 2) {
 #pragma omp simd
-        for (size_t j = 0; j < low->nr; j++)
-            sum[j] += (int8_t)row[j] + (int8_t)(row[j] >> 8) +
-                      (int8_t)(row[j] >> 16) + (int8_t)(row[j] >> 24);
+            for (size_t j = 0; j < low->nr; j++)
+                sum[j] += (int16_t)row[j] + (int16_t)(row[j] >> 16);
+        } else {
+#pragma omp simd
+            for (size_t j = 0; j < low->nr; j++)
+                sum[j] += (int8_t)row[j] + (int8_t)(row[j] >> 8) +
+                          (int8_t)(row[j] >> 16) + (int8_t)(row[j] >> 24);
+        }
     }
-    for (size_t j = 0; j < low->nr; j++)
-        panel[j] = (uint32_t)(-low->offset * sum[j]);
 }
 
 /* Rows to be packed, of `k` elements: f32, to be rounded, or rounded already. */
@@ -89,41 +92,57 @@ static void pack_panel(const vit_low *low, const unpacked *w, size_t first,
         low->transpose(rows, (depth + low->per_word - 1) / low->per_word,
                        slice, SLICE, low->nr, to + p / low->per_word * low->nr);
     }
-    if (low->offset)
-        start_sums(low, vit_low_words(low, w->k), panel);
 }
 
+/* What the products of a packed panel of int8 need to know of it. A VNNI
+ * panel's sums start where they undo the offset of its left side. */
+static void describe_panel(const vit_low *low, size_t words, size_t columns,
+                           uint32_t *panel, const float *scale, float *sum)
+{
+    int32_t whole[VIT_MAX_NR];
+
+    sum_columns(low, words, panel + (low->offset ? low->nr : 0), whole);
+    for (size_t j = 0; low->offset && j < low->nr; j++)
+        panel[j] = (uint32_t)(-low->offset * whole[j]);
+    for (size_t j = 0; j < columns; j++)
+        sum[j] = scale[j] * (float)whole[j];
+}
+
+/* `scale` is found if `w` is f32, and known if it is int8. */
 static void pack(const vit_low *low, size_t n, const unpacked *w,
-                 uint32_t *panels, float *scale)
+                 uint32_t *panels, float *scale, float *sum)
 {
     size_t words = vit_low_words(low, w->k);
 
     for (size_t j = 0; j < n; j += low->nr) {
+        uint32_t *panel = panels + j / low->nr * vit_low_panel(low, words);
         size_t rows = smaller(low->nr, n - j);
         float inverse[VIT_MAX_NR] = {0};
 
-        for (size_t r = 0; scale && r < rows; r++)
+        for (size_t r = 0; scale && w->f32 && r < rows; r++)
             scale[j + r] = tomevit_int8_scale(
                 tomevit_peak(w->k, w->f32 + (j + r) * w->k), &inverse[r]);
-        pack_panel(low, w, j, rows, inverse,
-                   panels + j / low->nr * vit_low_panel(low, words));
+        pack_panel(low, w, j, rows, inverse, panel);
+        if (scale)
+            describe_panel(low, words, rows, panel, scale + j, sum + j);
     }
 }
 
 void tomevit_low_pack(const vit_low *low, size_t n, size_t k, const float *w,
-                      uint32_t *panels, float *scale)
+                      uint32_t *panels, float *scale, float *sum)
 {
     unpacked rows = {.k = k, .f32 = w};
 
-    pack(low, n, &rows, panels, scale);
+    pack(low, n, &rows, panels, scale, sum);
 }
 
 void tomevit_low_pack_int8(const vit_low *low, size_t n, size_t k,
-                           const signed char *w, uint32_t *panels)
+                           const signed char *w, uint32_t *panels,
+                           float *scale, float *sum)
 {
     unpacked rows = {.k = k, .int8 = w};
 
-    pack(low, n, &rows, panels, NULL);
+    pack(low, n, &rows, panels, scale, sum);
 }
 
 /* ---- products ------------------------------------------------------------------- */
@@ -158,9 +177,9 @@ void tomevit_low_finish(const vit_low *low, const vit_low_product *p, size_t i,
         narrow_tile(low, p, i, rows, j, columns, c, ldc);
 }
 
-static const float *from(const float *scales, size_t i)
+static const float *from(const float *columns, size_t j)
 {
-    return scales ? scales + i : NULL;
+    return columns ? columns + j : NULL;
 }
 
 /* One pass over words w .. w + depth - 1, in the manner of gemm.c. */
@@ -188,8 +207,9 @@ static void pass(const vit_low *low, const vit_low_product *p, size_t w,
                 .lda = lda,
                 .b = b,
                 .ahead = next + i / low->mr % 8 * (depth * nr / 8),
-                .row_scale = from(p->row_scale, i),
+                .levels = p->levels ? p->levels + i : NULL,
                 .column_scale = from(p->column_scale, j),
+                .column_sum = from(p->column_sum, j),
                 .c = direct ? p->y + i * p->ldy + j
                      : whole ? tile : p->scratch + j * p->rows + i * nr,
                 .ldc = direct ? p->ldy : nr,

@@ -30,8 +30,8 @@ static inline __m256i pairs(__m512 x)
 }
 
 /* Rows of pairs. */
-static inline float narrow_pairs(size_t k, const float *x, unsigned char *out,
-                                 size_t step)
+static inline vit_level narrow_pairs(size_t k, const float *x,
+                                     unsigned char *out, size_t step)
 {
     for (size_t p = 0; p < k; p += 32, out += step) {
         _mm256_storeu_si256((__m256i *)(void *)out,
@@ -39,7 +39,7 @@ static inline float narrow_pairs(size_t k, const float *x, unsigned char *out,
         _mm256_storeu_si256((__m256i *)(void *)(out + 32),
                             pairs(load_part(x, p + 16, k)));
     }
-    return 1.0f;
+    return (vit_level){1.0f, 0.0f};
 }
 
 static inline void words_bf16(size_t k, const float *x, float unused,

@@ -13,20 +13,18 @@ enum { MR = 12, HEAD = 0 };
 
 #include "low_dot.h"
 
-static float narrow(size_t k, const float *x, unsigned char *out, size_t step)
+static vit_level narrow(size_t k, const float *x, unsigned char *out,
+                        size_t step)
 {
-    float inverse, scale = tomevit_int8_scale(peak(k, x), &inverse);
+    float inverse;
+    vit_level row = level(k, x, &inverse);
+    __m512 centre = _mm512_set1_ps(row.centre), by = _mm512_set1_ps(inverse);
 
-    for (size_t p = 0; p < k; p += 32, out += step) {
-        for (size_t i = 0; i < 2; i++) {
-            __m512i q = _mm512_cvtps_epi32(_mm512_mul_ps(
-                load_part(x, p + i * 16, k), _mm512_set1_ps(inverse)));
-
-            _mm256_storeu_si256((__m256i *)(void *)(out + i * 32),
-                                _mm512_cvtepi32_epi16(q));
-        }
-    }
-    return scale;
+    for (size_t p = 0; p < k; p += 32, out += step)
+        for (size_t i = 0; i < 32; i += 16)
+            _mm256_storeu_si256((__m256i *)(void *)(out + 2 * i),
+                _mm512_cvtepi32_epi16(wholes(k, x, p + i, centre, by)));
+    return row;
 }
 
 const vit_low tomevit_int8_avx512 = {

@@ -21,27 +21,20 @@ static inline __m512i dot(__m512i sums, __m512i x, __m512i b)
 
 #include "low_dot.h"
 
-/* One chunk of 64 elements: the first `n` of x, then zeros. */
-static inline void narrow_chunk(size_t n, const float *x, __m512 inverse,
-                                unsigned char *out)
+static vit_level narrow(size_t k, const float *x, unsigned char *out,
+                        size_t step)
 {
-    for (size_t i = 0; i < 4; i++) {
-        __m512i q = _mm512_cvtps_epi32(
-            _mm512_mul_ps(load_part(x, i * 16, n), inverse));
-
-        q = _mm512_add_epi32(q, _mm512_set1_epi32(OFFSET));
-        _mm_storeu_si128((__m128i *)(void *)(out + i * 16),
-                         _mm512_cvtepi32_epi8(q));
-    }
-}
-
-static float narrow(size_t k, const float *x, unsigned char *out, size_t step)
-{
-    float inverse, scale = tomevit_int8_scale(peak(k, x), &inverse);
+    float inverse;
+    vit_level row = level(k, x, &inverse);
+    __m512 centre = _mm512_set1_ps(row.centre), by = _mm512_set1_ps(inverse);
 
     for (size_t p = 0; p < k; p += 64, out += step)
-        narrow_chunk(k - p, x + p, _mm512_set1_ps(inverse), out);
-    return scale;
+        for (size_t i = 0; i < 64; i += 16)
+            _mm_storeu_si128((__m128i *)(void *)(out + i),
+                _mm512_cvtepi32_epi8(_mm512_add_epi32(
+                    wholes(k, x, p + i, centre, by),
+                    _mm512_set1_epi32(OFFSET))));
+    return row;
 }
 
 const vit_low tomevit_int8_avx512vnni = {
