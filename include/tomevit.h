@@ -171,8 +171,10 @@ enum tomevit_dtype {
     TOMEVIT_F32 = 0,
     TOMEVIT_BF16 = 1,      /* both sides rounded to bf16, nearest even */
     TOMEVIT_INT8 = 2       /* the layers' weights: symmetric, a scale for each
-                            * output; their inputs: a scale for each row, found
-                            * as they come. All other products are bf16. */
+                            * output; their inputs: a scale and a centre for
+                            * each row, found as they come. All other products
+                            * are bf16 where the CPU has instructions for it,
+                            * else f32. */
 };
 
 /* "f32", "bf16", "int8" and back, as in tomerge.h. */

@@ -64,31 +64,34 @@ static vit_room carve_room(vit_arena *arena, size_t rows, size_t bytes)
                       tomevit_carve(arena, rows, sizeof(vit_level))};
 }
 
-static void carve_narrow(const tomevit_context *c, vit_scratch *s,
-                         vit_arena *arena)
+/* Rows on their way into a product. */
+static void carve_rooms(const tomevit_model *m, vit_scratch *s,
+                        vit_arena *arena)
 {
-    const tomevit_model *m = c->model;
-    const vit_low *low = m->outer;
-    size_t head_dim = m->d.dim / m->d.heads, nr = low ? low->nr : 1;
     size_t widest = larger(larger(m->d.dim, m->d.mlp_dim),
                            larger(larger(m->d.features, m->d.embedding),
                                   3 * m->d.patch * m->d.patch));
     size_t bytes = larger(tomevit_room_bytes(m->low, m->block_rows, widest),
-                          tomevit_room_bytes(low, m->block_rows, widest));
+                          tomevit_room_bytes(m->outer, m->block_rows, widest));
 
-    *s = (vit_scratch){0};
-    if (!low)
-        return;
     s->in = carve_room(arena, m->block_rows, bytes);
     s->out = carve_room(arena, m->block_rows, bytes);
-    s->narrow.keys = tomevit_carve(arena, (m->d.tokens + nr - 1) / nr,
+}
+
+static void carve_narrow_head(const tomevit_model *m, vit_narrow_head *h,
+                              vit_arena *arena)
+{
+    const vit_low *low = m->outer;
+    size_t head_dim = m->d.dim / m->d.heads, nr = low->nr;
+
+    h->keys = tomevit_carve(arena, (m->d.tokens + nr - 1) / nr,
         vit_low_panel(low, vit_low_words(low, head_dim)) * sizeof(uint32_t));
-    s->narrow.values = tomevit_carve(arena, (head_dim + nr - 1) / nr,
+    h->values = tomevit_carve(arena, (head_dim + nr - 1) / nr,
         vit_low_panel(low, vit_low_words(low, m->d.tokens)) *
         sizeof(uint32_t));
-    s->narrow.queries = carve_room(arena, low->strip,
+    h->queries = carve_room(arena, low->strip,
         tomevit_room_bytes(low, low->strip, head_dim));
-    s->narrow.weights = carve_room(arena, low->strip,
+    h->weights = carve_room(arena, low->strip,
         tomevit_room_bytes(low, low->strip, m->d.tokens));
 }
 
@@ -102,7 +105,11 @@ static void carve_scratch(const tomevit_context *c, vit_scratch *s,
     size_t panel_channels = (head_dim + nr - 1) / nr * nr;
     size_t strip = larger(VIT_MAX_MR, m->outer ? m->outer->strip : 0);
 
-    carve_narrow(c, s, arena);
+    *s = (vit_scratch){0};
+    if (m->low)
+        carve_rooms(m, s, arena);
+    if (m->outer)
+        carve_narrow_head(m, &s->narrow, arena);
     s->norm = tomevit_carve_f32(arena, m->block_rows * c->x_stride);
     s->hidden = tomevit_carve_f32(arena, m->block_rows * c->hidden_stride);
     s->embedding = tomevit_carve_f32(

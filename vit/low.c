@@ -231,7 +231,7 @@ void tomevit_transpose_words(size_t rows, size_t words, const uint32_t *x,
 const vit_low tomevit_bf16_scalar = {
     .name = "scalar", .dtype = TOMEVIT_BF16, .mr = MR, .nr = NR,
     .block_rows = 112, .strip = MR, .per_word = 2, .per_chunk = 32,
-    .interleaved = 1, .narrow = narrow_bf16, .words = words_bf16,
+    .interleaved = 1, .widens = 1, .narrow = narrow_bf16, .words = words_bf16,
     .transpose = tomevit_transpose_words, .interleave = interleave,
     .tile = tile_bf16, .product = tomevit_low_blocked,
 };

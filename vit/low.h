@@ -77,6 +77,7 @@ struct vit_low {
     size_t per_word;       /* elements of depth in a word: 2 or 4 */
     size_t per_chunk;      /* elements in a chunk of the left side */
     size_t interleaved;    /* rows whose chunks take turns: 1, or a tile's */
+    int widens;            /* bf16 by f32 instructions: slower than f32 */
     int offset;            /* what is added to every element of the left side;
                             * not 0: panels begin with a row of starts */
 

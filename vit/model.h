@@ -31,7 +31,7 @@ struct tomevit_model {
     int dtype;             /* enum tomevit_dtype */
     const vit_dsp *dsp;
     const vit_low *low;    /* of the layers' weights; NULL: f32 */
-    const vit_low *outer;  /* of patches, heads and attention */
+    const vit_low *outer;  /* of patches, heads and attention; NULL: f32 */
     size_t block_rows;     /* rows of a product at most */
     vit_arena arena;
     size_t bytes;

@@ -103,7 +103,7 @@ static void transpose(size_t rows, size_t count, const uint32_t *x, size_t ldx,
 const vit_low tomevit_bf16_avx2 = {
     .name = "avx2", .dtype = TOMEVIT_BF16, .mr = MR, .nr = NR,
     .block_rows = 112, .strip = MR, .depth = 224, .per_word = 2,
-    .per_chunk = 16, .interleaved = 1, .narrow = narrow, .words = words,
+    .per_chunk = 16, .interleaved = 1, .widens = 1, .narrow = narrow, .words = words,
     .transpose = transpose, .interleave = interleave, .tile = tile,
     .product = tomevit_low_blocked,
 };

@@ -31,7 +31,7 @@ static vit_level narrow(size_t k, const float *x, unsigned char *out,
 const vit_low tomevit_bf16_avx512 = {
     .name = "avx512", .dtype = TOMEVIT_BF16, .mr = MR, .nr = NR,
     .block_rows = 112, .strip = MR, .depth = 224, .per_word = 2,
-    .per_chunk = 16, .interleaved = 1, .narrow = narrow, .words = words_bf16,
+    .per_chunk = 16, .interleaved = 1, .widens = 1, .narrow = narrow, .words = words_bf16,
     .transpose = transpose_words, .interleave = interleave_bf16, .tile = tile,
     .product = tomevit_low_blocked,
 };
