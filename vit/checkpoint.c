@@ -281,7 +281,8 @@ const char *tomevit_checkpoint_dtype(const vit_checkpoint *checkpoint)
 
 vit_source tomevit_checkpoint_source(vit_checkpoint *checkpoint)
 {
-    vit_source source = {read_tensor, read_int8, checkpoint};
+    vit_source source = {read_tensor, read_int8, checkpoint,
+                         tomevit_view_stacked(checkpoint->view)};
 
     return source;
 }

@@ -5,11 +5,11 @@
 #include "layout.h"
 
 #include "axes.h"
+#include "pieces.h"
 #include "weights.h"
 
 #include <ctype.h>
 #include <jansson.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,12 +42,6 @@ typedef struct moved {
     char *name;
 } moved;
 
-/* All elements of a tensor that is taken apart. */
-typedef struct vit_whole {
-    const vit_stored *from;
-    float elements[];
-} vit_whole;
-
 typedef struct view {
     const vit_layout *layout;
     vit_tensors *file;
@@ -56,8 +50,8 @@ typedef struct view {
     size_t count, space;
     unsigned char *used;   /* [file->count]: by the model */
     size_t heads;          /* if some tensor has an axis of them, else 0 */
-    _Atomic(vit_whole *) stacks[PIECES]; /* those read last; each reader takes one
-                                      * away and puts it back */
+    int stacked;           /* some tensors are those of all layers */
+    vit_kept kept;
 } view;
 
 /* ---- names -------------------------------------------------------------- */
@@ -221,6 +215,7 @@ static int apply(view *v, const vit_rule *rule, size_t layer, size_t begun)
     for (size_t i = 0; i < count; i++) {
         int stacked = strchr(rule->name, '#') && !strchr(rule->from[i], '#');
 
+        v->stacked |= stacked;
         m->from[i] = from[i];
         m->axes[i] = tomevit_axes(from[i], rule->form, stacked, layer);
         if (rule->form == VIT_TO_HEADS &&
@@ -326,57 +321,6 @@ static int pass_others(view *v)
 
 /* ---- the view ---------------------------------------------------------------- */
 
-static int read_whole(const moved *m, const vit_stored *from, float *out,
-                      const vit_report *report)
-{
-    if (!out)
-        return tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory for tensor "
-                            "\"%.80s\"", from->name);
-    return m->file->read(m->file, from, out, report);
-}
-
-/* A piece of a stack. Its other pieces are asked for next, so it is kept. */
-static int read_stacked(view *v, const moved *m, size_t i, float *out,
-                        const vit_report *report)
-{
-    const vit_stored *from = m->from[i];
-    vit_whole *s = atomic_exchange(&v->stacks[i], NULL);
-    int code = 0;
-
-    if (!s || s->from != from) {
-        free(s);
-        s = malloc(sizeof *s + from->elements * sizeof *s->elements);
-        code = read_whole(m, from, s ? s->elements : NULL, report);
-    }
-    if (code) {
-        free(s);
-        return code;
-    }
-    s->from = from;
-    tomevit_axes_move(&m->axes[i], s->elements, out);
-    free(atomic_exchange(&v->stacks[i], s));
-    return 0;
-}
-
-static int read_piece(view *v, const moved *m, size_t i, float *out,
-                      const vit_report *report)
-{
-    const vit_stored *from = m->from[i];
-    float *whole;
-    int code;
-
-    if (tomevit_axes_plain(&m->axes[i]))
-        return read_whole(m, from, out, report);
-    if (m->axes[i].elements < from->elements)
-        return read_stacked(v, m, i, out, report);
-    whole = malloc(from->elements * sizeof *whole);
-    code = read_whole(m, from, whole, report);
-    if (!code)
-        tomevit_axes_move(&m->axes[i], whole, out);
-    free(whole);
-    return code;
-}
-
 static int read_moved(const vit_tensors *tensors, const vit_stored *tensor,
                       float *out, const vit_report *report)
 {
@@ -384,7 +328,8 @@ static int read_moved(const vit_tensors *tensors, const vit_stored *tensor,
     const moved *m = &v->moved[tensor->begin];
 
     for (size_t i = 0; i < m->count; i++) {
-        int code = read_piece(v, m, i, out, report);
+        int code = tomevit_piece_read(&v->kept, m->file, m->from[i],
+                                      &m->axes[i], out, report);
 
         if (code)
             return code;
@@ -412,8 +357,7 @@ static void release(vit_tensors *tensors)
 
     for (size_t i = 0; i < v->count; i++)
         free(v->moved[i].name);
-    for (size_t i = 0; i < PIECES; i++)
-        free(v->stacks[i]);
+    tomevit_kept_free(&v->kept);
     free(v->moved);
     free(v->used);
     tomevit_tensors_close(v->file);
@@ -494,6 +438,13 @@ const char *tomevit_view_layout(const vit_tensors *tensors)
     return v->layout->name;
 }
 
+int tomevit_view_stacked(const vit_tensors *tensors)
+{
+    const view *v = tensors->self;
+
+    return v->stacked;
+}
+
 int tomevit_layout_view(const vit_layout *layout, vit_tensors *file,
                         vit_tensors **out, const vit_report *report)
 {
@@ -507,6 +458,7 @@ int tomevit_layout_view(const vit_layout *layout, vit_tensors *file,
         free(v);
         return tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory");
     }
+    atomic_flag_clear(&v->kept.busy);
     v->layout = layout;
     v->file = file;
     v->used = calloc(file->count + 1, 1);

@@ -76,6 +76,9 @@ int tomevit_layout_imply(vit_tensors *view, const vit_report *report);
 /* Its layout's name. */
 const char *tomevit_view_layout(const vit_tensors *view);
 
+/* 1 if tensors of all layers lie in one. */
+int tomevit_view_stacked(const vit_tensors *view);
+
 /* Adds a tensor of another file to a view; both must outlive it. ENOMEM. */
 int tomevit_view_add(vit_tensors *view, const char *name,
                      const vit_tensors *file, const vit_stored *from,

@@ -266,20 +266,43 @@ static int packing_threads(void)
 }
 #endif
 
-/* Layer by layer, each thread through a buffer of its own. */
+/* One kind of tensor in all layers. */
+static int fill_kind(struct tomevit_model *m, vit_source source,
+                     enum vit_tensor t, float *buffer)
+{
+    size_t there = tomevit_tensor_shape(&m->d, t, NULL, NULL);
+    int error = 0;
+
+    for (size_t layer = 0; there && !error && layer < m->d.depth; layer++)
+        error = fill_tensor(m, source, t, layer, buffer);
+    return error;
+}
+
+/* Work for one thread: what there is once a model, then a layer; or a kind of
+ * tensor, beginning with the largest, which are the last. */
+static int fill_task(struct tomevit_model *m, vit_source source, size_t task,
+                     float *buffer)
+{
+    if (task == 0 || !source.stacked)
+        return fill_part(m, source, task ? task - 1 : 0, !task, buffer);
+    return fill_kind(m, source, (enum vit_tensor)(VIT_TENSORS - task), buffer);
+}
+
+/* Each thread through a buffer of its own. */
 static int fill(struct tomevit_model *m, vit_source source)
 {
-    size_t bytes = largest(&m->d) * sizeof(float), parts = m->d.depth + 1;
+    size_t bytes = largest(&m->d) * sizeof(float), tasks = 1;
     int error = 0;
+
+    tasks += source.stacked ? VIT_TENSORS - VIT_FIRST_OF_LAYER : m->d.depth;
 
 #pragma omp parallel num_threads(packing_threads())
     {
         float *buffer = malloc(bytes);
 
 #pragma omp for schedule(dynamic, 1)
-        for (size_t i = 0; i < parts; i++) {
-            int result = buffer ? fill_part(m, source, i ? i - 1 : 0, !i,
-                                            buffer)
+        for (size_t i = 0; i < tasks; i++) {
+            int result = buffer ? fill_task(m, source, i, buffer)
                                 : TOMEVIT_ENOMEM;
 
             if (result) {

@@ -118,6 +118,32 @@ static int read_tensor(const vit_tensors *tensors, const vit_stored *tensor,
     return 0;
 }
 
+static int read_range(const vit_tensors *tensors, const vit_stored *tensor,
+                      size_t first, size_t count, float *out, void **made,
+                      const vit_report *report)
+{
+    const array *a = tensor->more;
+    size_t begin = (size_t)(a->entry->bytes - tensors->mapping.bytes);
+    size_t width = tensor->dtype->bits / 8, at = a->header + first * width;
+    const unsigned char *bytes = *made ? *made : a->entry->bytes;
+    int code = 0;
+
+    if (a->fortran && tensor->dims > 1)
+        return 1;
+    if (a->entry->deflated && !*made) {
+        code = tomevit_zip_bytes(a->entry, &bytes, made, report);
+        tomevit_mapping_read(&tensors->mapping, begin,
+                             begin + a->entry->packed);
+    }
+    if (code)
+        return code;
+    tensor->dtype->to_f32(bytes + at, count, out);
+    if (!a->entry->deflated)
+        tomevit_mapping_read(&tensors->mapping, begin + at,
+                             begin + at + count * width);
+    return 0;
+}
+
 static void release(vit_tensors *tensors)
 {
     npz_file *file = tensors->self;
@@ -139,6 +165,7 @@ int tomevit_npz_read(vit_tensors *tensors, vit_zip *zip,
     if (!file)
         return tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory");
     tensors->read = read_tensor;
+    tensors->read_range = read_range;
     tensors->release = release;
     tensors->self = file;
     file->zip = *zip;

@@ -41,6 +41,13 @@ struct vit_tensors {
      * number of threads at once. 0, or an error that `report` explains. */
     int (*read)(const vit_tensors *tensors, const vit_stored *tensor,
                 float *out, const vit_report *report);
+    /* NULL, or: `count` elements of a tensor from number `first` on; 1 if this
+     * one's do not lie in their order. What had to be made of the file first
+     * is in *made afterwards, which was NULL: for further calls with the same
+     * tensor, and the caller's to free. */
+    int (*read_range)(const vit_tensors *tensors, const vit_stored *tensor,
+                      size_t first, size_t count, float *out, void **made,
+                      const vit_report *report);
     /* NULL, or: a listed matrix as it is stored, if that is int8 with a scale
      * for each row. 1, or 0 if it is not, or `out` is NULL. As `read` from any
      * number of threads. */

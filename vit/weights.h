@@ -76,6 +76,8 @@ typedef struct vit_source {
     int (*read_int8)(void *self, enum vit_tensor t, size_t layer,
                      signed char *out, float *scale);
     void *self;
+    int stacked;           /* tensors of one kind lie together, and are best
+                            * read one after another, each kind by one thread */
 } vit_source;
 
 #endif

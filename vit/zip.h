@@ -5,7 +5,7 @@
  *
  * Weights are stored, not compressed, in most archives: such entries are used
  * where they lie in the mapping. Compressed ones (deflate) are inflated by
- * zlib, into memory that the caller frees. All entries may be read from any
+ * zlib or libdeflate, into memory that the caller frees. All entries may be read from any
  * number of threads at once.
  */
 #ifndef TOMEVIT_ZIP_H

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #define ZLIB_CONST
 #include <zlib.h>
+#ifdef HAVE_LIBDEFLATE
+#include <libdeflate.h>
+#endif
 
 #include "zip.h"
 
@@ -16,6 +19,12 @@ static unsigned piece(size_t bytes)
     return (unsigned)(bytes < most ? bytes : most);
 }
 
+#ifdef HAVE_LIBDEFLATE
+static uint32_t sum_of(const unsigned char *bytes, size_t count)
+{
+    return libdeflate_crc32(0, bytes, count);
+}
+#else
 static uint32_t sum_of(const unsigned char *bytes, size_t count)
 {
     uLong sum = crc32(0, Z_NULL, 0);
@@ -29,6 +38,7 @@ static uint32_t sum_of(const unsigned char *bytes, size_t count)
     }
     return (uint32_t)sum;
 }
+#endif
 
 static int check_sum(const vit_zip_entry *entry, const unsigned char *bytes,
                      const vit_report *report)
@@ -66,8 +76,8 @@ static int run(z_stream *z, const vit_zip_entry *entry, size_t size,
     return out_left > 0 && result != Z_MEM_ERROR ? Z_DATA_ERROR : result;
 }
 
-int tomevit_zip_inflate(const vit_zip_entry *entry, size_t size, void *out,
-                        const vit_report *report)
+/* The first `size` bytes: Z_OK or Z_STREAM_END if there are as many. */
+static int inflate_start(const vit_zip_entry *entry, size_t size, void *out)
 {
     z_stream z = {0};
     int result = size == 0 ? Z_STREAM_END : inflateInit2(&z, -MAX_WBITS);
@@ -76,6 +86,36 @@ int tomevit_zip_inflate(const vit_zip_entry *entry, size_t size, void *out,
         result = run(&z, entry, size, out);
         inflateEnd(&z);
     }
+    return result;
+}
+
+#ifdef HAVE_LIBDEFLATE
+/* The same for all of them, which takes less than half of the time. */
+static int inflate_all(const vit_zip_entry *entry, void *out)
+{
+    struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
+    enum libdeflate_result result;
+
+    if (!d)
+        return Z_MEM_ERROR;
+    result = libdeflate_deflate_decompress(d, entry->bytes, entry->packed, out,
+                                           entry->size, NULL);
+    libdeflate_free_decompressor(d);
+    return result == LIBDEFLATE_SUCCESS ? Z_OK : Z_DATA_ERROR;
+}
+#else
+static int inflate_all(const vit_zip_entry *entry, void *out)
+{
+    return inflate_start(entry, entry->size, out);
+}
+#endif
+
+int tomevit_zip_inflate(const vit_zip_entry *entry, size_t size, void *out,
+                        const vit_report *report)
+{
+    int result = size < entry->size ? inflate_start(entry, size, out)
+                                    : inflate_all(entry, out);
+
     if (result == Z_MEM_ERROR)
         return tomevit_fail(report, TOMEVIT_ENOMEM,
                             "out of memory to inflate \"%.80s\"", entry->name);
