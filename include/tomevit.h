@@ -280,7 +280,7 @@ const char *tomevit_pixel_tier(void);
  *        so that opening the file in TOMEVIT_INT8 gives the same model and
  *        takes a fraction of the time. The layers' matrices NAME become I8
  *        with the scales of their rows in NAME_scale, F32 [rows, 1], layer
- *        scale included; other matrices are bf16, the rest f32.
+ *        scale included; the rest is f32.
  *
  * `out` is replaced when all is written, and untouched after a failure.
  * EINVAL: an unknown dtype. EIO, EFORMAT, ENOMEM; EMODEL also for a value too

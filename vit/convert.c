@@ -44,24 +44,6 @@ static int is_int8(enum vit_tensor t)
            t == VIT_FC1_WEIGHT || t == VIT_FC2_WEIGHT;
 }
 
-/* And what it rounds to bf16. */
-static int is_bf16(enum vit_tensor t)
-{
-    switch (t) {
-    case VIT_PATCH_WEIGHT:
-    case VIT_POOL_KV_WEIGHT:
-    case VIT_POOL_PROJ_WEIGHT:
-    case VIT_POOL_FC1_WEIGHT:
-    case VIT_POOL_FC2_WEIGHT:
-    case VIT_HEAD_WEIGHT:
-    case VIT_HEAD_DIST_WEIGHT:
-    case VIT_PROJECT_WEIGHT:
-        return 1;
-    default:
-        return 0;
-    }
-}
-
 /* Its rows, or their scales, in place of its values. */
 static void round_rows(const model *m, const part *p, float *values)
 {
@@ -82,9 +64,7 @@ static const char *dtype_of(const model *m, const part *p)
 {
     if (!m->int8)
         return m->dtype;
-    if (p->what == ROUNDED)
-        return "I8";
-    return is_bf16(p->tensor) ? "BF16" : "F32";
+    return p->what == ROUNDED ? "I8" : "F32";
 }
 
 static vit_st_tensor describe(void *self, size_t i)
