@@ -95,6 +95,55 @@ static void refuse(const model_file *file, const char *words)
     refuse_with(NULL, TOMEVIT_EMODEL, "m.safetensors", words);
 }
 
+/* ---- models that are known not to run ------------------------------------------ */
+
+static void make_timm(model_file *file)
+{
+    tomevit_description d;
+
+    model_file_tiny(&d);
+    model_file_random(file, &d);
+}
+
+/* A tensor of this name is the only one of its kind. */
+static void refuse_name(const char *name, const char *words)
+{
+    const size_t shape[] = {8};
+    model_file file;
+
+    make_timm(&file);
+    model_file_add(&file, name, "F32", 1, shape, 32);
+    refuse(&file, words);
+    model_file_free(&file);
+}
+
+Test(layout_errors, what_cannot_be_run_is_called_by_its_name, .init = enter,
+     .fini = leave)
+{
+    model_file file;
+
+    refuse_name("blocks.1.attn_out_proj.weight",
+                "tensor \"blocks.1.attn_out_proj.weight\": attention and MLP "
+                "side by side (timm's ParallelScalingBlock) cannot be run here");
+    refuse_name("blocks.1.in_norm.bias", "side by side");
+    refuse_name("blocks.0.attns.1.ls.gamma",
+                "several attentions side by side (timm's ParallelThingsBlock)");
+    refuse_name("blocks.0.11.norm1.weight",
+                "blocks in chunks (DINOv2's block_chunks) cannot be run here");
+    refuse_name("v.blk.0.attn_q.weight",
+                "a model under the names of llama.cpp and clip.cpp cannot be run here");
+    make_timm(&file);
+    for (size_t i = 0; i < file.count;)
+        if (strstr(file.tensors[i].name, "norm") &&
+            strstr(file.tensors[i].name, ".bias"))
+            model_file_remove(&file, file.tensors[i].name);
+        else
+            i++;
+    refuse(&file, "norms without biases (RMSNorm, or LayerNorm with bias=False) "
+           "cannot be run here");
+    model_file_free(&file);
+}
+
 /* ---- torchvision's names --------------------------------------------------- */
 
 static const char *const torchvision[][2] = {

@@ -473,7 +473,8 @@ int tomevit_describe_file(const vit_tensors *file, tomevit_description *d,
     int code;
 
     memset(d, 0, sizeof *d);
-    if ((code = find_parts(file, d, report)) ||
+    if ((code = tomevit_check_supported(file, report)) ||
+        (code = find_parts(file, d, report)) ||
         (code = find_widths(file, d, report)) ||
         (code = find_head_dim(file, d, report)) ||
         (code = find_activation(file, d, report)) ||

@@ -41,6 +41,9 @@ int tomevit_metadata_preprocessing(const vit_tensors *file,
                                    tomevit_description *d,
                                    const vit_report *report);
 
+/* Refuses models that are known by what they are called. EMODEL. */
+int tomevit_check_supported(const vit_tensors *file, const vit_report *report);
+
 /* See tomevit_checkpoint_class_names. */
 int tomevit_metadata_class_names(const vit_tensors *file, size_t classes,
                                  char ***names, const vit_report *report);
