@@ -13,6 +13,7 @@ or in a whole model of timm's::
     model.r = 13
 """
 
+from ._arguments import Role
 from ._library import Error, library_path
 from ._patch import Merging, patch, unpatch
 from ._plan import Plan, mean_heads, merge, plan, trace, unmerge
@@ -20,7 +21,7 @@ from ._schedule import schedule, schedule_for_ratio, schedule_tokens
 from ._version import __version__
 
 __all__ = [
-    "Error", "Merging", "Plan", "__version__", "library_path", "mean_heads",
-    "merge", "patch", "plan", "schedule", "schedule_for_ratio",
+    "Error", "Merging", "Plan", "Role", "__version__", "library_path",
+    "mean_heads", "merge", "patch", "plan", "schedule", "schedule_for_ratio",
     "schedule_tokens", "trace", "unmerge", "unpatch",
 ]

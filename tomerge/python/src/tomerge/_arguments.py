@@ -8,6 +8,7 @@ layers again and again.
 from __future__ import annotations
 
 import ctypes
+import enum
 import functools
 import operator
 import threading
@@ -16,8 +17,8 @@ from typing import Any, Iterable
 import numpy as np
 
 from ._arrays import address
-from ._library import (METHODS, SIMILARITIES, Options, check, library,
-                       number_of)
+from ._library import (METHODS, ORDERS, SIMILARITIES, Options, check,
+                       library, number_of)
 
 
 def count(value: Any, name: str) -> int:
@@ -85,22 +86,53 @@ def amounts(r: Any, sequences: int) -> np.ndarray:
 
 @functools.lru_cache(maxsize=1024)
 def _options(method: int, similarity: int, protect: int, stride: int,
-             seed: int) -> Options:
+             seed: int, order: int) -> Options:
     options = Options()
     library.tomerge_options_init(ctypes.byref(options))
     options.method, options.similarity = method, similarity
     options.protect, options.stride, options.seed = protect, stride, seed
+    options.order = order
     return options
 
 
 def options(method: str, similarity: str, protect: int, stride: int,
-            seed: int) -> Options:
+            seed: int, order: str) -> Options:
     if count(stride, "stride") < 2:
         raise ValueError(f"stride: expected at least 2, found {stride}")
     return _options(number_of(METHODS, method, "method"),
                     number_of(SIMILARITIES, similarity, "similarity"),
                     count(protect, "protect"), count(stride, "stride"),
-                    count(seed, "seed"))
+                    count(seed, "seed"), number_of(ORDERS, order, "order"))
+
+
+def with_role(options: Options, role: int) -> Options:
+    """A copy of shared options for the tokens whose roles are there."""
+    own = Options.from_buffer_copy(options)
+    own.role = role
+    return own
+
+
+def roles(role: Any, shape: tuple) -> np.ndarray:
+    """One uint8 for every token; a copy only if they lie otherwise."""
+    array = np.asarray(role)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"role: expected whole numbers, one of tomerge.Role "
+                        f"for each token, found {array.dtype}")
+    if array.shape != shape:
+        raise ValueError(f"role: expected shape {shape}, found {array.shape}")
+    if array.size and (array.min() < 0 or array.max() > max(Role)):
+        raise ValueError(f"role: expected values of tomerge.Role, found "
+                         f"{array.min()} to {array.max()}")
+    return np.ascontiguousarray(array, np.uint8)
+
+
+class Role(enum.IntEnum):
+    """What may happen to a token."""
+
+    MERGEABLE = 0
+    PROTECTED = 1  #: never merges, at any position
+    PADDING = 2    #: not there: never merges, becomes one of the last rows
+    DROPPED = 3    #: not there either, and gets no row
 
 
 # ---- workspaces ----
@@ -123,6 +155,14 @@ def match_space(options: Options, offsets: np.ndarray, channels: int,
     check(library.tomerge_match_batch_workspace(
         options, len(offsets) - 1, address(offsets), channels, threads,
         need), "plan")
+    return _space(need.value)
+
+
+def rounds_space(options: Options, tokens: int,
+                 channels: int) -> tuple[int, int]:
+    need = ctypes.c_size_t()
+    check(library.tomerge_match_rounds_workspace(options, tokens, channels,
+                                                 need), "plan")
     return _space(need.value)
 
 

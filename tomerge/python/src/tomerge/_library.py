@@ -42,6 +42,7 @@ class Options(Structure):
     _fields_ = [("struct_size", c_size_t), ("method", c_int),
                 ("similarity", c_int), ("protect", c_size_t),
                 ("stride", c_size_t), ("seed", c_uint64),
+                ("role", c_void_p), ("order", c_int), ("reserved_int", c_int),
                 ("room", c_uint64 * 32)]
 
 
@@ -74,6 +75,11 @@ _PROTOTYPES = {
                 c_void_p, c_void_p, c_void_p, c_int, c_void_p, c_size_t)),
     "tomerge_match": (
         c_int, (_OPTIONS, c_size_t, View, c_size_t, _PLAN, c_void_p,
+                c_size_t)),
+    "tomerge_match_rounds_workspace": (
+        c_int, (_OPTIONS, c_size_t, c_size_t, _SIZES)),
+    "tomerge_match_rounds": (
+        c_int, (_OPTIONS, c_size_t, View, c_void_p, c_size_t, _PLAN, c_void_p,
                 c_size_t)),
     "tomerge_merge_batch_workspace": (
         c_int, (c_size_t, c_void_p, c_int, _SIZES)),
@@ -160,6 +166,7 @@ def _names(function) -> dict[str, int]:
 METHODS = _names(library.tomerge_method_name)
 SIMILARITIES = _names(library.tomerge_similarity_name)
 COMBINES = _names(library.tomerge_combine_name)
+ORDERS = {"grouped": 0, "position": 1}
 
 
 def number_of(names: dict[str, int], name: str, what: str) -> int:

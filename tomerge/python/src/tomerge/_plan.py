@@ -264,7 +264,9 @@ class Plan:
 
 def plan(metric: Any, r: Union[int, Sequence[int]], *, protect: int = 0,
          method: str = "alternating", similarity: str = "cosine",
-         stride: int = 2, seed: int = 0,
+         stride: int = 2, seed: int = 0, role: Any = None,
+         order: str = "grouped", rounds: bool = False,
+         size: Optional[Any] = None,
          offsets: Optional[Iterable[int]] = None,
          threads: Optional[int] = None) -> Plan:
     """Finds the tokens to merge.
@@ -276,7 +278,7 @@ def plan(metric: Any, r: Union[int, Sequence[int]], *, protect: int = 0,
             rows of sequences of any lengths. NumPy array or torch CPU tensor,
             float32, bfloat16 or float16, read in place.
         r: tokens to remove from each sequence, or one number for each;
-            lowered to ``(tokens - protect) // 2``.
+            lowered to ``(tokens - protect) // 2`` unless ``rounds``.
         protect: leading tokens that never merge (class, distillation and
             register tokens).
         method: "alternating" (bipartite soft matching as in the paper),
@@ -284,6 +286,17 @@ def plan(metric: Any, r: Union[int, Sequence[int]], *, protect: int = 0,
         similarity: "cosine", "dot", "euclidean" or "softmax".
         stride: for "strided": one token in so many is a destination.
         seed: for "random".
+        role: for every token one of :class:`Role`, shaped like the metric
+            without its channels: tokens at any position may be protected, be
+            padding, or be dropped.
+        order: of the rows: "grouped" (protected tokens, unmerged sources,
+            destinations, as in the paper's own implementation), or "position"
+            (by the first token that went into a row: the sequence keeps its
+            order).
+        rounds: match again on what is left, until r tokens are removed: for
+            more than half of them. On one thread.
+        size: how many input tokens each token stands for, float32; counts
+            between rounds only. All 1 where it is None.
         offsets: for packed rows, where each sequence begins, and the end of
             the last one: ``[0, 197, 394]``.
         threads: how many share the sequences; see :meth:`Plan.merge`.
@@ -291,9 +304,16 @@ def plan(metric: Any, r: Union[int, Sequence[int]], *, protect: int = 0,
     buffer = _arrays.describe(metric, "metric",
                               (2,) if offsets is not None else (2, 3))
     result = _new_plan(buffer, offsets)
-    options = _arguments.options(method, similarity, protect, stride, seed)
+    options = _arguments.options(method, similarity, protect, stride, seed,
+                                 order)
     amounts = _arguments.amounts(r, result.sequences)
+    if role is not None:
+        role = _arguments.roles(role, result.map.shape)
+        options = _arguments.with_role(options, _arrays.address(role))
     if result.sequences == 0:
+        return result
+    if rounds:
+        _match_rounds(result, options, buffer, amounts, size)
         return result
     packed = buffer.packed_stride() is not None
     team = 1
@@ -312,11 +332,45 @@ def plan(metric: Any, r: Union[int, Sequence[int]], *, protect: int = 0,
     # Rows too far apart for one stride: sequence by sequence.
     for s in range(result.sequences):
         single = result._single(s)
-        check(library.tomerge_match(options, channels, buffer.view(s),
-                                    int(amounts[s]), single, work, room),
-              "plan")
+        check(library.tomerge_match(
+            _of_sequence(options, result, s), channels, buffer.view(s),
+            int(amounts[s]), single, work, room), "plan")
         result.offsets_out[s + 1] = result.offsets_out[s] + single.rows
     return result
+
+
+def _of_sequence(options: Any, plan: Plan, sequence: int) -> Any:
+    """The options with the roles of one sequence's tokens."""
+    if options.role is None:
+        return options
+    return _arguments.with_role(options,
+                                options.role + int(plan.offsets[sequence]))
+
+
+def _match_rounds(result: Plan, options: Any, buffer: _arrays.Buffer,
+                  amounts: np.ndarray, size: Any) -> None:
+    channels, size_at = buffer.shape[-1], None
+    if size is not None:
+        size_at = _arrays.floats(size, "size", result.map.size)
+    for s in range(result.sequences):
+        single, first = result._single(s), int(result.offsets[s])
+        own = _of_sequence(options, result, s)
+        work, room = _arguments.rounds_space(own, single.tokens, channels)
+        check(library.tomerge_match_rounds(
+            own, channels, _rows_of(buffer, s, first),
+            size_at and size_at + 4 * first, int(amounts[s]), single, work,
+            room), "plan")
+        result.offsets_out[s + 1] = result.offsets_out[s] + single.rows
+
+
+def _rows_of(buffer: _arrays.Buffer, sequence: int,
+             first: int) -> _arrays.View:
+    """One sequence's rows, of a batch or of packed rows."""
+    if len(buffer.shape) == 3:
+        return buffer.view(sequence)
+    offset = first * buffer.strides[0] * _arrays.ELEMENT[buffer.dtype]
+    return _arrays.View(buffer.pointer + offset, buffer.strides[0],
+                        buffer.dtype)
 
 
 def _new_plan(buffer: _arrays.Buffer, offsets: Any) -> Plan:
