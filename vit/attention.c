@@ -11,14 +11,9 @@
 #include <math.h>
 #include <string.h>
 
-/* Brings a row of a head to the caches: the next rows of k and v lie too far
- * apart for the hardware to see them coming. */
-static void fetch_row(const float *row, size_t head_dim)
+static size_t smaller(size_t a, size_t b)
 {
-    enum { LINE = VIT_ALIGN / sizeof(float) };
-
-    for (size_t i = 0; i < head_dim; i += LINE)
-        __builtin_prefetch(row + i);
+    return a < b ? a : b;
 }
 
 /* Keys as panels [head_dim, nr], values as panels [tokens, nr]. */
@@ -30,16 +25,17 @@ static void pack_head(const vit_dsp *dsp, vit_scratch *s, const float *k,
     size_t nr = dsp->nr;
 
     for (size_t j = 0; j < tokens; j += nr) {
-        for (size_t t = j + nr; t < tokens && t < j + 2 * nr; t++)
-            fetch_row(k + t * stride, head_dim);
-        dsp->pack(tokens - j < nr ? tokens - j : nr, head_dim, k + j * stride,
+        if (j + nr < tokens)
+            vit_fetch(k + (j + nr) * stride, stride,
+                      smaller(tokens - j - nr, nr), head_dim);
+        dsp->pack(smaller(tokens - j, nr), head_dim, k + j * stride,
                   stride, nr, s->keys + j * head_dim);
     }
     for (size_t t = 0; t < tokens; t++) {
         if (t + AHEAD < tokens)
-            fetch_row(v + (t + AHEAD) * stride, head_dim);
+            vit_fetch(v + (t + AHEAD) * stride, stride, 1, head_dim);
         for (size_t j = 0; j < head_dim; j += nr) {
-            size_t width = head_dim - j < nr ? head_dim - j : nr;
+            size_t width = smaller(head_dim - j, nr);
             float *row = s->values + j * tokens + t * nr;
 
             memcpy(row, v + t * stride + j, width * sizeof(*v));
@@ -96,8 +92,11 @@ void tomevit_attention(const vit_pass *p, vit_scratch *s, size_t image,
     }
     pack_head(dsp, s, k, k + d->dim, stride, tokens, head_dim);
     for (size_t i = 0; i < queries; i += dsp->mr) {
-        size_t rows = queries - i < dsp->mr ? queries - i : dsp->mr;
+        size_t rows = smaller(queries - i, dsp->mr);
 
+        vit_fetch(q + (i + rows) * ldq, ldq,
+                  smaller(queries - i - rows, dsp->mr), head_dim);
+        vit_fetch(y + i * c->x_stride, c->x_stride, rows, head_dim);
         for (size_t j = 0; j < tokens; j += dsp->nr)
             dsp->gemm(rows, head_dim, q + i * ldq, ldq,
                       s->keys + j * head_dim, s->scores + j, c->score_stride,

@@ -57,6 +57,18 @@ typedef struct vit_dsp {
     void (*swiglu)(size_t n, const float *a, const float *b, float *y);
 } vit_dsp;
 
+/* Brings rows to the caches ahead of their use, [rows, columns]: they lie too
+ * far apart for the hardware to see the next one coming. */
+static inline void vit_fetch(const float *x, size_t stride, size_t rows,
+                             size_t columns)
+{
+    enum { LINE = 64 / sizeof(float) };
+
+    for (size_t i = 0; i < rows; i++, x += stride)
+        for (size_t j = 0; j < columns; j += LINE)
+            __builtin_prefetch(x + j);
+}
+
 extern const vit_dsp tomevit_dsp_scalar;
 extern const vit_dsp tomevit_dsp_avx2;
 extern const vit_dsp tomevit_dsp_avx512;

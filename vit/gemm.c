@@ -153,6 +153,9 @@ static void pass(const vit_dsp *dsp, const vit_matrix *m, enum vit_finish how,
             size_t height = smaller(dsp->mr, rows - i);
             float *c = whole ? tile : scratch + j * rows + i * nr;
 
+            if (last)
+                vit_fetch(y + i * ldy + j, ldy, height,
+                          smaller(nr, m->n - j));
             /* Eight tiles bring the whole next panel into L2. */
             dsp->gemm(height, depth, a + i * lda + p, lda, panel, c, nr,
                       p > 0, next + i / dsp->mr % 8 * (depth * nr / 8));

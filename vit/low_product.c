@@ -216,6 +216,8 @@ static void pass(const vit_low *low, const vit_low_product *p, size_t w,
                 .add = w > 0,
             };
 
+            if (last && p->y)
+                vit_fetch(p->y + i * p->ldy + j, p->ldy, t.rows, columns);
             low->tile(&t);
             if (last && !direct)
                 tomevit_low_finish(low, p, i, t.rows, j, columns, t.c, t.ldc);

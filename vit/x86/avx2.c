@@ -6,7 +6,7 @@
 #define TABLE tomevit_dsp_avx2
 
 typedef __m256 V;
-enum { W = 8, MR = 6 };
+enum { W = 8, MR = 6, GROUP = 3 };
 #define EACH_ROW(M) M(0) M(1) M(2) M(3) M(4) M(5)
 
 #define LOAD _mm256_loadu_ps
@@ -48,9 +48,9 @@ static inline float max8(__m256 v)
 #define MAXIMUM max8
 #define ROUND(v) \
     _mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
-#define POW2(v) \
-    _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32( \
-        _mm256_cvtps_epi32(v), _mm256_set1_epi32(127)), 23))
+#define SCALE(v, k) \
+    _mm256_mul_ps(v, _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32( \
+        _mm256_cvtps_epi32(k), _mm256_set1_epi32(127)), 23)))
 
 #define TRANSPOSE transpose8
 

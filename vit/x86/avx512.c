@@ -6,7 +6,7 @@
 #define TABLE tomevit_dsp_avx512
 
 typedef __m512 V;
-enum { W = 16, MR = 14 };
+enum { W = 16, MR = 14, GROUP = 7 };
 #define EACH_ROW(M) \
     M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13)
 
@@ -30,7 +30,7 @@ enum { W = 16, MR = 14 };
 #define MAXIMUM _mm512_reduce_max_ps
 #define ROUND(v) \
     _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
-#define POW2(v) _mm512_scalef_ps(_mm512_set1_ps(1.0f), v)
+#define SCALE _mm512_scalef_ps
 
 #define TRANSPOSE transpose16
 

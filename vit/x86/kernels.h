@@ -10,8 +10,10 @@
  *   LOAD_N(p, n), STORE_N(p, v, n)     the first n < W floats; 0 elsewhere
  *   SELECT_N(n, a, b)  the first n elements of a, the others of b
  *   SUM(v), MAXIMUM(v) across one vector, in a fixed order
- *   ROUND(v), POW2(v)  nearest integer; 2^v for integral v in -126 .. 127
+ *   ROUND(v), SCALE(v, k)  nearest integer; v 2^k for integral k in -126 .. 127
  *   TRANSPOSE(v)     a W x W block held in V v[W]
+ *   GROUP            vectors whose functions are computed together: a part of
+ *                    MR, as many as the registers hold three times
  *   TABLE, NAME
  *
  * Two vectors make the width of a GEMM tile.
@@ -106,110 +108,161 @@ static void gemm(size_t rows, size_t k, const float *a, size_t lda,
     }
 }
 
-/* ---- functions of one number -------------------------------------------------- */
+/* ---- functions of numbers ------------------------------------------------------ */
+
+/* Each takes n <= GROUP vectors at once and goes step by step: a step waits for
+ * the one before it, and a core cannot look far enough ahead to fill the time
+ * with the next vector's. `n` is a constant wherever these are expanded. */
+#define EACH(i) _Pragma("GCC unroll 8") for (size_t i = 0; i < n; i++)
 
 /* e^x for x <= 87, at most 2 ulp off; below -87 it stays at e^-87, 1.6e-38.
- * x = n ln2 + r; e^r by a polynomial, minimax on |r| <= ln2 / 2. */
-INLINE V exp_vector(V x)
+ * x = k ln2 + r; e^r by a polynomial, minimax on |r| <= ln2 / 2. */
+INLINE void exp_vectors(size_t n, V *x)
 {
-    V n, r, e;
+    static const float c[] = {8.36871006e-3f, 4.1668389e-2f, 1.66665211e-1f,
+                              4.9999994e-1f, 1.0f, 1.0f};
+    V k[GROUP], r[GROUP], e[GROUP];
 
-    x = MAX(x, SET1(-87.0f));
-    n = ROUND(MUL(x, SET1(1.44269504f)));
-    r = FNMA(n, SET1(0.693359375f), x);
-    r = FNMA(n, SET1(-2.12194440e-4f), r);
-    e = FMA(SET1(1.38146128e-3f), r, SET1(8.36871006e-3f));
-    e = FMA(e, r, SET1(4.1668389e-2f));
-    e = FMA(e, r, SET1(1.66665211e-1f));
-    e = FMA(e, r, SET1(4.9999994e-1f));
-    e = FMA(e, r, SET1(1.0f));
-    e = FMA(e, r, SET1(1.0f));
-    return MUL(e, POW2(n));
+    EACH(i) x[i] = MAX(x[i], SET1(-87.0f));
+    EACH(i) k[i] = ROUND(MUL(x[i], SET1(1.44269504f)));
+    EACH(i) r[i] = FNMA(k[i], SET1(0.693359375f), x[i]);
+    EACH(i) r[i] = FNMA(k[i], SET1(-2.12194440e-4f), r[i]);
+    EACH(i) e[i] = SET1(1.38146128e-3f);
+#pragma GCC unroll 8
+    for (size_t q = 0; q < sizeof(c) / sizeof(c[0]); q++)
+        EACH(i) e[i] = FMA(e[i], r[i], SET1(c[q]));
+    EACH(i) x[i] = SCALE(e[i], k[i]);
 }
 
-/* erf(z) with |error| < 4e-7: z times a polynomial in z^2, minimax on
- * |z| <= 3.7 in u = 2 z^2 / 3.7^2 - 1, where its coefficients stay small;
- * beyond, erf(3.7), which is 1 - 1.7e-7. Pairs of coefficients are put
- * together by u, pairs of those by u^2, and so on: a chain of products as long
- * as the polynomial would leave the core waiting for each. */
-INLINE V erf_vector(V z)
+/* gelu(x) = x / 2 (1 + erf(x / sqrt(2))), erf(z) with |error| < 4e-7: z times a
+ * polynomial in z^2, minimax on |z| <= 3.7 in u = 2 z^2 / 3.7^2 - 1, where its
+ * coefficients stay small; beyond, erf(3.7), which is 1 - 1.7e-7. */
+INLINE void gelu(size_t n, V *x)
 {
     static const float c[] = {
-        0.382137537f, -0.19046773f, 0.140789539f, -0.112645566f,
-        0.0906248838f, -0.0704366341f, 0.0514753573f, -0.0362002738f,
-        0.0251461416f, -0.0141516663f, 0.00522323186f, -0.0036473684f,
-        0.00392740965f, -0.00150466547f,
+        -0.00150466547f, 0.00392740965f, -0.0036473684f, 0.00522323186f,
+        -0.0141516663f, 0.0251461416f, -0.0362002738f, 0.0514753573f,
+        -0.0704366341f, 0.0906248838f, -0.112645566f, 0.140789539f,
+        -0.19046773f, 0.382137537f,
     };
-    V u, u2, u4, p[7];
+    V z[GROUP], u[GROUP], p[GROUP];
 
-    z = MIN(MAX(z, SET1(-3.7f)), SET1(3.7f));
-    u = FMA(MUL(z, z), SET1(2.0f / (3.7f * 3.7f)), SET1(-1.0f));
-    u2 = MUL(u, u);
-    u4 = MUL(u2, u2);
-#pragma GCC unroll 8
-    for (size_t i = 0; i < 7; i++)
-        p[i] = FMA(SET1(c[2 * i + 1]), u, SET1(c[2 * i]));
-    p[0] = FMA(p[1], u2, p[0]);
-    p[2] = FMA(p[3], u2, p[2]);
-    p[4] = FMA(p[5], u2, p[4]);
-    p[0] = FMA(p[2], u4, p[0]);
-    p[4] = FMA(p[6], u4, p[4]);
-    return MUL(FMA(p[4], MUL(u4, u4), p[0]), z);
-}
-
-INLINE V gelu(V x)
-{
-    V half = MUL(x, SET1(0.5f));
-
-    return FMA(half, erf_vector(MUL(x, SET1(0.70710678f))), half);
+    EACH(i) z[i] = MUL(x[i], SET1(0.70710678f));
+    EACH(i) z[i] = MIN(MAX(z[i], SET1(-3.7f)), SET1(3.7f));
+    EACH(i) u[i] = MUL(z[i], z[i]);
+    EACH(i) u[i] = FMA(u[i], SET1(2.0f / (3.7f * 3.7f)), SET1(-1.0f));
+    EACH(i) p[i] = SET1(c[0]);
+#pragma GCC unroll 16
+    for (size_t q = 1; q < sizeof(c) / sizeof(c[0]); q++)
+        EACH(i) p[i] = FMA(p[i], u[i], SET1(c[q]));
+    EACH(i) p[i] = MUL(p[i], z[i]);
+    EACH(i) x[i] = MUL(x[i], SET1(0.5f));
+    EACH(i) x[i] = FMA(x[i], p[i], x[i]);
 }
 
 /* x sigmoid(z). Beyond |z| = 87 sigmoid(z) stays as it is there: 1, or less
  * than the smallest difference that x could make. */
-INLINE V gate(V x, V z)
+INLINE void gate(size_t n, V *x, V *z)
 {
-    z = MIN(MAX(z, SET1(-87.0f)), SET1(87.0f));
-    return DIV(x, ADD(SET1(1.0f), exp_vector(SUB(ZERO(), z))));
+    EACH(i) z[i] = MIN(MAX(z[i], SET1(-87.0f)), SET1(87.0f));
+    EACH(i) z[i] = SUB(ZERO(), z[i]);
+    exp_vectors(n, z);
+    EACH(i) x[i] = DIV(x[i], ADD(SET1(1.0f), z[i]));
 }
 
-INLINE V gelu_tanh(V x)
+INLINE void gelu_tanh(size_t n, V *x)
 {
-    V cube = FMA(MUL(SET1(0.044715f), MUL(x, x)), x, x);
+    V z[GROUP];
 
-    return gate(x, MUL(SET1(1.59576912f), cube));
+    EACH(i) z[i] = MUL(SET1(0.044715f), MUL(x[i], x[i]));
+    EACH(i) z[i] = MUL(SET1(1.59576912f), FMA(z[i], x[i], x[i]));
+    gate(n, x, z);
+}
+
+INLINE void quick_gelu(size_t n, V *x)
+{
+    V z[GROUP];
+
+    EACH(i) z[i] = MUL(SET1(1.702f), x[i]);
+    gate(n, x, z);
 }
 
 /* ---- rows ------------------------------------------------------------------------ */
 
-INLINE V finished(enum vit_finish how, V c, V bias, V y)
+INLINE void activate(enum vit_finish how, size_t n, V *v)
 {
-    V v = ADD(c, bias);
+    if (how == VIT_GELU)
+        gelu(n, v);
+    else if (how == VIT_GELU_TANH)
+        gelu_tanh(n, v);
+    else if (how == VIT_QUICK_GELU)
+        quick_gelu(n, v);
+}
 
-    return how == VIT_GELU         ? gelu(v)
-           : how == VIT_GELU_TANH  ? gelu_tanh(v)
-           : how == VIT_QUICK_GELU ? gate(v, MUL(SET1(1.702f), v))
-           : how == VIT_ADD        ? ADD(y, v)
-                                   : v;
+/* Whole vectors of rows, a group at a time; the last one as often as fills its
+ * group. `columns` is a multiple of W. */
+INLINE void activate_rows(enum vit_finish how, size_t rows, size_t columns,
+                          const float *c, size_t ldc, const float *bias,
+                          float *y, size_t ldy)
+{
+    enum { n = GROUP };
+    size_t row = 0, column = 0;
+
+    while (row < rows) {
+        float *to[n];
+        V v[n];
+
+        EACH(i) {
+            v[i] = ADD(LOAD(c + row * ldc + column), LOAD(bias + column));
+            to[i] = y + row * ldy + column;
+            if (column + W < columns) {
+                column += W;
+            } else if (row + 1 < rows || i + 1 == n) {
+                column = 0;
+                row++;
+            }
+        }
+        activate(how, n, v);
+        EACH(i) STORE(to[i], v[i]);
+    }
+}
+
+INLINE void store_row(enum vit_finish how, size_t columns, const float *c,
+                      const float *bias, float *y)
+{
+    for (size_t j = 0; j < columns; j += W) {
+        V v = ADD(LOAD(c + j), LOAD(bias + j));
+
+        STORE(y + j, how == VIT_ADD ? ADD(LOAD(y + j), v) : v);
+    }
+}
+
+/* The `rest` < W last elements of a row. */
+INLINE void finish_rest(enum vit_finish how, size_t rest, const float *c,
+                        const float *bias, float *y)
+{
+    V v[GROUP] = {ADD(LOAD_N(c, rest), LOAD_N(bias, rest))};
+
+    activate(how, 1, v);
+    if (how == VIT_ADD)
+        v[0] = ADD(LOAD_N(y, rest), v[0]);
+    STORE_N(y, v[0], rest);
 }
 
 INLINE void finish_as(enum vit_finish how, size_t rows, size_t cols,
                       const float *c, size_t ldc, const float *bias,
                       float *y, size_t ldy)
 {
-    size_t whole = cols / W * W, rest = cols - whole;
+    size_t whole = cols / W * W;
 
-    for (size_t i = 0; i < rows; i++, c += ldc, y += ldy) {
-        for (size_t j = 0; j < whole; j += W)
-            STORE(y + j, finished(how, LOAD(c + j), LOAD(bias + j),
-                                  how == VIT_ADD ? LOAD(y + j) : ZERO()));
-        if (rest)
-            STORE_N(y + whole,
-                    finished(how, LOAD_N(c + whole, rest),
-                             LOAD_N(bias + whole, rest),
-                             how == VIT_ADD ? LOAD_N(y + whole, rest)
-                                            : ZERO()),
-                    rest);
-    }
+    if (whole && how != VIT_STORE && how != VIT_ADD)
+        activate_rows(how, rows, whole, c, ldc, bias, y, ldy);
+    else
+        for (size_t i = 0; i < rows; i++)
+            store_row(how, whole, c + i * ldc, bias, y + i * ldy);
+    for (size_t i = 0; cols > whole && i < rows; i++)
+        finish_rest(how, cols - whole, c + i * ldc + whole, bias + whole,
+                    y + i * ldy + whole);
 }
 
 static void finish(enum vit_finish how, size_t rows, size_t cols,
@@ -293,64 +346,96 @@ static void layer_norm(size_t n, const float *x, const float *weight,
                 rest);
 }
 
-/* s = scale * s + bias; returns the largest. */
-INLINE float scale_and_bias(size_t n, float scale, const float *bias, float *s)
-{
-    size_t whole = n / W * W, rest = n - whole;
-    V max = SET1(-__builtin_inff()), v, scales = SET1(scale);
+/* Vectors of a row at once: rows end anywhere. */
+enum { FEW = GROUP < 4 ? GROUP : 4 };
 
-    for (size_t i = 0; i < whole; i += W) {
-        v = MUL(LOAD(s + i), scales);
-        if (bias)
-            v = ADD(v, LOAD(bias + i));
-        STORE(s + i, v);
-        max = MAX(v, max);
-    }
-    if (rest) {
-        v = MUL(LOAD_N(s + whole, rest), scales);
-        if (bias)
-            v = ADD(v, LOAD_N(bias + whole, rest));
-        STORE_N(s + whole, v, rest);
-        max = MAX(SELECT_N(rest, v, max), max);
-    }
-    return MAXIMUM(max);
+/* s = scale * s + bias of n vectors; the largest so far in max. */
+INLINE void scale_and_bias(size_t n, V scale, const float *bias, float *s,
+                           V *max)
+{
+    V v[GROUP];
+
+    EACH(i) v[i] = MUL(LOAD(s + i * W), scale);
+    if (bias)
+        EACH(i) v[i] = ADD(v[i], LOAD(bias + i * W));
+    EACH(i) STORE(s + i * W, v[i]);
+    EACH(i) max[i] = MAX(v[i], max[i]);
+}
+
+/* s = e^(s - max) of n vectors, in turn added to the sum. */
+INLINE V weigh(size_t n, float *s, V max, V sum)
+{
+    V v[GROUP];
+
+    EACH(i) v[i] = SUB(LOAD(s + i * W), max);
+    exp_vectors(n, v);
+    EACH(i) STORE(s + i * W, v[i]);
+    EACH(i) sum = ADD(sum, v[i]);
+    return sum;
 }
 
 static void softmax(size_t n, float scale, const float *bias, float *s)
 {
-    size_t whole = n / W * W, rest = n - whole;
-    V max = SET1(scale_and_bias(n, scale, bias, s)), sum = ZERO(), v;
+    size_t whole = n / W * W, rest = n - whole, i = 0;
+    V scales = SET1(scale), most[FEW], max, sum = ZERO(), v[GROUP];
 
-    for (size_t i = 0; i < whole; i += W) {
-        v = exp_vector(SUB(LOAD(s + i), max));
-        STORE(s + i, v);
-        sum = ADD(sum, v);
-    }
+    for (size_t q = 0; q < FEW; q++)
+        most[q] = SET1(-__builtin_inff());
+    for (; i + FEW * W <= whole; i += FEW * W)
+        scale_and_bias(FEW, scales, bias ? bias + i : NULL, s + i, most);
+    for (; i < whole; i += W)
+        scale_and_bias(1, scales, bias ? bias + i : NULL, s + i, most);
     if (rest) {
-        v = exp_vector(SUB(LOAD_N(s + whole, rest), max));
-        v = SELECT_N(rest, v, ZERO());
-        STORE_N(s + whole, v, rest);
-        sum = ADD(sum, v);
+        v[0] = MUL(LOAD_N(s + whole, rest), scales);
+        if (bias)
+            v[0] = ADD(v[0], LOAD_N(bias + whole, rest));
+        STORE_N(s + whole, v[0], rest);
+        most[0] = MAX(SELECT_N(rest, v[0], most[0]), most[0]);
     }
-    v = SET1(1.0f / SUM(sum));
-    for (size_t i = 0; i < whole; i += W)
-        STORE(s + i, MUL(LOAD(s + i), v));
+    for (size_t q = 1; q < FEW; q++)
+        most[0] = MAX(most[q], most[0]);
+    max = SET1(MAXIMUM(most[0]));
+
+    for (i = 0; i + FEW * W <= whole; i += FEW * W)
+        sum = weigh(FEW, s + i, max, sum);
+    for (; i < whole; i += W)
+        sum = weigh(1, s + i, max, sum);
+    if (rest) {
+        v[0] = SUB(LOAD_N(s + whole, rest), max);
+        exp_vectors(1, v);
+        v[0] = SELECT_N(rest, v[0], ZERO());
+        STORE_N(s + whole, v[0], rest);
+        sum = ADD(sum, v[0]);
+    }
+    v[0] = SET1(1.0f / SUM(sum));
+    for (i = 0; i < whole; i += W)
+        STORE(s + i, MUL(LOAD(s + i), v[0]));
     if (rest)
-        STORE_N(s + whole, MUL(LOAD_N(s + whole, rest), v), rest);
+        STORE_N(s + whole, MUL(LOAD_N(s + whole, rest), v[0]), rest);
+}
+
+INLINE void swiglu_group(size_t n, const float *a, const float *b, float *y)
+{
+    V v[GROUP], z[GROUP];
+
+    EACH(i) v[i] = z[i] = LOAD(a + i * W);
+    gate(n, v, z);
+    EACH(i) STORE(y + i * W, MUL(v[i], LOAD(b + i * W)));
 }
 
 static void swiglu(size_t n, const float *a, const float *b, float *y)
 {
-    size_t whole = n / W * W, rest = n - whole;
-    V v;
+    size_t whole = n / W * W, rest = n - whole, i = 0;
 
-    for (size_t i = 0; i < whole; i += W) {
-        v = LOAD(a + i);
-        STORE(y + i, MUL(gate(v, v), LOAD(b + i)));
-    }
+    for (; i + GROUP * W <= whole; i += GROUP * W)
+        swiglu_group(GROUP, a + i, b + i, y + i);
+    for (; i < whole; i += W)
+        swiglu_group(1, a + i, b + i, y + i);
     if (rest) {
-        v = LOAD_N(a + whole, rest);
-        STORE_N(y + whole, MUL(gate(v, v), LOAD_N(b + whole, rest)), rest);
+        V v[GROUP] = {LOAD_N(a + whole, rest)}, z[GROUP] = {v[0]};
+
+        gate(1, v, z);
+        STORE_N(y + whole, MUL(v[0], LOAD_N(b + whole, rest)), rest);
     }
 }
 
