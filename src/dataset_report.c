@@ -63,14 +63,18 @@ static void set_accuracy(const dataset *d, const tally *t, json_t *out)
                         : json_real(100 * t->calibration));
 }
 
-/* Against the run that merges nothing, image by image. */
-static void set_comparison(const tally *t, const tally *base, json_t *out)
+/* Against the run that merges nothing, image by image; `itself`: it is that
+ * one. */
+static void set_comparison(const tally *t, const tally *base, int itself,
+                           json_t *out)
 {
+    interval i = statistics_paired(t->gained, t->lost, t->images);
+
     json_object_set_new(out, "drop", t->images == 0 ? json_null()
         : json_real(100.0 * ((double)base->correct1 - (double)t->correct1) /
                     (double)t->images));
-    interval i = statistics_paired(t->gained, t->lost, t->images);
-    json_object_set_new(out, "drop_interval", t->images == 0 ? json_null()
+    json_object_set_new(out, "drop_interval",
+                        t->images == 0 || itself ? json_null()
         : json_pack("{s:f,s:f}", "low", 100 * i.low, "high", 100 * i.high));
     json_object_set_new(out, "agreement", share(t->agree, t->images));
     set_count(out, "gained", t->gained);
@@ -114,7 +118,7 @@ json_t *dataset_run_json(const dataset *d, const session *s,
     set_count(out, "refused", e->refused + d->unread);
     set_accuracy(d, &t, out);
     if (s->run_count > 1)
-        set_comparison(&t, &base, out);
+        set_comparison(&t, &base, index == s->reference, out);
     session_run_json(s, &s->runs[index], out);
     session_compute_json(s, out);
     set_times(e, s->first + index, &t, out);

@@ -147,7 +147,7 @@ typedef struct frame {
 
 int plot_height(size_t series_count)
 {
-    return PLOT_HEIGHT + (series_count > 1 ? (int)(series_count + 1) * LEGEND
+    return PLOT_HEIGHT + (series_count > 1 ? (int)(series_count + 1) * LEGEND + 6
                                            : 0);
 }
 

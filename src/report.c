@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_SIZE = 4096 };
+enum { TEXT_SIZE = 4096, WIDTH = 80 };
 
 static const json_t *find(const json_t *row, const char *path)
 {
@@ -187,6 +187,26 @@ void report_table(FILE *out, const report_column *columns, size_t count,
     free(text);
 }
 
+/* Text from column `left` on, with blanks turned into line ends where the line
+ * would be too long. */
+static void wrapped(FILE *out, char *text, size_t left)
+{
+    for (char *line = text, *blank; columns_of(line) > WIDTH - left;) {
+        for (blank = line + WIDTH - left; blank > line && *blank != ' ';)
+            blank--;
+        if (blank == line)
+            blank = strchr(line, ' ');
+        if (blank == NULL) {
+            text = line;
+            break;
+        }
+        *blank = '\0';
+        fprintf(out, "%s\n%*s", line, (int)left, "");
+        text = line = blank + 1;
+    }
+    fprintf(out, "%s\n", text);
+}
+
 void report_list(FILE *out, const report_column *columns, size_t count,
                  const json_t *row)
 {
@@ -205,7 +225,7 @@ void report_list(FILE *out, const report_column *columns, size_t count,
         if (text[0] == '\0')
             continue;
         cell(out, columns[c].heading, width, 1, 0);
-        fprintf(out, "%s\n", text);
+        wrapped(out, text, width + 2);
     }
     free(text);
 }

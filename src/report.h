@@ -29,7 +29,8 @@ void report_text(const json_t *row, const char *path, const char *format,
 void report_table(FILE *out, const report_column *columns, size_t count,
                   const json_t *rows, const char *group);
 
-/* One line a column: heading, value. */
+/* Heading and value of each column, over as many lines of 80 letters as the
+ * value's words need. */
 void report_list(FILE *out, const report_column *columns, size_t count,
                  const json_t *row);
 

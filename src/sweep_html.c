@@ -20,7 +20,7 @@ static const char style[] =
     "@media screen and (prefers-color-scheme:dark){:root{--ink:#e6e7ea;"
     "--quiet:#a0a5ad;--paper:#16181b;--line:#33373d;--mark:#3a2a1c}}\n"
     "*{box-sizing:border-box}\n"
-    "body{margin:0 auto;padding:1.5rem 1rem 4rem;max-width:68rem;"
+    "body{margin:0 auto;padding:1.5rem 1rem 4rem;max-width:76rem;"
     "background:var(--paper);color:var(--ink);"
     "font:1rem/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans',"
     "Arial,sans-serif;font-variant-numeric:tabular-nums;"
@@ -61,7 +61,7 @@ static const char style[] =
     "dd{margin:0}code{font-size:.8125rem;white-space:pre-wrap}\n"
     "@media print{body{max-width:none;padding:0;font-size:10pt}"
     ".wide{overflow:visible}table{font-size:7.5pt}th,td{padding:.15rem .3rem}"
-    "section,figure,tr{break-inside:avoid}h2,h3,h4,.group"
+    "figure,tr,.plots,.pictures{break-inside:avoid}h2,h3,h4,.group"
     "{break-after:avoid}"
     ".pictures{grid-template-columns:repeat(6,1fr)}}\n";
 

@@ -65,6 +65,28 @@ Test(report, list_leaves_out_what_is_not_there)
     json_decref(array);
 }
 
+Test(report, long_values_go_on_below)
+{
+    static const report_column one[] = {{"a", "heading", NULL}};
+    /* 71 letters fit beside the heading, 72 do not; long words stay whole. */
+    json_t *row = json_pack("{s:s}", "a",
+        "0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 "
+        "01234 0123456789 0123456789 0123456789 0123456789 0123456789 "
+        "0123456789 012345 "
+        "0123456789012345678901234567890123456789012345678901234567890123456789"
+        "0123456789 end");
+    FILE *out = start();
+
+    report_list(out, one, 1, row);
+    expect(out, "heading  0123456789 0123456789 0123456789 0123456789 "
+           "0123456789 0123456789 01234\n"
+           "         0123456789 0123456789 0123456789 0123456789 0123456789 "
+           "0123456789\n         012345\n         "
+           "0123456789012345678901234567890123456789012345678901234567890123456"
+           "7890123456789\n         end\n");
+    json_decref(row);
+}
+
 Test(report, intervals_have_a_dash)
 {
     static const report_column interval[] = {{"i", "95 %", "%.1f"}};
