@@ -7,8 +7,8 @@
 
 # The demonstration and its pictures; a smaller model where that is too slow.
 if test -z "$SANITIZED"; then
-    "$build/data/make-images" --count 160 pictures || fail "no pictures"
-    with="--batch 2"
+    "$build/data/make-images" --count 500 pictures || fail "no pictures"
+    with="--batch 5"
 else
     "$fixture" model plain.safetensors 3 '{"num_heads": "3"}' || fail "no model"
     i=100
@@ -24,13 +24,16 @@ fi
 counts='images refused top1 top5 ece top1_interval.low top5_interval.high
     partial classes_by'
 
-# whole NAME: the report, predictions and classes in the files of that name
-# are those of the uninterrupted run
+# whole NAME [LIKE]: the report, predictions and classes in the files of that
+# name are those of the uninterrupted run, full
 whole() {
+    like=${2:-full}
+    holds $like.json $counts
+    cp values wanted
     holds $1.json $counts
     cmp -s values wanted || { fail "$1: other counts:"; diff wanted values; }
     for kind in csv classes confusion; do
-        cmp -s $1.$kind full.$kind || fail "$1: another $kind"
+        cmp -s $1.$kind $like.$kind || fail "$1: another $kind"
     done
 }
 # reports NAME: the options that write them
@@ -40,15 +43,13 @@ reports() {
 }
 
 run 0 eval $with pictures $(reports full)
-holds full.json $counts
-cp values wanted
 run 0 eval $with pictures $(reports kept) --resume journal
 whole kept
+cp journal kept.journal
 lines=$(wc -l <journal)
 
 # ---- a whole journal leaves nothing to do, and is not touched
 
-cp journal kept.journal
 run 0 eval $with pictures $(reports again) --resume journal
 says err "images are done"
 whole again
@@ -60,32 +61,51 @@ seed=${SEED:-$(date +%s)}
 echo "kill -9 with SEED=$seed"
 awk "BEGIN { srand($seed); for (i = 0; i < 10; i++) printf \"%.3f\n\", rand() * 0.03 }" \
     >moments
-rm journal
-hits=0
-while read -r moment; do
-    before=$(cat journal 2>/dev/null | wc -l)
-    "$tomerge" eval $with pictures $(reports killed) --resume journal \
-        >out 2>err </dev/null &
-    pid=$!
-    # Not before it has added something, or there would be little to see.
-    while kill -0 $pid 2>/dev/null &&
-        test "$(cat journal 2>/dev/null | wc -l)" -le $((before + 1)); do
-        sleep 0.005
-    done
-    sleep "$moment"
-    kill -9 $pid 2>/dev/null
-    wait $pid 2>/dev/null
-    test $? -gt 128 && hits=$((hits + 1))
-done <moments
-echo "$hits of 10 came before the end, which left $(wc -l <journal) of $lines lines"
-test $hits -ge 1 || fail "the runs were too short to be killed"
-run 0 eval $with pictures $(reports killed) --resume journal
-whole killed
-run 0 eval $with pictures $(reports killed) --resume journal
-whole killed
-grep -o '"from":[0-9]*,"to":[0-9]*' journal | tr -cs '0-9\n' ' ' | awk '
-    $1 != next_file || $2 <= $1 { exit 1 } { next_file = $2 }' ||
-    fail "an image is twice or not in the journal"
+# killed LIKE ARGUMENT...: ten times, then once more until its end
+killed() {
+    like=$1
+    shift
+    rm -f journal
+    hits=0
+    while read -r moment; do
+        before=$(cat journal 2>/dev/null | wc -l)
+        "$tomerge" eval "$@" $(reports killed) --resume journal \
+            >out 2>err </dev/null &
+        pid=$!
+        # Not before it has added something, or there would be little to see.
+        while kill -0 $pid 2>/dev/null &&
+            test "$(cat journal 2>/dev/null | wc -l)" -le $((before + 1)); do
+            sleep 0.005
+        done
+        sleep "$moment"
+        kill -9 $pid 2>/dev/null
+        wait $pid 2>/dev/null
+        test $? -gt 128 && hits=$((hits + 1))
+    done <moments
+    echo "$hits of 10 came before the end, which left $(wc -l <journal) lines"
+    test $hits -ge 1 || fail "the runs were too short to be killed"
+    run 0 eval "$@" $(reports killed) --resume journal
+    whole killed $like
+    run 0 eval "$@" $(reports killed) --resume journal
+    whole killed $like
+    grep -o '"from":[0-9]*,"to":[0-9]*' journal | tr -cs '0-9\n' ' ' | awk '
+        $1 != next_file || $2 <= $1 { exit 1 } { next_file = $2 }
+        END { print next_file }' >covered ||
+        fail "an image is twice or not in the journal"
+    holds $like.json images
+    cmp -s covered values || fail "the journal is about $(cat covered) images"
+}
+killed full $with pictures
+real=$TOMERGE_SHARED/data/imagenet-sample
+weights=$TOMERGE_SHARED/data/weights/vit_tiny_patch16_224.augreg.safetensors
+if test -d "$real" && test -f "$weights" && test -z "$SANITIZED" &&
+    ! head -n 1 kept.journal | grep -q '"scalar"'; then
+    set -- --model "$weights" --batch 10 "$real"
+    run 0 eval "$@" $(reports real)
+    killed real "$@"
+else
+    echo "$name: not tried: 500 real images (no reference data, or too slow)"
+fi
 
 # ---- lines that are not whole
 

@@ -24,7 +24,7 @@ echo junk >set/y/7.png
 three="--model a/vit.safetensors --model b/vit.safetensors
     --model near.safetensors"
 counts='top1 top5 drop agreement gained lost mcnemar_p gmacs tokens_left
-    top1_interval.low drop_interval.high ece schedule model.file'
+    top1_interval.low drop_interval ece schedule model.file'
 
 # ---- each as alone, and named so that no two are alike
 
