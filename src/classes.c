@@ -124,7 +124,16 @@ static int32_t find_wnid(const classes *c, const char *text)
     return c->count == IMAGENET_CLASSES ? imagenet_find(text) : -1;
 }
 
-/* How many folders `find` knows; *stranger is the first it does not. */
+static int holds_images(const folder *f, size_t group)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (f->files[i].group == group)
+            return 1;
+    return 0;
+}
+
+/* How many folders `find` knows; *stranger is the first of the others that
+ * holds an image, NULL if none does. */
 static size_t label_by(const classes *c, const folder *f,
                        int32_t (*find)(const classes *, const char *),
                        int32_t *label, const char **stranger)
@@ -135,7 +144,7 @@ static size_t label_by(const classes *c, const folder *f,
     for (size_t g = 0; g < f->group_count; g++) {
         label[g] = find(c, f->groups[g]);
         known += label[g] >= 0;
-        if (label[g] < 0 && *stranger == NULL)
+        if (label[g] < 0 && *stranger == NULL && holds_images(f, g))
             *stranger = f->groups[g];
     }
     return known;
@@ -152,10 +161,10 @@ static int label_groups(const classes *c, const folder *f, const pairs *map,
     }
     *how = "WordNet id";
     size_t known = label_by(c, f, find_wnid, label, &stranger);
-    if (known == f->group_count)
+    if (known > 0 && stranger == NULL)
         return 0;
     *how = "class name";
-    if (label_by(c, f, find_own_name, label, &no_name) == f->group_count)
+    if (label_by(c, f, find_own_name, label, &no_name) > 0 && no_name == NULL)
         return 0;
     *how = "sorted order";
     if (f->group_count == (c->valid ? c->valid_count : c->count)) {

@@ -103,6 +103,27 @@ Test(classes, one_stranger_among_wnids_is_named)
     folder_free(&f);
 }
 
+/* One that holds no image misleads nobody, unless places count. */
+Test(classes, empty_strangers_are_left_alone)
+{
+    static const char *const wnids[] = {"n01443537", "misc", NULL};
+    static const char *const names[] = {"blue", "misc", "red", NULL};
+    static const char *const order[] = {"a", "b", "c", "d", NULL};
+    folder f = walked(wnids), g = walked(names), h = walked(order);
+
+    f.files[1].group = g.files[1].group = h.files[1].group = 0;
+    cr_assert_eq(label(&thousand, &f, NULL), 0, "%s", why);
+    cr_expect_eq(f.files[1].label, 1);
+    cr_assert_eq(label(&four, &g, NULL), 0, "%s", why);
+    cr_expect_str_eq(how, "class name");
+    cr_expect_eq(g.files[2].label, 0);
+    cr_expect_eq(label(&three, &h, NULL), -1);
+    cr_expect_not_null(strstr(why, "4 class folders, but the model has 3"));
+    folder_free(&f);
+    folder_free(&g);
+    folder_free(&h);
+}
+
 Test(classes, others_go_by_sorted_order_and_must_be_as_many)
 {
     static const char *const same[] = {"a", "b", "c", NULL};
