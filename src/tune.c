@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* tomerge tune: a schedule for a model, found on one half of a folder and
  * reported on the other. */
+#include "config.h"
+
 #include "commands.h"
 
 #include "dataset.h"
@@ -23,6 +25,7 @@ typedef struct tune {
     tune_search search;
     tune_trial best;
     size_t trials;         /* measured so far */
+    int stopped;           /* by a signal */
     size_t constant;       /* r of the constant schedule to compare with */
     output file;
 } tune;
@@ -123,9 +126,8 @@ static int evaluate_part(tune *t, int part, evaluation *e)
 {
     if (dataset_evaluate(&t->parts[part], t->s, 1, e, NULL, NULL) != 0)
         return -1;
-    if (e->partial)
-        message_failed("stopped: there is no schedule");
-    else if (e->outcomes.images == 0)
+    t->stopped = e->partial;
+    if (!e->partial && e->outcomes.images == 0)
         message_failed("none of the %zu images could be used",
                        t->parts[part].files.count);
     return e->partial || e->outcomes.images == 0 ? -1 : 0;
@@ -362,9 +364,30 @@ static void write_schedule(tune *t)
     if (t->file.file == NULL)
         return;
     goal_text(t, goal, sizeof(goal));
-    snprintf(comment, sizeof(comment), "r of each layer of %.200s: %s; "
-             "for --schedule @FILE", t->s->options->model, goal);
+    snprintf(comment, sizeof(comment), "r of each layer of %.200s: %s%s; "
+             "for --schedule @FILE", t->s->options->model, goal,
+             t->stopped ? ", as far as the search went" : "");
     schedule_file_write(t->file.file, comment, t->best.r, t->search.depth);
+}
+
+/* What was found until a signal came is not lost. */
+static void remark_stopped(tune *t)
+{
+    char *text = NULL;
+    size_t size;
+
+    if (t->best.images == 0) {
+        message_failed("stopped: there is no schedule yet");
+        return;
+    }
+    FILE *out = open_memstream(&text, &size);
+    for (size_t i = 0; out != NULL && i < t->search.depth; i++)
+        fprintf(out, "%s%zu", i ? "," : "", t->best.r[i]);
+    if (out != NULL && fclose(out) == 0)
+        message_refused("stopped, with nothing reported: the best of %zu "
+                        "schedules is %s", t->trials, text);
+    free(text);
+    write_schedule(t);
 }
 
 static void report(tune *t)
@@ -407,6 +430,8 @@ static void tune_parts(session *s, dataset *all)
         tune_trial_begin(&t.best, t.search.depth, t.search.images);
         if (search(&t) == 0)
             report(&t);
+        if (t.stopped)
+            remark_stopped(&t);
         output_close(&t.file);
     }
     for (size_t p = 0; p < PARTS; p++)

@@ -157,23 +157,54 @@ Test(tune, layers_are_refined)
     cr_expect_leq(best.gmacs, 919);
 }
 
-/* What half of the images say and the other half does not is no reason to
- * choose: with much luck and no more than that, the even shape stays. */
-Test(tune, chance_is_not_chosen)
+/* The drop keeps its distance from the limit, in standard errors. */
+Test(tune, drops_keep_a_margin)
 {
-    toy fair = {.bears = {0}}, t = fair;
+    toy t = {.bears = {0}, .luck = 1};
     size_t r[DEPTH];
     tune_trial best;
     tune_search s = search_of(&t, TUNE_MAX_DROP, 1, 3);
 
-    /* A drop of 1 with an error of 1 / sqrt(999) of it. */
-    t.luck = 1;
     s.margin = 1.96;
     cr_assert_eq(find(&s, r, &best), 1);
     cr_expect_gt(best.drop, 0);
     cr_expect_leq(best.drop + 1.96 * best.error, 1);
     cr_expect_float_eq(best.error, best.drop / sqrt(IMAGES - 1.0), 1e-9);
     cr_expect_geq(t.steps, 2);
+}
+
+/* Merging early changes a little less than the rest, for all images alike or,
+ * with luck, much less for half of them and nearly as much more for others. */
+static int slope_measure(void *data, tune_trial *trials, size_t count)
+{
+    const toy *t = data;
+
+    for (size_t k = 0; k < count; k++) {
+        int early = trials[k].r[0] > trials[k].r[DEPTH - 1];
+        trials[k].images = IMAGES;
+        trials[k].speedup = 1;
+        for (size_t i = 0; i < IMAGES; i++)
+            trials[k].moved[i] = !early ? 0.5
+                : 0.495 + (!t->luck ? 0 : i % 2 ? 0.4 : -0.4);
+    }
+    return 0;
+}
+
+Test(tune, chance_is_not_chosen)
+{
+    toy t = {.luck = 0};
+    size_t r[DEPTH];
+    tune_trial best;
+    tune_search s = search_of(&t, TUNE_TARGET_GMACS, 900, 0);
+
+    s.measure = slope_measure;
+    cr_assert_eq(find(&s, r, &best), 1);
+    cr_expect_gt(r[0], r[DEPTH - 1] + 1);
+    cr_expect_float_eq(best.change, 49.5, 1e-9);
+    t.luck = 1;
+    cr_assert_eq(find(&s, r, &best), 1);
+    cr_expect_leq(r[0], r[DEPTH - 1] + 1);
+    cr_expect_float_eq(best.change, 50, 1e-9);
 }
 
 Test(tune, what_cannot_be)

@@ -68,6 +68,20 @@ holds t.json calibration.drop
 run 0 tune pictures --target-gmacs 0.2 --rounds 0 --limit 8 -o - --quiet
 lines out 2
 
+# Stopped while it moves tokens, it leaves the best so far.
+"$tomerge" tune pictures --max-drop 3 --rounds 9 -o stopped.r >out 2>err \
+    </dev/null &
+pid=$!
+until grep -q '^tomerge: ramps: ' err || ! kill -0 $pid 2>/dev/null; do
+    sleep 0.05
+done
+kill -TERM $pid
+wait $pid
+test $? = 3 || fail "stopped: another exit status"
+says err "stopped, with nothing reported: the best of"
+says err "$(tail -n 1 stopped.r)"
+run 0 inspect --schedule @stopped.r
+
 # What cannot be used is named once, whichever half it is in.
 mkdir few
 for class in $(ls pictures); do
