@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-#include "../vit/tensors.h"
+#include "../vit/containers/tensors.h"
 
 /* tests/fixtures/NAME, to be freed by the caller. */
 char *fixture_path(const char *name);

@@ -7,7 +7,7 @@
  */
 #include "model_file.h"
 
-#include "../vit/checkpoint.h"
+#include "../vit/checkpoint/checkpoint.h"
 
 #include <jansson.h>
 #include <png.h>

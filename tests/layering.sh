@@ -30,12 +30,32 @@ layer() {
     done
 }
 
+# within FOLDER, HEADER...: what the files of a folder of vit/ may see outside
+# of it. A file's bytes become tensors, tensors get timm's names, and those
+# are described: each step knows only the ones before it.
+within() {
+    folder=$1
+    shift
+    for file in "$folder"/*.[ch]; do
+        for header in $(includes "$file"); do
+            seen=${header#../}
+            case $header in */*) ;; *) continue ;; esac
+            case " $* " in
+            *" $seen "*|*" $(dirname "$seen")/ "*) continue ;;
+            esac
+            fail "$file includes \"$header\""
+        done
+    done
+}
+
 PWD=$(pwd -P)
 layer include tomerge.h
 grep -q '"tomevit.h"' include/tomerge.h &&
     fail "tomerge.h knows of tomevit.h"
 layer tomerge tomerge.h
 layer vit tomerge.h tomevit.h
+within vit/containers message.h numeric.h
+within vit/layouts containers/ weights.h
 layer src tomerge.h tomevit.h imagenet1k.inc    # the last is made by the build
 test -n "$(find tomerge -name '*.c')" || fail "found no source to check"
 

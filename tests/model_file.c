@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../vit/checkpoint.h"
+#include "../vit/checkpoint/checkpoint.h"
 
 void model_file_tiny(tomevit_description *d)
 {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../vit/checkpoint.h"
+#include "../vit/checkpoint/checkpoint.h"
 
 /* ---- shapes ---------------------------------------------------------------- */
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../vit/checkpoint.h"
+#include "../vit/checkpoint/checkpoint.h"
 #include "golden.h"
 #include "model_file.h"
 

@@ -7,7 +7,7 @@
 #include "golden.h"
 #include "model_file.h"
 #include "refused.h"
-#include "tensors.h"
+#include "containers/tensors.h"
 #include "tiers.h"
 
 #include <criterion/criterion.h>

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../vit/checkpoint.h"
-#include "../vit/description.h"
+#include "../vit/checkpoint/checkpoint.h"
+#include "../vit/checkpoint/description.h"
 #include "model_file.h"
 #include "refused.h"
 

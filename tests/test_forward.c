@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The forward pass against the reference implementation's whole models, on
  * every tier, and the promise of the same bits whatever the batch. */
-#include "checkpoint.h"
+#include "checkpoint/checkpoint.h"
 #include "golden.h"
 #include "model.h"
 #include "oracle.h"

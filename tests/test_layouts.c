@@ -2,10 +2,10 @@
 /* Checkpoints as their own libraries write them: small models that timm,
  * transformers, torchvision and open_clip made, against those libraries'
  * logits. tests/fixtures/make-layouts.py says how they were made. */
-#include "checkpoint.h"
+#include "checkpoint/checkpoint.h"
 #include "golden.h"
 #include "model.h"
-#include "positions.h"
+#include "checkpoint/positions.h"
 #include "tiers.h"
 
 #include <criterion/criterion.h>

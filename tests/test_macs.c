@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../vit/checkpoint.h"
+#include "../vit/checkpoint/checkpoint.h"
 
 /* ---- MACs ------------------------------------------------------------------ */
 

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../vit/checkpoint.h"
-#include "../vit/safetensors.h"
+#include "../vit/checkpoint/checkpoint.h"
+#include "../vit/containers/safetensors.h"
 #include "model_file.h"
 #include "refused.h"
 

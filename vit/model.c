@@ -2,7 +2,7 @@
 /* Opening a model: its weights packed once for the CPU tier in use. */
 #include "config.h"
 
-#include "checkpoint.h"
+#include "checkpoint/checkpoint.h"
 #include "model.h"
 #include "weights.h"
 

@@ -9,7 +9,7 @@
 
 #include "bytes.h"
 #include "containers.h"
-#include "numeric.h"
+#include "../numeric.h"
 #include "safetensors.h"
 
 enum { LENGTH_BYTES = 8 };

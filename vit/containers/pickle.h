@@ -2,7 +2,7 @@
 /*
  * Pickles, read without running anything. A pickle is a program for a stack
  * machine that builds values and calls functions by name. Here only the names
- * of one table have a meaning (vit/pickle_names.c): those that tensors and
+ * of one table have a meaning (vit/containers/pickle_names.c): those that tensors and
  * the dicts around them are rebuilt with. Others of that table, which real
  * checkpoints carry besides, become opaque values; a name that is not in it
  * is refused. Nothing is ever imported or called.
@@ -15,7 +15,7 @@
 
 #include <stdint.h>
 
-#include "message.h"
+#include "../message.h"
 #include "pool.h"
 
 enum {

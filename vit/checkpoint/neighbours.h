@@ -4,7 +4,7 @@
 #ifndef TOMEVIT_NEIGHBOURS_H
 #define TOMEVIT_NEIGHBOURS_H
 
-#include "tensors.h"
+#include "../containers/tensors.h"
 
 /*
  * Adds to the metadata of a view what its neighbours say and they do not yet:

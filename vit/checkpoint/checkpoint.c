@@ -9,8 +9,8 @@
 #include "checkpoint.h"
 #include "description.h"
 #include "extras.h"
-#include "layout.h"
-#include "model.h"
+#include "../layouts/layout.h"
+#include "../model.h"
 #include "neighbours.h"
 #include "positions.h"
 

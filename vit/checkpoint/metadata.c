@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "description.h"
-#include "json.h"
+#include "../containers/json.h"
 #include "positions.h"
 
 enum { DEPTH = 8 };

@@ -9,7 +9,7 @@
 
 #include "neighbours.h"
 
-#include "json.h"
+#include "../containers/json.h"
 
 #include <math.h>
 #include <stdio.h>

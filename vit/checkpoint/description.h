@@ -3,8 +3,8 @@
 #ifndef TOMEVIT_DESCRIPTION_H
 #define TOMEVIT_DESCRIPTION_H
 
-#include "tensors.h"
-#include "weights.h"
+#include "../containers/tensors.h"
+#include "../weights.h"
 
 /* Upper limits: far beyond any published model, low enough that no product
  * of three of these numbers overflows 64 bits. */

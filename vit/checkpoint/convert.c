@@ -10,8 +10,8 @@
 
 #include "checkpoint.h"
 #include "description.h"
-#include "model.h"
-#include "safetensors_write.h"
+#include "../model.h"
+#include "../containers/safetensors_write.h"
 
 /* What is written of a tensor. */
 enum { WHOLE, ROUNDED, SCALES };

@@ -4,7 +4,7 @@
 
 #include "bytes.h"
 #include "dtype.h"
-#include "numeric.h"
+#include "../numeric.h"
 
 static void f32_to_f32(const unsigned char *bytes, size_t count, float *out)
 {

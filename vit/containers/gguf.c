@@ -14,7 +14,7 @@
 #include "bytes.h"
 #include "containers.h"
 #include "gguf.h"
-#include "numeric.h"
+#include "../numeric.h"
 #include "pool.h"
 
 enum {

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "message.h"
+#include "../message.h"
 
 struct json_t;
 

@@ -11,7 +11,7 @@
 #ifndef TOMEVIT_LAYOUT_H
 #define TOMEVIT_LAYOUT_H
 
-#include "tensors.h"
+#include "../containers/tensors.h"
 
 /* How a file's tensor becomes timm's. D is dim, H heads, h = D / H. */
 enum vit_form {

@@ -4,7 +4,7 @@
 
 #include "extras.h"
 
-#include "layout.h"
+#include "../layouts/layout.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* A model's description as the metadata of a .safetensors file: what its
- * tensors do not say, under the keys that vit/metadata.c reads. */
+ * tensors do not say, under the keys that vit/checkpoint/metadata.c reads. */
 #include "config.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "description.h"
-#include "json.h"
+#include "../containers/json.h"
 
 /* As text from which the same number is read again. */
 static json_t *number(double value, int digits)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "description.h"
-#include "layout.h"
+#include "../layouts/layout.h"
 
 /* Outside the blocks a tensor that nobody reads does no harm (a decoder, a
  * mask token), except these: they change what the model computes. */

@@ -5,7 +5,7 @@
 #define TOMEVIT_EXTRAS_H
 
 #include "checkpoint.h"
-#include "tensors.h"
+#include "../containers/tensors.h"
 
 typedef struct vit_extras {
     vit_tensors *head, *texts;              /* NULL: none */
