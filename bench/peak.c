@@ -46,6 +46,18 @@ static const peak_kernel *const peaks[] = {
 #ifdef HAVE_AVX512
     &peak_avx512,
 #endif
+#ifdef HAVE_AVX512VNNI
+    &peak_avx512vnni,
+#endif
+#ifdef HAVE_AVX512BF16
+    &peak_avx512bf16,
+#endif
+#ifdef HAVE_AMXBF16
+    &peak_amxbf16,
+#endif
+#ifdef HAVE_AMXINT8
+    &peak_amxint8,
+#endif
 };
 
 const peak_kernel *peak_at(unsigned index)

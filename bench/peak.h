@@ -21,6 +21,7 @@ const peak_kernel *peak_at(unsigned index);
  * 0 if there is no such peak or this CPU cannot run it. */
 double peak_measure(const char *tier, const char *dtype, double budget);
 
-extern const peak_kernel peak_scalar, peak_avx2, peak_avx512;
+extern const peak_kernel peak_scalar, peak_avx2, peak_avx512, peak_avx512vnni,
+    peak_avx512bf16, peak_amxbf16, peak_amxint8;
 
 #endif

@@ -8,6 +8,7 @@ enum { W = 8, SUMS = 12 };
 #define FMA _mm256_fmadd_ps
 #define ADD _mm256_add_ps
 #define TIER "avx2"
+#define DTYPE "f32"
 #define PEAK peak_avx2
 
 #include "peak_loop.h"

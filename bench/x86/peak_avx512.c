@@ -8,6 +8,7 @@ enum { W = 16, SUMS = 14 };
 #define FMA _mm512_fmadd_ps
 #define ADD _mm512_add_ps
 #define TIER "avx512"
+#define DTYPE "f32"
 #define PEAK peak_avx512
 
 #include "peak_loop.h"

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A peak's loop for one vector type: as many independent sums as hide the
- * latency of a fused multiply-add. The file that includes this defines V, W,
- * SUMS, SET1, FMA, ADD, TIER and PEAK.
+ * latency of a multiply-accumulate. The file that includes this defines V, W
+ * (products of an instruction), SUMS, SET1, FMA, ADD, TIER, DTYPE and PEAK.
  */
 #include "../peak.h"
+
+#include <string.h>
 
 enum { REPEATS = 20000 };
 
@@ -12,6 +14,7 @@ static void loop(void *unused)
 {
     static volatile float sink;
     V sum[SUMS], x = SET1(1.0f), y = SET1(1e-6f);
+    float any;
 
     (void)unused;
     for (int i = 0; i < SUMS; i++)
@@ -23,8 +26,9 @@ static void loop(void *unused)
     }
     for (int i = 1; i < SUMS; i++)
         sum[0] = ADD(sum[0], sum[i]);
-    sink = ((const float *)&sum[0])[0];
+    memcpy(&any, &sum[0], sizeof(any));
+    sink = any;
     (void)sink;
 }
 
-const peak_kernel PEAK = {TIER, "f32", 2.0 * REPEATS * SUMS * W, loop};
+const peak_kernel PEAK = {TIER, DTYPE, 2.0 * REPEATS * SUMS * W, loop};
