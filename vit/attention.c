@@ -91,9 +91,8 @@ void tomevit_attention(const vit_pass *p, vit_scratch *s, size_t image,
         return;
     }
     pack_head(dsp, s, k, k + d->dim, stride, tokens, head_dim);
-    for (size_t i = 0; i < queries; i += dsp->mr) {
-        size_t rows = smaller(queries - i, dsp->mr);
-
+    for (size_t i = 0, rows; i < queries; i += rows) {
+        rows = vit_tile_rows(queries - i, dsp->mr);
         vit_fetch(q + (i + rows) * ldq, ldq,
                   smaller(queries - i - rows, dsp->mr), head_dim);
         vit_fetch(y + i * c->x_stride, c->x_stride, rows, head_dim);

@@ -57,6 +57,14 @@ typedef struct vit_dsp {
     void (*swiglu)(size_t n, const float *a, const float *b, float *y);
 } vit_dsp;
 
+/* Rows of the next tile where `left` are left: mr, unless the last tile would
+ * have fewer than 4. Their sums wait for each other, so that one row takes as
+ * long as 4: the last two tiles share their rows. */
+static inline size_t vit_tile_rows(size_t left, size_t mr)
+{
+    return left <= mr ? left : left < mr + 4 ? (left + 1) / 2 : mr;
+}
+
 /* Brings rows to the caches ahead of their use, [rows, columns]: they lie too
  * far apart for the hardware to see the next one coming. */
 static inline void vit_fetch(const float *x, size_t stride, size_t rows,

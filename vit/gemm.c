@@ -149,10 +149,10 @@ static void pass(const vit_dsp *dsp, const vit_matrix *m, enum vit_finish how,
         const float *next = j + nr < m->n ? panel + m->k * nr
                                           : m->panels + (p + depth) % m->k * nr;
 
-        for (size_t i = 0; i < rows; i += dsp->mr) {
-            size_t height = smaller(dsp->mr, rows - i);
+        for (size_t i = 0, height; i < rows; i += height) {
             float *c = whole ? tile : scratch + j * rows + i * nr;
 
+            height = vit_tile_rows(rows - i, dsp->mr);
             if (last)
                 vit_fetch(y + i * ldy + j, ldy, height,
                           smaller(nr, m->n - j));

@@ -198,9 +198,9 @@ static void pass(const vit_low *low, const vit_low_product *p, size_t w,
         size_t columns = smaller(nr, p->n - j);
         int direct = whole && !p->bias && p->y && columns == nr;
 
-        for (size_t i = 0; i < p->rows; i += low->mr) {
+        for (size_t i = 0, height; i < p->rows; i += height) {
             vit_low_tile t = {
-                .rows = smaller(low->mr, p->rows - i),
+                .rows = height = vit_tile_rows(p->rows - i, low->mr),
                 .words = depth,
                 .a = p->a + i * lda + w * low->per_word * VIT_CHUNK /
                      low->per_chunk,
