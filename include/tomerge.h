@@ -506,6 +506,26 @@ int tomerge_unmerge_batch(size_t sequences, const size_t *offsets,
                           size_t channels, tomerge_const_view y,
                           tomerge_view x, int threads);
 
+/* The gradients of both; see tomerge_merge_backward and
+ * tomerge_unmerge_backward. The workspace is that of tomerge_merge_batch; what
+ * follows offsets_out has rows there as y has. */
+int tomerge_merge_backward_batch(int combine, size_t sequences,
+                                 const size_t *offsets,
+                                 const size_t *offsets_out,
+                                 const int32_t *map, const int32_t *origin,
+                                 size_t channels, tomerge_const_view x,
+                                 const float *size, tomerge_const_view grad_y,
+                                 const float *grad_size_out,
+                                 tomerge_view grad_x, float *grad_size,
+                                 int threads, void *workspace,
+                                 size_t workspace_bytes);
+int tomerge_unmerge_backward_batch(size_t sequences, const size_t *offsets,
+                                   const size_t *offsets_out,
+                                   const int32_t *map, size_t channels,
+                                   tomerge_const_view grad_x,
+                                   tomerge_view grad_y, int threads,
+                                   void *workspace, size_t workspace_bytes);
+
 /* ---- schedules: r for every layer ---------------------------------------- */
 
 /* A constant r (inflection 0), or a ramp: inflection in [-1, 1] runs from

@@ -392,3 +392,141 @@ TIER_TEST(gradient, of_unmerging_is_the_sum)
         free(workspace);
     }
 }
+
+/* ---- batches ------------------------------------------------------------------------ */
+
+enum { SEQUENCES = 4, FROM = 3, FROM_OUT = 2, MOST = 40, WIDTH = 7 };
+
+/* Sequences of several lengths, one of them empty, that begin somewhere in
+ * their buffers. */
+typedef struct batch {
+    size_t offsets[SEQUENCES + 1], offsets_out[SEQUENCES + 1];
+    int32_t map[MOST], origin[MOST];
+    float x[MOST * WIDTH], g[MOST * WIDTH], size[MOST], h[MOST];
+} batch;
+
+/* What both ways write, into as much memory. */
+typedef struct gradients {
+    float x[MOST * WIDTH], size[MOST], y[MOST * WIDTH];
+} gradients;
+
+static tomerge_const_view of(const float *data, size_t first)
+{
+    return (tomerge_const_view){data + first * WIDTH, WIDTH, TOMERGE_F32};
+}
+
+static tomerge_view to(float *data, size_t first)
+{
+    return (tomerge_view){data + first * WIDTH, WIDTH, TOMERGE_F32};
+}
+
+static batch new_batch(uint64_t *state)
+{
+    const size_t lengths[SEQUENCES] = {5, 0, TOKENS, 9};
+    batch b = {.offsets = {FROM}, .offsets_out = {FROM_OUT}};
+
+    for (size_t s = 0; s < SEQUENCES; s++) {
+        size_t n = lengths[s];
+        size_t count = n ? 1 + random_bits(state) % n : 0;
+
+        b.offsets[s + 1] = b.offsets[s] + n;
+        b.offsets_out[s + 1] = b.offsets_out[s] + count;
+        if (n) {
+            tomerge_plan plan = random_plan(n, count, state);
+
+            memcpy(b.map + b.offsets[s], plan.map, n * sizeof(int32_t));
+            memcpy(b.origin + b.offsets[s], plan.origin,
+                   count * sizeof(int32_t));
+            free_plan(&plan);
+        }
+    }
+    for (size_t i = 0; i < MOST * WIDTH; i++) {
+        b.x[i] = random_float(state);
+        b.g[i] = random_float(state);
+    }
+    for (size_t i = 0; i < MOST; i++) {
+        b.size[i] = (float)(1 + random_bits(state) % 4);
+        b.h[i] = random_float(state);
+    }
+    return b;
+}
+
+static void one_by_one(const batch *b, int combine, const float *size,
+                       gradients *d)
+{
+    char workspace[4096];
+
+    for (size_t s = 0; s < SEQUENCES; s++) {
+        size_t i = b->offsets[s], j = b->offsets_out[s];
+        batch copy = *b;
+        tomerge_plan plan = {b->offsets[s + 1] - i, b->offsets_out[s + 1] - j,
+                             copy.map + i, copy.origin + i};
+
+        cr_assert_eq(tomerge_merge_backward(
+            combine, &plan, WIDTH, of(b->x, i), size ? size + i : NULL,
+            of(b->g, j), b->h + j, to(d->x, i), d->size + i, workspace,
+            sizeof(workspace)), 0);
+        cr_assert_eq(tomerge_unmerge_backward(&plan, WIDTH, of(b->x, i),
+                                              to(d->y, j), workspace,
+                                              sizeof(workspace)), 0);
+    }
+}
+
+static void all_at_once(const batch *b, int combine, const float *size,
+                        int threads, gradients *d)
+{
+    size_t bytes;
+    void *workspace;
+
+    cr_assert_eq(tomerge_merge_batch_workspace(SEQUENCES, b->offsets, threads,
+                                               &bytes), 0);
+    workspace = test_alloc(bytes);
+    cr_assert_eq(tomerge_merge_backward_batch(
+        combine, SEQUENCES, b->offsets, b->offsets_out, b->map, b->origin,
+        WIDTH, of(b->x, 0), size, of(b->g, 0), b->h, to(d->x, 0), d->size,
+        threads, workspace, bytes), 0);
+    cr_assert_eq(tomerge_unmerge_backward_batch(
+        SEQUENCES, b->offsets, b->offsets_out, b->map, WIDTH, of(b->x, 0),
+        to(d->y, 0), threads, workspace, bytes), 0);
+    free(workspace);
+}
+
+TIER_TEST(gradient, of_batches_are_those_of_their_sequences)
+{
+    uint64_t state = 65;
+
+    for (int round = 0; round < 60; round++) {
+        int combine = round % COMBINATIONS, threads = 1 + round % 3;
+        batch b = new_batch(&state);
+        const float *size = round % 4 ? b.size : NULL;
+        gradients want, got;
+
+        memset(&want, 0x5a, sizeof(want));
+        memset(&got, 0x5a, sizeof(got));
+        one_by_one(&b, combine, size, &want);
+        all_at_once(&b, combine, size, threads, &got);
+        cr_assert_arr_eq(got.x, want.x, sizeof(want.x), "round %d", round);
+        cr_assert_arr_eq(got.size, want.size, sizeof(want.size));
+        cr_assert_arr_eq(got.y, want.y, sizeof(want.y));
+    }
+}
+
+/* Of what is not wanted, nothing is written; of what is not given, nothing
+ * read. */
+Test(gradient, of_batches_may_leave_sizes_out)
+{
+    uint64_t state = 66;
+    batch b = new_batch(&state);
+    char workspace[8192];
+    gradients want, got;
+
+    memset(b.h, 0, sizeof(b.h));
+    memset(&want, 0x5a, sizeof(want));
+    one_by_one(&b, TOMERGE_WEIGHTED, b.size, &want);
+    memset(&got, 0x5a, sizeof(got));
+    cr_assert_eq(tomerge_merge_backward_batch(
+        TOMERGE_WEIGHTED, SEQUENCES, b.offsets, b.offsets_out, b.map, NULL,
+        WIDTH, of(b.x, 0), b.size, of(b.g, 0), NULL, to(got.x, 0), NULL, 2,
+        workspace, sizeof(workspace)), 0);
+    cr_assert_arr_eq(got.x, want.x, sizeof(want.x));
+}

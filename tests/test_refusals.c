@@ -211,6 +211,13 @@ CALL(tomerge_merge_batch, a->combine, a->sequences, a->offsets,
      a->size, a->to, a->sums, a->threads, a->workspace, a->space)
 CALL(tomerge_unmerge_batch, a->sequences, a->offsets, a->offsets_out,
      a->batch_in, a->channels, a->rows_in, a->tokens_to, a->threads)
+CALL(tomerge_merge_backward_batch, a->combine, a->sequences, a->offsets,
+     a->offsets_out, a->batch_in, a->batch_origin_in, a->channels, a->in,
+     a->size, a->rows_in, NULL, a->tokens_to, a->sums, a->threads,
+     a->workspace, a->space)
+CALL(tomerge_unmerge_backward_batch, a->sequences, a->offsets, a->offsets_out,
+     a->batch_in, a->channels, a->in, a->to, a->threads, a->workspace,
+     a->space)
 CALL(tomerge_schedule, a->layers, a->r, a->inflection, a->schedule)
 CALL(tomerge_schedule_list, a->layers, a->count, a->schedule_in, a->schedule)
 CALL(tomerge_schedule_ratio, a->layers, a->tokens, a->protect, a->ratio,
@@ -589,6 +596,39 @@ static void refuse_merging_batches(void)
     REFUSES(tomerge_unmerge_batch, TOMERGE_EMAP, a->batch_map[T - 1] = T / S);
 }
 
+/* What all that carries out the plans of a batch takes. */
+#define REFUSES_PLANS_OF_BATCHES(function)                                   \
+    do {                                                                     \
+        REFUSES_BATCHES(function);                                           \
+        REFUSES(function, TOMERGE_EINVAL, a->channels = 0);                  \
+        REFUSES(function, TOMERGE_EINVAL, a->batch_in = NULL);               \
+        REFUSES(function, TOMERGE_EINVAL, a->offsets_out = NULL);            \
+        REFUSES(function, TOMERGE_EINVAL, a->offsets_out_is[2] = 0);         \
+        REFUSES(function, TOMERGE_EINVAL, a->offsets_out_is[1]++);           \
+        REFUSES(function, TOMERGE_EMAP, a->batch_map[T - 1] = T / S);        \
+        REFUSES_SPACE(function, tomerge_merge_batch_workspace);              \
+    } while (0)
+
+static void refuse_gradients_of_batches(void)
+{
+    REFUSES_PLANS_OF_BATCHES(tomerge_merge_backward_batch);
+    REFUSES_SIZES(tomerge_merge_backward_batch);
+    REFUSES_VIEWS(tomerge_merge_backward_batch, a->in);
+    REFUSES_VIEWS(tomerge_merge_backward_batch, a->rows_in);
+    REFUSES_VIEWS(tomerge_merge_backward_batch, a->tokens_to);
+    REFUSES(tomerge_merge_backward_batch, TOMERGE_EOPTION, a->combine = 6);
+    REFUSES_AFTER(a->combine = TOMERGE_KEEP, tomerge_merge_backward_batch,
+                  TOMERGE_EINVAL, a->batch_origin_in = NULL);
+    REFUSES(tomerge_merge_backward_batch, TOMERGE_EMAP,
+            a->batch_map[T - 1] = 0);
+    REFUSES(tomerge_merge_backward_batch, TOMERGE_EMAP,
+            a->batch_origin[T - 1] = 0);
+
+    REFUSES_PLANS_OF_BATCHES(tomerge_unmerge_backward_batch);
+    REFUSES_VIEWS(tomerge_unmerge_backward_batch, a->in);
+    REFUSES_VIEWS(tomerge_unmerge_backward_batch, a->to);
+}
+
 static void refuse_schedules(void)
 {
     const double outside[] = {-1.01, 1.01, (double)NAN, HUGE_VAL};
@@ -681,8 +721,9 @@ Test(refusals, every_function_refuses_what_it_cannot_take)
     refuse_attention();
     refuse_matching_batches();
     refuse_merging_batches();
+    refuse_gradients_of_batches();
     refuse_schedules();
-    cr_expect_geq(check_map(), 40);
+    cr_expect_geq(check_map(), 44);
 }
 
 Test(refusals, what_cannot_fail_takes_anything)

@@ -10,8 +10,8 @@
 #include "merge.h"
 
 /* Offsets must not fall; *longest is that of the longest sequence. */
-static int check_offsets(size_t sequences, const size_t *offsets, int threads,
-                         size_t *longest)
+int tomerge_check_offsets(size_t sequences, const size_t *offsets, int threads,
+                          size_t *longest)
 {
     if (sequences == 0 || !offsets || threads < 1)
         return TOMERGE_EINVAL;
@@ -29,16 +29,15 @@ static int check_offsets(size_t sequences, const size_t *offsets, int threads,
 
 /* A sequence's rows of a view. One without rows may lie at the very end,
  * where there is nothing to point at. */
-static tomerge_const_view rows_of(tomerge_const_view view, size_t offset,
-                                  size_t rows)
+tomerge_const_view tomerge_rows_from(tomerge_const_view view, size_t offset,
+                                     size_t rows)
 {
     if (rows)
         view.data = tomerge_at(view, offset, 0);
     return view;
 }
 
-static tomerge_view rows_of_mutable(tomerge_view view, size_t offset,
-                                    size_t rows)
+tomerge_view tomerge_rows_to(tomerge_view view, size_t offset, size_t rows)
 {
     if (rows)
         view.data = tomerge_at_mutable(view, offset, 0);
@@ -68,7 +67,7 @@ static void match_task(void *context, size_t s, size_t thread)
         return;
     }
     job.r = batch->r[s];
-    job.metric = rows_of(job.metric, offset, job.tokens);
+    job.metric = tomerge_rows_from(job.metric, offset, job.tokens);
     if (job.options.role)
         job.options.role += offset;
     job.map = batch->map + offset;
@@ -87,7 +86,7 @@ int tomerge_match_batch_workspace(const tomerge_options *options,
     if (!error && !bytes)
         error = TOMERGE_EINVAL;
     if (!error)
-        error = check_offsets(sequences, offsets, threads, &longest);
+        error = tomerge_check_offsets(sequences, offsets, threads, &longest);
     if (!error)
         error = tomerge_match_workspace(options, longest, channels, &part);
     return error ? error : tomerge_parts_bytes(part, threads, bytes);
@@ -137,44 +136,48 @@ int tomerge_match_batch(const tomerge_options *options, size_t sequences,
 
 typedef struct merge_batch {
     tomerge_rows rows;     /* of the whole batch */
-    const size_t *offsets, *offsets_out;
-    const int32_t *map, *origin;
+    tomerge_packed packed;
     const tomerge_dsp *dsp;
-    char *workspace;
-    size_t part;
 } merge_batch;
 
-static tomerge_groups groups_of(const size_t *offsets,
-                                const size_t *offsets_out, const int32_t *map,
-                                const int32_t *origin, size_t s)
+tomerge_groups tomerge_groups_in(const tomerge_packed *packed, size_t s)
 {
+    size_t first = packed->offsets[s];
     tomerge_groups groups = {
-        .tokens = offsets[s + 1] - offsets[s],
-        .rows = offsets_out[s + 1] - offsets_out[s],
-        .map = map ? map + offsets[s] : NULL,
-        .origin = origin ? origin + offsets[s] : NULL,
+        .tokens = packed->offsets[s + 1] - first,
+        .rows = packed->offsets_out[s + 1] - packed->offsets_out[s],
+        .map = packed->map ? packed->map + first : NULL,
+        .origin = packed->origin ? packed->origin + first : NULL,
     };
 
     return groups;
 }
 
+void tomerge_group_in(const tomerge_packed *packed, int allow_empty, size_t s,
+                      size_t thread, tomerge_groups *groups,
+                      tomerge_merge_space *space)
+{
+    *groups = tomerge_groups_in(packed, s);
+    /* Cannot fail: the same groups have been checked before. */
+    tomerge_group(groups, allow_empty, space,
+                  packed->workspace + thread * packed->part);
+}
+
 static void merge_task(void *context, size_t s, size_t thread)
 {
     const merge_batch *batch = context;
-    tomerge_groups groups = groups_of(batch->offsets, batch->offsets_out,
-                                      batch->map, batch->origin, s);
+    const tomerge_packed *p = &batch->packed;
     tomerge_rows rows = batch->rows;
     tomerge_merge_space space;
+    tomerge_groups groups;
 
-    rows.x = rows_of(rows.x, batch->offsets[s], groups.tokens);
-    rows.y = rows_of_mutable(rows.y, batch->offsets_out[s], groups.rows);
+    tomerge_group_in(p, 0, s, thread, &groups, &space);
+    rows.x = tomerge_rows_from(rows.x, p->offsets[s], groups.tokens);
+    rows.y = tomerge_rows_to(rows.y, p->offsets_out[s], groups.rows);
     if (rows.size)
-        rows.size += batch->offsets[s];
+        rows.size += p->offsets[s];
     if (rows.size_out)
-        rows.size_out += batch->offsets_out[s];
-    /* Cannot fail: the same groups have been checked before. */
-    tomerge_group(&groups, 0, &space,
-                  batch->workspace + thread * batch->part);
+        rows.size_out += p->offsets_out[s];
     tomerge_merge_run(batch->dsp, &rows, &groups, &space);
 }
 
@@ -182,7 +185,7 @@ int tomerge_merge_batch_workspace(size_t sequences, const size_t *offsets,
                                   int threads, size_t *bytes)
 {
     size_t longest, part;
-    int error = check_offsets(sequences, offsets, threads, &longest);
+    int error = tomerge_check_offsets(sequences, offsets, threads, &longest);
 
     if (!error && !bytes)
         error = TOMERGE_EINVAL;
@@ -191,28 +194,51 @@ int tomerge_merge_batch_workspace(size_t sequences, const size_t *offsets,
     return error ? error : tomerge_parts_bytes(part, threads, bytes);
 }
 
-static int check_merge_batch(const merge_batch *batch, size_t sequences)
+/* What lies in the buffers, once it is known where. */
+static int check_contents(const tomerge_packed *p, int allow_empty,
+                          const tomerge_rows *rows, tomerge_const_view y)
 {
-    const tomerge_rows *rows = &batch->rows;
-    size_t first = batch->offsets[0], tokens = batch->offsets[sequences];
+    size_t first = p->offsets[0], tokens = p->offsets[p->sequences];
     int error = tomerge_check_view(rows->x, tokens, rows->channels);
 
     if (!error)
-        error = tomerge_check_view(tomerge_constant(rows->y),
-                                   batch->offsets_out[sequences],
+        error = tomerge_check_view(y, p->offsets_out[p->sequences],
                                    rows->channels);
     if (!error && rows->size)
         error = tomerge_check_sizes(rows->size + first, tokens - first);
-    for (size_t s = 0; s < sequences && !error; s++) {
-        tomerge_groups groups = groups_of(batch->offsets, batch->offsets_out,
-                                          batch->map, batch->origin, s);
+    for (size_t s = 0; s < p->sequences && !error; s++) {
+        tomerge_groups groups = tomerge_groups_in(p, s);
         tomerge_merge_space space;
 
         error = tomerge_check_keep(rows->combine, &groups);
         if (!error)
-            error = tomerge_group(&groups, 0, &space, batch->workspace);
+            error = tomerge_group(&groups, allow_empty, &space, p->workspace);
     }
     return error;
+}
+
+int tomerge_check_packed(tomerge_packed *p, int allow_empty,
+                         const tomerge_rows *rows, tomerge_const_view y,
+                         int threads, size_t workspace_bytes)
+{
+    size_t bytes, longest;
+    int error = tomerge_check_combine(rows->combine);
+
+    if (!error)
+        error = tomerge_merge_batch_workspace(p->sequences, p->offsets,
+                                              threads, &bytes);
+    if (!error)
+        error = tomerge_check_offsets(p->sequences, p->offsets_out, threads,
+                                      &longest);
+    if (!error && ((p->offsets[p->sequences] && !p->map) ||
+                   rows->channels == 0))
+        error = TOMERGE_EINVAL;
+    if (error)
+        return error;
+    if (!p->workspace || workspace_bytes < bytes)
+        return TOMERGE_ESPACE;
+    p->part = bytes / (size_t)threads;
+    return check_contents(p, allow_empty, rows, y);
 }
 
 int tomerge_merge_batch(int combine, size_t sequences, const size_t *offsets,
@@ -222,32 +248,19 @@ int tomerge_merge_batch(int combine, size_t sequences, const size_t *offsets,
                         tomerge_view y, float *size_out,
                         int threads, void *workspace, size_t workspace_bytes)
 {
-    merge_batch batch = {.rows = {combine, channels, x, size, y, size_out},
-                         .offsets = offsets, .offsets_out = offsets_out,
-                         .map = map, .origin = origin,
-                         .workspace = workspace};
+    merge_batch batch = {
+        .rows = {combine, channels, x, size, y, size_out},
+        .packed = {sequences, offsets, offsets_out, map, origin, workspace, 0},
+    };
     tomerge_dsp dsp;
-    size_t bytes, longest;
-    int error = tomerge_check_combine(combine);
+    int error = tomerge_check_packed(&batch.packed, 0, &batch.rows,
+                                     tomerge_constant(y), threads,
+                                     workspace_bytes);
 
-    if (!error)
-        error = tomerge_merge_batch_workspace(sequences, offsets, threads,
-                                              &bytes);
-    if (!error)
-        error = check_offsets(sequences, offsets_out, threads, &longest);
-    if (!error && ((offsets[sequences] && !map) || channels == 0))
-        error = TOMERGE_EINVAL;
     if (error)
         return error;
-    if (!workspace || workspace_bytes < bytes)
-        return TOMERGE_ESPACE;
-    error = check_merge_batch(&batch, sequences);
-    if (error)
-        return error;
-
     tomerge_dsp_init(&dsp, tomerge_cpu_flags());
     batch.dsp = &dsp;
-    batch.part = bytes / (size_t)threads;
     tomerge_for_sequences(sequences, threads, merge_task, &batch);
     return 0;
 }
@@ -255,8 +268,7 @@ int tomerge_merge_batch(int combine, size_t sequences, const size_t *offsets,
 /* ---- unmerging -------------------------------------------------------------- */
 
 typedef struct unmerge_batch {
-    const size_t *offsets, *offsets_out;
-    const int32_t *map;
+    tomerge_packed packed;
     size_t channels;
     tomerge_const_view y;
     tomerge_view x;
@@ -266,13 +278,14 @@ typedef struct unmerge_batch {
 static void unmerge_task(void *context, size_t s, size_t thread)
 {
     const unmerge_batch *batch = context;
-    tomerge_groups groups = groups_of(batch->offsets, batch->offsets_out,
-                                      batch->map, NULL, s);
+    const tomerge_packed *p = &batch->packed;
+    tomerge_groups groups = tomerge_groups_in(p, s);
 
     (void)thread;
     tomerge_unmerge_run(batch->dsp, &groups, batch->channels,
-                        rows_of(batch->y, batch->offsets_out[s], groups.rows),
-                        rows_of_mutable(batch->x, batch->offsets[s],
+                        tomerge_rows_from(batch->y, p->offsets_out[s],
+                                          groups.rows),
+                        tomerge_rows_to(batch->x, p->offsets[s],
                                         groups.tokens));
 }
 
@@ -281,13 +294,17 @@ int tomerge_unmerge_batch(size_t sequences, const size_t *offsets,
                           size_t channels, tomerge_const_view y,
                           tomerge_view x, int threads)
 {
-    unmerge_batch batch = {offsets, offsets_out, map, channels, y, x, NULL};
+    unmerge_batch batch = {
+        .packed = {sequences, offsets, offsets_out, map, NULL, NULL, 0},
+        .channels = channels, .y = y, .x = x,
+    };
     tomerge_dsp dsp;
     size_t longest;
-    int error = check_offsets(sequences, offsets, threads, &longest);
+    int error = tomerge_check_offsets(sequences, offsets, threads, &longest);
 
     if (!error)
-        error = check_offsets(sequences, offsets_out, threads, &longest);
+        error = tomerge_check_offsets(sequences, offsets_out, threads,
+                                      &longest);
     if (!error && ((offsets[sequences] && !map) || channels == 0))
         error = TOMERGE_EINVAL;
     if (!error)
@@ -296,7 +313,7 @@ int tomerge_unmerge_batch(size_t sequences, const size_t *offsets,
         error = tomerge_check_view(tomerge_constant(x), offsets[sequences],
                                    channels);
     for (size_t s = 0; s < sequences && !error; s++) {
-        tomerge_groups groups = groups_of(offsets, offsets_out, map, NULL, s);
+        tomerge_groups groups = tomerge_groups_in(&batch.packed, s);
 
         if (groups.rows > groups.tokens)
             error = TOMERGE_EINVAL;

@@ -196,6 +196,17 @@ static void spread(const backward *b, const tomerge_groups *groups,
                    (size_t)(space->start[j + 1] - space->start[j]), j);
 }
 
+void tomerge_merge_backward_run(const tomerge_dsp *dsp,
+                                const tomerge_backward *of,
+                                const tomerge_groups *groups,
+                                const tomerge_merge_space *space)
+{
+    backward b = {.dsp = dsp, .rows = of->rows, .grad_y = of->grad_y,
+                  .grad_x = of->grad_x, .grad_size = of->grad_size};
+
+    spread(&b, groups, of->grad_size_out, space);
+}
+
 int tomerge_merge_backward(int combine, const tomerge_plan *plan,
                            size_t channels, tomerge_const_view x,
                            const float *size, tomerge_const_view grad_y,
@@ -203,9 +214,13 @@ int tomerge_merge_backward(int combine, const tomerge_plan *plan,
                            float *grad_size,
                            void *workspace, size_t workspace_bytes)
 {
+    tomerge_backward of = {
+        .rows = {.combine = combine, .channels = channels, .x = x,
+                 .size = size},
+        .grad_y = grad_y, .grad_size_out = grad_size_out, .grad_x = grad_x,
+        .grad_size = grad_size,
+    };
     tomerge_dsp dsp;
-    backward b = {.dsp = &dsp, .grad_y = grad_y, .grad_x = grad_x,
-                  .grad_size = grad_size};
     tomerge_groups groups;
     tomerge_merge_space space;
     int error = tomerge_check_merge(combine, plan, channels, x, size, grad_y,
@@ -221,10 +236,22 @@ int tomerge_merge_backward(int combine, const tomerge_plan *plan,
     if (error)
         return error;
     tomerge_dsp_init(&dsp, tomerge_cpu_flags());
-    b.rows = (tomerge_rows){.combine = combine, .channels = channels, .x = x,
-                            .size = size};
-    spread(&b, &groups, grad_size_out, &space);
+    tomerge_merge_backward_run(&dsp, &of, &groups, &space);
     return 0;
+}
+
+void tomerge_unmerge_backward_run(const tomerge_dsp *dsp,
+                                  const tomerge_rows *rows,
+                                  const tomerge_groups *groups,
+                                  const tomerge_merge_space *space)
+{
+    for (size_t j = 0; j < groups->rows; j++) {
+        if (space->start[j] < space->start[j + 1])
+            tomerge_merge_row(dsp, rows, groups, space, j, j);
+        else
+            memset(tomerge_at_mutable(rows->y, j, 0), 0,
+                   rows->channels * tomerge_element(rows->y.dtype));
+    }
 }
 
 int tomerge_unmerge_backward(const tomerge_plan *plan, size_t channels,
@@ -248,12 +275,6 @@ int tomerge_unmerge_backward(const tomerge_plan *plan, size_t channels,
     if (error)
         return error;
     tomerge_dsp_init(&dsp, tomerge_cpu_flags());
-    for (size_t j = 0; j < groups.rows; j++) {
-        if (space.start[j] < space.start[j + 1])
-            tomerge_merge_row(&dsp, &rows, &groups, &space, j, j);
-        else
-            memset(tomerge_at_mutable(grad_y, j, 0), 0,
-                   channels * tomerge_element(grad_y.dtype));
-    }
+    tomerge_unmerge_backward_run(&dsp, &rows, &groups, &space);
     return 0;
 }

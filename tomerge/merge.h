@@ -104,6 +104,26 @@ void tomerge_unmerge_run(const tomerge_dsp *dsp, const tomerge_groups *groups,
                          size_t channels, tomerge_const_view y,
                          tomerge_view x);
 
+/* A gradient of merging: what was merged, without y, and the gradients. */
+typedef struct tomerge_backward {
+    tomerge_rows rows;
+    tomerge_const_view grad_y;
+    const float *grad_size_out;
+    tomerge_view grad_x;
+    float *grad_size;
+} tomerge_backward;
+
+/* gradient.c: of groups that have been checked; of unmerging, `rows` is the
+ * sum of grad_x as y, and groups may be empty. */
+void tomerge_merge_backward_run(const tomerge_dsp *dsp,
+                                const tomerge_backward *of,
+                                const tomerge_groups *groups,
+                                const tomerge_merge_space *space);
+void tomerge_unmerge_backward_run(const tomerge_dsp *dsp,
+                                  const tomerge_rows *rows,
+                                  const tomerge_groups *groups,
+                                  const tomerge_merge_space *space);
+
 /* EOPTION for what is not a combination. */
 int tomerge_check_combine(int combine);
 
