@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The demonstration end to end: the pictures that make-images draws, through
-# the model that comes with the command, at three amounts of merging.
+# the model that comes with the command, at four amounts of merging.
 . "${srcdir:-.}/tests/guard.sh"
 
 test -z "$SANITIZED" || skip "too slow under the sanitizers"
 data/make-images "$scratch/pictures" || fail "no pictures"
-src/tomerge sweep --r 0,8,24 --csv "$scratch/sweep.csv" --quiet \
+src/tomerge sweep --r 0,8,16,24 --csv "$scratch/sweep.csv" --quiet \
     "$scratch/pictures" >"$scratch/table" || fail "the sweep failed"
 cat "$scratch/table"
 
@@ -19,9 +19,11 @@ column() {
 holds() {
     awk "BEGIN { exit !($1) }" || fail "not so: $2"
 }
-all=$(column top1 1) eight=$(column drop 2) most=$(column drop 3)
+all=$(column top1 1) eight=$(column drop 2) sixteen=$(column drop 3)
+most=$(column drop 4)
 test "$(column images 1)" = 480 || fail "not 480 images"
 holds "$all >= 90 && $all <= 98" "top-1 of $all % at r=0 is in 90 .. 98"
 holds "$eight <= 1" "r=8 costs at most a point: $eight"
-holds "$most >= 2" "r=24 leaves two tokens and shows it: $most"
+holds "$sixteen >= 1 && $sixteen <= 10" "r=16 costs visibly: $sixteen"
+holds "$most >= 20" "r=24 leaves two tokens and shows it: $most"
 exit $status
