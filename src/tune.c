@@ -230,7 +230,7 @@ static size_t nearest_constant(const tune *t)
 {
     size_t depth = t->search.depth, nearest = 0;
     size_t *r = memory_zero(depth, sizeof(*r));
-    double least = INFINITY, wanted = computed_of(t, t->best.r);
+    double least = HUGE_VAL, wanted = computed_of(t, t->best.r);
 
     for (size_t value = 0; value < t->search.tokens; value++) {
         for (size_t i = 0; i < depth; i++)

@@ -8,7 +8,7 @@
 # The demonstration and its pictures; a smaller model where that is too slow.
 if test -z "$SANITIZED"; then
     "$build/data/make-images" --count 500 pictures || fail "no pictures"
-    with="--batch 5"
+    model= batch="--batch 5"
 else
     "$fixture" model plain.safetensors 3 '{"num_heads": "3"}' || fail "no model"
     i=100
@@ -19,8 +19,9 @@ else
         done
         i=$((i + 1))
     done
-    with="--model plain.safetensors --batch 1"
+    model="--model plain.safetensors" batch="--batch 1"
 fi
+with="$model $batch"
 counts='images refused top1 top5 ece top1_interval.low top5_interval.high
     partial classes_by'
 
@@ -160,7 +161,7 @@ run 2 eval $with fewer --resume journal --r 8
 says err "was begun with other images"
 "$fixture" model other.safetensors "$(wc -l <names)" \
     '{"num_heads": "3", "name": "other"}'
-run 2 eval $with --model other.safetensors pictures --resume journal --r 8
+run 2 eval $batch --model other.safetensors pictures --resume journal --r 8
 says err "was begun with other --model"
 run 2 eval $with pictures --r 8 --resume x --json x
 says err "--json and --resume both write to 'x'"
@@ -240,7 +241,7 @@ if unshare -m sh -c 'mount -t tmpfs -o size=16k none small' 2>/dev/null; then
     # Only the process inside sees the disk, so what it holds is copied out.
     unshare -m sh -c 'mount -t tmpfs -o size=16k none small && cd small &&
         "$@" --resume disk.journal >../out 2>../err; echo $? >../code
-        cp disk.journal ..' sh "$tomerge" eval $with "$PWD/pictures" --r 8 \
+        cp disk.journal ..' sh "$tomerge" eval $batch "$PWD/pictures" --r 8 \
         ${SANITIZED:+--model "$PWD/plain.safetensors"}
     test "$(cat code)" = 1 || fail "a full disk: exit status $(cat code)"
     says err "No space left on device"

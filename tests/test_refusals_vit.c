@@ -325,7 +325,7 @@ static void leave_nothing_new(void)
 
 static void refuse_pixels(void)
 {
-    const double outside[] = {0, -1, 1.01, NAN};
+    const double outside[] = {0, -1, 1.01, (double)NAN};
 
     for (int i = 0; i < 4; i++) {
         REFUSES(tomevit_resize_crop, a->pre->crop_pct = outside[i]);
@@ -373,7 +373,7 @@ static void refuse_contexts(void)
     for (int i = 0; i < 3; i++)
         REFUSES(tomevit_context_normalise, a->pre->mean[i] = no_mean[i]);
     for (int i = 0; i < 4; i++)
-        REFUSES(tomevit_context_normalise, a->pre->std[i % 3] = no_std[i]);
+        REFUSES(tomevit_context_normalise, a->pre->std[i & 1] = no_std[i]);
 }
 
 static void refuse_forwards(void)

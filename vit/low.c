@@ -291,12 +291,14 @@ const vit_low *tomevit_low_tier(size_t index, uint32_t *needs)
     *needs = tiers[index].needs;
     return tiers[index].low;
 }
+
 const char *tomevit_tier(int dtype)
 {
     uint32_t flags = tomerge_cpu_flags();
+    const vit_low *low;
 
-    if (!tomevit_dtype_name(dtype))
-        return NULL;
-    return dtype == TOMEVIT_F32 ? tomevit_dsp_choose(flags)->name
-                                : tomevit_low_choose(dtype, flags)->name;
+    if (dtype == TOMEVIT_F32)
+        return tomevit_dsp_choose(flags)->name;
+    low = tomevit_low_choose(dtype, flags);
+    return low != NULL ? low->name : NULL;
 }
