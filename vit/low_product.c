@@ -16,18 +16,16 @@ static size_t smaller(size_t a, size_t b)
 
 /* Sums of the columns of a panel: four s8 or two s16 a word. */
 static void sum_columns(const vit_low *low, size_t words,
-                        const uint32_t *panel, int32_t *sum)
+                        const uint32_t *restrict panel, int32_t *restrict sum)
 {
     memset(sum, 0, low->nr * sizeof(*sum));
     for (size_t p = 0; p < words; p++) {
         const uint32_t *row = panel + p * low->nr;
 
         if (low->per_word == 2) {
-#pragma omp simd
             for (size_t j = 0; j < low->nr; j++)
                 sum[j] += (int16_t)row[j] + (int16_t)(row[j] >> 16);
         } else {
-#pragma omp simd
             for (size_t j = 0; j < low->nr; j++)
                 sum[j] += (int8_t)row[j] + (int8_t)(row[j] >> 8) +
                           (int8_t)(row[j] >> 16) + (int8_t)(row[j] >> 24);
