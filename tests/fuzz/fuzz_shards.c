@@ -19,7 +19,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (tomevit_tensors_parse("/nonexistent/index.json", data, size, &tensors,
                               &why)) {
         fuzz_require(!tensors && !strchr(why.text, '\n'));
-        fuzz_require(!strncmp(why.text, folder, sizeof folder - 1));
+        /* Of a long path the end is shown. */
+        fuzz_require(!strncmp(why.text, folder, sizeof folder - 1) ||
+                     !strncmp(why.text, "...", 3));
         /* Nothing outside the folder was looked for. */
         if (strstr(why.text, "cannot open"))
             fuzz_require(!strchr(why.text + sizeof folder - 1, '/') ||
