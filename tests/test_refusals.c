@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include "covered.h"
 #include "planning.h"
 
 #include <math.h>
@@ -226,23 +227,6 @@ CALL(tomerge_schedule_tokens, a->layers, a->tokens, a->protect,
      a->schedule_in, a->schedule, a->ratio_out)
 
 /* ---- refusals ------------------------------------------------------------------ */
-
-static const char *covered[100];
-static size_t covered_count;
-
-static int is_covered(const char *function)
-{
-    for (size_t i = 0; i < covered_count; i++)
-        if (!strcmp(covered[i], function))
-            return 1;
-    return 0;
-}
-
-static void cover(const char *function)
-{
-    if (!is_covered(function))
-        covered[covered_count++] = function;
-}
 
 /* `set` makes a call of the function valid, `spoil` wrong again. */
 #define REFUSES_AFTER(set, function, expected, spoil)                        \
@@ -679,37 +663,6 @@ static const char *const cannot_fail[] = {
     "tomerge_max_r",
 };
 
-static int never_fails(const char *function)
-{
-    for (size_t i = 0; i < sizeof(cannot_fail) / sizeof(*cannot_fail); i++)
-        if (!strcmp(cannot_fail[i], function))
-            return 1;
-    return 0;
-}
-
-/* Every name in the symbol map. */
-static size_t check_map(void)
-{
-    const char *srcdir = getenv("srcdir");
-    char path[4096], line[200], name[100];
-    size_t names = 0;
-    FILE *file;
-
-    snprintf(path, sizeof(path), "%s/tomerge/libtomerge.map",
-             srcdir ? srcdir : ".");
-    file = fopen(path, "r");
-    cr_assert_not_null(file, "%s is missing", path);
-    while (fgets(line, sizeof(line), file)) {
-        if (sscanf(line, " tomerge_%80[a-z_];", name + 8) != 1)
-            continue;
-        memcpy(name, "tomerge_", 8);
-        names++;
-        cr_expect(is_covered(name) != never_fails(name), "%s has no refusals here", name);
-    }
-    fclose(file);
-    return names;
-}
-
 Test(refusals, every_function_refuses_what_it_cannot_take)
 {
     refuse_names();
@@ -723,7 +676,9 @@ Test(refusals, every_function_refuses_what_it_cannot_take)
     refuse_merging_batches();
     refuse_gradients_of_batches();
     refuse_schedules();
-    cr_expect_geq(check_map(), 44);
+    cr_expect_geq(check_map("tomerge/libtomerge.map", "tomerge_", cannot_fail,
+                            sizeof(cannot_fail) / sizeof(*cannot_fail)),
+                  44);
 }
 
 Test(refusals, what_cannot_fail_takes_anything)

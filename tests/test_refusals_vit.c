@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include "covered.h"
 #include "tomevit.h"
 
 #include <criterion/criterion.h>
@@ -196,23 +197,6 @@ CALL(tomevit_arch_description, a->name, a->description)
 CALL(tomevit_forward, a->context, a->merging, a->batch, a->images, a->output)
 
 /* ---- refusals --------------------------------------------------------------------- */
-
-static const char *covered[100];
-static size_t covered_count;
-
-static int is_covered(const char *function)
-{
-    for (size_t i = 0; i < covered_count; i++)
-        if (!strcmp(covered[i], function))
-            return 1;
-    return 0;
-}
-
-static void cover(const char *function)
-{
-    if (!is_covered(function))
-        covered[covered_count++] = function;
-}
 
 /* `set` makes a call of the function valid, `spoil` wrong again. */
 #define REFUSES_AFTER(set, function, expected, spoil)                        \
@@ -421,38 +405,6 @@ static const char *const cannot_fail[] = {
     "tomevit_open_options_init", "tomevit_tier", "tomevit_pixel_tier",
 };
 
-static int never_fails(const char *function)
-{
-    for (size_t i = 0; i < sizeof(cannot_fail) / sizeof(*cannot_fail); i++)
-        if (!strcmp(cannot_fail[i], function))
-            return 1;
-    return 0;
-}
-
-/* Every name in the symbol map. */
-static size_t check_map(void)
-{
-    const char *srcdir = getenv("srcdir");
-    char path[4096], line[200], name[100];
-    size_t names = 0;
-    FILE *file;
-
-    snprintf(path, sizeof(path), "%s/vit/libtomevit.map",
-             srcdir ? srcdir : ".");
-    file = fopen(path, "r");
-    cr_assert_not_null(file, "%s is missing", path);
-    while (fgets(line, sizeof(line), file)) {
-        if (sscanf(line, " tomevit_%80[a-z0-9_];", name + 8) != 1)
-            continue;
-        memcpy(name, "tomevit_", 8);
-        names++;
-        cr_expect(is_covered(name) != never_fails(name),
-                  "%s has no refusals in test_refusals_vit.c", name);
-    }
-    fclose(file);
-    return names;
-}
-
 Test(refusals_vit, every_function_refuses_what_it_cannot_take,
      .init = open_model, .fini = close_model)
 {
@@ -474,7 +426,9 @@ Test(refusals_vit, every_function_refuses_what_it_cannot_take,
                   a->name = NULL);
     REFUSES_AFTER(a->name = "bf16", tomevit_dtype_from_name, TOMEVIT_EINVAL,
                   a->value = NULL);
-    cr_expect_geq(check_map(), 34);
+    cr_expect_geq(check_map("vit/libtomevit.map", "tomevit_", cannot_fail,
+                            sizeof(cannot_fail) / sizeof(*cannot_fail)),
+                  34);
 }
 
 /* What programs were compiled with stays as it is within version 1. (That is
