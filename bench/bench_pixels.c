@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "../src/image.h"
+#include "../src/images/image.h"
 #include "tomevit.h"
 
 typedef struct file {

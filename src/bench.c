@@ -2,11 +2,11 @@
 /* tomerge bench: the forward pass alone, one row a way to merge. */
 #include "commands.h"
 
-#include "clock.h"
-#include "memory.h"
-#include "message.h"
-#include "session.h"
-#include "signals.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/message.h"
+#include "base/signals.h"
+#include "session/session.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,9 +2,9 @@
 /* tomerge classify: what single images show. */
 #include "commands.h"
 
-#include "dataset.h"
-#include "memory.h"
-#include "message.h"
+#include "base/memory.h"
+#include "base/message.h"
+#include "evaluation/dataset.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 #ifndef TOMERGE_COMMANDS_H
 #define TOMERGE_COMMANDS_H
 
-#include "options.h"
+#include "session/options.h"
 
 void command_eval(const options *o);
 void command_sweep(const options *o);

@@ -2,8 +2,8 @@
 /* tomerge convert: any checkpoint as one .safetensors file. */
 #include "commands.h"
 
-#include "message.h"
-#include "session.h"
+#include "base/message.h"
+#include "session/session.h"
 
 void command_convert(const options *o)
 {

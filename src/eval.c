@@ -2,10 +2,10 @@
 /* tomerge eval: accuracy and speed on a folder, one way to merge. */
 #include "commands.h"
 
-#include "class_tables.h"
-#include "dataset.h"
-#include "message.h"
-#include "predictions.h"
+#include "base/message.h"
+#include "evaluation/class_tables.h"
+#include "evaluation/dataset.h"
+#include "evaluation/predictions.h"
 
 static const report_column list[] = {
     {"model.file", "model", NULL},

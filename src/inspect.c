@@ -2,7 +2,7 @@
 /* tomerge inspect: what a model is, and what merging does to each layer. */
 #include "commands.h"
 
-#include "session.h"
+#include "session/session.h"
 
 #include <string.h>
 

@@ -2,8 +2,8 @@
 /* tomerge inspect --cpu: what this machine has, and what would be used. */
 #include "commands.h"
 
-#include "message.h"
-#include "session.h"
+#include "base/message.h"
+#include "session/session.h"
 
 #include <stdio.h>
 #include <stdlib.h>

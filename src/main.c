@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* tomerge: the table of subcommands. */
-#include "args.h"
+#include "base/args.h"
+#include "base/message.h"
+#include "base/output.h"
+#include "base/signals.h"
 #include "commands.h"
-#include "message.h"
-#include "output.h"
-#include "signals.h"
 
 #include <stdint.h>
 #include <stdio.h>

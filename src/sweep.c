@@ -2,12 +2,12 @@
 /* tomerge sweep: what merging costs and buys, in one table. */
 #include "commands.h"
 
-#include "class_tables.h"
-#include "dataset.h"
-#include "message.h"
-#include "sweep_html.h"
-#include "sweep_models.h"
-#include "sweep_plots.h"
+#include "base/message.h"
+#include "evaluation/class_tables.h"
+#include "evaluation/dataset.h"
+#include "sweep/sweep_html.h"
+#include "sweep/sweep_models.h"
+#include "sweep/sweep_plots.h"
 
 #include <string.h>
 

@@ -5,11 +5,11 @@
 
 #include "commands.h"
 
-#include "dataset.h"
-#include "memory.h"
-#include "message.h"
-#include "schedule_file.h"
-#include "statistics.h"
+#include "base/memory.h"
+#include "base/message.h"
+#include "base/statistics.h"
+#include "evaluation/dataset.h"
+#include "session/schedule_file.h"
 #include "tune_search.h"
 
 #include <math.h>

@@ -15,8 +15,8 @@
  */
 #include "tune_search.h"
 
-#include "memory.h"
-#include "statistics.h"
+#include "base/memory.h"
+#include "base/statistics.h"
 #include "tomerge.h"
 
 #include <math.h>

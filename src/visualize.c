@@ -2,14 +2,14 @@
 /* tomerge visualize: a picture of what was merged. */
 #include "commands.h"
 
-#include "draw.h"
-#include "memory.h"
-#include "merged.h"
-#include "message.h"
-#include "png_write.h"
-#include "session.h"
-#include "sheet.h"
-#include "signals.h"
+#include "base/memory.h"
+#include "base/message.h"
+#include "base/signals.h"
+#include "images/draw.h"
+#include "images/png_write.h"
+#include "pictures/merged.h"
+#include "pictures/sheet.h"
+#include "session/session.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -30,12 +30,12 @@ layer() {
     done
 }
 
-# within FOLDER, HEADER...: what the files of a folder of vit/ may see outside
-# of it. A file's bytes become tensors, tensors get timm's names, and those
-# are described: each step knows only the ones before it.
+# within FOLDER, HEADER-OR-FOLDER/...: what the files of a folder may see of
+# the folders beside it and of what lies above them.
 within() {
     folder=$1
     shift
+    test -d "$folder" || fail "no folder $folder"
     for file in "$folder"/*.[ch]; do
         for header in $(includes "$file"); do
             seen=${header#../}
@@ -54,9 +54,20 @@ grep -q '"tomevit.h"' include/tomerge.h &&
     fail "tomerge.h knows of tomevit.h"
 layer tomerge tomerge.h
 layer vit tomerge.h tomevit.h
+# A file's bytes become tensors, tensors get timm's names, and those are
+# described: each step knows only the ones before it.
 within vit/containers message.h numeric.h
 within vit/layouts containers/ weights.h
 layer src tomerge.h tomevit.h imagenet1k.inc    # the last is made by the build
+# The subcommands see all of these; of one another they see nothing else.
+within src/base
+within src/images base/
+within src/folders base/ images/
+within src/session base/ folders/
+within src/evaluation base/ folders/ session/
+within src/plots base/ images/
+within src/pictures base/ images/ session/
+within src/sweep base/ images/ evaluation/ plots/ pictures/ session/
 test -n "$(find tomerge -name '*.c')" || fail "found no source to check"
 
 # Whatever is ours and text; built files and the version control's are not.

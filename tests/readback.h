@@ -4,7 +4,7 @@
 #ifndef TOMERGE_TESTS_READBACK_H
 #define TOMERGE_TESTS_READBACK_H
 
-#include "../src/image.h"
+#include "../src/images/image.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 /* Command lines: what is taken, what is refused in which words, and help. */
 #include "config.h"
 
-#include "../src/args.h"
+#include "../src/base/args.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

@@ -2,8 +2,8 @@
 /* Which class a folder or a line of a label file means. */
 #include "config.h"
 
-#include "../src/classes.h"
-#include "../src/memory.h"
+#include "../src/base/memory.h"
+#include "../src/folders/classes.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 /* Walking folders: order, nesting, links, and what is said of the rest. */
 #include "config.h"
 
-#include "../src/folder.h"
+#include "../src/folders/folder.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -5,10 +5,10 @@
 
 #include "readback.h"
 
-#include "../src/draw.h"
-#include "../src/groups.h"
-#include "../src/png_write.h"
-#include "../src/sheet.h"
+#include "../src/images/draw.h"
+#include "../src/images/png_write.h"
+#include "../src/pictures/groups.h"
+#include "../src/pictures/sheet.h"
 
 #include <dirent.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
 #include "golden.h"
 #include "pixels.h"
 #include "tomevit.h"
-#include "../src/image.h"
+#include "../src/images/image.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
  * kinds have Pillow's pixels is in test_image_files.c. */
 #include "encode.h"
 #include "pixels.h"
-#include "../src/image.h"
+#include "../src/images/image.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

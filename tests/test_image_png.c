@@ -2,7 +2,7 @@
 /* PNG: every colour type, depth and interlace; damage of every kind. */
 #include "encode.h"
 #include "pixels.h"
-#include "../src/image.h"
+#include "../src/images/image.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

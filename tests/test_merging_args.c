@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Option values about merging, and what a model makes of them. */
-#include "../src/args.h"
-#include "../src/merging_args.h"
+#include "../src/base/args.h"
+#include "../src/session/merging_args.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

@@ -3,11 +3,11 @@
  * nothing; the most confused classes. */
 #include "config.h"
 
-#include "../src/args.h"
-#include "../src/confusions.h"
-#include "../src/markup.h"
-#include "../src/plot.h"
-#include "../src/plot_labels.h"
+#include "../src/base/args.h"
+#include "../src/evaluation/confusions.h"
+#include "../src/plots/markup.h"
+#include "../src/plots/plot.h"
+#include "../src/plots/plot_labels.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

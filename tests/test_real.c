@@ -2,7 +2,7 @@
 /* Real images through real weights against the reference implementation's
  * results: groups of merged tokens and logits, on every tier. */
 #include "golden.h"
-#include "image.h"
+#include "../src/images/image.h"
 #include "tiers.h"
 #include "tomevit.h"
 

@@ -15,8 +15,8 @@
 
 #include "golden.h"
 
-#include "../src/dataset.h"
-#include "../src/message.h"
+#include "../src/base/message.h"
+#include "../src/evaluation/dataset.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

@@ -3,10 +3,10 @@
  * progress lines; the most probable classes; predictions. */
 #include "config.h"
 
-#include "../src/output.h"
-#include "../src/predictions.h"
-#include "../src/progress.h"
-#include "../src/report.h"
+#include "../src/base/output.h"
+#include "../src/base/progress.h"
+#include "../src/base/report.h"
+#include "../src/evaluation/predictions.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

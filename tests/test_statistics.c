@@ -3,10 +3,10 @@
  * values; the counts of outcomes; the lists of labels. */
 #include "config.h"
 
-#include "../src/memory.h"
-#include "../src/outcomes.h"
-#include "../src/statistics.h"
-#include "../src/valid_labels.h"
+#include "../src/base/memory.h"
+#include "../src/base/statistics.h"
+#include "../src/evaluation/outcomes.h"
+#include "../src/folders/valid_labels.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

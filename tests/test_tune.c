@@ -3,9 +3,9 @@
  * files. */
 #include "config.h"
 
-#include "../src/args.h"
-#include "../src/merging_args.h"
-#include "../src/schedule_file.h"
+#include "../src/base/args.h"
+#include "../src/session/merging_args.h"
+#include "../src/session/schedule_file.h"
 #include "../src/tune_search.h"
 
 #include <criterion/criterion.h>

@@ -6,8 +6,8 @@
 #include "golden.h"
 #include "readback.h"
 
+#include "../src/base/message.h"
 #include "../src/commands.h"
-#include "../src/message.h"
 
 #include <stdio.h>
 #include <unistd.h>

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/* The labelled images that eval and sweep run on. */
+#include "dataset.h"
+
+#include "../base/memory.h"
+#include "../base/message.h"
+#include "../folders/valid_labels.h"
+#include "journal_settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void refuse(void *data, const char *line)
+{
+    ((dataset *)data)->unread++;
+    message_refused("%s", line);
+}
+
+static void note_skipped(const dataset *d, const char *path)
+{
+    if (d->files.skipped > 0)
+        message_note("%s: %zu file%s that %s no image left out", path,
+                     d->files.skipped, d->files.skipped == 1 ? "" : "s",
+                     d->files.skipped == 1 ? "is" : "are");
+}
+
+static int open_flat(dataset *d, const session *s, const pairs *map, char *why)
+{
+    const options *o = s->options;
+    size_t left_out = 0;
+    pairs labels;
+
+    if (folder_walk_flat(o->operands[0], &d->files, refuse, d, why) != 0)
+        return -1;
+    note_skipped(d, o->operands[0]);
+    if (pairs_read(o->labels, &labels, why) != 0)
+        return -1;
+    d->rule = "label file";
+    int result = classes_label_files(&s->classes, &d->files, &labels, map,
+                                     &left_out, why);
+    if (result == 0 && left_out > 0)
+        message_note("%s: %zu image%s of the folder %s not in it and left "
+                     "out", o->labels, left_out, left_out == 1 ? "" : "s",
+                     left_out == 1 ? "is" : "are");
+    if (result == 0 && labels.count > d->files.count) {
+        d->unread += labels.count - d->files.count;
+        message_refused("%s: %zu of its %zu images are not in %s", o->labels,
+                        labels.count - d->files.count, labels.count,
+                        o->operands[0]);
+    }
+    pairs_free(&labels);
+    return result;
+}
+
+static int open_classes(dataset *d, const session *s, const pairs *map,
+                        char *why)
+{
+    const options *o = s->options;
+    char reason[CLASSES_WHY];
+
+    if (folder_walk_classes(o->operands[0], &d->files, refuse, d, why) != 0)
+        return -1;
+    note_skipped(d, o->operands[0]);
+    if (classes_label_groups(&s->classes, &d->files, map, &d->rule,
+                             reason) == 0)
+        return 0;
+    snprintf(why, FOLDER_WHY, "%.150s: %.350s", o->operands[0], reason);
+    return -1;
+}
+
+/* The ReaL labels, and that they are of these images. */
+static int open_real(dataset *d, const session *s, char *why)
+{
+    const char *path = s->options->real_labels;
+    size_t known = 0;
+
+    if (path == NULL)
+        return 0;
+    if (real_labels_read(path, s->classes.count, &d->real, why) != 0)
+        return -1;
+    for (size_t i = 0; i < d->files.count; i++)
+        known += (size_t)real_labels_knows(&d->real, d->files.files[i].name);
+    if (known == 0) {
+        snprintf(why, FOLDER_WHY, "%.200s: no image is called "
+                 "ILSVRC2012_val_ and a number from 00000001 to %08zu", path,
+                 d->real.count);
+        return -1;
+    }
+    if (known < d->files.count)
+        message_note("%s: %zu of %zu images are not in it by their names",
+                     path, d->files.count - known, d->files.count);
+    return 0;
+}
+
+static int check_valid(const dataset *d, const session *s, char *why)
+{
+    const folder_file *file = valid_labels_stranger(&s->classes, &d->files);
+
+    if (file == NULL)
+        return 0;
+    snprintf(why, FOLDER_WHY, "%.200s: class %d, of which '%.200s' is, is not "
+             "in it", s->options->valid_labels, file->label, file->name);
+    return -1;
+}
+
+int dataset_open(dataset *d, const session *s)
+{
+    const options *o = s->options;
+    char why[FOLDER_WHY];
+    pairs map;
+    int result;
+
+    memset(d, 0, sizeof(*d));
+    memset(&map, 0, sizeof(map));
+    if (o->class_map != NULL && pairs_read(o->class_map, &map, why) != 0) {
+        message_failed("%s", why);
+        return -1;
+    }
+    const pairs *given = o->class_map != NULL ? &map : NULL;
+    result = o->labels != NULL ? open_flat(d, s, given, why)
+                               : open_classes(d, s, given, why);
+    pairs_free(&map);
+    if (result == 0)
+        result = check_valid(d, s, why);
+    if (result == 0) {
+        folder_limit(&d->files, o->limit);
+        result = open_real(d, s, why);
+    }
+    if (result == 0)
+        return 0;
+    message_failed("%s", why);
+    dataset_close(d);
+    return -1;
+}
+
+void dataset_close(dataset *d)
+{
+    folder_free(&d->files);
+    real_labels_free(&d->real);
+}
+
+/* 0 with nothing open if no journal is wanted. */
+static int open_journal(const dataset *d, const session *s, size_t count,
+                        evaluation *e, journal *j)
+{
+    if (s->options->resume == NULL)
+        return 0;
+    json_t *settings = journal_settings(d, s, count);
+    if (settings == NULL)
+        return -1;
+    int result = journal_open(j, s->options->resume, settings, d->files.count,
+                              s->classes.count, e->run_count);
+    json_decref(settings);
+    e->journal = result == 0 ? j : NULL;
+    return result;
+}
+
+static int same_crops(const tomevit_preprocessing *a,
+                      const tomevit_preprocessing *b)
+{
+    return a->size == b->size && a->crop_pct == b->crop_pct &&
+           a->crop_mode == b->crop_mode &&
+           a->interpolation == b->interpolation;
+}
+
+/* The models as evaluate takes them, with the memory for their forward passes.
+ * Those that take the same crops share a loader of loaders[count]. */
+static int begin_models(const dataset *d, session *s, size_t count,
+                        evaluate_model *models, loader *loaders)
+{
+    const options *o = s->options;
+    image_options decoding;
+    size_t kinds = 0;
+
+    image_options_init(&decoding);
+    decoding.exif = o->exif;
+    decoding.lenient = o->lenient;
+    for (size_t i = 0; i < count; i++) {
+        size_t same = 0;
+        while (same < i && !same_crops(&s[same].pre, &s[i].pre))
+            same++;
+        models[i].loader = same < i ? models[same].loader : &loaders[kinds++];
+        models[i].loader->pre = s[i].pre;
+        models[i].runs = s[i].runs;
+        models[i].run_count = s[i].run_count;
+    }
+    for (size_t i = 0; i < kinds; i++) {
+        tomevit_preprocessing pre = loaders[i].pre;
+        loader_begin(&loaders[i], &pre, &decoding, d->files.count, o->batch,
+                     o->cache_mem / kinds, s->threads);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (session_context(&s[i]) != 0)
+            return -1;
+        models[i].context = s[i].context;
+    }
+    return 0;
+}
+
+int dataset_evaluate(dataset *d, session *s, size_t count, evaluation *e,
+                     evaluate_seen *seen, void *data)
+{
+    const options *o = s->options;
+    evaluate_model *models = memory_zero(count, sizeof(*models));
+    loader *loaders = memory_zero(count, sizeof(*loaders));
+    journal j;
+
+    memset(e, 0, sizeof(*e));
+    for (size_t i = 0; i < count; i++) {
+        s[i].first = e->run_count;
+        e->run_count += s[i].run_count;
+    }
+    e->models = models;
+    e->model_count = count;
+    e->files = &d->files;
+    e->batch = o->batch;
+    e->topk = o->topk > OUTCOME_TOP ? o->topk : OUTCOME_TOP;
+    e->classes = &s->classes;
+    e->quiet = o->quiet;
+    e->seen = seen;
+    e->data = data;
+    int result = open_journal(d, s, count, e, &j);
+    if (result == 0)
+        result = begin_models(d, s, count, models, loaders);
+    if (result == 0)
+        result = evaluate(e);
+    for (size_t i = 0; i < count; i++)
+        loader_end(&loaders[i]);
+    free(loaders);
+    free(models);
+    e->models = NULL;
+    if (e->journal != NULL)
+        result |= journal_close(e->journal);
+    e->journal = NULL;
+    return result;
+}
+
+void dataset_remark(const dataset *d, const evaluation *e)
+{
+    if (e->partial)
+        message_refused("stopped: the result is partial, %zu of %zu images",
+                        e->outcomes.images, d->files.count);
+    else if (e->outcomes.images == 0)
+        message_failed("none of the %zu images could be used",
+                       d->files.count);
+}

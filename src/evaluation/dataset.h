@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* The labelled images that eval and sweep run on. */
+#ifndef TOMERGE_DATASET_H
+#define TOMERGE_DATASET_H
+
+#include "evaluate.h"
+#include "../folders/real_labels.h"
+#include "../session/session.h"
+
+typedef struct dataset {
+    folder files;
+    const char *rule;      /* how folders became classes */
+    real_labels real;      /* none if not asked for */
+    size_t unread;         /* subfolders and listed files not to be had */
+} dataset;
+
+/* Walks the folder and labels its images as the options say. 0, or -1 after
+ * a message. */
+int dataset_open(dataset *d, const session *s);
+void dataset_close(dataset *d);
+
+/* Runs all runs of the sessions over the images, those of the first session
+ * first; their classes are the same. 0, or -1 after a message; evaluate_free is
+ * the caller's in both cases. */
+int dataset_evaluate(dataset *d, session *s, size_t count, evaluation *e,
+                     evaluate_seen *seen, void *data);
+
+/* The counts of the session's run `index`. */
+tally dataset_tally(const dataset *d, const session *s, const evaluation *e,
+                    size_t index);
+
+/* Everything about the session's run `index`: the object that eval prints. */
+json_t *dataset_run_json(const dataset *d, const session *s,
+                         const evaluation *e, size_t index);
+
+/* Says what a report cannot: that it is partial, or that nothing could be
+ * used. */
+void dataset_remark(const dataset *d, const evaluation *e);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* What eval and sweep report of a run. */
+#include "dataset.h"
+
+#include "../base/statistics.h"
+
+#include <math.h>
+
+static json_t *share(size_t part, size_t whole)
+{
+    return whole == 0 ? json_null()
+                      : json_real(100.0 * (double)part / (double)whole);
+}
+
+/* Its 95 % interval, in percent. */
+static json_t *share_interval(size_t part, size_t whole)
+{
+    if (whole == 0)
+        return json_null();
+    interval i = statistics_wilson(part, whole);
+    return json_pack("{s:f,s:f}", "low", 100 * i.low, "high", 100 * i.high);
+}
+
+static json_t *rate(size_t images, double seconds)
+{
+    return images == 0 || seconds <= 0 ? json_null()
+                                       : json_real((double)images / seconds);
+}
+
+static json_t *milliseconds(double seconds)
+{
+    return isnan(seconds) ? json_null() : json_real(1000 * seconds);
+}
+
+static void set_count(json_t *out, const char *key, size_t value)
+{
+    json_object_set_new(out, key, json_integer((json_int_t)value));
+}
+
+tally dataset_tally(const dataset *d, const session *s, const evaluation *e,
+                    size_t index)
+{
+    return outcomes_tally(&e->outcomes, &d->files, &d->real, s->first + index,
+                          s->first + s->reference);
+}
+
+static void set_accuracy(const dataset *d, const tally *t, json_t *out)
+{
+    json_object_set_new(out, "top1", share(t->correct1, t->images));
+    json_object_set_new(out, "top1_interval",
+                        share_interval(t->correct1, t->images));
+    json_object_set_new(out, "top5", share(t->correct5, t->images));
+    json_object_set_new(out, "top5_interval",
+                        share_interval(t->correct5, t->images));
+    if (d->real.count > 0) {
+        json_object_set_new(out, "real", share(t->real_correct,
+                                               t->real_images));
+        json_object_set_new(out, "real_interval",
+                            share_interval(t->real_correct, t->real_images));
+        set_count(out, "real_images", t->real_images);
+    }
+    json_object_set_new(out, "ece", t->images == 0 ? json_null()
+                        : json_real(100 * t->calibration));
+}
+
+/* Against the run that merges nothing, image by image; `itself`: it is that
+ * one. */
+static void set_comparison(const tally *t, const tally *base, int itself,
+                           json_t *out)
+{
+    interval i = statistics_paired(t->gained, t->lost, t->images);
+
+    json_object_set_new(out, "drop", t->images == 0 ? json_null()
+        : json_real(100.0 * ((double)base->correct1 - (double)t->correct1) /
+                    (double)t->images));
+    json_object_set_new(out, "drop_interval",
+                        t->images == 0 || itself ? json_null()
+        : json_pack("{s:f,s:f}", "low", 100 * i.low, "high", 100 * i.high));
+    json_object_set_new(out, "agreement", share(t->agree, t->images));
+    set_count(out, "gained", t->gained);
+    set_count(out, "lost", t->lost);
+    json_object_set_new(out, "mcnemar_p",
+                        json_real(statistics_mcnemar(t->gained, t->lost)));
+    json_object_set_new(out, "speedup", t->forward <= 0 ? json_null()
+                        : json_real(base->forward / t->forward));
+}
+
+/* `index` is that among all runs. */
+static void set_times(const evaluation *e, size_t index, const tally *t,
+                      json_t *out)
+{
+    const outcomes *o = &e->outcomes;
+    double wall = e->wall;
+
+    /* What this run alone would have taken. */
+    for (size_t i = 0; i < o->batches * o->run_count; i++)
+        wall -= i % o->run_count == index ? 0 : o->seconds[i];
+    json_object_set_new(out, "images_per_second", json_pack("{s:o,s:o}",
+        "forward", rate(t->images, t->forward),
+        "total", rate(t->images, wall)));
+    json_object_set_new(out, "seconds", json_pack("{s:f,s:f,s:f,s:f}",
+        "wall", wall, "decode", e->decode, "preprocess", e->preprocess,
+        "forward", t->forward));
+    json_object_set_new(out, "latency", json_pack("{s:o,s:o,s:o}",
+        "p50", milliseconds(outcomes_latency(o, index, 50)),
+        "p90", milliseconds(outcomes_latency(o, index, 90)),
+        "p99", milliseconds(outcomes_latency(o, index, 99))));
+}
+
+json_t *dataset_run_json(const dataset *d, const session *s,
+                         const evaluation *e, size_t index)
+{
+    tally t = dataset_tally(d, s, e, index);
+    tally base = dataset_tally(d, s, e, s->reference);
+    json_t *out = json_object();
+
+    set_count(out, "images", t.images);
+    set_count(out, "refused", e->refused + d->unread);
+    set_accuracy(d, &t, out);
+    if (s->run_count > 1)
+        set_comparison(&t, &base, index == s->reference, out);
+    session_run_json(s, &s->runs[index], out);
+    session_compute_json(s, out);
+    set_times(e, s->first + index, &t, out);
+    json_object_set_new(out, "model", session_model_json(s));
+    json_object_set_new(out, "preprocessing", session_preprocessing_json(s));
+    json_object_set_new(out, "classes_by", json_string(d->rule));
+    if (s->classes.valid != NULL)
+        set_count(out, "valid_classes", s->classes.valid_count);
+    json_object_set_new(out, "partial", json_boolean(e->partial));
+    return out;
+}

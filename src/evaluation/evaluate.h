@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* Images through models, each under any number of ways to merge. */
+#ifndef TOMERGE_EVALUATE_H
+#define TOMERGE_EVALUATE_H
+
+#include "../folders/classes.h"
+#include "../folders/folder.h"
+#include "../folders/loader.h"
+#include "journal.h"
+#include "outcomes.h"
+#include "../session/merging_args.h"
+
+/* Called for every image of every run, image by image in order; `top` has
+ * `topk` entries. */
+typedef void evaluate_seen(void *data, size_t run, const folder_file *file,
+                           const top_class *top);
+
+/* A model, the crops it takes and its ways to merge. */
+typedef struct evaluate_model {
+    tomevit_context *context;
+    loader *loader;        /* one for all models that take the same crops */
+    merging_run *runs;
+    size_t run_count;
+} evaluate_model;
+
+typedef struct evaluation {
+    /* in */
+    const evaluate_model *models;
+    size_t model_count;
+    folder *files;
+    size_t run_count;      /* of all models; their runs one after the other */
+    size_t batch;
+    size_t topk;           /* OUTCOME_TOP or more */
+    const classes *classes; /* of all models; its valid ones are the only
+                            * answers */
+    int quiet;
+    journal *journal;      /* or NULL; just opened */
+    evaluate_seen *seen;   /* or NULL */
+    void *data;
+    /* out */
+    outcomes outcomes;     /* free with evaluate_free */
+    size_t refused;
+    size_t correct;        /* of the first run, for the progress line */
+    double wall, decode, preprocess; /* the last two in core-seconds */
+    int partial;           /* 1: a signal ended it early */
+} evaluation;
+
+/* Every file is read once and every run sees the same images: a batch counts
+ * only when all runs are through with it. Files that cannot be used are named
+ * and counted. What the journal has is taken from there, times included. 0, or
+ * -1 after a message if the forward pass or the journal failed. */
+int evaluate(evaluation *e);
+void evaluate_free(evaluation *e);
+
+#endif

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/* --resume: a file that grows by a line for every finished batch. */
+#include "config.h"
+
+#include "journal.h"
+
+#include "../base/clock.h"
+#include "../base/memory.h"
+#include "../base/message.h"
+#include "journal_line.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MARK "tomerge_journal"
+enum { FORMAT = 1, SYNC_SECONDS = 5 };
+
+/* ---- writing ----------------------------------------------------------------------- */
+
+static int write_all(int fd, const char *text, size_t count)
+{
+    while (count > 0) {
+        ssize_t written = write(fd, text, count);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return -1;
+        text += written;
+        count -= (size_t)written;
+    }
+    return 0;
+}
+
+static int failed(journal *j, int reason)
+{
+    j->failed = 1;
+    message_failed("%s: %s: it holds what was finished until then, and the "
+                   "same command goes on from there", j->path,
+                   strerror(reason));
+    return -1;
+}
+
+/* One whole line, or nothing of it. */
+static int append(journal *j, const json_t *object)
+{
+    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    size_t length;
+
+    if (text == NULL) {
+        message_failed("out of memory");
+        return -1;
+    }
+    length = strlen(text);
+    text[length++] = '\n';      /* in the place of the final zero */
+    int result = write_all(j->descriptor, text, length);
+    free(text);
+    if (result == 0) {
+        j->whole += (long long)length;
+        return 0;
+    }
+    int reason = errno;
+    if (ftruncate(j->descriptor, (off_t)j->whole) != 0)
+        message_note("%s: its last line is not whole", j->path);
+    return failed(j, reason);
+}
+
+static int sync_now(journal *j)
+{
+    j->synced = clock_seconds();
+    return fsync(j->descriptor) == 0 ? 0 : failed(j, errno);
+}
+
+int journal_add(journal *j, const journal_batch *b)
+{
+    json_t *line = journal_line_write(j, b);
+    int result = append(j, line);
+
+    json_decref(line);
+    if (result == 0 && clock_seconds() - j->synced >= SYNC_SECONDS)
+        result = sync_now(j);
+    if (result == 0)
+        j->next = b->to;
+    return result;
+}
+
+/* ---- reading ----------------------------------------------------------------------- */
+
+/* The object on the next line if it is whole, else NULL. */
+static json_t *read_line(journal *j)
+{
+    char *line = NULL;
+    size_t size = 0;
+    json_t *object = NULL;
+    ssize_t length = getline(&line, &size, j->reader);
+
+    if (length > 0 && line[length - 1] == '\n')
+        object = json_loadb(line, (size_t)length, 0, NULL);
+    if (object != NULL) {
+        j->line++;
+        j->whole += length;
+    }
+    free(line);
+    return object;
+}
+
+/* Ends the reading: what follows the last whole line goes. */
+static int cut(journal *j)
+{
+    struct stat status;
+
+    fclose(j->reader);
+    j->reader = NULL;
+    if (fstat(j->descriptor, &status) == 0 && status.st_size > j->whole)
+        message_note("%s: line %zu is not whole: the images from there on "
+                     "are done again", j->path, j->line + 1);
+    if (ftruncate(j->descriptor, (off_t)j->whole) == 0 &&
+        lseek(j->descriptor, 0, SEEK_END) >= 0)
+        return 0;
+    message_failed("%s: %s", j->path, strerror(errno));
+    return -1;
+}
+
+int journal_next(journal *j, journal_batch *b)
+{
+    long long before = j->whole;
+    json_t *line = j->reader == NULL ? NULL : read_line(j);
+
+    if (line != NULL && journal_line_read(j, line, b) == 0) {
+        json_decref(line);
+        j->next = b->to;
+        return 1;
+    }
+    if (line != NULL)
+        j->line--;
+    json_decref(line);
+    j->whole = before;
+    return j->reader == NULL ? 0 : cut(j);
+}
+
+/* ---- opening ----------------------------------------------------------------------- */
+
+static char *dump(const json_t *value)
+{
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY |
+                                   JSON_SORT_KEYS | JSON_REAL_PRECISION(9));
+    return text != NULL ? text : memory_text("nothing");
+}
+
+/* Whether one setting is the same now, which it is to be. */
+static int same_setting(const journal *j, const char *key, const json_t *was,
+                        const json_t *is)
+{
+    char *then = dump(was), *now = dump(is);
+    int same = strcmp(then, now) == 0;
+
+    if (!same && (json_is_object(was) || json_is_object(is)))
+        message_usage("--resume: %s was begun with other %s", j->path, key);
+    else if (!same)
+        message_usage("--resume: %s was begun with %s %.60s, not %.60s",
+                      j->path, key, then, now);
+    free(then);
+    free(now);
+    return same;
+}
+
+/* Names the first setting that is not the same now, or not there. */
+static int compare(const journal *j, json_t *then, json_t *now)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(now, key, value)
+        if (!same_setting(j, key, json_object_get(then, key), value))
+            return -1;
+    json_object_foreach(then, key, value)
+        if (!same_setting(j, key, value, json_object_get(now, key)))
+            return -1;
+    return 0;
+}
+
+static int read_header(journal *j, json_t *settings)
+{
+    json_t *header = read_line(j);
+    const json_t *format = json_object_get(header, MARK);
+    int result = -1;
+
+    if (json_integer_value(format) != FORMAT)
+        message_failed(format == NULL ? "%s: it is not a journal of tomerge"
+                       : "%s: it is a journal of another version of tomerge",
+                       j->path);
+    else
+        result = compare(j, json_object_get(header, "settings"), settings);
+    json_decref(header);
+    return result;
+}
+
+static int write_header(journal *j, json_t *settings)
+{
+    json_t *header = json_pack("{s:i,s:O}", MARK, FORMAT, "settings",
+                               settings);
+    int result = append(j, header);
+
+    json_decref(header);
+    return result == 0 ? sync_now(j) : result;
+}
+
+/* The file, for this process alone. */
+static int open_file(journal *j, struct stat *status)
+{
+    const char *why = NULL;
+
+    j->descriptor = open(j->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY,
+                         0666);
+    if (j->descriptor < 0 || fstat(j->descriptor, status) != 0)
+        why = strerror(errno);
+    else if (!S_ISREG(status->st_mode))
+        why = "it is not a regular file";
+    else if (flock(j->descriptor, LOCK_EX | LOCK_NB) != 0)
+        why = errno == EWOULDBLOCK ? "another process is writing it"
+                                   : strerror(errno);
+    /* Another process may have written before it let go of the lock. */
+    else if (fstat(j->descriptor, status) != 0)
+        why = strerror(errno);
+    if (why == NULL)
+        return 0;
+    message_failed("%s: %s", j->path, why);
+    return -1;
+}
+
+int journal_open(journal *j, const char *path, json_t *settings,
+                 size_t files, size_t classes, size_t run_count)
+{
+    struct stat status;
+
+    memset(j, 0, sizeof(*j));
+    j->path = path;
+    j->files = files;
+    j->classes = classes;
+    j->run_count = run_count;
+    j->synced = clock_seconds();
+    int result = open_file(j, &status);
+    if (result == 0 && status.st_size == 0) {
+        result = write_header(j, settings);
+    } else if (result == 0) {
+        int copy = dup(j->descriptor);
+        j->reader = copy < 0 ? NULL : fdopen(copy, "r");
+        if (j->reader == NULL)
+            message_failed("%s: %s", path, strerror(errno));
+        result = j->reader == NULL ? -1 : read_header(j, settings);
+    }
+    if (result == 0)
+        return 0;
+    if (j->reader != NULL)
+        fclose(j->reader);
+    if (j->descriptor >= 0)
+        close(j->descriptor);
+    return -1;
+}
+
+int journal_close(journal *j)
+{
+    int result = j->failed ? -1 : sync_now(j);
+
+    if (j->reader != NULL)
+        fclose(j->reader);
+    close(j->descriptor);
+    return result;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* What the model said about every image under every run, and the counts that
+ * follow from it. */
+#include "outcomes.h"
+
+#include "../base/memory.h"
+#include "../base/statistics.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void outcomes_begin(outcomes *o, size_t run_count)
+{
+    memset(o, 0, sizeof(*o));
+    o->run_count = run_count;
+}
+
+void outcomes_free(outcomes *o)
+{
+    free(o->file);
+    free(o->items);
+    free(o->seconds);
+    memset(o, 0, sizeof(*o));
+}
+
+outcome *outcomes_add_image(outcomes *o, size_t file)
+{
+    o->file = memory_grow(o->file, o->images, &o->file_capacity,
+                          sizeof(*o->file));
+    o->items = memory_grow(o->items, o->images, &o->image_capacity,
+                           o->run_count * sizeof(*o->items));
+    o->file[o->images] = file;
+    return o->items + o->run_count * o->images++;
+}
+
+double *outcomes_add_batch(outcomes *o)
+{
+    o->seconds = memory_grow(o->seconds, o->batches, &o->batch_capacity,
+                             o->run_count * sizeof(*o->seconds));
+    return o->seconds + o->run_count * o->batches++;
+}
+
+const outcome *outcomes_at(const outcomes *o, size_t image, size_t run)
+{
+    return o->items + o->run_count * image + run;
+}
+
+void outcome_set(outcome *o, const top_class *top)
+{
+    for (size_t k = 0; k < OUTCOME_TOP; k++) {
+        o->index[k] = top[k].index;
+        o->probability[k] = (float)top[k].probability;
+    }
+}
+
+void outcome_top(const outcome *o, top_class top[OUTCOME_TOP])
+{
+    for (size_t k = 0; k < OUTCOME_TOP; k++) {
+        top[k].index = o->index[k];
+        top[k].probability = (double)o->probability[k];
+    }
+}
+
+double outcome_score(const outcome *o, int32_t label)
+{
+    size_t place = 0;
+
+    while (place + 1 < OUTCOME_TOP && o->index[place] != label &&
+           o->index[place + 1] >= 0)
+        place++;
+    size_t rival = place > 0 || o->index[0] != label ? 0 : 1;
+    double own = (double)o->probability[place];
+    double other = o->index[rival] < 0 ? 0 : (double)o->probability[rival];
+    double score = own / (own + other);
+    return score >= 0 ? score : 0; /* neither NaN */
+}
+
+static double probability_of(const outcome *o, int32_t class)
+{
+    for (size_t k = 0; k < OUTCOME_TOP; k++)
+        if (o->index[k] == class)
+            return (double)o->probability[k];
+    return 0;
+}
+
+double outcome_distance(const outcome *a, const outcome *b)
+{
+    double sum = 0;
+
+    for (size_t k = 0; k < OUTCOME_TOP; k++) {
+        int32_t class = a->index[k], other = b->index[k];
+        if (class >= 0)
+            sum += fabs((double)a->probability[k] - probability_of(b, class));
+        /* Those of a have been compared already. */
+        if (other >= 0 && probability_of(a, other) == 0)
+            sum += (double)b->probability[k];
+    }
+    return sum >= 0 ? sum / 2 : 1; /* NaN is as far as can be */
+}
+
+static int is_correct(const outcome *o, int32_t label, size_t k)
+{
+    for (size_t i = 0; i < k; i++)
+        if (label >= 0 && o->index[i] == label)
+            return 1;
+    return 0;
+}
+
+static void count_image(tally *t, calibration *c, const outcome *o,
+                        const outcome *base, int32_t label)
+{
+    int correct = is_correct(o, label, 1), was = is_correct(base, label, 1);
+
+    t->correct1 += (size_t)correct;
+    t->correct5 += (size_t)is_correct(o, label, OUTCOME_TOP);
+    t->agree += o->index[0] == base->index[0];
+    t->gained += correct && !was;
+    t->lost += was && !correct;
+    calibration_add(c, (double)o->probability[0], correct);
+}
+
+tally outcomes_tally(const outcomes *o, const folder *files,
+                     const real_labels *real, size_t run, size_t reference)
+{
+    calibration c;
+    tally t;
+
+    memset(&c, 0, sizeof(c));
+    memset(&t, 0, sizeof(t));
+    t.images = o->images;
+    for (size_t i = 0; i < o->images; i++) {
+        const outcome *one = outcomes_at(o, i, run);
+        const folder_file *file = &files->files[o->file[i]];
+        count_image(&t, &c, one, outcomes_at(o, i, reference), file->label);
+        int found = real_labels_has(real, file->name, one->index[0]);
+        t.real_images += found >= 0;
+        t.real_correct += found > 0;
+    }
+    for (size_t i = 0; i < o->batches; i++)
+        t.forward += o->seconds[o->run_count * i + run];
+    t.calibration = calibration_error(&c);
+    return t;
+}
+
+double outcomes_latency(const outcomes *o, size_t run, double percent)
+{
+    if (o->batches == 0)
+        return (double)NAN;
+    double *seconds = memory_zero(o->batches, sizeof(*seconds));
+    for (size_t i = 0; i < o->batches; i++)
+        seconds[i] = o->seconds[o->run_count * i + run];
+    double result = statistics_percentile(seconds, o->batches, percent);
+    free(seconds);
+    return result;
+}

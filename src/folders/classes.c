@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/* Which class an image is of, and what the classes are called. */
+#include "classes.h"
+
+#include "../base/args.h"
+#include "../base/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    char wnid[10];
+    const char *name;
+} imagenet[IMAGENET_CLASSES] = {
+#include "imagenet1k.inc"
+};
+
+const char *imagenet_wnid(size_t index)
+{
+    return index < IMAGENET_CLASSES ? imagenet[index].wnid : NULL;
+}
+
+const char *imagenet_name(size_t index)
+{
+    return index < IMAGENET_CLASSES ? imagenet[index].name : NULL;
+}
+
+static int compare_wnid(const void *key, const void *row)
+{
+    return strcmp(key, row);    /* a row begins with its id */
+}
+
+int32_t imagenet_find(const char *wnid)
+{
+    const char *row = bsearch(wnid, imagenet, IMAGENET_CLASSES,
+                              sizeof(imagenet[0]), compare_wnid);
+    if (row == NULL)
+        return -1;
+    return (int32_t)((size_t)(row - (const char *)imagenet) /
+                     sizeof(imagenet[0]));
+}
+
+const char *classes_name(const classes *c, size_t index)
+{
+    const char *name = c->own_name == NULL ? NULL
+                                           : c->own_name(c->data, index);
+    return name == NULL && c->count == IMAGENET_CLASSES
+        ? imagenet_name(index) : name;
+}
+
+int32_t classes_find(const classes *c, const char *text, char *why)
+{
+    size_t index;
+    int32_t found = -1;
+
+    if (args_size(text, &index) == 0) {
+        if (index < c->count)
+            return (int32_t)index;
+        snprintf(why, CLASSES_WHY, "class %zu: the model has %zu classes",
+                 index, c->count);
+        return -1;
+    }
+    if (c->count == IMAGENET_CLASSES && (found = imagenet_find(text)) >= 0)
+        return found;
+    for (size_t i = 0; i < c->count; i++) {
+        const char *name = classes_name(c, i);
+        if (name == NULL || strcmp(name, text) != 0)
+            continue;
+        if (found >= 0) {
+            snprintf(why, CLASSES_WHY, "'%.200s' is the name of classes %d "
+                     "and %zu: give the index", text, found, i);
+            return -1;
+        }
+        found = (int32_t)i;
+    }
+    if (found < 0)
+        snprintf(why, CLASSES_WHY, "'%.200s' is not a class of the model",
+                 text);
+    return found;
+}
+
+/* ---- folders ----------------------------------------------------------------- */
+
+/* Fills label[group] by looking every folder up in the class map. */
+static int label_by_map(const classes *c, const folder *f, const pairs *map,
+                        int32_t *label, char *why)
+{
+    for (size_t g = 0; g < f->group_count; g++) {
+        char reason[CLASSES_WHY];
+        const pair *entry = pairs_find(map, f->groups[g]);
+        if (entry == NULL) {
+            snprintf(why, CLASSES_WHY, "%.200s: folder '%.200s' is not in it",
+                     map->path, f->groups[g]);
+            return -1;
+        }
+        label[g] = classes_find(c, entry->value, reason);
+        if (label[g] < 0) {
+            snprintf(why, CLASSES_WHY, "%.200s: line %zu: %.250s", map->path,
+                     entry->line, reason);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int32_t find_own_name(const classes *c, const char *text)
+{
+    int32_t found = -1;
+
+    for (size_t i = 0; c->own_name != NULL && i < c->count; i++) {
+        const char *name = c->own_name(c->data, i);
+        if (name == NULL || strcmp(name, text) != 0)
+            continue;
+        if (found >= 0)
+            return -1;
+        found = (int32_t)i;
+    }
+    return found;
+}
+
+static int32_t find_wnid(const classes *c, const char *text)
+{
+    return c->count == IMAGENET_CLASSES ? imagenet_find(text) : -1;
+}
+
+static int holds_images(const folder *f, size_t group)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (f->files[i].group == group)
+            return 1;
+    return 0;
+}
+
+/* How many folders `find` knows; *stranger is the first of the others that
+ * holds an image, NULL if none does. */
+static size_t label_by(const classes *c, const folder *f,
+                       int32_t (*find)(const classes *, const char *),
+                       int32_t *label, const char **stranger)
+{
+    size_t known = 0;
+
+    *stranger = NULL;
+    for (size_t g = 0; g < f->group_count; g++) {
+        label[g] = find(c, f->groups[g]);
+        known += label[g] >= 0;
+        if (label[g] < 0 && *stranger == NULL && holds_images(f, g))
+            *stranger = f->groups[g];
+    }
+    return known;
+}
+
+static int label_groups(const classes *c, const folder *f, const pairs *map,
+                        int32_t *label, const char **how, char *why)
+{
+    const char *stranger, *no_name;
+
+    if (map != NULL) {
+        *how = "class map";
+        return label_by_map(c, f, map, label, why);
+    }
+    *how = "WordNet id";
+    size_t known = label_by(c, f, find_wnid, label, &stranger);
+    if (known > 0 && stranger == NULL)
+        return 0;
+    *how = "class name";
+    if (label_by(c, f, find_own_name, label, &no_name) > 0 && no_name == NULL)
+        return 0;
+    *how = "sorted order";
+    if (f->group_count == (c->valid ? c->valid_count : c->count)) {
+        for (size_t g = 0; g < f->group_count; g++)
+            label[g] = c->valid ? c->valid[g] : (int32_t)g;
+        return 0;
+    }
+    if (known > 0)
+        snprintf(why, CLASSES_WHY, "folder '%.200s' is not a WordNet id of "
+                 "ImageNet-1k, as %zu others are: remove it or give "
+                 "--class-map", stranger, known);
+    else
+        snprintf(why, CLASSES_WHY, "%zu class folder%s, but %s has %zu "
+                 "classes: --class-map FILE can say which is which",
+                 f->group_count, f->group_count == 1 ? "" : "s",
+                 c->valid ? "--valid-labels" : "the model",
+                 c->valid ? c->valid_count : c->count);
+    return -1;
+}
+
+int classes_label_groups(const classes *c, folder *f, const pairs *map,
+                         const char **how, char *why)
+{
+    int32_t *label = memory_zero(f->group_count, sizeof(*label));
+    int result = label_groups(c, f, map, label, how, why);
+
+    for (size_t i = 0; result == 0 && i < f->count; i++)
+        f->files[i].label = label[f->files[i].group];
+    free(label);
+    return result;
+}
+
+/* ---- flat folders -------------------------------------------------------------- */
+
+static int label_file(const classes *c, folder_file *file, const pair *entry,
+                      const pairs *labels, const pairs *map, char *why)
+{
+    char reason[CLASSES_WHY];
+    const char *text = entry->value;
+    const pair *mapped = map == NULL ? NULL : pairs_find(map, text);
+
+    if (mapped != NULL)
+        text = mapped->value;
+    file->label = classes_find(c, text, reason);
+    if (file->label >= 0)
+        return 0;
+    snprintf(why, CLASSES_WHY, "%.200s: line %zu: %.250s", labels->path,
+             entry->line, reason);
+    return -1;
+}
+
+int classes_label_files(const classes *c, folder *f, const pairs *labels,
+                        const pairs *map, size_t *left_out, char *why)
+{
+    size_t kept = 0, all = f->count;
+    int result = 0;
+
+    for (size_t i = 0; i < all; i++) {
+        folder_file file = f->files[i];
+        const pair *entry = pairs_find(labels, file.name);
+        if (entry != NULL && result == 0)
+            result = label_file(c, &file, entry, labels, map, why);
+        if (entry == NULL) {
+            free(file.path);
+            free(file.name);
+        } else {
+            f->files[kept++] = file;
+        }
+    }
+    f->count = kept;
+    *left_out = all - kept;
+    if (result == 0 && kept == 0) {
+        snprintf(why, CLASSES_WHY, "%.200s: none of the folder's images is in "
+                 "it", labels->path);
+        result = -1;
+    }
+    return result;
+}

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT */
+/* The images of a folder: one folder a class, or flat. */
+#include "config.h"
+
+#include "folder.h"
+
+#include "../base/memory.h"
+#include "../images/image.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+enum { DEEPEST = 64 };
+
+typedef struct walk {
+    folder *out;
+    folder_refuse *refuse;
+    void *data;
+    struct {
+        dev_t device;
+        ino_t inode;
+    } above[DEEPEST];      /* the folders being walked, for circles */
+    size_t depth;
+} walk;
+
+/* ---- what is an image -------------------------------------------------------- */
+
+/* Files named like an image are taken whatever they hold, so that a spoilt
+ * one is refused by name rather than passed over. */
+static int named_like_image(const char *name)
+{
+    static const char *const endings[] = {
+        ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp",
+        ".tif", ".tiff", ".avif", ".heic", ".jp2", ".ppm"
+    };
+    const char *dot = strrchr(name, '.');
+
+    for (size_t i = 0; dot && i < sizeof(endings) / sizeof(endings[0]); i++)
+        if (strcasecmp(dot, endings[i]) == 0)
+            return 1;
+    return 0;
+}
+
+static int begins_like_image(const char *path)
+{
+    uint8_t bytes[32];
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        return 0;
+    size_t count = fread(bytes, 1, sizeof(bytes), file);
+    fclose(file);
+    return image_recognised(bytes, count);
+}
+
+/* ---- lists -------------------------------------------------------------------- */
+
+static void add_file(folder *f, char *path, char *name, size_t group)
+{
+    f->files = memory_grow(f->files, f->count, &f->capacity,
+                           sizeof(*f->files));
+    f->files[f->count].path = path;
+    f->files[f->count].name = name;
+    f->files[f->count].group = group;
+    f->files[f->count].label = -1;
+    f->count++;
+}
+
+void folder_add(folder *f, const char *path)
+{
+    add_file(f, memory_text(path), memory_text(path), 0);
+}
+
+static int compare_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The names in a folder but hidden ones, sorted. NULL with errno set. */
+static char **read_names(const char *path, size_t *count)
+{
+    char **names = memory_zero(1, sizeof(*names));
+    size_t capacity = 1;
+    struct dirent *entry;
+    DIR *dir = opendir(path);
+
+    *count = 0;
+    if (dir == NULL) {
+        free(names);
+        return NULL;
+    }
+    errno = 0;
+    while ((entry = readdir(dir)) != NULL) {
+        if (entry->d_name[0] != '.') {
+            names = memory_grow(names, *count, &capacity, sizeof(*names));
+            names[(*count)++] = memory_text(entry->d_name);
+        }
+        errno = 0;
+    }
+    int error = errno;
+    closedir(dir);
+    if (error != 0) {
+        for (size_t i = 0; i < *count; i++)
+            free(names[i]);
+        free(names);
+        errno = error;
+        return NULL;
+    }
+    qsort(names, *count, sizeof(*names), compare_text);
+    return names;
+}
+
+static void free_names(char **names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(names[i]);
+    free(names);
+}
+
+static void refuse(walk *w, const char *path, const char *reason)
+{
+    char line[FOLDER_WHY];
+    snprintf(line, sizeof(line), "%.400s: %.100s", path, reason);
+    w->refuse(w->data, line);
+}
+
+/* ---- the walk ------------------------------------------------------------------ */
+
+/* Remembers a folder on the way down; 0 if it is above itself already. */
+static int enter(walk *w, const struct stat *s)
+{
+    for (size_t i = 0; i < w->depth; i++)
+        if (w->above[i].device == s->st_dev && w->above[i].inode == s->st_ino)
+            return 0;
+    if (w->depth == DEEPEST)
+        return 0;
+    w->above[w->depth].device = s->st_dev;
+    w->above[w->depth].inode = s->st_ino;
+    w->depth++;
+    return 1;
+}
+
+static void walk_folder(walk *w, const char *path, const char *name,
+                        size_t group);
+
+static void walk_entry(walk *w, const char *path, const char *name,
+                       size_t group)
+{
+    struct stat s;
+    int known = stat(path, &s) == 0;
+
+    if (known && S_ISDIR(s.st_mode)) {
+        if (enter(w, &s)) {
+            walk_folder(w, path, name, group);
+            w->depth--;
+        }
+    } else if (named_like_image(name) ||
+               (known && S_ISREG(s.st_mode) && begins_like_image(path))) {
+        add_file(w->out, memory_text(path), memory_text(name), group);
+    } else {
+        w->out->skipped++;
+    }
+}
+
+static void walk_folder(walk *w, const char *path, const char *name,
+                        size_t group)
+{
+    size_t count;
+    char **names = read_names(path, &count);
+
+    if (names == NULL) {
+        refuse(w, path, strerror(errno));
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        char *below = memory_path(path, names[i]);
+        char *relative = memory_path(name, names[i]);
+        walk_entry(w, below, relative, group);
+        free(below);
+        free(relative);
+    }
+    free_names(names, count);
+}
+
+/* Starts a walk: checks that `path` is a folder. */
+static int begin(walk *w, const char *path, folder *out, folder_refuse *say,
+                 void *data, char *why)
+{
+    struct stat s;
+
+    memset(out, 0, sizeof(*out));
+    memset(w, 0, sizeof(*w));
+    w->out = out;
+    w->refuse = say;
+    w->data = data;
+    if (stat(path, &s) != 0) {
+        snprintf(why, FOLDER_WHY, "%.400s: %s", path, strerror(errno));
+        return -1;
+    }
+    if (!S_ISDIR(s.st_mode)) {
+        snprintf(why, FOLDER_WHY, "%.400s: not a folder", path);
+        return -1;
+    }
+    enter(w, &s);
+    return 0;
+}
+
+static int compare_files(const void *a, const void *b)
+{
+    const folder_file *x = a, *y = b;
+    if (x->group != y->group)
+        return x->group < y->group ? -1 : 1;
+    return strcmp(x->name, y->name);
+}
+
+static void sort_files(folder *f)
+{
+    if (f->count > 1)
+        qsort(f->files, f->count, sizeof(*f->files), compare_files);
+}
+
+static void walk_class(walk *w, const char *path, const char *name)
+{
+    folder *f = w->out;
+    struct stat s;
+
+    if (stat(path, &s) != 0 || !S_ISDIR(s.st_mode)) {
+        f->skipped++;
+        return;
+    }
+    size_t before = f->count;
+    int refused = 0;
+    f->groups = memory_grow(f->groups, f->group_count, &f->group_capacity,
+                            sizeof(*f->groups));
+    f->groups[f->group_count++] = memory_text(name);
+    if (enter(w, &s)) {
+        DIR *dir = opendir(path);
+        refused = dir == NULL;
+        if (dir != NULL)
+            closedir(dir);
+        walk_folder(w, path, name, f->group_count - 1);
+        w->depth--;
+    }
+    if (f->count == before && !refused)
+        refuse(w, path, "this class folder holds no image");
+}
+
+int folder_walk_classes(const char *path, folder *out, folder_refuse *say,
+                        void *data, char *why)
+{
+    walk w;
+    size_t count;
+
+    if (begin(&w, path, out, say, data, why) != 0)
+        return -1;
+    char **names = read_names(path, &count);
+    if (names == NULL) {
+        snprintf(why, FOLDER_WHY, "%.400s: %s", path, strerror(errno));
+        return -1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        char *below = memory_path(path, names[i]);
+        walk_class(&w, below, names[i]);
+        free(below);
+    }
+    if (out->count == 0 && count == 0)
+        snprintf(why, FOLDER_WHY, "%.400s: the folder is empty", path);
+    else if (out->count == 0 && out->group_count == 0)
+        snprintf(why, FOLDER_WHY, "%.400s: no class folders in it (a flat "
+                 "folder of images needs --labels)", path);
+    else if (out->count == 0)
+        snprintf(why, FOLDER_WHY, "%.400s: no images in its class folders",
+                 path);
+    free_names(names, count);
+    if (out->count == 0) {
+        folder_free(out);
+        return -1;
+    }
+    sort_files(out);
+    return 0;
+}
+
+int folder_walk_flat(const char *path, folder *out, folder_refuse *say,
+                     void *data, char *why)
+{
+    walk w;
+
+    if (begin(&w, path, out, say, data, why) != 0)
+        return -1;
+    DIR *dir = opendir(path);
+    if (dir == NULL) {
+        snprintf(why, FOLDER_WHY, "%.400s: %s", path, strerror(errno));
+        return -1;
+    }
+    closedir(dir);
+    walk_folder(&w, path, "", 0);
+    if (out->count == 0) {
+        snprintf(why, FOLDER_WHY, "%.400s: no images in it", path);
+        folder_free(out);
+        return -1;
+    }
+    sort_files(out);
+    return 0;
+}
+
+void folder_limit(folder *f, size_t limit)
+{
+    if (limit == 0 || limit >= f->count)
+        return;
+    folder_file *kept = memory_zero(limit, sizeof(*kept));
+    size_t next = 0;
+    for (size_t i = 0; i < f->count; i++) {
+        /* the file at floor(next * count / limit) is the next one kept */
+        if (next < limit &&
+            i == (size_t)((double)next * (double)f->count / (double)limit)) {
+            kept[next++] = f->files[i];
+        } else {
+            free(f->files[i].path);
+            free(f->files[i].name);
+        }
+    }
+    free(f->files);
+    f->files = kept;
+    f->count = f->capacity = next;
+}
+
+void folder_free(folder *f)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        free(f->files[i].path);
+        free(f->files[i].name);
+    }
+    free(f->files);
+    free_names(f->groups, f->group_count);
+    memset(f, 0, sizeof(*f));
+}

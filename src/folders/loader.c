@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* Image files to crops, on all threads. */
+#include "config.h"
+
+#include "loader.h"
+
+#include "../base/clock.h"
+#include "../base/memory.h"
+#include "../base/signals.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Decoders leave out the rows and columns that the crop does not need. */
+static void want_crop(void *user, size_t width, size_t height,
+                      image_region *region)
+{
+    const tomevit_preprocessing *pre = user;
+    size_t first, count;
+
+    if (tomevit_crop_rows(pre, width, height, &first, &count) == 0) {
+        region->y = first;
+        region->height = count;
+    }
+    /* Columns go by the same rule, with the sides exchanged. */
+    if (tomevit_crop_rows(pre, height, width, &first, &count) == 0) {
+        region->x = first;
+        region->width = count;
+    }
+}
+
+void loader_begin(loader *l, const tomevit_preprocessing *pre,
+                  const image_options *decoding, size_t count, size_t batch,
+                  size_t cache_mem, int threads)
+{
+    size_t bytes = pre->size * pre->size * 3;
+    size_t window = cache_mem / bytes / batch * batch;
+    size_t needed = (count + batch - 1) / batch * batch;
+
+    memset(l, 0, sizeof(*l));
+    l->pre = *pre;
+    l->decoding = *decoding;
+    l->decoding.want = want_crop;
+    l->decoding.user = &l->pre;
+    l->threads = threads;
+    window = window > needed ? needed : window;
+    l->window = window < batch ? batch : window;
+    l->crops = memory_zero(l->window, bytes);
+    l->items = memory_zero(l->window, sizeof(*l->items));
+    for (size_t i = 0; i < l->window; i++)
+        l->items[i].crop = l->crops + i * bytes;
+}
+
+void loader_end(loader *l)
+{
+    free(l->crops);
+    free(l->items);
+    memset(l, 0, sizeof(*l));
+}
+
+/* One file; the seconds it took in times[2]: decode, preprocess. */
+static void load_one(const loader *l, const char *path, loader_item *item,
+                     double times[2])
+{
+    image picture;
+    double began = clock_seconds();
+
+    if (image_read(path, &l->decoding, &picture, item->why) != 0) {
+        times[0] += clock_seconds() - began;
+        return;
+    }
+    double decoded = clock_seconds();
+    int error = tomevit_resize_crop(&l->pre, picture.rgb, picture.width,
+                                    picture.height, picture.width * 3,
+                                    item->crop);
+    image_free(&picture);
+    times[0] += decoded - began;
+    times[1] += clock_seconds() - decoded;
+    item->loaded = error == 0;
+    if (error != 0)
+        snprintf(item->why, sizeof(item->why), "cannot be resized: %s",
+                 tomevit_strerror(error));
+}
+
+static void fetch_ahead(const char *path)
+{
+#ifdef POSIX_FADV_WILLNEED
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor < 0)
+        return;
+    posix_fadvise(descriptor, 0, 0, POSIX_FADV_WILLNEED);
+    close(descriptor);
+#else
+    (void)path;
+#endif
+}
+
+void loader_load(loader *l, const folder_file *files, size_t count,
+                 size_t ahead)
+{
+    double began = clock_seconds(), decode = 0, preprocess = 0;
+    long last = (long)count;
+
+#pragma omp parallel for schedule(dynamic, 1) num_threads(l->threads) \
+    reduction(+ : decode, preprocess)
+    for (long i = 0; i < last; i++) {
+        double times[2] = {0, 0};
+        l->items[i].loaded = 0;
+        l->items[i].why[0] = '\0';
+        if (signals_stop())
+            continue;
+        load_one(l, files[i].path, &l->items[i], times);
+        decode += times[0];
+        preprocess += times[1];
+    }
+    for (size_t i = count; i < count + ahead && !signals_stop(); i++)
+        fetch_ahead(files[i].path);
+    l->decode += decode;
+    l->preprocess += preprocess;
+    l->wall += clock_seconds() - began;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* Image files to crops, on all threads. */
+#ifndef TOMERGE_LOADER_H
+#define TOMERGE_LOADER_H
+
+#include "folder.h"
+#include "../images/image.h"
+#include "tomevit.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { LOADER_WHY = 200 };
+
+typedef struct loader_item {
+    uint8_t *crop;         /* [size, size, 3], the loader's; RGB8_HWC */
+    int loaded;            /* 0: refused, see `why`, or the work was stopped */
+    char why[LOADER_WHY];  /* "" if it was not tried */
+} loader_item;
+
+typedef struct loader {
+    tomevit_preprocessing pre;
+    image_options decoding;
+    int threads;
+    size_t window;         /* most files loaded at a time */
+    uint8_t *crops;
+    loader_item *items;    /* [window] */
+    /* Since the loader began: core-seconds, summed over all threads, and
+     * seconds of wall time. */
+    double decode, preprocess, wall;
+} loader;
+
+/* The window is as many crops as fit into `cache_mem` bytes, a multiple of
+ * `batch`, at least one batch and no more than are needed for `count`. */
+void loader_begin(loader *l, const tomevit_preprocessing *pre,
+                  const image_options *decoding, size_t count, size_t batch,
+                  size_t cache_mem, int threads);
+
+/* Reads, decodes and crops `count` <= window files: items[0 .. count).
+ * The kernel is told to fetch the `ahead` files that follow them. Stops early
+ * on a signal (see signals.h). */
+void loader_load(loader *l, const folder_file *files, size_t count,
+                 size_t ahead);
+void loader_end(loader *l);
+
+#endif

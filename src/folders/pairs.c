@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* Text files of two columns: image and class, folder and class. */
+#include "config.h"
+
+#include "pairs.h"
+
+#include "../base/memory.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+char **pairs_read_lines(const char *path, size_t *count, char *why)
+{
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        snprintf(why, PAIRS_WHY, "%.400s: %s", path, strerror(errno));
+        return NULL;
+    }
+    char **lines = NULL, *line = NULL;
+    size_t capacity = 0, size = 0;
+    ssize_t length;
+
+    *count = 0;
+    while ((length = getline(&line, &size, file)) >= 0) {
+        while (length > 0 &&
+               (line[length - 1] == '\n' || line[length - 1] == '\r'))
+            line[--length] = '\0';
+        lines = memory_grow(lines, *count, &capacity, sizeof(*lines));
+        lines[(*count)++] = memory_text(line);
+    }
+    int failed = ferror(file);
+    free(line);
+    fclose(file);
+    lines = memory_grow(lines, *count, &capacity, sizeof(*lines));
+    lines[*count] = NULL;
+    if (!failed)
+        return lines;
+    snprintf(why, PAIRS_WHY, "%.400s: cannot be read", path);
+    pairs_free_lines(lines);
+    return NULL;
+}
+
+void pairs_free_lines(char **lines)
+{
+    for (size_t i = 0; lines != NULL && lines[i] != NULL; i++)
+        free(lines[i]);
+    free(lines);
+}
+
+/* The end of a quoted key, its quotes undone in place; NULL if it has none. */
+static char *unquote(char *text)
+{
+    char *out = text;
+
+    for (char *in = text + 1; *in != '\0'; in++) {
+        if (*in == '"' && *++in != '"') {
+            *out = '\0';
+            return in;
+        }
+        *out++ = *in;
+    }
+    return NULL;
+}
+
+/* Splits a line in place. 0, or -1 if it has no two columns. */
+static int split(char *line, char **key, char **value)
+{
+    char *end;
+
+    *key = line;
+    if (line[0] == '"') {
+        end = unquote(line);
+        if (end == NULL || (*end != ',' && *end != '\t'))
+            return -1;
+    } else {
+        end = strchr(line, '\t');
+        if (end == NULL)
+            end = strrchr(line, ',');
+        if (end == NULL)
+            return -1;
+        *end = '\0';
+    }
+    *value = end + 1;
+    while (**value == ' ')
+        (*value)++;
+    return **key != '\0' && **value != '\0' ? 0 : -1;
+}
+
+static int is_heading(const char *key, const char *value)
+{
+    static const char *const keys[] =
+        {"file", "filename", "name", "image", "path", "folder"};
+    static const char *const values[] =
+        {"class", "label", "index", "target", "wnid"};
+    int found = 0;
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        found |= strcasecmp(key, keys[i]) == 0;
+    for (size_t i = 0; found && i < sizeof(values) / sizeof(values[0]); i++)
+        if (strcasecmp(value, values[i]) == 0)
+            return 1;
+    return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(((const pair *)a)->key, ((const pair *)b)->key);
+}
+
+static int check_twice(const pairs *p, char *why)
+{
+    for (size_t i = 1; i < p->count; i++) {
+        const pair *a = &p->items[i - 1], *b = &p->items[i];
+        if (strcmp(a->key, b->key) != 0)
+            continue;
+        snprintf(why, PAIRS_WHY, "%.200s: '%.200s' is on lines %zu and %zu",
+                 p->path, a->key, a->line < b->line ? a->line : b->line,
+                 a->line < b->line ? b->line : a->line);
+        return -1;
+    }
+    return 0;
+}
+
+int pairs_read(const char *path, pairs *out, char *why)
+{
+    size_t count = 0;
+
+    memset(out, 0, sizeof(*out));
+    out->path = path;
+    char **lines = pairs_read_lines(path, &count, why);
+    if (lines == NULL)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        char *key, *value;
+        if (lines[i][0] == '\0' || lines[i][0] == '#')
+            continue;
+        if (split(lines[i], &key, &value) != 0) {
+            snprintf(why, PAIRS_WHY, "%.400s: line %zu: expected a name, a "
+                     "tab or comma, and a class", path, i + 1);
+            goto failed;
+        }
+        if (out->count == 0 && is_heading(key, value))
+            continue;
+        out->items = memory_grow(out->items, out->count, &out->capacity,
+                                 sizeof(*out->items));
+        out->items[out->count].key = memory_text(key);
+        out->items[out->count].value = memory_text(value);
+        out->items[out->count++].line = i + 1;
+    }
+    pairs_free_lines(lines);
+    lines = NULL;
+    if (out->count > 1)
+        qsort(out->items, out->count, sizeof(*out->items), compare);
+    if (out->count == 0) {
+        snprintf(why, PAIRS_WHY, "%.400s: no line of a name and a class",
+                 path);
+        return -1;
+    }
+    if (check_twice(out, why) == 0)
+        return 0;
+failed:
+    pairs_free_lines(lines);
+    pairs_free(out);
+    return -1;
+}
+
+const pair *pairs_find(const pairs *p, const char *key)
+{
+    pair wanted;
+
+    memset(&wanted, 0, sizeof(wanted));
+    wanted.key = memory_text(key);
+    const pair *found = p->count == 0 ? NULL
+        : bsearch(&wanted, p->items, p->count, sizeof(*p->items), compare);
+    free(wanted.key);
+    return found;
+}
+
+void pairs_free(pairs *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        free(p->items[i].key);
+        free(p->items[i].value);
+    }
+    free(p->items);
+    p->items = NULL;
+    p->count = p->capacity = 0;
+}

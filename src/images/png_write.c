@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* Pictures to PNG files, whole or not at all. */
+#include "config.h"
+
+#include "png_write.h"
+
+#include "../base/memory.h"
+#include "../base/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <png.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- in memory ------------------------------------------------------------------- */
+
+typedef struct writer {
+    const image *picture;
+    uint8_t *bytes;
+    size_t count, capacity;
+    png_structp png;
+    png_infop info;
+    char *why;
+    jmp_buf escape;
+} writer;
+
+static void on_error(png_structp png, png_const_charp message)
+{
+    writer *w = png_get_error_ptr(png);
+
+    snprintf(w->why, PNG_WRITE_WHY, "cannot be made a PNG: %s", message);
+    longjmp(w->escape, 1);
+}
+
+static void on_warning(png_structp png, png_const_charp message)
+{
+    (void)png;
+    (void)message;
+}
+
+static void on_write(png_structp png, png_bytep from, size_t length)
+{
+    writer *w = png_get_io_ptr(png);
+
+    while (w->capacity - w->count < length)
+        w->bytes = memory_grow(w->bytes, w->capacity, &w->capacity, 1);
+    memcpy(w->bytes + w->count, from, length);
+    w->count += length;
+}
+
+static void on_flush(png_structp png)
+{
+    (void)png;
+}
+
+/* libpng's errors come back here by longjmp; what must survive them is in
+ * the writer. */
+static int encode_guarded(writer *w)
+{
+    const image *p = w->picture;
+
+    if (setjmp(w->escape))
+        return -1;
+    png_set_user_limits(w->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+    if (p->width > PNG_UINT_31_MAX || p->height > PNG_UINT_31_MAX)
+        png_error(w->png, "too many pixels on a side");
+    png_set_IHDR(w->png, w->info, (png_uint_32)p->width,
+                 (png_uint_32)p->height, 8, PNG_COLOR_TYPE_RGB,
+                 PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+                 PNG_FILTER_TYPE_DEFAULT);
+    /* The colours are the input's, which goes without saying as sRGB. */
+    png_set_sRGB(w->png, w->info, PNG_sRGB_INTENT_PERCEPTUAL);
+    png_write_info(w->png, w->info);
+    for (size_t y = 0; y < p->height; y++)
+        png_write_row(w->png, p->rgb + y * p->width * 3);
+    png_write_end(w->png, w->info);
+    return 0;
+}
+
+uint8_t *png_encode(const image *picture, size_t *count, char *why)
+{
+    writer w = {.picture = picture, .why = why};
+    int failed = -1;
+
+    w.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &w, on_error,
+                                    on_warning);
+    w.info = w.png != NULL ? png_create_info_struct(w.png) : NULL;
+    if (w.info != NULL) {
+        png_set_write_fn(w.png, &w, on_write, on_flush);
+        failed = encode_guarded(&w);
+    } else {
+        snprintf(why, PNG_WRITE_WHY, "no memory for the PNG encoder");
+    }
+    png_destroy_write_struct(&w.png, &w.info);
+    if (failed) {
+        free(w.bytes);
+        return NULL;
+    }
+    *count = w.count;
+    return w.bytes;
+}
+
+/* ---- in a file --------------------------------------------------------------------- */
+
+/* Writes and closes; -1 with errno set. */
+static int write_all(int fd, const uint8_t *bytes, size_t count)
+{
+    while (count > 0) {
+        ssize_t done = write(fd, bytes, count);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0) {
+            int reason = errno;
+            close(fd);
+            errno = reason;
+            return -1;
+        }
+        bytes += done;
+        count -= (size_t)done;
+    }
+    return close(fd);
+}
+
+static int write_in_place(const char *path, const uint8_t *bytes,
+                          size_t count)
+{
+    int fd = output_is_stdout(path) ? dup(STDOUT_FILENO)
+                                    : open(path, O_WRONLY | O_CLOEXEC);
+    return fd < 0 ? -1 : write_all(fd, bytes, count);
+}
+
+/* In a file beside it that then takes its name. */
+static int write_beside(const char *path, const uint8_t *bytes, size_t count)
+{
+    size_t size = strlen(path) + 32;
+    char *part = memory_zero(size, 1);
+    int fd, failed;
+
+    snprintf(part, size, "%s.%ld.part", path, (long)getpid());
+    fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    failed = fd < 0;
+    if (fd >= 0) {
+        failed = write_all(fd, bytes, count) != 0 || rename(part, path) != 0;
+        if (failed) {
+            int reason = errno;
+            unlink(part);
+            errno = reason;
+        }
+    }
+    free(part);
+    return failed ? -1 : 0;
+}
+
+/* Devices and pipes are written to as they are; a link's target is replaced
+ * rather than the link. */
+static int write_file(const char *path, const uint8_t *bytes, size_t count)
+{
+    struct stat status;
+
+    if (output_is_stdout(path) ||
+        (stat(path, &status) == 0 && !S_ISREG(status.st_mode)))
+        return write_in_place(path, bytes, count);
+    char *target = realpath(path, NULL);
+    int failed = write_beside(target != NULL ? target : path, bytes, count);
+    int reason = errno;
+    free(target);
+    errno = reason;
+    return failed;
+}
+
+int png_write(const char *path, const image *picture, char *why)
+{
+    size_t count = 0;
+    uint8_t *bytes = png_encode(picture, &count, why);
+
+    if (bytes == NULL)
+        return -1;
+    int failed = write_file(path, bytes, count);
+    if (failed)
+        snprintf(why, PNG_WRITE_WHY, "%s", strerror(errno));
+    free(bytes);
+    return failed;
+}

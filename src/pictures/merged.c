@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* One image through one run: what the model sees, and what is merged. */
+#include "merged.h"
+
+#include "../base/memory.h"
+#include "../base/message.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+uint8_t *merged_crop(const session *s, const char *path)
+{
+    const tomevit_preprocessing *pre = &s->pre;
+    image_options decoding;
+    char why[200];
+    image picture;
+
+    image_options_init(&decoding);
+    decoding.exif = s->options->exif;
+    decoding.lenient = s->options->lenient;
+    if (image_read(path, &decoding, &picture, why) != 0) {
+        message_failed("%s: %s", path, why);
+        return NULL;
+    }
+    uint8_t *crop = memory_zero(pre->size * pre->size, 3);
+    int error = tomevit_resize_crop(pre, picture.rgb, picture.width,
+                                    picture.height, picture.width * 3, crop);
+    image_free(&picture);
+    if (error == 0)
+        return crop;
+    message_failed("%s: cannot be resized: %s", path, tomevit_strerror(error));
+    free(crop);
+    return NULL;
+}
+
+/* The groups after layer l are the final ones of a schedule that is cut there:
+ * what comes later does not change what merged before. One image is quick, so
+ * each layer is simply a forward pass of its own. */
+int merged_make(merged *m, const session *s, const merging_run *run,
+                size_t layers, const uint8_t *crop, const char *path)
+{
+    const tomevit_description *d = s->description;
+    tomevit_image input = {crop, TOMEVIT_RGB8_HWC};
+    tomevit_merging merging = run->merging;
+    size_t *r = memory_zero(d->depth, sizeof(*r));
+
+    memset(m, 0, sizeof(*m));
+    memcpy(r, run->r, layers * sizeof(*r));
+    merging.r = r;
+    m->map = memory_zero(d->tokens, sizeof(*m->map));
+    tomevit_output out = {.map = m->map, .rows = &m->rows};
+    int error = tomevit_forward(s->context, &merging, 1, &input, &out);
+    free(r);
+    if (error != 0) {
+        message_failed("%s: %s", path, tomevit_strerror(error));
+        return -1;
+    }
+    groups_make(&m->groups, d->image_size / d->patch, d->patch, crop, m->rows,
+                m->map + d->prefix);
+    return 0;
+}
+
+void merged_free(merged *m)
+{
+    groups_free(&m->groups);
+    free(m->map);
+    memset(m, 0, sizeof(*m));
+}

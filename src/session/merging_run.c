@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/* How tokens merge: from the options to what one model runs with. */
+#include "merging_args.h"
+
+#include "../base/args.h"
+#include "../base/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+size_t merging_run_count(const merging_args *args)
+{
+    return args->kind == MERGING_R || args->kind == MERGING_RATIO
+        ? args->count : 1;
+}
+
+/* The options that do not depend on r, and the memory of a run. */
+static void begin(const merging_args *args, const tomevit_description *model,
+                  merging_run *run)
+{
+    memset(run, 0, sizeof(*run));
+    run->r = memory_zero(model->depth, sizeof(size_t));
+    run->tokens = memory_zero(model->depth, sizeof(size_t));
+    tomevit_merging_init(&run->merging);
+    run->merging.matching.method = args->method;
+    run->merging.matching.similarity = args->similarity;
+    run->merging.matching.seed = args->seed;
+    run->merging.matching.stride = args->stride;
+    run->merging.combine = args->combine;
+    run->merging.metric = args->metric;
+    run->merging.prop_attn = args->prop_attn;
+    run->merging.r = run->r;
+}
+
+/* Strided merging leaves what its stride says, whatever r is: the token that
+ * ends every stride, less those that are protected anyway. */
+static void finish_strided(const tomevit_description *model, merging_run *run)
+{
+    size_t stride = run->merging.matching.stride, tokens = model->tokens;
+    double gone = 0, macs;
+    tomevit_description layer = *model;
+
+    layer.depth = 0;
+    macs = tomevit_macs(&layer, NULL);
+    for (size_t i = 0; i < model->depth; i++) {
+        size_t left = run->r[i] == 0 ? tokens : model->prefix +
+            tokens / stride - model->prefix / stride;
+        /* One layer that merges nothing, less the MLP of those that go. */
+        layer.tokens = tokens;
+        layer.depth = 1;
+        macs += tomevit_macs(&layer, NULL);
+        layer.depth = 0;
+        macs -= tomevit_macs(&layer, NULL) + 2 * (double)(tokens - left) *
+            (double)model->dim * (double)model->mlp_dim;
+        gone += (double)(model->tokens - left);
+        run->tokens[i] = tokens = left;
+    }
+    run->ratio = gone / (double)model->tokens / (double)model->depth;
+    run->gmacs = macs * 1e-9;
+}
+
+static void finish(const tomevit_description *model, merging_run *run)
+{
+    size_t last = model->depth - 1;
+
+    if (run->merging.matching.method == TOMERGE_STRIDED) {
+        finish_strided(model, run);
+    } else {
+        tomerge_schedule_tokens(model->depth, model->tokens, model->prefix,
+                                run->r, run->tokens, &run->ratio);
+        run->gmacs = tomevit_macs(model, run->r) * 1e-9;
+    }
+    run->gmacs_computed = run->gmacs - 1e-9 * tomevit_macs_unread(
+        model, last > 0 ? run->tokens[last - 1] : model->tokens,
+        run->tokens[last]);
+}
+
+static int resolve_r(const merging_entry *entry,
+                     const tomevit_description *model, merging_run *run)
+{
+    if (entry->inflection == 0)
+        snprintf(run->label, sizeof(run->label), "%zu", entry->r);
+    else
+        snprintf(run->label, sizeof(run->label), "%zu:%g", entry->r,
+                 entry->inflection);
+    return tomerge_schedule(model->depth, entry->r, entry->inflection, run->r);
+}
+
+static int resolve_list(const merging_args *args,
+                        const tomevit_description *model, merging_run *run,
+                        char *why)
+{
+    size_t *list = memory_zero(args->count, sizeof(size_t)), used = 0;
+
+    for (size_t i = 0; i < args->count; i++) {
+        list[i] = args->entries[i].r;
+        if (used < sizeof(run->label))
+            used += (size_t)snprintf(run->label + used,
+                                     sizeof(run->label) - used, "%s%zu",
+                                     i ? "," : "", list[i]);
+    }
+    if (used >= sizeof(run->label))
+        memcpy(run->label + sizeof(run->label) - 4, "...", 4);
+    int error = tomerge_schedule_list(model->depth, args->count, list, run->r);
+    free(list);
+    if (error != 0)
+        snprintf(why, ARGS_WHY, "--schedule lists %zu layers, the model has "
+                 "%zu", args->count, model->depth);
+    return error;
+}
+
+static int resolve_ratio(const merging_entry *entry,
+                         const tomevit_description *model, merging_run *run,
+                         char *why)
+{
+    snprintf(run->label, sizeof(run->label), "%g", entry->ratio);
+    int error = tomerge_schedule_ratio(model->depth, model->tokens,
+                                       model->prefix, entry->ratio, run->r);
+    if (error != 0) {
+        double most = 0;
+        for (size_t i = 0; i < model->depth; i++)
+            run->r[i] = model->tokens;
+        tomerge_schedule_tokens(model->depth, model->tokens, model->prefix,
+                                run->r, NULL, &most);
+        snprintf(why, ARGS_WHY, "--merge-ratio %g is out of reach: merging "
+                 "the most in every layer gives %.3f", entry->ratio, most);
+    }
+    return error;
+}
+
+int merging_resolve(const merging_args *args,
+                    const tomevit_description *model, size_t index,
+                    merging_run *run, char *why)
+{
+    int error = 0;
+
+    snprintf(why, ARGS_WHY, "the schedule does not fit the model");
+    begin(args, model, run);
+    switch (args->kind) {
+    case MERGING_R:
+        error = resolve_r(&args->entries[index], model, run);
+        break;
+    case MERGING_SCHEDULE:
+        error = resolve_list(args, model, run, why);
+        break;
+    case MERGING_RATIO:
+        error = resolve_ratio(&args->entries[index], model, run, why);
+        break;
+    default:
+        snprintf(run->label, sizeof(run->label), "0");
+        break;
+    }
+    if (error != 0) {
+        merging_run_free(run);
+        return -1;
+    }
+    finish(model, run);
+    return 0;
+}
+
+void merging_resolve_layers(const merging_args *args,
+                            const tomevit_description *model,
+                            const char *label, const size_t *r,
+                            merging_run *run)
+{
+    begin(args, model, run);
+    snprintf(run->label, sizeof(run->label), "%s", label);
+    if (r != NULL)
+        memcpy(run->r, r, model->depth * sizeof(*r));
+    finish(model, run);
+}
+
+void merging_resolve_none(const merging_args *args,
+                          const tomevit_description *model, merging_run *run)
+{
+    merging_resolve_layers(args, model, "0", NULL, run);
+}
+
+void merging_run_free(merging_run *run)
+{
+    free(run->r);
+    free(run->tokens);
+    memset(run, 0, sizeof(*run));
+}
+
+int merging_run_is_none(const merging_run *run,
+                        const tomevit_description *model)
+{
+    for (size_t i = 0; i < model->depth; i++)
+        if (run->r[i] != 0)
+            return 0;
+    return 1;
+}

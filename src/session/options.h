@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* All options of all subcommands: one table, one set of fields. */
+#ifndef TOMERGE_OPTIONS_H
+#define TOMERGE_OPTIONS_H
+
+#include "../base/args.h"
+#include "merging_args.h"
+#include "preprocessing.h"
+
+enum options_command {
+    OPTIONS_EVAL = 1,
+    OPTIONS_SWEEP = 2,
+    OPTIONS_CLASSIFY = 4,
+    OPTIONS_BENCH = 8,
+    OPTIONS_INSPECT = 16,
+    OPTIONS_VISUALIZE = 32,
+    OPTIONS_CONVERT = 64,
+    OPTIONS_TUNE = 128
+};
+
+enum { OPTIONS_MODELS = 8 }; /* the most in one sweep */
+
+typedef struct model_list {
+    const char *path[OPTIONS_MODELS];
+    size_t count;
+} model_list;
+
+typedef struct options {
+    const char *model, *arch;
+    model_list models;     /* of sweep: the first is `model` as well */
+    int dtype;             /* enum tomevit_dtype */
+    const char *head, *text_embeddings;
+    size_t image_size;     /* 0: the model's */
+    uint32_t cpu_mask;
+    size_t threads;        /* 0: the CPUs available to the process */
+    size_t batch, limit, topk;
+    size_t cache_mem;      /* bytes */
+    double seconds;
+    int classifies;        /* the subcommand needs a model with classes */
+    int exif, lenient, quiet;
+    const char *labels, *class_map, *real_labels, *valid_labels;
+    const char *json, *csv, *predictions, *output;
+    const char *per_class, *confusion, *resume;
+    const char *svg, *html;
+    char *command_line;    /* as a shell would read it, or NULL; owned */
+    const char *storage;   /* dtype to write; NULL: as it is */
+    size_t scale;          /* 0: patches of about 32 pixels */
+    int layers, grid, overlay;
+    int cpu;               /* inspect: of the machine, not of a model */
+    double max_drop, min_speedup, target_gmacs; /* negative: not given */
+    double confidence;     /* percent: that a drop is within max_drop */
+    size_t rounds;         /* of tune's refinement */
+    merging_args merging;
+    preprocessing_args preprocessing;
+    char **operands;       /* of argv */
+    size_t operand_count;
+} options;
+
+extern const args_option options_table[];
+
+void options_init(options *o);
+void options_free(options *o);
+
+/* Checks what no single option shows, and fills in what depends on the
+ * subcommand (the operands, if any, are known by now). 0, or -1 with a line in why. */
+int options_check(options *o, const args_command *command, char *why);
+
+/* 1 if an output is standard output, which then holds nothing else. */
+int options_use_stdout(const options *o);
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* What every subcommand begins with: the model, threads, ways to merge. */
+#include "config.h"
+
+#include "session.h"
+
+#include "../base/memory.h"
+#include "../base/message.h"
+#include "../folders/valid_labels.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+int session_cpus(void)
+{
+#ifdef _OPENMP
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+#ifdef CPU_COUNT
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof(set), &set) == 0)
+        count = CPU_COUNT(&set);
+#endif
+    return count < 1 ? 1 : count > 1024 ? 1024 : (int)count;
+#else
+    return 1;
+#endif
+}
+
+static const char *own_name(const void *model, size_t index)
+{
+    return tomevit_class_name(model, index);
+}
+
+/* A line for what a library call on the model has come to. */
+static int model_result(const options *o, int error, const tomevit_message *why)
+{
+    char names[400] = "";
+    const char *name;
+
+    if (error == 0)
+        return 0;
+    if (o->model != NULL) {
+        message_failed("%s", why->text[0] ? why->text
+                                          : tomevit_strerror(error));
+    } else if (error == TOMEVIT_EINVAL) {
+        for (size_t i = 0; (name = tomevit_arch_name(i)) != NULL; i++)
+            snprintf(names + strlen(names), sizeof(names) - strlen(names),
+                     "%s%s", i ? ", " : "", name);
+        message_usage("--arch: '%.40s' is not one of %s", o->arch, names);
+    } else {
+        message_failed("%s: %s", o->arch, tomevit_strerror(error));
+    }
+    return -1;
+}
+
+tomevit_open_options session_open_options(const options *o)
+{
+    tomevit_open_options with;
+
+    tomevit_open_options_init(&with);
+    with.dtype = o->dtype;
+    with.image_size = o->image_size;
+    with.head = o->head;
+    with.text_embeddings = o->text_embeddings;
+    return with;
+}
+
+static int open_model(session *s)
+{
+    const options *o = s->options;
+    tomevit_message why = {""};
+    tomevit_open_options with = session_open_options(o);
+    int error;
+
+    error = o->model != NULL ? tomevit_open(o->model, &with, &s->model, &why)
+                             : tomevit_random(o->arch, 1, &with, &s->model);
+    if (error == 0)
+        s->description = tomevit_describe(s->model);
+    return model_result(o, error, &why);
+}
+
+static int describe_model(session *s)
+{
+    const options *o = s->options;
+    tomevit_message why = {""};
+    tomevit_open_options with = session_open_options(o);
+    int error = o->model != NULL
+        ? tomevit_read_description(o->model, &with, &s->described, &why)
+        : tomevit_arch_description(o->arch, &s->described);
+
+    s->description = &s->described;
+    return model_result(o, error, &why);
+}
+
+static int open_classes(session *s)
+{
+    char why[CLASSES_WHY];
+
+    if (s->description->classes == 0 && s->options->classifies) {
+        message_failed("%s: the model has no head, it only gives features: "
+                       "add one with --head or --text-embeddings", s->options->model);
+        return -1;
+    }
+    s->classes.count = s->description->classes;
+    s->classes.own_name = s->model != NULL ? own_name : NULL;
+    s->classes.data = s->model;
+    if (s->options->valid_labels == NULL ||
+        valid_labels_read(s->options->valid_labels, &s->classes, why) == 0)
+        return 0;
+    message_failed("%s", why);
+    return -1;
+}
+
+static int resolve_runs(session *s)
+{
+    const merging_args *args = &s->options->merging;
+    size_t count = merging_run_count(args);
+    char why[ARGS_WHY];
+
+    s->runs = memory_zero(count + 1, sizeof(*s->runs));
+    for (; s->run_count < count; s->run_count++)
+        if (merging_resolve(args, s->description, s->run_count,
+                            &s->runs[s->run_count], why) != 0) {
+            message_usage("%s", why);
+            return -1;
+        }
+    return 0;
+}
+
+static int begin(session *s, const options *o, int (*get_model)(session *s))
+{
+    memset(s, 0, sizeof(*s));
+    s->options = o;
+    s->threads = o->threads ? (int)o->threads : session_cpus();
+    tomerge_set_cpu_mask(o->cpu_mask);
+#ifdef _OPENMP
+    omp_set_num_threads(s->threads); /* opening a model has no other number */
+#endif
+    if (get_model(s) != 0)
+        return -1;
+    preprocessing_resolve(&o->preprocessing, s->description, &s->pre,
+                          s->pre_source);
+    if (tomevit_resized_side(&s->pre) == 0) {
+        message_failed("%s: its preprocessing cannot be used: size %zu, "
+                       "crop-pct %g", o->model ? o->model : o->arch,
+                       s->pre.size, s->pre.crop_pct);
+        return -1;
+    }
+    if (open_classes(s) != 0 || resolve_runs(s) != 0 ||
+        output_open(&s->json, o->json) != 0)
+        return -1;
+    return output_open(&s->csv, o->csv);
+}
+
+int session_open(session *s, const options *o)
+{
+    return begin(s, o, open_model);
+}
+
+int session_describe(session *s, const options *o)
+{
+    return begin(s, o, describe_model);
+}
+
+int session_need_reference(session *s)
+{
+    for (size_t i = 0; i < s->run_count; i++)
+        if (merging_run_is_none(&s->runs[i], s->description)) {
+            s->reference = i;
+            return 0;
+        }
+    memmove(s->runs + 1, s->runs, s->run_count * sizeof(*s->runs));
+    merging_resolve_none(&s->options->merging, s->description, &s->runs[0]);
+    s->run_count++;
+    s->reference = 0;
+    return 1;
+}
+
+int session_context(session *s)
+{
+    if (s->context != NULL)
+        return 0;
+    int error = tomevit_context_create(s->model, s->options->batch,
+                                       s->threads, &s->context);
+    if (error == 0)
+        error = tomevit_context_normalise(s->context, &s->pre);
+    if (error == 0)
+        return 0;
+    message_failed("memory for batches of %zu on %d threads: %s",
+                   s->options->batch, s->threads, tomevit_strerror(error));
+    return -1;
+}
+
+void session_close(session *s)
+{
+    output_close(&s->json);
+    output_close(&s->csv);
+    for (size_t i = 0; i < s->run_count; i++)
+        merging_run_free(&s->runs[i]);
+    free(s->runs);
+    valid_labels_free(&s->classes);
+    tomevit_context_free(s->context);
+    tomevit_close(s->model);
+    memset(s, 0, sizeof(*s));
+}
