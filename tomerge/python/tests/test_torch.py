@@ -99,6 +99,51 @@ def test_gradients(combine):
                        found[0])
 
 
+def test_gradients_of_packed_rows():
+    """Sequences of their own lengths, together and one by one."""
+    bounds, r = [0, 9, 25, 26, 38], [2, 5, 0, 4]
+    metric = torch.randn(38, H)
+    x = torch.randn(38, C, requires_grad=True)
+    size = (torch.rand(38) + 0.5).requires_grad_()
+    towards, by_size, back = (torch.randn(38 - sum(r), C),
+                              torch.randn(38 - sum(r)), torch.randn(38, C))
+
+    def gradients(rows, sizes, again):
+        loss = ((rows * towards).sum() + (sizes * by_size).sum() +
+                (again * back).sum())
+        return torch.autograd.grad(loss, (x, size))
+
+    each = []
+    for first, end, few in zip(bounds, bounds[1:], r):
+        plan = tomerge.plan(metric[first:end], few)
+        rows, sizes = plan.merge(x[first:end], size[first:end])
+        each.append((rows, sizes, plan.unmerge(rows)))
+    expected = gradients(*map(torch.cat, zip(*each)))
+    plan = tomerge.plan(metric, r, offsets=bounds)
+    for threads in (1, 2, 3, None):
+        rows, sizes = plan.merge(x, size, threads=threads)
+        found = gradients(rows, sizes, plan.unmerge(rows, threads=threads))
+        assert all(torch.equal(*pair) for pair in zip(found, expected))
+
+
+def test_gradients_of_views():
+    wide = torch.randn(B, T + 2, 3 * C, requires_grad=True)
+    plan = tomerge.plan(torch.randn(B, T, H), 6)
+    towards = torch.randn(B, T - 6, C)
+    view = wide[:, 1:-1, C:2 * C]
+
+    def gradient(x):
+        loss = (plan.merge(x)[0] * towards).sum()
+        return torch.autograd.grad(loss, wide)[0]
+
+    assert torch.equal(gradient(view), gradient(view.contiguous()))
+    none = torch.randn(0, T, C, requires_grad=True)
+    plan = tomerge.plan(none, 6)
+    rows, _ = plan.merge(none)
+    assert torch.autograd.grad(plan.unmerge(rows).sum(),
+                               none)[0].shape == none.shape
+
+
 def test_gradient_without_sizes():
     x = torch.randn(B, T, C, requires_grad=True)
     plan = tomerge.plan(x, 6)

@@ -15,7 +15,8 @@ or in a whole model of timm's::
 
 from ._arguments import Role
 from ._library import Error, library_path
-from ._patch import Merging, patch, unpatch
+from ._merging import Merging
+from ._patch import patch, unpatch
 from ._plan import Plan, mean_heads, merge, plan, trace, unmerge
 from ._schedule import schedule, schedule_for_ratio, schedule_tokens
 from ._version import __version__

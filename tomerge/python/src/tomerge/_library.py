@@ -94,11 +94,13 @@ _PROTOTYPES = {
         c_int, (c_size_t, c_void_p, c_void_p, c_void_p, c_size_t, View, View,
                 c_int)),
     "tomerge_unmerge": (c_int, (_PLAN, c_size_t, View, View)),
-    "tomerge_merge_backward": (
-        c_int, (c_int, _PLAN, c_size_t, View, c_void_p, View, c_void_p, View,
-                c_void_p, c_void_p, c_size_t)),
-    "tomerge_unmerge_backward": (
-        c_int, (_PLAN, c_size_t, View, View, c_void_p, c_size_t)),
+    "tomerge_merge_backward_batch": (
+        c_int, (c_int, c_size_t, c_void_p, c_void_p, c_void_p, c_void_p,
+                c_size_t, View, c_void_p, View, c_void_p, View, c_void_p,
+                c_int, c_void_p, c_size_t)),
+    "tomerge_unmerge_backward_batch": (
+        c_int, (c_size_t, c_void_p, c_void_p, c_void_p, c_size_t, View, View,
+                c_int, c_void_p, c_size_t)),
     "tomerge_compose": (c_int, (_PLAN, c_size_t, c_void_p)),
     "tomerge_mean_heads": (
         c_int, (c_size_t, c_size_t, c_size_t, View, c_ssize_t, View)),

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from timm.models.vision_transformer import (Attention, Block,
                                             VisionTransformer)
 
-from ._patch import Merging
+from ._merging import Merging
 
 
 class _Patched:
