@@ -232,6 +232,8 @@ static void from_architecture(vit_tensors *view, const char *name)
         say(view, "activation", json_string("gelu_tanh"));
     if (mentions(name, "giantopt"))
         say(view, "num_heads", json_integer(16));
+    if (mentions(name, "_rpn_"))
+        say(view, "block", json_string("res_post_norm"));
 }
 
 static void from_timm(vit_tensors *view, const json_t *config)

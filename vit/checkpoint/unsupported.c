@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Models that are known, and known not to run here: told from the names of
- * their tensors, so that the message can say what they are. */
+ * their tensors, or what lies beside them, so that the message can say what
+ * they are. */
 #include "config.h"
 
 #include <ctype.h>
@@ -67,6 +68,10 @@ int tomevit_check_supported(const vit_tensors *file, const vit_report *report)
             return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%.80s\": %s "
                                 "cannot be run here", file->list[i].name, what);
     }
+    if (tomevit_tensors_metadata(file, "block"))
+        return tomevit_fail(report, TOMEVIT_EMODEL, "config.json: norms after "
+                            "attention and MLP (timm's ResPostBlock) cannot "
+                            "be run here");
     if (unbiased(file))
         return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"blocks.0.norm1."
                             "weight\": norms without biases (RMSNorm, or "
