@@ -36,22 +36,16 @@ static void store_f16(uint16_t *out, const float *in, size_t n)
 
 /* ---- scoring -------------------------------------------------------------- */
 
-static void norm(const float *x, size_t n, float *squares, uint32_t *peak)
+static void norm(const float *x, size_t n, float *squares)
 {
     float sum[16] = {0};
-    uint32_t largest = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        uint32_t magnitude = tomerge_bits(x[i]) & 0x7fffffff;
-
+    for (size_t i = 0; i < n; i++)
         sum[i % 16] += x[i] * x[i];
-        largest = magnitude > largest ? magnitude : largest;
-    }
     for (int half = 8; half > 0; half /= 2)
         for (int i = 0; i < half; i++)
             sum[i] += sum[i + half];
     *squares = sum[0];
-    *peak = largest;
 }
 
 static void dot(const float *a, const float *b, size_t n, float *sum)
@@ -66,79 +60,86 @@ static void dot(const float *a, const float *b, size_t n, float *sum)
     *sum = part[0];
 }
 
-/* The scores of one row against one panel. */
-static void panel_dots(const tomerge_panels *b, size_t panel, const float *a,
-                       float score[TOMERGE_PANEL])
+static void pack(float *panel, float *squares, const float *const *rows,
+                 size_t count, size_t channels)
 {
-    const float *column = b->data + panel * b->channels * TOMERGE_PANEL;
-    const float *scale = b->scale + panel * TOMERGE_PANEL;
-    const float *bias = b->bias + panel * TOMERGE_PANEL;
-    float sum[TOMERGE_PANEL] = {0};
+    for (size_t j = 0; j < TOMERGE_PANEL; j++) {
+        squares[j] = 0;
+        for (size_t c = 0; c < channels; c++) {
+            float x = j < count ? rows[j][c] : 0;
 
-    for (size_t c = 0; c < b->channels; c++, column += TOMERGE_PANEL)
-        for (int j = 0; j < TOMERGE_PANEL; j++)
-            sum[j] += a[c] * column[j];
-    for (int j = 0; j < TOMERGE_PANEL; j++)
-        score[j] = sum[j] * scale[j] + bias[j];
-}
-
-static void panel_distances(const tomerge_panels *b, size_t panel,
-                            const float *a, float score[TOMERGE_PANEL])
-{
-    const float *column = b->data + panel * b->channels * TOMERGE_PANEL;
-    const float *bias = b->bias + panel * TOMERGE_PANEL;
-    float sum[TOMERGE_PANEL] = {0};
-
-    for (size_t c = 0; c < b->channels; c++, column += TOMERGE_PANEL) {
-        for (int j = 0; j < TOMERGE_PANEL; j++) {
-            float difference = a[c] - column[j];
-
-            sum[j] += difference * difference;
+            panel[c * TOMERGE_PANEL + j] = x;
+            squares[j] = tomerge_fma(x, x, squares[j]);
         }
     }
-    for (int j = 0; j < TOMERGE_PANEL; j++)
-        score[j] = bias[j] - sum[j];
 }
 
-typedef void panel_scores(const tomerge_panels *b, size_t panel,
-                          const float *a, float score[TOMERGE_PANEL]);
-
-static void best_of(panel_scores *scores, const tomerge_panels *b,
-                    const float *a, size_t rows, float *best, int32_t *index)
+static void dots(const float *panel, const tomerge_panels *b, size_t j,
+                 float *out)
 {
-    for (size_t i = 0; i < rows; i++) {
-        best[i] = -INFINITY;
-        index[i] = -1;
-        for (size_t p = 0; p < b->columns / TOMERGE_PANEL; p++) {
-            float score[TOMERGE_PANEL];
+    const float *row = tomerge_packed_row(b, j);
 
-            scores(b, p, a + i * b->channels, score);
-            for (int j = 0; j < TOMERGE_PANEL; j++) {
-                if (score[j] > best[i]) {
-                    best[i] = score[j];
-                    index[i] = (int32_t)(p * TOMERGE_PANEL) + j;
+    for (int i = 0; i < TOMERGE_PANEL; i++)
+        out[i] = 0;
+    for (size_t c = 0; c < b->channels; c++, panel += TOMERGE_PANEL)
+        for (int i = 0; i < TOMERGE_PANEL; i++)
+            out[i] = tomerge_fma(panel[i], row[c * TOMERGE_PANEL], out[i]);
+}
+
+/* Minus the squared distances, likewise. */
+static void distances(const float *panel, const tomerge_panels *b, size_t j,
+                      float *out)
+{
+    const float *row = tomerge_packed_row(b, j);
+
+    for (int i = 0; i < TOMERGE_PANEL; i++)
+        out[i] = 0;
+    for (size_t c = 0; c < b->channels; c++, panel += TOMERGE_PANEL) {
+        for (int i = 0; i < TOMERGE_PANEL; i++) {
+            float difference = panel[i] - row[c * TOMERGE_PANEL];
+
+            out[i] = tomerge_fma(-difference, difference, out[i]);
+        }
+    }
+}
+
+typedef void row_sums(const float *panel, const tomerge_panels *b, size_t j,
+                      float *out);
+
+static void best_of(row_sums *sums, const tomerge_panels *a,
+                    const tomerge_panels *b, const float *scale, float *best,
+                    int32_t *index)
+{
+    for (size_t p = 0; p < tomerge_panels_of(a->rows); p++) {
+        float *top = best + p * TOMERGE_PANEL, sum[TOMERGE_PANEL];
+        int32_t *at = index + p * TOMERGE_PANEL;
+
+        for (int i = 0; i < TOMERGE_PANEL; i++) {
+            top[i] = -INFINITY;
+            at[i] = -1;
+        }
+        for (size_t j = 0; j < b->rows; j++) {
+            sums(a->data + p * a->channels * TOMERGE_PANEL, b, j, sum);
+            for (int i = 0; i < TOMERGE_PANEL; i++) {
+                if (sum[i] * scale[j] > top[i]) {
+                    top[i] = sum[i] * scale[j];
+                    at[i] = (int32_t)j;
                 }
             }
         }
     }
 }
 
-static void best_dot(const tomerge_panels *b, const float *a, size_t rows,
-                     float *best, int32_t *index)
+static void best_dot(const tomerge_panels *a, const tomerge_panels *b,
+                     const float *scale, float *best, int32_t *index)
 {
-    best_of(panel_dots, b, a, rows, best, index);
+    best_of(dots, a, b, scale, best, index);
 }
 
-static void best_distance(const tomerge_panels *b, const float *a, size_t rows,
-                          float *best, int32_t *index)
+static void best_distance(const tomerge_panels *a, const tomerge_panels *b,
+                          const float *scale, float *best, int32_t *index)
 {
-    best_of(panel_distances, b, a, rows, best, index);
-}
-
-static void dots(const tomerge_panels *b, const float *a, float *out)
-{
-    for (size_t p = 0; p < b->columns / TOMERGE_PANEL; p++)
-        panel_dots(b, p, a, out + p * TOMERGE_PANEL);
+    best_of(distances, a, b, scale, best, index);
 }
 
 /* ---- combining ------------------------------------------------------------ */

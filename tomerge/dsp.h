@@ -14,18 +14,28 @@
 enum { TOMERGE_PANEL = 16 };
 
 /*
- * Rows to compare with, packed for the scoring kernels: panel p holds
- * rows 16 p .. 16 p + 15 transposed, data[(p * channels + c) * 16 + j] being
- * channel c of row 16 p + j. Unused columns of the last panel have
- * scale 0 and bias -infinity.
+ * Rows packed for the scoring kernels: panel p holds rows 16 p .. 16 p + 15
+ * transposed, data[(p * channels + c) * 16 + j] being channel c of row
+ * 16 p + j. Unused rows of the last panel are 0.
  */
 typedef struct tomerge_panels {
     const float *data;
-    const float *scale;    /* [columns] */
-    const float *bias;     /* [columns] */
-    size_t columns;        /* a multiple of TOMERGE_PANEL */
-    size_t channels;
+    size_t rows, channels;
 } tomerge_panels;
+
+/* Panels that rows take. */
+static inline size_t tomerge_panels_of(size_t rows)
+{
+    return (rows + TOMERGE_PANEL - 1) / TOMERGE_PANEL;
+}
+
+/* Channel 0 of a row; its others follow 16 apart. */
+static inline const float *tomerge_packed_row(const tomerge_panels *p,
+                                              size_t row)
+{
+    return p->data + row / TOMERGE_PANEL * p->channels * TOMERGE_PANEL +
+           row % TOMERGE_PANEL;
+}
 
 typedef struct tomerge_dsp {
 #define KERNEL(name, arguments) void (*name) arguments;

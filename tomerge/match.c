@@ -97,26 +97,25 @@ int tomerge_check_roles(const uint8_t *role, size_t count)
 void tomerge_match_carve(tomerge_match_space *s, tomerge_arena *arena,
                          size_t tokens, size_t channels)
 {
-    size_t columns = tokens + TOMERGE_PANEL - 1;
+    size_t whole = tokens + TOMERGE_PANEL - 1;
 
     s->present = tomerge_take(arena, tokens, sizeof(*s->present));
     s->sources = tomerge_take(arena, tokens, sizeof(*s->sources));
     s->destinations = tomerge_take(arena, tokens, sizeof(*s->destinations));
-    s->a_token = tomerge_take(arena, tokens, sizeof(*s->a_token));
-    s->b_token = tomerge_take(arena, tokens, sizeof(*s->b_token));
-    s->a_scale = tomerge_take(arena, tokens, sizeof(*s->a_scale));
-    s->score = tomerge_take(arena, tokens, sizeof(*s->score));
-    s->best = tomerge_take(arena, tokens, sizeof(*s->best));
+    s->a_scale = tomerge_take(arena, whole, sizeof(*s->a_scale));
+    s->b_scale = tomerge_take(arena, whole, sizeof(*s->b_scale));
+    s->score = tomerge_take(arena, whole, sizeof(*s->score));
+    s->best = tomerge_take(arena, whole, sizeof(*s->best));
     s->key = tomerge_take(arena, tokens, sizeof(*s->key));
     s->target = tomerge_take(arena, tokens, sizeof(*s->target));
-    s->scale = tomerge_take(arena, columns, sizeof(*s->scale));
-    s->bias = tomerge_take(arena, columns, sizeof(*s->bias));
-    s->dots = tomerge_take(arena, columns, sizeof(*s->dots));
-    s->row = tomerge_take(arena, channels, sizeof(*s->row));
-    if (columns > SIZE_MAX / channels)
+    s->rest = tomerge_take(arena, whole, sizeof(*s->rest));
+    if (tokens + 3 * TOMERGE_PANEL > SIZE_MAX / channels) {
         arena->overflow = 1;
-    else
-        s->rows = tomerge_take(arena, columns * channels, sizeof(*s->rows));
+        return;
+    }
+    s->rows = tomerge_take(arena, TOMERGE_PANEL * channels, sizeof(*s->rows));
+    s->panels = tomerge_take(arena, (tokens + 2 * TOMERGE_PANEL) * channels,
+                             sizeof(*s->panels));
 }
 
 int tomerge_match_workspace(const tomerge_options *options, size_t tokens,
@@ -174,7 +173,7 @@ static void plan_identity(tomerge_job *job)
 /* Renumbers the rows by their first token. */
 static void order_rows(tomerge_job *job)
 {
-    int32_t *row = job->space.a_token, *token = job->space.b_token;
+    int32_t *row = job->space.sources, *token = job->space.destinations;
     int32_t count = 0;
 
     for (size_t j = 0; j < job->rows; j++)

@@ -14,18 +14,16 @@ typedef struct tomerge_match_space {
     int32_t *present;      /* [T] tokens that are there, ascending */
     int32_t *sources;      /* [T] tokens that may merge away, ascending */
     int32_t *destinations; /* [T] tokens that others may merge into, ascending */
-    int32_t *a_token;      /* [T] the sources that take part */
-    int32_t *b_token;      /* [T] the destinations that take part */
-    float *a_scale;        /* [T] cosine: 1 / |a| */
-    float *score;          /* [T] of each a, the higher the sooner it merges */
-    int32_t *best;         /* [T] its best b */
+    float *a_scale;        /* [T + 15] 1 / |a|, or 1; see tomerge_pair */
+    float *b_scale;        /* [T + 15] likewise */
+    float *score;          /* [T + 15] of each source, the higher the sooner it
+                            * merges */
+    int32_t *best;         /* [T + 15] its best destination */
     uint64_t *key;         /* [T] order of merging */
     int32_t *target;       /* [T] by token: what it merges into, or -1 */
-    float *scale;          /* [T + 15] see tomerge_panels */
-    float *bias;           /* [T + 15] */
-    float *dots;           /* [T + 15] softmax: the scores of one a */
-    float *row;            /* [channels] */
-    float *rows;           /* [(T + 15) * channels] panels of b, rows of a */
+    float *rest;           /* [T + 15] softmax: see similarity.c */
+    float *rows;           /* [16 * channels] in f32 */
+    float *panels;         /* [(T + 30) * channels] sources, destinations */
 } tomerge_match_space;
 
 /*
@@ -42,9 +40,7 @@ typedef struct tomerge_job {
     size_t rows;           /* result */
     const tomerge_dsp *dsp;
     tomerge_match_space space;
-    tomerge_panels b;
-    const float *a;        /* [a_count, channels] */
-    size_t a_count, b_count;
+    tomerge_panels a, b;   /* sources, destinations */
 } tomerge_job;
 
 /* A row of the table of methods. */
@@ -67,7 +63,7 @@ void tomerge_plan_strided(tomerge_job *job);
 typedef struct tomerge_similarity_entry {
     const char *name;
     int needs_norm;        /* rows of zero norm have no similarity */
-    /* Fills space.best and space.score for every a. */
+    /* Fills space.best and space.score for every source. */
     void (*score)(tomerge_job *job);
 } tomerge_similarity_entry;
 
@@ -93,7 +89,8 @@ static inline void tomerge_open_row(tomerge_job *job, int32_t token)
 
 /* Merges the r sources that are most similar to their best destination, and
  * opens the rows. The two lists lie in the space; tokens in neither are
- * dropped, unless protected. */
+ * dropped, unless protected. A row that may not merge has a NaN for its scale,
+ * which no comparison prefers. */
 void tomerge_pair(tomerge_job *job, size_t sources, size_t destinations,
                   size_t r);
 

@@ -202,14 +202,13 @@ static float norm_of_row(const tomerge_dsp *dsp, const tomerge_rows *rows,
                          int32_t token)
 {
     float scratch[TOMERGE_CHUNK], sum = 0, squares;
-    uint32_t peak;
 
     for (size_t c = 0; c < rows->channels; c += TOMERGE_CHUNK) {
         size_t n = tomerge_chunk(rows->channels, c);
         const void *from = tomerge_at(rows->x, (size_t)token, c);
 
         dsp->norm(tomerge_load(dsp, rows->x.dtype, from, n, scratch), n,
-                  &squares, &peak);
+                  &squares);
         sum += squares;
     }
     return sqrtf(sum);
@@ -222,11 +221,10 @@ tomerge_stretch tomerge_stretch_of(const tomerge_dsp *dsp,
 {
     tomerge_stretch stretch = {.factor = 1};
     float acc[TOMERGE_CHUNK], sum = 0, squares;
-    uint32_t peak;
 
     for (size_t c = 0; c < rows->channels; c += TOMERGE_CHUNK) {
         tomerge_combine_chunk(dsp, rows, member, count, total, c, acc);
-        dsp->norm(acc, tomerge_chunk(rows->channels, c), &squares, &peak);
+        dsp->norm(acc, tomerge_chunk(rows->channels, c), &squares);
         sum += squares;
     }
     stretch.mean = sqrtf(sum);

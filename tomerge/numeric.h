@@ -2,11 +2,13 @@
 /*
  * bf16 and f16 against f32, one number at a time: the specification of the
  * row conversions. To f32 is exact; from f32 rounds to nearest, ties to even;
- * a NaN stays a NaN with the leading bits of its payload, made quiet.
+ * a NaN stays a NaN with the leading bits of its payload, made quiet. And the
+ * fused multiply-add, the same on machines that have none.
  */
 #ifndef TOMERGE_NUMERIC_H
 #define TOMERGE_NUMERIC_H
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -77,6 +79,43 @@ static inline uint16_t tomerge_to_f16(float value)
     }
     magnitude += 0xfff + (magnitude >> 13 & 1);
     return (uint16_t)(sign | ((magnitude >> 13) - (112 << 10)));
+}
+
+/* The double sum of a + b, rounded to f32 as if it had been exact. The first
+ * rounding can mislead the second only where it ends halfway between two f32,
+ * or below their normal range. There it is made one to odd instead: to
+ * whichever neighbour has an odd last bit, unless it was exact (Boldo,
+ * Melquiond: "Emulation of a FMA and Correctly Rounded Sums", IEEE Trans.
+ * Computers 57 (4), 2008). */
+static inline float tomerge_round_sum(double a, double b)
+{
+    double sum = a + b, part = sum - a;
+    double error = (a - (sum - part)) + (b - part);
+    int64_t bits, up = (error > 0) - (error < 0);
+
+    memcpy(&bits, &sum, sizeof(bits));
+    if (!(bits & 1))
+        bits += bits < 0 ? -up : up; /* away from zero is up in bits */
+    memcpy(&sum, &bits, sizeof(sum));
+    return (float)sum;
+}
+
+/* x y + z, rounded once, on any machine. The product is exact in double. */
+static inline float tomerge_fma(float x, float y, float z)
+{
+#ifdef FP_FAST_FMAF
+    return fmaf(x, y, z);
+#else
+    double product = (double)x * (double)y, sum = product + (double)z;
+    uint64_t bits;
+
+    memcpy(&bits, &sum, sizeof(bits));
+    /* Halfway, or nearer to 0 than 2^-126 but not 0. */
+    if (((bits & 0x1fffffff) == 0x10000000) |
+        (bits * 2 - 1 < 0x7020000000000000 - 1))
+        return tomerge_round_sum(product, (double)z);
+    return (float)sum;
+#endif
 }
 
 #endif

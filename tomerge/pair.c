@@ -10,95 +10,88 @@
 #include "numeric.h"
 
 #include <math.h>
-#include <string.h>
 
-/* Multiplies a row by a power of two, which does not change its direction,
- * so that its largest element is near 1. */
-static void rescale(float *row, size_t n, uint32_t peak)
+/* The largest magnitude in a packed row, as bits: at least TOMERGE_F32_INF if
+ * there is an infinity or a NaN. */
+static uint32_t peak_of(const float *row, size_t channels)
 {
+    uint32_t peak = 0;
+
+    for (size_t c = 0; c < channels; c++) {
+        uint32_t bits = tomerge_bits(row[c * TOMERGE_PANEL]) & 0x7fffffff;
+
+        peak = bits > peak ? bits : peak;
+    }
+    return peak;
+}
+
+/* Multiplies a packed row by a power of two, which does not change its
+ * direction, so that its largest element is near 1. Returns the new sum of
+ * squares. */
+static float rescale(float *row, size_t channels, uint32_t peak)
+{
+    float squares = 0;
     int exponent;
 
     frexpf(tomerge_float(peak), &exponent);
-    for (size_t c = 0; c < n; c++)
-        row[c] = ldexpf(row[c], -exponent);
+    for (size_t c = 0; c < channels; c++) {
+        float *x = &row[c * TOMERGE_PANEL];
+
+        *x = ldexpf(*x, -exponent);
+        squares = tomerge_fma(*x, *x, squares);
+    }
+    return squares;
 }
 
-/* Loads a token's metric. Returns 0 if the token may not merge: an infinity
- * or a NaN, or no direction where one is needed; else 1, and 1 / |row|. */
-static int load_row(const tomerge_job *job, int needs_norm, int32_t token,
-                    float *row, float *scale)
+/* The scale of a packed row whose sum of squares is out of the ordinary: a NaN
+ * if it may not merge, for an infinity or a NaN in it, or for no direction
+ * where one is needed. */
+static float unusual_scale(float *row, size_t channels, int needs_norm)
 {
-    const void *from = tomerge_at(job->metric, (size_t)token, 0);
-    const float *x = tomerge_load(job->dsp, job->metric.dtype, from,
-                                  job->channels, row);
-    float squares;
-    uint32_t peak;
+    uint32_t peak = peak_of(row, channels);
 
-    if (x != row)
-        memcpy(row, x, job->channels * sizeof(*row));
-    job->dsp->norm(row, job->channels, &squares, &peak);
-    if (peak >= TOMERGE_F32_INF)
-        return 0;
-    *scale = 1;
-    if (!needs_norm)
-        return 1;
-    if (peak == 0)
-        return 0;
-    if (peak < tomerge_bits(0x1p-40f) || peak > tomerge_bits(0x1p40f)) {
-        rescale(row, job->channels, peak);
-        job->dsp->norm(row, job->channels, &squares, &peak);
-    }
-    *scale = 1 / sqrtf(squares);
-    return 1;
+    if (peak >= TOMERGE_F32_INF || (needs_norm && peak == 0))
+        return NAN;
+    return needs_norm ? 1 / sqrtf(rescale(row, channels, peak)) : 1;
 }
 
-static void pack_destinations(tomerge_job *job, int needs_norm, size_t count)
+/* Packs up to 16 tokens, with their scales: 1 / |row|, or 1. Products of two
+ * rows whose squares lie within these bounds cannot leave the range of f32. */
+static void pack_panel(const tomerge_job *job, int needs_norm,
+                       const int32_t *token, size_t count, float *panel,
+                       float *scale)
 {
-    tomerge_match_space *s = &job->space;
-    float *panel = s->rows;
-    size_t used = 0;
+    static const float least = 0x1p-80f, most = 0x1p80f;
+    const float *rows[TOMERGE_PANEL];
+    float squares[TOMERGE_PANEL];
 
-    for (size_t i = 0; i < count; i++) {
-        int32_t token = s->destinations[i];
-        size_t j = used % TOMERGE_PANEL;
-
-        if (!load_row(job, needs_norm, token, s->row, &s->scale[used]))
-            continue;
-        s->bias[used] = 0;
-        s->b_token[used++] = token;
-        for (size_t c = 0; c < job->channels; c++)
-            panel[c * TOMERGE_PANEL + j] = s->row[c];
-        if (j == TOMERGE_PANEL - 1)
-            panel += job->channels * TOMERGE_PANEL;
-    }
-    job->b_count = used;
-    for (; used % TOMERGE_PANEL; used++) {
-        s->scale[used] = 0;
-        s->bias[used] = -INFINITY;
-        for (size_t c = 0; c < job->channels; c++)
-            panel[c * TOMERGE_PANEL + used % TOMERGE_PANEL] = 0;
-    }
-    job->b.data = s->rows;
-    job->b.scale = s->scale;
-    job->b.bias = s->bias;
-    job->b.columns = used;
-    job->b.channels = job->channels;
+    for (size_t j = 0; j < count; j++)
+        rows[j] = tomerge_load(job->dsp, job->metric.dtype,
+                               tomerge_at(job->metric, (size_t)token[j], 0),
+                               job->channels,
+                               job->space.rows + j * job->channels);
+    job->dsp->pack(panel, squares, rows, count, job->channels);
+    for (size_t j = 0; j < TOMERGE_PANEL; j++)
+        scale[j] = needs_norm ? 1 / sqrtf(squares[j]) : 1;
+    for (size_t j = 0; j < count; j++)
+        if (!(squares[j] >= least && squares[j] <= most))
+            scale[j] = unusual_scale(panel + j, job->channels, needs_norm);
 }
 
-static void pack_sources(tomerge_job *job, int needs_norm, size_t count)
+static tomerge_panels pack(const tomerge_job *job, int needs_norm,
+                           const int32_t *token, size_t count, float *panel,
+                           float *scale)
 {
-    tomerge_match_space *s = &job->space;
-    float *a = s->rows + job->b.columns * job->channels;
+    tomerge_panels packed = {panel, count, job->channels};
 
-    job->a = a;
-    job->a_count = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (!load_row(job, needs_norm, s->sources[i], a,
-                      &s->a_scale[job->a_count]))
-            continue;
-        s->a_token[job->a_count++] = s->sources[i];
-        a += job->channels;
+    for (size_t i = 0; i < count; i += TOMERGE_PANEL) {
+        size_t left = count - i;
+
+        pack_panel(job, needs_norm, token + i,
+                   left < TOMERGE_PANEL ? left : TOMERGE_PANEL,
+                   panel + i * job->channels, scale + i);
     }
+    return packed;
 }
 
 /* A number that sorts as the score does, the highest first. */
@@ -115,15 +108,18 @@ static void choose(tomerge_job *job, size_t r)
     tomerge_match_space *s = &job->space;
     size_t candidates = 0;
 
-    for (size_t i = 0; i < job->a_count; i++)
-        if (s->best[i] >= 0 && s->score[i] == s->score[i])
-            s->key[candidates++] = (uint64_t)descending(s->score[i]) << 32 | i;
+    for (size_t i = 0; i < job->a.rows; i++) {
+        float score = s->score[i] * s->a_scale[i];
+
+        if (s->best[i] >= 0 && score == score)
+            s->key[candidates++] = (uint64_t)descending(score) << 32 | i;
+    }
     r = r < candidates ? r : candidates;
     tomerge_select(s->key, candidates, r);
     for (size_t i = 0; i < r; i++) {
         size_t a = (size_t)(s->key[i] & UINT32_MAX);
 
-        s->target[s->a_token[a]] = s->b_token[s->best[a]];
+        s->target[s->sources[a]] = s->destinations[s->best[a]];
     }
 }
 
@@ -152,11 +148,15 @@ void tomerge_pair(tomerge_job *job, size_t sources, size_t destinations,
 {
     const tomerge_similarity_entry *similarity =
         tomerge_similarity_of(job->options.similarity);
+    tomerge_match_space *s = &job->space;
+    size_t whole = tomerge_panels_of(sources) * TOMERGE_PANEL;
 
     for (size_t i = 0; i < job->tokens; i++)
-        job->space.target[i] = -1;
-    pack_destinations(job, similarity->needs_norm, destinations);
-    pack_sources(job, similarity->needs_norm, sources);
+        s->target[i] = -1;
+    job->a = pack(job, similarity->needs_norm, s->sources, sources, s->panels,
+                  s->a_scale);
+    job->b = pack(job, similarity->needs_norm, s->destinations, destinations,
+                  s->panels + whole * job->channels, s->b_scale);
     similarity->score(job);
     choose(job, r);
     write_map(job, sources, destinations);

@@ -9,20 +9,12 @@
 
 /* The metric is not normalised: a dot product is scaled by 1 / |b|, which
  * decides among the destinations of one source, and the best of each source
- * by 1 / |a|, which decides among sources. So the rounding of a normalised
- * copy plays no part in the choice. */
-static void score_cosine(tomerge_job *job)
+ * by 1 / |a|, which decides among sources, later. So the rounding of a
+ * normalised copy plays no part in the choice. Also plain products, whose
+ * scales are 1. */
+static void score_product(tomerge_job *job)
 {
-    tomerge_match_space *s = &job->space;
-
-    job->dsp->best_dot(&job->b, job->a, job->a_count, s->score, s->best);
-    for (size_t i = 0; i < job->a_count; i++)
-        s->score[i] *= s->a_scale[i];
-}
-
-static void score_dot(tomerge_job *job)
-{
-    job->dsp->best_dot(&job->b, job->a, job->a_count, job->space.score,
+    job->dsp->best_dot(&job->a, &job->b, job->space.b_scale, job->space.score,
                        job->space.best);
 }
 
@@ -30,8 +22,22 @@ static void score_dot(tomerge_job *job)
  * what little tells similar tokens apart. */
 static void score_euclidean(tomerge_job *job)
 {
-    job->dsp->best_distance(&job->b, job->a, job->a_count, job->space.score,
-                            job->space.best);
+    job->dsp->best_distance(&job->a, &job->b, job->space.b_scale,
+                            job->space.score, job->space.best);
+}
+
+/* Adds what destination j is to every source's rest; see below. */
+static void add_shares(tomerge_job *job, size_t j, float unit)
+{
+    tomerge_match_space *s = &job->space;
+    float dots[TOMERGE_PANEL];
+
+    for (size_t i = 0; i < job->a.rows; i++) {
+        if (i % TOMERGE_PANEL == 0)
+            job->dsp->dots(tomerge_packed_row(&job->a, i), &job->b, j, dots);
+        if ((int32_t)j != s->best[i])
+            s->rest[i] += expf((dots[i % TOMERGE_PANEL] - s->score[i]) * unit);
+    }
 }
 
 /* The best share of a softmax is 1 / (1 + rest), rest being the sum of
@@ -42,21 +48,19 @@ static void score_softmax(tomerge_job *job)
     tomerge_match_space *s = &job->space;
     float unit = 1.0f / sqrtf((float)job->channels);
 
-    job->dsp->best_dot(&job->b, job->a, job->a_count, s->score, s->best);
-    for (size_t i = 0; i < job->a_count; i++) {
-        float highest = s->score[i], rest = 0;
-
-        job->dsp->dots(&job->b, job->a + i * job->channels, s->dots);
-        for (size_t j = 0; j < job->b_count; j++)
-            if ((int32_t)j != s->best[i])
-                rest += expf((s->dots[j] - highest) * unit);
-        s->score[i] = -rest;
-    }
+    score_product(job);
+    for (size_t i = 0; i < job->a.rows; i++)
+        s->rest[i] = 0;
+    for (size_t j = 0; j < job->b.rows; j++)
+        if (s->b_scale[j] == 1) /* else it may not merge */
+            add_shares(job, j, unit);
+    for (size_t i = 0; i < job->a.rows; i++)
+        s->score[i] = -s->rest[i];
 }
 
 static const tomerge_similarity_entry similarities[] = {
-    [TOMERGE_COSINE] = {"cosine", 1, score_cosine},
-    [TOMERGE_DOT] = {"dot", 0, score_dot},
+    [TOMERGE_COSINE] = {"cosine", 1, score_product},
+    [TOMERGE_DOT] = {"dot", 0, score_product},
     [TOMERGE_EUCLIDEAN] = {"euclidean", 0, score_euclidean},
     [TOMERGE_SOFTMAX] = {"softmax", 0, score_softmax},
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The kernels for AVX2 with F16C. Every lane does what the scalar kernel does
- * for its element, in the same order; products are not fused into sums, so
- * the bits are the same. Tails are masked: nothing past n is touched.
+ * for its element, in the same order, fused or not as there, so the bits are
+ * the same. Tails are masked: nothing past n is touched.
  */
 #include "../dsp.h"
 
@@ -138,25 +138,16 @@ INLINE float add_up(const __m256 sum[2])
     return _mm_cvtss_f32(_mm_add_ss(sum4, _mm_shuffle_ps(sum4, sum4, 1)));
 }
 
-static void norm(const float *x, size_t n, float *squares, uint32_t *peak)
+static void norm(const float *x, size_t n, float *squares)
 {
-    const __m256i magnitude = _mm256_set1_epi32(0x7fffffff);
     __m256 sum[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
-    __m256i largest = _mm256_setzero_si256();
-    uint32_t peaks[LANES];
 
     for (size_t i = 0; i < n; i += LANES) {
         __m256 v = get(x + i, n - i), *half = &sum[i / LANES % 2];
 
         *half = _mm256_add_ps(*half, _mm256_mul_ps(v, v));
-        largest = _mm256_max_epu32(
-            largest, _mm256_and_si256(_mm256_castps_si256(v), magnitude));
     }
     *squares = add_up(sum);
-    _mm256_storeu_si256((__m256i *)peaks, largest);
-    *peak = 0;
-    for (int i = 0; i < LANES; i++)
-        *peak = peaks[i] > *peak ? peaks[i] : *peak;
 }
 
 static void dot(const float *a, const float *b, size_t n, float *total)
@@ -172,133 +163,156 @@ static void dot(const float *a, const float *b, size_t n, float *total)
     *total = add_up(sum);
 }
 
+/* 8 rows of 8 channels become 8 channels of 8 rows: first within quarters of
+ * four, then the quarters. */
+INLINE void transpose(__m256 x[8])
+{
+    __m256 y[8];
+
+    UNROLL for (int i = 0; i < 8; i += 2) {
+        y[i] = _mm256_unpacklo_ps(x[i], x[i + 1]);
+        y[i + 1] = _mm256_unpackhi_ps(x[i], x[i + 1]);
+    }
+    UNROLL for (int i = 0; i < 8; i += 4) {
+        UNROLL for (int k = 0; k < 2; k++) {
+            x[i + 2 * k] = _mm256_shuffle_ps(y[i + k], y[i + k + 2], 0x44);
+            x[i + 2 * k + 1] = _mm256_shuffle_ps(y[i + k], y[i + k + 2], 0xee);
+        }
+    }
+    UNROLL for (int k = 0; k < 4; k++) {
+        y[k] = _mm256_permute2f128_ps(x[k], x[k + 4], 0x20);
+        y[k + 4] = _mm256_permute2f128_ps(x[k], x[k + 4], 0x31);
+    }
+    UNROLL for (int k = 0; k < 8; k++)
+        x[k] = y[k];
+}
+
+/* Half a panel. */
+INLINE void pack_half(float *panel, float *squares, const float *const *rows,
+                      size_t count, size_t channels)
+{
+    __m256 sum = _mm256_setzero_ps();
+
+    for (size_t c = 0; c < channels; c += LANES) {
+        __m256 x[8];
+
+        UNROLL for (size_t j = 0; j < 8; j++)
+            x[j] = j < count ? get(rows[j] + c, channels - c)
+                             : _mm256_setzero_ps();
+        transpose(x);
+        UNROLL for (size_t k = 0; k < 8; k++) {
+            if (k < channels - c) {
+                _mm256_storeu_ps(panel + (c + k) * TOMERGE_PANEL, x[k]);
+                sum = _mm256_fmadd_ps(x[k], x[k], sum);
+            }
+        }
+    }
+    _mm256_storeu_ps(squares, sum);
+}
+
+static void pack(float *panel, float *squares, const float *const *rows,
+                 size_t count, size_t channels)
+{
+    size_t first = count < LANES ? count : LANES;
+
+    pack_half(panel, squares, rows, first, channels);
+    pack_half(panel + LANES, squares + LANES, rows + first, count - first,
+              channels);
+}
+
 enum scoring { DOT, DISTANCE };
 
-/* Adds channel by channel what R rows have in common with one panel, whose
- * sixteen columns are two registers. */
-INLINE void gather(enum scoring mode, int R, const tomerge_panels *b,
-                   size_t panel, const float *a, __m256 sum[][2])
+/* Adds up channel by channel what a panel of a, which is two registers, has in
+ * common with N rows of b, the first of which is at `row`. */
+INLINE void gather(enum scoring mode, int N, const float *panel,
+                   size_t channels, const float *row, __m256 sum[][2])
 {
-    const float *column = b->data + panel * b->channels * TOMERGE_PANEL;
+    UNROLL for (int n = 0; n < N; n++)
+        sum[n][0] = sum[n][1] = _mm256_setzero_ps();
+    for (size_t c = 0; c < channels; c++) {
+        __m256 x[2] = {_mm256_loadu_ps(panel), _mm256_loadu_ps(panel + LANES)};
 
-    UNROLL for (int r = 0; r < R; r++)
-        sum[r][0] = sum[r][1] = _mm256_setzero_ps();
-    for (size_t c = 0; c < b->channels; c++, column += TOMERGE_PANEL) {
-        __m256 y[2] = {_mm256_loadu_ps(column),
-                       _mm256_loadu_ps(column + LANES)};
-
-        UNROLL for (int r = 0; r < R; r++) {
-            __m256 x = _mm256_set1_ps(a[(size_t)r * b->channels + c]);
+        UNROLL for (int n = 0; n < N; n++) {
+            __m256 y = _mm256_set1_ps(row[n]);
 
             UNROLL for (int h = 0; h < 2; h++) {
-                __m256 left = x, right = y[h];
+                __m256 difference = _mm256_sub_ps(x[h], y);
 
-                if (mode == DISTANCE)
-                    left = right = _mm256_sub_ps(x, y[h]);
-                sum[r][h] = _mm256_add_ps(sum[r][h],
-                                          _mm256_mul_ps(left, right));
+                sum[n][h] = mode == DISTANCE
+                    ? _mm256_fnmadd_ps(difference, difference, sum[n][h])
+                    : _mm256_fmadd_ps(x[h], y, sum[n][h]);
+            }
+        }
+        panel += TOMERGE_PANEL;
+        row += TOMERGE_PANEL;
+    }
+}
+
+/* Each lane is a row of a and keeps the best of the rows of b, the earlier one
+ * among equals. Four of these at a time: a quarter of a panel. */
+INLINE void best_rows(enum scoring mode, const float *panel,
+                      const tomerge_panels *b, const float *scale,
+                      float *best, int32_t *index)
+{
+    enum { N = 4 };
+    __m256 sum[N][2], top[2];
+    __m256i at[2];
+
+    top[0] = top[1] = _mm256_set1_ps(-INFINITY);
+    at[0] = at[1] = _mm256_set1_epi32(-1);
+    for (size_t j = 0; j < b->rows; j += N) {
+        gather(mode, N, panel, b->channels, tomerge_packed_row(b, j), sum);
+        UNROLL for (size_t n = 0; n < N; n++) {
+            __m256i row = _mm256_set1_epi32((int32_t)(j + n));
+
+            if (n >= b->rows - j)
+                break;
+            UNROLL for (int h = 0; h < 2; h++) {
+                __m256 score = _mm256_mul_ps(sum[n][h],
+                                             _mm256_set1_ps(scale[j + n]));
+                __m256 wins = _mm256_cmp_ps(score, top[h], _CMP_GT_OQ);
+
+                top[h] = _mm256_blendv_ps(top[h], score, wins);
+                at[h] = _mm256_blendv_epi8(at[h], row,
+                                           _mm256_castps_si256(wins));
             }
         }
     }
-}
-
-INLINE __m256 finish(enum scoring mode, const tomerge_panels *b, size_t column,
-                     __m256 sum)
-{
-    __m256 bias = _mm256_loadu_ps(b->bias + column);
-
-    if (mode == DISTANCE)
-        return _mm256_sub_ps(bias, sum);
-    return _mm256_add_ps(
-        _mm256_mul_ps(sum, _mm256_loadu_ps(b->scale + column)), bias);
-}
-
-/* The best of sixteen lanes, the lowest column among equals. */
-INLINE void reduce(const __m256 top[2], const __m256i at[2], float *best,
-                   int32_t *index)
-{
-    float value[TOMERGE_PANEL];
-    int32_t column[TOMERGE_PANEL];
-
-    for (int h = 0; h < 2; h++) {
-        _mm256_storeu_ps(value + h * LANES, top[h]);
-        _mm256_storeu_si256((__m256i *)(column + h * LANES), at[h]);
-    }
-    *best = value[0];
-    *index = column[0];
-    for (int j = 1; j < TOMERGE_PANEL; j++) {
-        if (value[j] > *best || (value[j] == *best && column[j] < *index)) {
-            *best = value[j];
-            *index = column[j];
-        }
+    UNROLL for (int h = 0; h < 2; h++) {
+        _mm256_storeu_ps(best + h * LANES, top[h]);
+        _mm256_storeu_si256((__m256i *)(index + h * LANES), at[h]);
     }
 }
 
-/* Each lane keeps the best of its columns, the earlier one among equals. A
- * lane that found nothing above -infinity has column -1; so do then all. */
-INLINE void best_rows(enum scoring mode, int R, const tomerge_panels *b,
-                      const float *a, float *best, int32_t *index)
+INLINE void best_of(enum scoring mode, const tomerge_panels *a,
+                    const tomerge_panels *b, const float *scale, float *best,
+                    int32_t *index)
 {
-    __m256 sum[4][2], top[4][2];
-    __m256i at[4][2], column = _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0);
-
-    UNROLL for (int r = 0; r < R; r++) {
-        top[r][0] = top[r][1] = _mm256_set1_ps(-INFINITY);
-        at[r][0] = at[r][1] = _mm256_set1_epi32(-1);
-    }
-    for (size_t p = 0; p < b->columns / TOMERGE_PANEL; p++) {
-        gather(mode, R, b, p, a, sum);
-        UNROLL for (int h = 0; h < 2; h++) {
-            UNROLL for (int r = 0; r < R; r++) {
-                __m256 score = finish(mode, b, p * TOMERGE_PANEL +
-                                      (size_t)h * LANES, sum[r][h]);
-                __m256 wins = _mm256_cmp_ps(score, top[r][h], _CMP_GT_OQ);
-
-                top[r][h] = _mm256_blendv_ps(top[r][h], score, wins);
-                at[r][h] = _mm256_blendv_epi8(at[r][h], column,
-                                              _mm256_castps_si256(wins));
-            }
-            column = _mm256_add_epi32(column, _mm256_set1_epi32(LANES));
-        }
-    }
-    UNROLL for (int r = 0; r < R; r++)
-        reduce(top[r], at[r], best + r, index + r);
+    for (size_t p = 0; p < tomerge_panels_of(a->rows); p++)
+        best_rows(mode, a->data + p * a->channels * TOMERGE_PANEL, b, scale,
+                  best + p * TOMERGE_PANEL, index + p * TOMERGE_PANEL);
 }
 
-INLINE void best_of(enum scoring mode, const tomerge_panels *b, const float *a,
-                    size_t rows, float *best, int32_t *index)
+static void best_dot(const tomerge_panels *a, const tomerge_panels *b,
+                     const float *scale, float *best, int32_t *index)
 {
-    size_t i = 0;
-
-    for (; rows - i >= 4; i += 4)
-        best_rows(mode, 4, b, a + i * b->channels, best + i, index + i);
-    for (; i < rows; i++)
-        best_rows(mode, 1, b, a + i * b->channels, best + i, index + i);
+    best_of(DOT, a, b, scale, best, index);
 }
 
-static void best_dot(const tomerge_panels *b, const float *a, size_t rows,
-                     float *best, int32_t *index)
+static void best_distance(const tomerge_panels *a, const tomerge_panels *b,
+                          const float *scale, float *best, int32_t *index)
 {
-    best_of(DOT, b, a, rows, best, index);
+    best_of(DISTANCE, a, b, scale, best, index);
 }
 
-static void best_distance(const tomerge_panels *b, const float *a, size_t rows,
-                          float *best, int32_t *index)
+static void dots(const float *panel, const tomerge_panels *b, size_t j,
+                 float *out)
 {
-    best_of(DISTANCE, b, a, rows, best, index);
-}
+    __m256 sum[1][2];
 
-static void dots(const tomerge_panels *b, const float *a, float *out)
-{
-    for (size_t p = 0; p < b->columns / TOMERGE_PANEL; p++) {
-        size_t column = p * TOMERGE_PANEL;
-        __m256 sum[1][2];
-
-        gather(DOT, 1, b, p, a, sum);
-        _mm256_storeu_ps(out + column, finish(DOT, b, column, sum[0][0]));
-        _mm256_storeu_ps(out + column + LANES,
-                         finish(DOT, b, column + LANES, sum[0][1]));
-    }
+    gather(DOT, 1, panel, b->channels, tomerge_packed_row(b, j), sum);
+    _mm256_storeu_ps(out, sum[0][0]);
+    _mm256_storeu_ps(out + LANES, sum[0][1]);
 }
 
 /* ---- combining ------------------------------------------------------------ */

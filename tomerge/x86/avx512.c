@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The kernels for AVX-512. Every lane does what the scalar kernel does for
- * its element, in the same order; products are not fused into sums, so the
- * bits are the same. Tails are masked: nothing past n is touched.
+ * its element, in the same order, fused or not as there, so the bits are the
+ * same. Tails are masked: nothing past n is touched.
  */
 #include "../dsp.h"
 
@@ -25,7 +25,7 @@
 #ifdef __clang__
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
-#define UNROLL _Pragma("GCC unroll 8")
+#define UNROLL _Pragma("GCC unroll 16")
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
@@ -106,21 +106,16 @@ INLINE float add_up(__m512 sum)
     return _mm_cvtss_f32(_mm_add_ss(sum4, _mm_shuffle_ps(sum4, sum4, 1)));
 }
 
-static void norm(const float *x, size_t n, float *squares, uint32_t *peak)
+static void norm(const float *x, size_t n, float *squares)
 {
-    const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
     __m512 sum = _mm512_setzero_ps();
-    __m512i largest = _mm512_setzero_si512();
 
     for (size_t i = 0; i < n; i += LANES) {
         __m512 v = _mm512_maskz_loadu_ps(lanes(n - i), x + i);
 
         sum = _mm512_add_ps(sum, _mm512_mul_ps(v, v));
-        largest = _mm512_max_epu32(
-            largest, _mm512_and_si512(_mm512_castps_si512(v), magnitude));
     }
     *squares = add_up(sum);
-    *peak = _mm512_reduce_max_epu32(largest);
 }
 
 static void dot(const float *a, const float *b, size_t n, float *total)
@@ -137,110 +132,157 @@ static void dot(const float *a, const float *b, size_t n, float *total)
     *total = add_up(sum);
 }
 
+/* 16 rows of 16 channels become 16 channels of 16 rows: first within quarters
+ * of four, then the quarters. */
+INLINE void transpose(__m512 x[16])
+{
+    __m512 y[16];
+
+    UNROLL for (int i = 0; i < 16; i += 2) {
+        y[i] = _mm512_unpacklo_ps(x[i], x[i + 1]);
+        y[i + 1] = _mm512_unpackhi_ps(x[i], x[i + 1]);
+    }
+    UNROLL for (int i = 0; i < 16; i += 4) {
+        UNROLL for (int k = 0; k < 2; k++) {
+            __m512d low = _mm512_castps_pd(y[i + k]);
+            __m512d high = _mm512_castps_pd(y[i + k + 2]);
+
+            x[i + 2 * k] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, high));
+            x[i + 2 * k + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
+        }
+    }
+    UNROLL for (int k = 0; k < 4; k++) {
+        UNROLL for (int h = 0; h < 16; h += 8) {
+            y[h + k] = _mm512_shuffle_f32x4(x[h + k], x[h + k + 4], 0x88);
+            y[h + k + 4] = _mm512_shuffle_f32x4(x[h + k], x[h + k + 4], 0xdd);
+        }
+    }
+    UNROLL for (int k = 0; k < 8; k++) {
+        x[k] = _mm512_shuffle_f32x4(y[k], y[k + 8], 0x88);
+        x[k + 8] = _mm512_shuffle_f32x4(y[k], y[k + 8], 0xdd);
+    }
+}
+
+static void pack(float *panel, float *squares, const float *const *rows,
+                 size_t count, size_t channels)
+{
+    __m512 sum = _mm512_setzero_ps();
+
+    for (size_t c = 0; c < channels; c += LANES) {
+        __mmask16 m = lanes(channels - c);
+        __m512 x[16];
+
+        UNROLL for (size_t j = 0; j < 16; j++)
+            x[j] = j < count ? _mm512_maskz_loadu_ps(m, rows[j] + c)
+                             : _mm512_setzero_ps();
+        transpose(x);
+        UNROLL for (size_t k = 0; k < 16; k++) {
+            if (k < channels - c) {
+                _mm512_storeu_ps(panel + (c + k) * LANES, x[k]);
+                sum = _mm512_fmadd_ps(x[k], x[k], sum);
+            }
+        }
+    }
+    _mm512_storeu_ps(squares, sum);
+}
+
 enum scoring { DOT, DISTANCE };
 
-/* Adds channel by channel what R rows have in common with one panel. */
-INLINE void gather(enum scoring mode, int R, const tomerge_panels *b,
-                   size_t panel, const float *a, __m512 sum[])
+/* Adds up channel by channel what P panels of a have in common with N rows of
+ * b, the first of which is at `row`. */
+INLINE void gather(enum scoring mode, int P, int N, const float *panel,
+                   size_t channels, const float *row, __m512 sum[][2])
 {
-    const float *column = b->data + panel * b->channels * LANES;
+    UNROLL for (int n = 0; n < N; n++)
+        sum[n][0] = sum[n][1] = _mm512_setzero_ps();
+    for (size_t c = 0; c < channels; c++, panel += LANES, row += LANES) {
+        UNROLL for (int n = 0; n < N; n++) {
+            __m512 y = _mm512_set1_ps(row[n]);
 
-    UNROLL for (int r = 0; r < R; r++)
-        sum[r] = _mm512_setzero_ps();
-    for (size_t c = 0; c < b->channels; c++, column += LANES) {
-        __m512 y = _mm512_loadu_ps(column);
+            UNROLL for (int p = 0; p < P; p++) {
+                __m512 x = _mm512_loadu_ps(panel +
+                                           (size_t)p * channels * LANES);
 
-        UNROLL for (int r = 0; r < R; r++) {
-            __m512 x = _mm512_set1_ps(a[(size_t)r * b->channels + c]);
-
-            if (mode == DISTANCE) {
-                x = _mm512_sub_ps(x, y);
-                sum[r] = _mm512_add_ps(sum[r], _mm512_mul_ps(x, x));
-            } else {
-                sum[r] = _mm512_add_ps(sum[r], _mm512_mul_ps(x, y));
+                if (mode == DISTANCE) {
+                    x = _mm512_sub_ps(x, y);
+                    sum[n][p] = _mm512_fnmadd_ps(x, x, sum[n][p]);
+                } else {
+                    sum[n][p] = _mm512_fmadd_ps(x, y, sum[n][p]);
+                }
             }
         }
     }
 }
 
-INLINE __m512 finish(enum scoring mode, const tomerge_panels *b, size_t panel,
-                     __m512 sum)
+/* Each lane is a row of a and keeps the best of the rows of b, the earlier one
+ * among equals. Eight of these at a time: half a panel. */
+INLINE void best_rows(enum scoring mode, int P, const float *panel,
+                      const tomerge_panels *b, const float *scale,
+                      float *best, int32_t *index)
 {
-    __m512 bias = _mm512_loadu_ps(b->bias + panel * LANES);
+    enum { N = 8 };
+    __m512 sum[N][2], top[2];
+    __m512i at[2];
 
-    if (mode == DISTANCE)
-        return _mm512_sub_ps(bias, sum);
-    return _mm512_add_ps(
-        _mm512_mul_ps(sum, _mm512_loadu_ps(b->scale + panel * LANES)), bias);
-}
+    top[0] = top[1] = _mm512_set1_ps(-INFINITY);
+    at[0] = at[1] = _mm512_set1_epi32(-1);
+    for (size_t j = 0; j < b->rows; j += N) {
+        gather(mode, P, N, panel, b->channels, tomerge_packed_row(b, j), sum);
+        UNROLL for (size_t n = 0; n < N; n++) {
+            __m512 factor;
 
-/* Each lane keeps the best of its columns, the earlier one among equals; at
- * the end the best lane wins, the lowest column among equals. */
-INLINE void best_rows(enum scoring mode, int R, const tomerge_panels *b,
-                      const float *a, float *best, int32_t *index)
-{
-    __m512 sum[8], top[8];
-    __m512i at[8], column = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7,
-                                             6, 5, 4, 3, 2, 1, 0);
+            if (n >= b->rows - j)
+                break;
+            factor = _mm512_set1_ps(scale[j + n]);
+            UNROLL for (int p = 0; p < P; p++) {
+                __m512 score = _mm512_mul_ps(sum[n][p], factor);
+                __mmask16 m = _mm512_cmp_ps_mask(score, top[p], _CMP_GT_OQ);
 
-    UNROLL for (int r = 0; r < R; r++) {
-        top[r] = _mm512_set1_ps(-INFINITY);
-        at[r] = _mm512_set1_epi32(-1);
-    }
-    for (size_t p = 0; p < b->columns / LANES; p++) {
-        gather(mode, R, b, p, a, sum);
-        UNROLL for (int r = 0; r < R; r++) {
-            __m512 score = finish(mode, b, p, sum[r]);
-            __mmask16 m = _mm512_cmp_ps_mask(score, top[r], _CMP_GT_OQ);
-
-            top[r] = _mm512_mask_mov_ps(top[r], m, score);
-            at[r] = _mm512_mask_mov_epi32(at[r], m, column);
+                top[p] = _mm512_mask_mov_ps(top[p], m, score);
+                at[p] = _mm512_mask_set1_epi32(at[p], m, (int32_t)(j + n));
+            }
         }
-        column = _mm512_add_epi32(column, _mm512_set1_epi32(LANES));
     }
-    UNROLL for (int r = 0; r < R; r++) {
-        float highest = _mm512_reduce_max_ps(top[r]);
-        __mmask16 m = _mm512_cmp_ps_mask(top[r], _mm512_set1_ps(highest),
-                                         _CMP_EQ_OQ);
-
-        best[r] = highest;
-        index[r] = (int32_t)_mm512_mask_reduce_min_epu32(m, at[r]);
+    UNROLL for (int p = 0; p < P; p++) {
+        _mm512_storeu_ps(best + p * LANES, top[p]);
+        _mm512_storeu_si512(index + p * LANES, at[p]);
     }
 }
 
-INLINE void best_of(enum scoring mode, const tomerge_panels *b, const float *a,
-                    size_t rows, float *best, int32_t *index)
+INLINE void best_of(enum scoring mode, const tomerge_panels *a,
+                    const tomerge_panels *b, const float *scale, float *best,
+                    int32_t *index)
 {
-    size_t i = 0;
+    size_t panels = tomerge_panels_of(a->rows), size = a->channels * LANES;
+    size_t p = 0;
 
-    for (; rows - i >= 8; i += 8)
-        best_rows(mode, 8, b, a + i * b->channels, best + i, index + i);
-    for (; rows - i >= 2; i += 2)
-        best_rows(mode, 2, b, a + i * b->channels, best + i, index + i);
-    if (i < rows)
-        best_rows(mode, 1, b, a + i * b->channels, best + i, index + i);
+    for (; panels - p >= 2; p += 2)
+        best_rows(mode, 2, a->data + p * size, b, scale, best + p * LANES,
+                  index + p * LANES);
+    if (p < panels)
+        best_rows(mode, 1, a->data + p * size, b, scale, best + p * LANES,
+                  index + p * LANES);
 }
 
-static void best_dot(const tomerge_panels *b, const float *a, size_t rows,
-                     float *best, int32_t *index)
+static void best_dot(const tomerge_panels *a, const tomerge_panels *b,
+                     const float *scale, float *best, int32_t *index)
 {
-    best_of(DOT, b, a, rows, best, index);
+    best_of(DOT, a, b, scale, best, index);
 }
 
-static void best_distance(const tomerge_panels *b, const float *a, size_t rows,
-                          float *best, int32_t *index)
+static void best_distance(const tomerge_panels *a, const tomerge_panels *b,
+                          const float *scale, float *best, int32_t *index)
 {
-    best_of(DISTANCE, b, a, rows, best, index);
+    best_of(DISTANCE, a, b, scale, best, index);
 }
 
-static void dots(const tomerge_panels *b, const float *a, float *out)
+static void dots(const float *panel, const tomerge_panels *b, size_t j,
+                 float *out)
 {
-    for (size_t p = 0; p < b->columns / LANES; p++) {
-        __m512 sum;
+    __m512 sum[1][2];
 
-        gather(DOT, 1, b, p, a, &sum);
-        _mm512_storeu_ps(out + p * LANES, finish(DOT, b, p, sum));
-    }
+    gather(DOT, 1, 1, panel, b->channels, tomerge_packed_row(b, j), sum);
+    _mm512_storeu_ps(out, sum[0][0]);
 }
 
 /* ---- combining ------------------------------------------------------------ */
