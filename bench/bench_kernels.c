@@ -120,7 +120,7 @@ static void run_tile(void *data)
     rows *r = data;
 
     r->dsp->gemm(r->dsp->mr, DEPTH, r->a, DEPTH + 16, r->b, r->c, r->dsp->nr,
-                 0, r->b);
+                 0, (vit_ahead){r->b, r->c, r->dsp->nr});
 }
 
 static void run_layer_norm(void *data)

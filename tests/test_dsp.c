@@ -110,7 +110,7 @@ static void check_gemm_size(const vit_dsp *dsp, size_t rows, size_t k,
         for (size_t i = 0; i < c.n; i++)
             c.data[i] = 2.0f;
         dsp->gemm(rows, k, a.data, lda, b.data, c.data, ldc, add,
-                  b.data);
+                  (vit_ahead){b.data, c.data, ldc});
         for (size_t i = 0; i < rows; i++) {
             for (size_t j = 0; j < ldc; j++) {
                 double size, want = 2.0;
@@ -162,10 +162,10 @@ static void check_gemm_rows(const vit_dsp *dsp)
     fill(&b, &state, 1.0f);
     for (size_t rows = 1; rows <= dsp->mr; rows++) {
         dsp->gemm(rows, K, a.data, K, b.data, c.data, dsp->nr, 0,
-                  b.data);
+                  (vit_ahead){b.data, c.data, dsp->nr});
         for (size_t i = 0; i < rows; i++) {
             dsp->gemm(1, K, a.data + i * K, K, b.data, one.data, dsp->nr,
-                      0, b.data);
+                      0, (vit_ahead){b.data, one.data, 0});
             cr_assert_eq(memcmp(one.data, c.data + i * dsp->nr,
                                 dsp->nr * sizeof(float)), 0,
                          "%s: row %zu of %zu", dsp->name, i, rows);

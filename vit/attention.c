@@ -55,16 +55,39 @@ static void weigh_values(const vit_dsp *dsp, const vit_scratch *s, size_t rows,
     for (size_t j = 0; j < head_dim; j += nr) {
         const float *panel = s->values + j * tokens;
         size_t width = head_dim - j;
+        vit_ahead ahead = {panel, y + j, ldy};
 
         if (width >= nr) {
             dsp->gemm(rows, tokens, s->scores, score_stride, panel, y + j,
-                      ldy, 0, panel);
+                      ldy, 0, ahead);
             continue;
         }
         dsp->gemm(rows, tokens, s->scores, score_stride, panel, tile, nr, 0,
-                  panel);
+                  ahead);
         for (size_t i = 0; i < rows; i++)
             memcpy(y + i * ldy + j, tile + i * nr, width * sizeof(*y));
+    }
+}
+
+/* scores[rows, tokens] = q k^T. Every panel of keys brings a part of the
+ * queries that come next, 8 rows of nr columns, until all are there. */
+static void compare(const vit_dsp *dsp, const vit_scratch *s, size_t rows,
+                    size_t tokens, size_t head_dim, size_t score_stride,
+                    const float *q, size_t ldq)
+{
+    const float *next = q + rows * ldq;
+    size_t nr = dsp->nr, parts = (head_dim + nr - 1) / nr;
+
+    for (size_t j = 0, n = 0; j < tokens; j += nr, n++) {
+        const float *panel = s->keys + j * head_dim;
+        vit_ahead ahead = {panel, panel, 0};
+
+        if (n / parts * 8 < rows) {
+            ahead.rows = next + n / parts * 8 * ldq + n % parts * nr;
+            ahead.stride = ldq;
+        }
+        dsp->gemm(rows, head_dim, q, ldq, panel, s->scores + j, score_stride,
+                  0, ahead);
     }
 }
 
@@ -93,13 +116,8 @@ void tomevit_attention(const vit_pass *p, vit_scratch *s, size_t image,
     pack_head(dsp, s, k, k + d->dim, stride, tokens, head_dim);
     for (size_t i = 0, rows; i < queries; i += rows) {
         rows = vit_tile_rows(queries - i, dsp->mr);
-        vit_fetch(q + (i + rows) * ldq, ldq,
-                  smaller(queries - i - rows, dsp->mr), head_dim);
-        vit_fetch(y + i * c->x_stride, c->x_stride, rows, head_dim);
-        for (size_t j = 0; j < tokens; j += dsp->nr)
-            dsp->gemm(rows, head_dim, q + i * ldq, ldq,
-                      s->keys + j * head_dim, s->scores + j, c->score_stride,
-                      0, s->keys + j * head_dim);
+        compare(dsp, s, rows, tokens, head_dim, c->score_stride,
+                q + i * ldq, ldq);
         for (size_t r = 0; r < rows; r++)
             dsp->softmax(tokens, scale, bias, s->scores + r * c->score_stride);
         weigh_values(dsp, s, rows, tokens, head_dim, c->score_stride,

@@ -12,7 +12,7 @@ enum { MR = 4, NR = 8 };
 
 static void gemm(size_t rows, size_t k, const float *a, size_t lda,
                  const float *b, float *c, size_t ldc, int add,
-                 const float *ahead)
+                 vit_ahead ahead)
 {
     (void)ahead;
     for (size_t i = 0; i < rows; i++) {

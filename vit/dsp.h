@@ -26,16 +26,24 @@ enum vit_finish {
 /* Rows of no tier's tile, columns of no tier's panel exceed these. */
 enum { VIT_MAX_MR = 16, VIT_MAX_NR = 32 };
 
+/* What will be needed later, brought to the caches meanwhile: a little with
+ * every 8 steps of a product, as all at once would hold up its own loads. */
+typedef struct vit_ahead {
+    const float *panel;    /* k * nr / 8 floats, to L2 */
+    const float *rows;     /* nr floats of each of as many rows as are computed,
+                            * or of k / 8 if those are fewer, to L1 */
+    size_t stride;         /* of these rows */
+} vit_ahead;
+
 typedef struct vit_dsp {
     const char *name;      /* as tomerge_cpu_name */
     size_t mr, nr;         /* rows and columns of a GEMM tile */
 
     /* c[rows, nr] = a[rows, k] b[k, nr], or += if `add`; rows in 1 .. mr.
-     * Every sum runs over k in ascending order. Meanwhile k * nr / 8 floats
-     * from `ahead` on are prefetched: what a later call will need. */
+     * Every sum runs over k in ascending order. */
     void (*gemm)(size_t rows, size_t k, const float *a, size_t lda,
                  const float *b, float *c, size_t ldc, int add,
-                 const float *ahead);
+                 vit_ahead ahead);
 
     /* y[rows, cols] from c as `how` says. */
     void (*finish)(enum vit_finish how, size_t rows, size_t cols,

@@ -143,6 +143,7 @@ static void pass(const vit_dsp *dsp, const vit_matrix *m, enum vit_finish how,
     size_t nr = dsp->nr;
     float tile[VIT_MAX_MR * VIT_MAX_NR];
     int whole = depth == m->k, last = p + depth == m->k;
+    vit_ahead ahead = {.stride = last ? ldy : nr};
 
     for (size_t j = 0; j < m->n; j += nr) {
         const float *panel = m->panels + j * m->k + p * nr;
@@ -153,12 +154,12 @@ static void pass(const vit_dsp *dsp, const vit_matrix *m, enum vit_finish how,
             float *c = whole ? tile : scratch + j * rows + i * nr;
 
             height = vit_tile_rows(rows - i, dsp->mr);
-            if (last)
-                vit_fetch(y + i * ldy + j, ldy, height,
-                          smaller(nr, m->n - j));
-            /* Eight tiles bring the whole next panel into L2. */
+            /* Eight tiles bring the whole next panel into L2, and each into
+             * L1 its place in y or the next one's sums. */
+            ahead.panel = next + i / dsp->mr % 8 * (depth * nr / 8);
+            ahead.rows = last ? y + i * ldy + j : c + height * nr;
             dsp->gemm(height, depth, a + i * lda + p, lda, panel, c, nr,
-                      p > 0, next + i / dsp->mr % 8 * (depth * nr / 8));
+                      p > 0, ahead);
             if (last)
                 dsp->finish(how, height, smaller(nr, m->n - j), c, nr,
                             m->bias + j, y + i * ldy + j, ldy);

@@ -36,11 +36,12 @@ enum { NR = 2 * W, LINE = 16 };
         h##i = LOAD(c + (i) * ldc + W);                                      \
     }
 /* Step u from the pointers on. A row's address is that of the third row at or
- * before it plus 0, 1 or 2 strides: few enough pointers for the general
- * registers. */
+ * before it plus 0, 1 or 2 strides in bytes, which an instruction adds by
+ * itself: few enough pointers for the general registers. */
 #define ROW_STEP(i)                                                          \
     if ((i) < rows) {                                                        \
-        V x = SET1(third[(i) / 3][(i) % 3 * lda + u]);                       \
+        V x = SET1(*(const float *)((const char *)(third[(i) / 3] + u) +     \
+                                    (i) % 3 * stride));                      \
         l##i = FMA(x, lo, l##i);                                             \
         h##i = FMA(x, hi, h##i);                                             \
     }
@@ -53,10 +54,12 @@ enum { NR = 2 * W, LINE = 16 };
 /* `rows` is a constant wherever this is expanded. */
 INLINE void tile(size_t rows, size_t k, const float *a, size_t lda,
                  const float *b, float *c, size_t ldc, int add,
-                 const float *ahead)
+                 vit_ahead ahead)
 {
     const float *third[5] = {a, a + 3 * lda, a + 6 * lda, a + 9 * lda,
                              a + 12 * lda};
+    const float *last = ahead.rows + (rows - 1) * ahead.stride;
+    size_t stride = lda * sizeof(*a);
     EACH_ROW(ROW_DECLARE)
 
     EACH_ROW(ROW_ZERO)
@@ -67,8 +70,11 @@ INLINE void tile(size_t rows, size_t k, const float *a, size_t lda,
      * with the products for the four that a core starts each cycle. */
     for (; k >= 8; k -= 8) {
         for (size_t i = 0; i < NR; i += LINE)
-            _mm_prefetch((const char *)(ahead + i), _MM_HINT_T1);
-        ahead += NR;
+            _mm_prefetch((const char *)(ahead.panel + i), _MM_HINT_T1);
+        for (size_t i = 0; i < NR; i += LINE)
+            _mm_prefetch((const char *)(ahead.rows + i), _MM_HINT_T0);
+        ahead.panel += NR;
+        ahead.rows += ahead.rows < last ? ahead.stride : 0;
 #pragma GCC unroll 8
         for (size_t u = 0; u < 8; u++) {
             V lo = LOAD(b + u * NR), hi = LOAD(b + u * NR + W);
@@ -78,6 +84,10 @@ INLINE void tile(size_t rows, size_t k, const float *a, size_t lda,
                 _mm_prefetch((const char *)(b + (u + 6) * NR + i),
                              _MM_HINT_T0);
             EACH_ROW(ROW_STEP)
+            /* Compilers would gather the prefetches of all eight, and the
+             * loads behind them would wait; and keep stride + u for every u,
+             * out of registers. */
+            __asm__ volatile("" : "+r"(stride));
         }
         b += 8 * NR;
         third[0] += 8, third[1] += 8, third[2] += 8, third[3] += 8;
@@ -101,7 +111,7 @@ INLINE void tile(size_t rows, size_t k, const float *a, size_t lda,
 
 static void gemm(size_t rows, size_t k, const float *a, size_t lda,
                  const float *b, float *c, size_t ldc, int add,
-                 const float *ahead)
+                 vit_ahead ahead)
 {
     switch (rows) {
         EACH_ROW(ROW_CASE)
