@@ -225,10 +225,11 @@ static void pass(const vit_low *low, const vit_low_product *p, size_t w,
 
 void tomevit_low_blocked(const vit_low *low, const vit_low_product *p)
 {
+    size_t chunk = low->per_chunk / low->per_word;
     size_t most = low->depth ? low->depth : p->words;
     size_t passes = (p->words + most - 1) / most;
-    size_t depth = (p->words + passes - 1) / passes;
+    size_t chunks = (p->words / chunk + passes - 1) / passes;
 
-    for (size_t w = 0; w < p->words; w += depth)
-        pass(low, p, w, smaller(depth, p->words - w));
+    for (size_t w = 0; w < p->words; w += chunks * chunk)
+        pass(low, p, w, smaller(chunks * chunk, p->words - w));
 }

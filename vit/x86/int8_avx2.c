@@ -12,7 +12,19 @@ enum { W = 8, MR = 6, HEAD = 0 };
 
 #define LOADI(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
 #define SETI(w) _mm256_set1_epi32(w)
-#define DOT(sums, x, b) _mm256_add_epi32(sums, _mm256_madd_epi16(x, b))
+
+/* The intrinsics make gcc 12 multiply far ahead of adding and run out of
+ * registers. */
+static inline __m256i dot(__m256i sums, __m256i x, __m256i b)
+{
+    __m256i products;
+
+    __asm__("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0"
+            : "+x"(sums), "=&x"(products) : "x"(x), "x"(b));
+    return sums;
+}
+
+#define DOT(sums, x, b) dot(sums, x, b)
 #define BEGIN(t, i, half) _mm256_setzero_si256()
 /* What sums stand for, in the scalar kernel's order. */
 static inline __m256 value(__m256i sums, const vit_level *row,

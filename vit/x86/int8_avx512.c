@@ -8,7 +8,17 @@ enum { MR = 12, HEAD = 0 };
 #define EACH_ROW(M) \
     M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11)
 
-#define DOT(sums, x, b) _mm512_add_epi32(sums, _mm512_madd_epi16(x, b))
+/* As in int8_avx2.c. */
+static inline __m512i dot(__m512i sums, __m512i x, __m512i b)
+{
+    __m512i products;
+
+    __asm__("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0"
+            : "+v"(sums), "=&v"(products) : "v"(x), "v"(b));
+    return sums;
+}
+
+#define DOT(sums, x, b) dot(sums, x, b)
 #define BEGIN(t, i, half) _mm512_setzero_si512()
 
 #include "low_dot.h"

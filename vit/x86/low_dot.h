@@ -19,7 +19,7 @@
 
 #include <string.h>
 
-enum { NR = 2 * W };
+enum { NR = 2 * W, LINE = 16 };
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -39,11 +39,12 @@ INLINE int word_at(const unsigned char *p)
         l##i = BEGIN(t, i, 0);                                               \
         h##i = BEGIN(t, i, 1);                                               \
     }
-/* A row's address is that of the third row at or before it plus 0, 1 or 2
- * strides: few enough pointers for the general registers. */
+/* Step u from the pointers on. A row's address is that of the third row at or
+ * before it plus 0, 1 or 2 strides: few enough pointers for the general
+ * registers. */
 #define ROW_STEP(i)                                                          \
     if ((i) < rows) {                                                        \
-        I x = SETI(word_at(third[(i) / 3] + (i) % 3 * lda));                 \
+        I x = SETI(word_at(third[(i) / 3] + (i) % 3 * lda + 4 * u));         \
         l##i = DOT(l##i, x, lo);                                             \
         h##i = DOT(h##i, x, hi);                                             \
     }
@@ -64,17 +65,23 @@ INLINE void tile_of(size_t rows, const vit_low_tile *t)
     EACH_ROW(ROW_DECLARE)
 
     EACH_ROW(ROW_BEGIN)
-    for (const uint32_t *end = b + t->words * NR; b < end; b += NR) {
-        I lo = LOADI(b), hi = LOADI(b + W);
+    /* Eight at a time, as in kernels.h. */
+    for (const uint32_t *end = b + t->words * NR; b < end; b += 8 * NR) {
+        for (size_t i = 0; i < NR; i += LINE)
+            _mm_prefetch((const char *)(ahead + i), _MM_HINT_T1);
+        ahead += NR;
+#pragma GCC unroll 8
+        for (size_t u = 0; u < 8; u++) {
+            I lo = LOADI(b + u * NR), hi = LOADI(b + u * NR + W);
 
-        /* The panel streams from L2: six steps hide the way to L1. */
-        _mm_prefetch((const char *)ahead, _MM_HINT_T1);
-        _mm_prefetch((const char *)(b + 6 * NR), _MM_HINT_T0);
-        _mm_prefetch((const char *)(b + 6 * NR + W), _MM_HINT_T0);
-        ahead += NR / 8;
-        EACH_ROW(ROW_STEP)
-        third[0] += 4, third[1] += 4, third[2] += 4, third[3] += 4;
-        third[4] += 4;
+            /* The panel streams from L2: six steps hide the way to L1. */
+            for (size_t i = 0; i < NR; i += LINE)
+                _mm_prefetch((const char *)(b + (u + 6) * NR + i),
+                             _MM_HINT_T0);
+            EACH_ROW(ROW_STEP)
+        }
+        third[0] += 32, third[1] += 32, third[2] += 32, third[3] += 32;
+        third[4] += 32;
     }
     EACH_ROW(ROW_END)
 }
