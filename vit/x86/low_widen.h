@@ -13,7 +13,7 @@
  */
 #include "../low.h"
 
-enum { NR = 2 * W };
+enum { NR = 2 * W, LINE = 16 };
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -27,7 +27,7 @@ enum { NR = 2 * W };
 /* Addresses as in kernels.h. */
 #define ROW_STEP(i)                                                          \
     if ((i) < rows) {                                                        \
-        V x = SET1(third[(i) / 3][(i) % 3 * lda]);                           \
+        V x = SET1(third[(i) / 3][(i) % 3 * lda + u]);                       \
         l##i = FMA(x, lo, l##i);                                             \
         h##i = FMA(x, hi, h##i);                                             \
     }
@@ -36,12 +36,14 @@ enum { NR = 2 * W };
         STORE(t->c + (i) * t->ldc, l##i);                                    \
         STORE(t->c + (i) * t->ldc + W, h##i);                                \
     }
+/* The words are loaded for either half of them: that costs less than two more
+ * registers. */
 #define STEP(part)                                                           \
     do {                                                                     \
-        V lo = part(left), hi = part(right);                                 \
+        V lo = part(LOADI(b + u / 2 * NR));                                  \
+        V hi = part(LOADI(b + u / 2 * NR + W));                              \
                                                                              \
         EACH_ROW(ROW_STEP)                                                   \
-        third[0]++, third[1]++, third[2]++, third[3]++, third[4]++;          \
     } while (0)
 
 /* `rows` is a constant wherever this is expanded. */
@@ -58,15 +60,23 @@ INLINE void tile_of(size_t rows, const vit_low_tile *t)
     if (t->add) {
         EACH_ROW(ROW_LOAD)
     }
-    for (const uint32_t *end = b + t->words * NR; b < end; b += NR) {
-        I left = LOADI(b), right = LOADI(b + W);
-
-        _mm_prefetch((const char *)ahead, _MM_HINT_T1);
-        _mm_prefetch((const char *)(b + 4 * NR), _MM_HINT_T0);
-        _mm_prefetch((const char *)(b + 4 * NR + W), _MM_HINT_T0);
-        ahead += NR / 8;
-        STEP(EVEN);
-        STEP(ODD);
+    /* Eight at a time, as in kernels.h. */
+    for (const uint32_t *end = b + t->words * NR; b < end; b += 4 * NR) {
+        for (size_t i = 0; i < NR; i += LINE)
+            _mm_prefetch((const char *)(ahead + i / 2), _MM_HINT_T1);
+        ahead += NR / 2;
+#pragma GCC unroll 4
+        for (size_t q = 0; q < 8; q += 2) {
+            for (size_t i = 0; i < NR; i += LINE)
+                _mm_prefetch((const char *)(b + (q / 2 + 4) * NR + i),
+                             _MM_HINT_T0);
+            size_t u = q;
+            STEP(EVEN);
+            u++;
+            STEP(ODD);
+        }
+        third[0] += 8, third[1] += 8, third[2] += 8, third[3] += 8;
+        third[4] += 8;
     }
     EACH_ROW(ROW_STORE)
 }
