@@ -34,9 +34,9 @@ typedef struct vit_level {
     float scale, centre;
 } vit_level;
 
-/* One tile: c[rows, nr] of `words` words, or += if `add` (bf16 only), rows in
- * 1 .. mr. A VNNI panel begins with the row of words its sums start from.
- * Meanwhile words * nr / 8 words from `ahead` on are prefetched. */
+/* One tile: c[rows, nr] of `words` words, whole chunks, or += if `add` (bf16
+ * only), rows in 1 .. mr. A VNNI panel begins with the row of words its sums
+ * start from. Meanwhile words * nr / 8 words from `ahead` on are prefetched. */
 typedef struct vit_low_tile {
     size_t rows, words;
     const unsigned char *a;
@@ -73,7 +73,7 @@ struct vit_low {
     size_t mr, nr;         /* rows and columns of a tile; bf16: whole chunks */
     size_t block_rows;     /* rows of a product, as VIT_BLOCK_ROWS */
     size_t strip;          /* rows of attention's scores at a time */
-    size_t depth;          /* words of one pass; 0: all */
+    size_t depth;          /* words of one pass, whole chunks; 0: all */
     size_t per_word;       /* elements of depth in a word: 2 or 4 */
     size_t per_chunk;      /* elements in a chunk of the left side */
     size_t interleaved;    /* rows whose chunks take turns: 1, or a tile's */
@@ -174,12 +174,20 @@ static inline size_t vit_low_words(const vit_low *low, size_t k)
     return vit_low_chunks(low, k) * (low->per_chunk / low->per_word);
 }
 
+/* Chunks from one row to the next: not a multiple of 1 KiB, or the rows of a
+ * tile would meet in a few sets of a cache. */
+static inline size_t vit_low_stride(const vit_low *low, size_t chunks)
+{
+    return low->interleaved == 1 && chunks % 16 == 0 ? chunks + 1 : chunks;
+}
+
 /* Bytes of `rows` rows of k elements. */
 static inline size_t vit_low_bytes(const vit_low *low, size_t rows, size_t k)
 {
     size_t groups = (rows + low->interleaved - 1) / low->interleaved;
 
-    return groups * low->interleaved * vit_low_chunks(low, k) * VIT_CHUNK;
+    return groups * low->interleaved * VIT_CHUNK *
+           vit_low_stride(low, vit_low_chunks(low, k));
 }
 
 /* Chunk `chunk` of row `row`, rows being `chunks` long; the row's next one is
@@ -189,7 +197,8 @@ static inline size_t vit_low_place(const vit_low *low, size_t chunks,
 {
     size_t together = low->interleaved, group = row / together * together;
 
-    return (group * chunks + chunk * together + row - group) * VIT_CHUNK;
+    return (group * vit_low_stride(low, chunks) + chunk * together +
+            row - group) * VIT_CHUNK;
 }
 
 /* Words of one panel. */
