@@ -2,8 +2,8 @@
 /*
  * bench_pixels FOLDER [REPEATS]: CPU milliseconds per image, on one core, of
  * decoding (all of the picture, and the part that a 224 crop needs) and of
- * resizing and cropping (scalar and as fast as this machine can), over all
- * images below FOLDER. Best of REPEATS (3). Files are read beforehand.
+ * resizing and cropping (every tier this machine has), over all images below
+ * FOLDER. Best of REPEATS (3). Files are read beforehand.
  */
 #include "config.h"
 
@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "../src/images/image.h"
+#include "../vit/resample.h"
 #include "tomevit.h"
 
 typedef struct file {
@@ -70,10 +71,25 @@ static void want_crop(void *user, size_t width, size_t height,
         abort();
 }
 
+enum { MAX_TIERS = 8 };
+
 typedef struct times {
-    double decode, decode_part, resize_scalar, resize;
+    double decode, decode_part, resize[MAX_TIERS];
     size_t images;
 } times;
+
+/* Makes tier `index` the best allowed; its name, NULL if there is none. */
+static const char *use_tier(size_t index)
+{
+    uint32_t needs = 0, mask = 0;
+    const tomevit_resample_kernels *tier = tomevit_resample_tier(index, &needs);
+
+    if (!tier || tomerge_cpu_mask(tier->name, &mask)
+        || (tomerge_cpu_detected() & mask) != mask)
+        return NULL;
+    tomerge_set_cpu_mask(mask);
+    return tier->name;
+}
 
 static void measure_file(const file *f, times *t)
 {
@@ -92,13 +108,14 @@ static void measure_file(const file *f, times *t)
     if (image_decode(f->bytes, f->count, &options, &part, why))
         abort();
     t->decode_part += now() - start;
-    for (int fast = 0; fast < 2; fast++) {
-        tomerge_set_cpu_mask(fast ? UINT32_MAX : 0);
+    for (size_t i = 0; i < MAX_TIERS; i++) {
+        if (!use_tier(i))
+            continue;
         start = now();
         if (tomevit_resize_crop(&pre, part.rgb, part.width, part.height,
                                 3 * part.width, crop))
             abort();
-        *(fast ? &t->resize : &t->resize_scalar) += now() - start;
+        t->resize[i] += now() - start;
     }
     t->images++;
     image_free(&whole);
@@ -134,16 +151,17 @@ int main(int argc, char **argv)
         best.images = t.images;
         keep_less(&best.decode, t.decode / (double)t.images);
         keep_less(&best.decode_part, t.decode_part / (double)t.images);
-        keep_less(&best.resize_scalar, t.resize_scalar / (double)t.images);
-        keep_less(&best.resize, t.resize / (double)t.images);
+        for (size_t j = 0; j < MAX_TIERS; j++)
+            keep_less(&best.resize[j], t.resize[j] / (double)t.images);
     }
     printf("images               %zu\n", best.images);
     printf("decode, all          %.3f ms\n", best.decode);
     printf("decode, crop's part  %.3f ms\n", best.decode_part);
-    printf("resize, scalar       %.3f ms\n", best.resize_scalar);
-    printf("resize, %-12s %.3f ms\n", tomerge_cpu_name(tomerge_cpu_flags()),
-           best.resize);
-    printf("part and resize      %.3f ms\n", best.decode_part + best.resize);
+    for (size_t i = 0; i < MAX_TIERS; i++)
+        if (use_tier(i))
+            printf("resize, %-12s %.3f ms; with the part's decoding %.3f ms\n",
+                   use_tier(i), best.resize[i],
+                   best.decode_part + best.resize[i]);
     for (size_t i = 0; i < file_count; i++)
         free(files[i].bytes);
     free(files);

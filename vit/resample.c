@@ -154,7 +154,7 @@ static void filter_free(tomevit_filter *filter)
     free(filter->first);
     free(filter->count);
     free(filter->weight);
-    free(filter->split);
+    free(filter->digits);
 }
 
 /* ENOMEM leaves `filter` to be freed all the same. */
@@ -190,48 +190,55 @@ static int filter_make(const axis *a, int interpolation, tomevit_filter *filter)
     return filter->weight && scratch ? 0 : TOMEVIT_ENOMEM;
 }
 
-/* Where tap t of a group lies in its split weights, as often as `repeat`. */
-static void put_split(int16_t *split, size_t width, size_t at, size_t repeat,
-                      int32_t weight)
+/* The weights of one output into words, digit by digit. */
+static void put_digits(const int32_t *weight, size_t count, unsigned bits,
+                       unsigned digits, uint32_t *word)
 {
-    int32_t low = weight & ((1 << RESAMPLE_LOW_BITS) - 1);
-    int32_t high = (weight - low) / (1 << RESAMPLE_LOW_BITS);
+    int32_t half = INT32_C(1) << (bits - 1);
+    uint32_t mask = (UINT32_C(1) << bits) - 1;
+    unsigned at = 0;
 
-    for (size_t i = 0; i < repeat; i++) {
-        split[at + 2 * i] = (int16_t)high;
-        split[width + at + 2 * i] = (int16_t)low;
+    for (size_t t = 0; t < count; t++) {
+        int32_t rest = weight[t];
+
+        for (unsigned d = 0; d < digits; d++) {
+            word[d] |= ((uint32_t)rest & mask) << at;
+            rest = (rest + half) >> bits;
+        }
+        at += bits;
+        if (at == 32) {
+            at = 0;
+            word += digits;
+        }
     }
 }
 
-/* The weights once more, in halves: see tomevit_filter. */
-static int filter_split(tomevit_filter *filter, int columns)
+/* The weights once more, for the tier's kernels. Two is the most that digits
+ * of 24 bits in all can say, and no weight reaches 1.2: at the picture's edge
+ * the kernel's inner half is left, whose sum is a half or more. */
+static int filter_split(tomevit_filter *filter, unsigned bits, unsigned digits)
 {
-    size_t taps = columns ? 4 : 2, width = columns ? 16 : 2;
-    size_t repeat = columns ? 4 : 1;
+    size_t stride = 4 * bits / 32 * digits;
 
-    filter->groups = (filter->taps + taps - 1) / taps;
-    if (filter->groups > SIZE_MAX / (4 * width) / filter->outputs)
+    filter->groups = (filter->taps + 3) / 4;
+    if (filter->groups > SIZE_MAX / (4 * stride) / filter->outputs)
         return TOMEVIT_ENOMEM;
-    filter->split = calloc(filter->outputs * filter->groups,
-                           2 * width * sizeof *filter->split);
-    if (!filter->split)
+    stride *= filter->groups;
+    filter->digits = calloc(filter->outputs * stride, sizeof *filter->digits);
+    if (!filter->digits)
         return TOMEVIT_ENOMEM;
     for (size_t o = 0; o < filter->outputs; o++)
-        for (size_t t = 0; t < filter->count[o]; t++) {
-            size_t group = o * filter->groups + t / taps, in = t % taps;
-
-            put_split(filter->split + group * 2 * width, width,
-                      in / 2 * 2 * repeat + in % 2, repeat,
-                      filter->weight[o * filter->taps + t]);
-        }
+        put_digits(filter->weight + o * filter->taps, filter->count[o], bits,
+                   digits, filter->digits + o * stride);
     return 0;
 }
 
-static void columns_scalar(const tomevit_filter *filter, const uint8_t *rgb,
-                           uint8_t *out)
+static void columns_scalar(const tomevit_filter *filter,
+                           const uint8_t *const *rgb, size_t readable,
+                           uint8_t *const *out)
 {
-    for (size_t o = 0; o < filter->outputs; o++)
-        tomevit_resample_pixel(filter, o, rgb, out + 3 * o);
+    (void)readable;
+    tomevit_resample_rest(filter, 0, rgb, out);
 }
 
 /* In blocks, so that the sums stay in registers or the first cache. */
@@ -257,31 +264,58 @@ static void rows_scalar(const tomevit_filter *filter, size_t output,
 }
 
 static const tomevit_resample_kernels scalar_kernels = {
+    .name = "scalar",
     .columns = columns_scalar,
     .rows = rows_scalar,
 };
 
+static const struct {
+    const tomevit_resample_kernels *kernels;
+    uint32_t needs;
+} tiers[] = {
+    {&scalar_kernels, 0},
+#ifdef HAVE_AVX2
+    {&tomevit_resample_avx2, TOMERGE_CPU_AVX2},
+#endif
+#ifdef HAVE_AVX512VNNI
+    {&tomevit_resample_avx512vnni, TOMERGE_CPU_AVX512_VNNI},
+#endif
+};
+enum { TIERS = sizeof(tiers) / sizeof(tiers[0]) };
+
 static const tomevit_resample_kernels *kernels_now(void)
 {
-#ifdef HAVE_AVX2
-    if (tomerge_cpu_flags() & TOMERGE_CPU_AVX2)
-        return &tomevit_resample_avx2;
-#endif
-    return &scalar_kernels;
+    uint32_t flags = tomerge_cpu_flags();
+    size_t best = 0;
+
+    for (size_t i = 1; i < TIERS; i++)
+        if (flags & tiers[i].needs)
+            best = i;
+    return tiers[best].kernels;
+}
+
+const tomevit_resample_kernels *tomevit_resample_tier(size_t index,
+                                                      uint32_t *needs)
+{
+    if (index >= TIERS)
+        return NULL;
+    *needs = tiers[index].needs;
+    return tiers[index].kernels;
 }
 
 const char *tomevit_pixel_tier(void)
 {
-    return kernels_now() == &scalar_kernels ? "scalar" : "avx2";
+    return kernels_now()->name;
 }
 
 /* What one call computes with. */
 typedef struct work {
     const tomevit_resample_kernels *kernels;
     tomevit_filter x, y;
-    uint8_t *ring;         /* [y.taps] rows of the crop's columns */
+    size_t slots;          /* y.taps, and the rows made ahead of them */
+    uint8_t *ring;         /* [slots] rows of the crop's columns */
     size_t ring_stride;
-    const uint8_t **row;   /* [y.taps] */
+    uint8_t **row;         /* [y.taps] */
 } work;
 
 static void work_free(work *w)
@@ -295,43 +329,71 @@ static void work_free(work *w)
 /* ENOMEM leaves `w` to be freed all the same. */
 static int work_make(const axis *x, const axis *y, int interpolation, work *w)
 {
+    const tomevit_resample_kernels *k = kernels_now();
+
     memset(w, 0, sizeof *w);
-    w->kernels = kernels_now();
+    w->kernels = k;
     if (filter_make(x, interpolation, &w->x)
         || filter_make(y, interpolation, &w->y))
         return TOMEVIT_ENOMEM;
-    if (w->kernels->split
-        && (filter_split(&w->x, 1) || filter_split(&w->y, 0)))
+    if (k->bits && (filter_split(&w->x, k->bits, k->digits)
+                    || filter_split(&w->y, k->bits, k->digits)))
         return TOMEVIT_ENOMEM;
+    w->slots = w->y.taps + RESAMPLE_ROWS - 1;
     w->ring_stride = tomevit_resample_stride(w->x.outputs);
-    w->ring = calloc(w->y.taps, w->ring_stride);
+    w->ring = calloc(w->slots, w->ring_stride);
     w->row = calloc(w->y.taps, sizeof *w->row);
     return w->ring && w->row ? 0 : TOMEVIT_ENOMEM;
 }
 
+/* Where row `row` and those after it lie, as far as there are slots. */
+static void find_slots(const work *w, size_t row, size_t count, uint8_t **slot)
+{
+    size_t at = row % w->slots;
+
+    for (size_t i = 0; i < count; i++) {
+        slot[i] = w->ring + at * w->ring_stride;
+        at = at + 1 < w->slots ? at + 1 : 0;
+    }
+}
+
+/* Resamples rows `next` and after along x; past `last`, that once more. */
+static void fill_slots(const work *w, const uint8_t *rgb, size_t stride,
+                       size_t next, size_t last)
+{
+    size_t end = next + RESAMPLE_ROWS - 1;
+    const uint8_t *from[RESAMPLE_ROWS];
+    uint8_t *to[RESAMPLE_ROWS];
+
+    for (size_t r = 0; r < RESAMPLE_ROWS; r++)
+        from[r] = rgb + (next + r < last ? next + r : last) * stride;
+    find_slots(w, next, RESAMPLE_ROWS, to);
+    w->kernels->columns(&w->x, from,
+                        3 * w->x.inputs + (end < last ? stride : 0), to);
+}
+
 /*
  * Rows of the source are resampled along x when an output row first needs
- * them, and live in a ring as long as the tallest kernel: consecutive windows
- * overlap, and a window is never longer than the ring.
+ * one of them, and live in a ring as long as the tallest kernel and what is
+ * made ahead: consecutive windows overlap, and none is longer than the ring.
  */
 static void resample(work *w, const uint8_t *rgb, size_t stride, uint8_t *crop)
 {
     const tomevit_filter *y = &w->y;
     size_t bytes = 3 * w->x.outputs;
-    size_t next = y->first[0];
+    size_t next = y->first[0], bottom = y->outputs - 1;
+    size_t last = y->first[bottom] + y->count[bottom] - 1;
 
     for (size_t o = 0; o < y->outputs; o++) {
         size_t end = y->first[o] + y->count[o];
 
         if (next < y->first[o])
             next = y->first[o];
-        for (; next < end; next++)
-            w->kernels->columns(&w->x, rgb + next * stride,
-                                w->ring + next % y->taps * w->ring_stride);
-        for (size_t t = 0; t < y->count[o]; t++)
-            w->row[t] = w->ring
-                        + (y->first[o] + t) % y->taps * w->ring_stride;
-        w->kernels->rows(y, o, w->row, bytes, crop + o * bytes);
+        for (; next < end; next += RESAMPLE_ROWS)
+            fill_slots(w, rgb, stride, next, last);
+        find_slots(w, y->first[o], y->count[o], w->row);
+        w->kernels->rows(y, o, (const uint8_t *const *)w->row, bytes,
+                         crop + o * bytes);
     }
 }
 
