@@ -398,9 +398,35 @@ static void check_accumulate(const tomerge_dsp *ref, const tomerge_dsp *new)
     check_combining("accumulate", ACCUMULATE, ref, new);
 }
 
+/* Quotients as near to the middle of two numbers as there are, by counts and
+ * by anything between a half and two. */
+static void check_quotients(const tomerge_dsp *ref, const tomerge_dsp *new)
+{
+    enum { N = 510 };
+    uint64_t state = 12;
+    float a[N], b[N];
+
+    for (int round = 1; round <= 5000; round++) {
+        float divisor = round <= 1000 ? (float)round
+            : tomerge_float(0x3f000000 + random_bits(&state) % 0x1000000);
+
+        for (int i = 0; i < N; i++) {
+            double middle = 0x1p-24 * (0x1000001 + 2.0 * (double)(
+                                random_bits(&state) % 0x800000));
+            uint32_t bits = tomerge_bits((float)(middle * (double)divisor));
+
+            a[i] = b[i] = tomerge_float(bits + (uint32_t)(i % 3) - 1);
+        }
+        ref->divide(a, divisor, N);
+        new->divide(b, divisor, N);
+        cr_assert_arr_eq(a, b, sizeof(a), "by %a", (double)divisor);
+    }
+}
+
 static void check_divide(const tomerge_dsp *ref, const tomerge_dsp *new)
 {
     check_combining("divide", DIVIDE, ref, new);
+    check_quotients(ref, new);
 }
 
 static void check_maximum(const tomerge_dsp *ref, const tomerge_dsp *new)
@@ -408,29 +434,68 @@ static void check_maximum(const tomerge_dsp *ref, const tomerge_dsp *new)
     check_combining("maximum", MAXIMUM, ref, new);
 }
 
-/* Head strides from one that leaves no gap to an odd and a negative one. */
+/* Rows from far apart, some of them twice, of any weights. */
+static void check_weigh(const tomerge_dsp *ref, const tomerge_dsp *new)
+{
+    enum { ROWS = 7 };
+    uint64_t state = 11;
+
+    for (size_t n = 0; n <= LONGEST; n++) {
+        for (size_t count = 1; count <= 5; count++) {
+            for (int kind = 0; kind < 2 * KINDS; kind++) {
+                guarded x = floats(ROWS * (n + 1), (enum kind)(kind % KINDS),
+                                   &state);
+                guarded size = floats(ROWS, (enum kind)(kind / 2), &state);
+                float total = draw((enum kind)(kind / 2), &state);
+                int32_t member[5];
+                guarded out[2];
+
+                for (size_t m = 0; m < count; m++)
+                    member[m] = (int32_t)(random_bits(&state) % ROWS);
+                for (int i = 0; i < 2; i++) {
+                    out[i] = guarded_new(n * sizeof(float));
+                    (i ? new : ref)->weigh(f32(&out[i]), f32(&x),
+                                           (ptrdiff_t)n + 1, member, count,
+                                           kind % 2 ? f32(&size) : NULL,
+                                           total, n);
+                }
+                expect_same("weigh", n, &out[0], &out[1], n);
+                guarded_free(&out[0]);
+                guarded_free(&out[1]);
+                guarded_free(&x);
+                guarded_free(&size);
+            }
+        }
+    }
+}
+
+/* Row and head strides from one that leaves no gap to an odd and a negative
+ * one. */
 static void check_mean_heads(const tomerge_dsp *ref, const tomerge_dsp *new)
 {
+    enum { ROWS = 3 };
     uint64_t state = 6;
 
     for (size_t n = 1; n <= LONGEST; n++) {
         for (size_t heads = 1; heads <= 12; heads += heads == 3 ? 9 : 1) {
-            ptrdiff_t strides[] = {(ptrdiff_t)n, (ptrdiff_t)n + 5,
-                                   -(ptrdiff_t)n, -(ptrdiff_t)n - 1};
-
             for (int s = 0; s < 4; s++) {
-                size_t step = (size_t)(strides[s] < 0 ? -strides[s]
-                                                      : strides[s]);
-                size_t count = (heads - 1) * step + n;
+                size_t step = n + (s % 2 ? 5 : 0), row = heads * step + n % 3;
+                size_t count = (ROWS - 1) * row + (heads - 1) * step + n;
+                size_t out = n + n % 2, results = (ROWS - 1) * out + n;
                 guarded k = floats(count, (enum kind)(s % KINDS), &state);
-                guarded a = guarded_new(n * sizeof(float));
-                guarded b = guarded_new(n * sizeof(float));
+                guarded a = guarded_new(results * sizeof(float));
+                guarded b = guarded_new(results * sizeof(float));
+                ptrdiff_t sign = s < 2 ? 1 : -1;
                 const float *first = f32(&k) +
-                                     (strides[s] < 0 ? (heads - 1) * step : 0);
+                                     (s < 2 ? 0 : count - n);
 
-                ref->mean_heads(f32(&a), first, heads, strides[s], n);
-                new->mean_heads(f32(&b), first, heads, strides[s], n);
-                expect_same("mean_heads", n, &a, &b, n);
+                ref->mean_heads(f32(&a), (ptrdiff_t)out, first,
+                                sign * (ptrdiff_t)row, ROWS, heads,
+                                sign * (ptrdiff_t)step, n);
+                new->mean_heads(f32(&b), (ptrdiff_t)out, first,
+                                sign * (ptrdiff_t)row, ROWS, heads,
+                                sign * (ptrdiff_t)step, n);
+                expect_same("mean_heads", n, &a, &b, results);
                 guarded_free(&k);
                 guarded_free(&a);
                 guarded_free(&b);

@@ -50,7 +50,7 @@ static void mean_token(const tomerge_dsp *dsp, tomerge_const_view k, size_t t,
         const void *from = tomerge_at(k, t, c);
 
         if (k.dtype == TOMERGE_F32)
-            dsp->mean_heads(out, from, heads, head_stride, n);
+            dsp->mean_heads(out, 0, from, 0, 1, heads, head_stride, n);
         else
             mean_converted(dsp, k.dtype, from, heads, head_bytes, n, out);
         tomerge_store(dsp, metric.dtype, tomerge_at_mutable(metric, t, c), out,
@@ -75,6 +75,11 @@ int tomerge_mean_heads(size_t tokens, size_t heads, size_t channels,
     if (error)
         return error;
     tomerge_dsp_init(&dsp, tomerge_cpu_flags());
+    if (k.dtype == TOMERGE_F32 && metric.dtype == TOMERGE_F32) {
+        dsp.mean_heads(metric.data, metric.stride, k.data, k.stride, tokens,
+                       heads, head_stride, channels);
+        return 0;
+    }
     for (size_t t = 0; t < tokens; t++)
         mean_token(&dsp, k, t, heads, head_stride, channels, metric);
     return 0;

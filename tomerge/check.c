@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-enum { ALIGNMENT = 64 };
-
 /* ---- checks ------------------------------------------------------------- */
 
 int tomerge_check_rows(size_t rows)
@@ -77,24 +75,12 @@ int tomerge_check_sizes(const float *size, size_t count)
 int tomerge_check_map(const int32_t *map, size_t tokens, size_t rows)
 {
     for (size_t i = 0; i < tokens; i++)
-        if (map[i] < -1 || (map[i] >= 0 && (size_t)map[i] >= rows))
+        if ((uint32_t)map[i] + 1 > rows) /* -1 becomes 0 */
             return TOMERGE_EMAP;
     return 0;
 }
 
 /* ---- rows ----------------------------------------------------------------- */
-
-const float *tomerge_load(const tomerge_dsp *dsp, int dtype, const void *from,
-                          size_t n, float *scratch)
-{
-    if (dtype == TOMERGE_F32)
-        return from;
-    if (dtype == TOMERGE_BF16)
-        dsp->load_bf16(scratch, from, n);
-    else
-        dsp->load_f16(scratch, from, n);
-    return scratch;
-}
 
 void tomerge_store(const tomerge_dsp *dsp, int dtype, void *to,
                    const float *from, size_t n)
@@ -109,46 +95,19 @@ void tomerge_store(const tomerge_dsp *dsp, int dtype, void *to,
 
 /* ---- workspaces ------------------------------------------------------------- */
 
-tomerge_arena tomerge_arena_at(void *workspace)
-{
-    uintptr_t address = (uintptr_t)workspace;
-    tomerge_arena arena = {0, 0, 0};
-
-    if (workspace)
-        arena.base = address + (0 - address) % ALIGNMENT;
-    return arena;
-}
-
-void *tomerge_take(tomerge_arena *arena, size_t count, size_t element)
-{
-    size_t bytes, at = arena->used;
-
-    if (count > (PTRDIFF_MAX - ALIGNMENT) / element) {
-        arena->overflow = 1;
-        return NULL;
-    }
-    bytes = (count * element + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    if (bytes > PTRDIFF_MAX - ALIGNMENT - arena->used) {
-        arena->overflow = 1;
-        return NULL;
-    }
-    arena->used += bytes;
-    return arena->base ? (void *)(arena->base + at) : NULL;
-}
-
 int tomerge_arena_bytes(const tomerge_arena *arena, size_t *bytes)
 {
     if (arena->overflow)
         return TOMERGE_ERANGE;
-    *bytes = arena->used + ALIGNMENT - 1;
+    *bytes = arena->used + TOMERGE_ALIGNMENT - 1;
     return 0;
 }
 
 int tomerge_parts_bytes(size_t part, int threads, size_t *bytes)
 {
-    if (part > PTRDIFF_MAX - ALIGNMENT)
+    if (part > PTRDIFF_MAX - TOMERGE_ALIGNMENT)
         return TOMERGE_ERANGE;
-    part = (part + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    part = (part + TOMERGE_ALIGNMENT - 1) / TOMERGE_ALIGNMENT * TOMERGE_ALIGNMENT;
     if (part > PTRDIFF_MAX / (size_t)threads)
         return TOMERGE_ERANGE;
     *bytes = part * (size_t)threads;

@@ -59,8 +59,16 @@ static inline void *tomerge_at_mutable(tomerge_view view, size_t i,
 }
 
 /* n elements as f32: in place if they are, else converted into `scratch`. */
-const float *tomerge_load(const tomerge_dsp *dsp, int dtype, const void *from,
-                          size_t n, float *scratch);
+static inline const float *tomerge_load(const tomerge_dsp *dsp, int dtype,
+                                        const void *from, size_t n,
+                                        float *scratch)
+{
+    if (dtype == TOMERGE_F32)
+        return from;
+    (dtype == TOMERGE_BF16 ? dsp->load_bf16 : dsp->load_f16)(scratch, from, n);
+    return scratch;
+}
+
 void tomerge_store(const tomerge_dsp *dsp, int dtype, void *to,
                    const float *from, size_t n);
 
@@ -75,8 +83,36 @@ typedef struct tomerge_arena {
     int overflow;
 } tomerge_arena;
 
-tomerge_arena tomerge_arena_at(void *workspace);
-void *tomerge_take(tomerge_arena *arena, size_t count, size_t element);
+enum { TOMERGE_ALIGNMENT = 64 };
+
+static inline tomerge_arena tomerge_arena_at(void *workspace)
+{
+    uintptr_t address = (uintptr_t)workspace;
+    tomerge_arena arena = {0, 0, 0};
+
+    if (workspace)
+        arena.base = address + (0 - address) % TOMERGE_ALIGNMENT;
+    return arena;
+}
+
+static inline void *tomerge_take(tomerge_arena *arena, size_t count,
+                                 size_t element)
+{
+    size_t bytes, at = arena->used;
+
+    if (count > (PTRDIFF_MAX - TOMERGE_ALIGNMENT) / element) {
+        arena->overflow = 1;
+        return NULL;
+    }
+    bytes = (count * element + TOMERGE_ALIGNMENT - 1) / TOMERGE_ALIGNMENT *
+            TOMERGE_ALIGNMENT;
+    if (bytes > PTRDIFF_MAX - TOMERGE_ALIGNMENT - arena->used) {
+        arena->overflow = 1;
+        return NULL;
+    }
+    arena->used += bytes;
+    return arena->base ? (void *)(arena->base + at) : NULL;
+}
 
 /* The bytes to ask the caller for, or ERANGE. */
 int tomerge_arena_bytes(const tomerge_arena *arena, size_t *bytes);

@@ -169,18 +169,38 @@ static void maximum(float *acc, const float *x, size_t n)
             acc[i] = x[i];
 }
 
-static void mean_heads(float *out, const float *k, size_t heads,
+static void weigh(float *out, const float *x, ptrdiff_t stride,
+                  const int32_t *member, size_t count, const float *size,
+                  float total, size_t n)
+{
+    for (size_t m = 0; m < count; m++) {
+        const float *row = x + member[m] * stride;
+        float weight = size ? size[member[m]] : 1;
+
+        if (m == 0)
+            scale(out, row, weight, n);
+        else
+            accumulate(out, row, weight, n);
+    }
+    divide(out, total, n);
+}
+
+static void mean_heads(float *out, ptrdiff_t out_stride, const float *k,
+                       ptrdiff_t stride, size_t rows, size_t heads,
                        ptrdiff_t head_stride, size_t n)
 {
-    for (size_t c = 0; c < n; c++)
-        out[c] = k[c];
-    for (size_t h = 1; h < heads; h++) {
-        k += head_stride;
+    for (size_t i = 0; i < rows; i++, out += out_stride, k += stride) {
+        const float *head = k;
+
         for (size_t c = 0; c < n; c++)
-            out[c] += k[c];
+            out[c] = head[c];
+        for (size_t h = 1; h < heads; h++) {
+            head += head_stride;
+            for (size_t c = 0; c < n; c++)
+                out[c] += head[c];
+        }
+        divide(out, (float)heads, n);
     }
-    for (size_t c = 0; c < n; c++)
-        out[c] /= (float)heads;
 }
 
 /* ---- choice ----------------------------------------------------------------- */

@@ -107,7 +107,8 @@ void tomerge_match_carve(tomerge_match_space *s, tomerge_arena *arena,
     s->score = tomerge_take(arena, whole, sizeof(*s->score));
     s->best = tomerge_take(arena, whole, sizeof(*s->best));
     s->key = tomerge_take(arena, tokens, sizeof(*s->key));
-    s->target = tomerge_take(arena, tokens, sizeof(*s->target));
+    s->kept = tomerge_take(arena, tokens, sizeof(*s->kept));
+    s->merges = tomerge_take(arena, tokens, sizeof(*s->merges));
     s->rest = tomerge_take(arena, whole, sizeof(*s->rest));
     if (tokens + 3 * TOMERGE_PANEL > SIZE_MAX / channels) {
         arena->overflow = 1;
@@ -163,11 +164,15 @@ static void count_tokens(tomerge_job *job)
     }
 }
 
-/* With nothing to merge the rows stay in order. */
-static void plan_identity(tomerge_job *job)
+void tomerge_open_rows(tomerge_job *job, const int32_t *token, size_t count)
 {
-    for (size_t p = 0; p < job->present; p++)
-        tomerge_open_row(job, job->space.present[p]);
+    int32_t *map = job->map, row = (int32_t)job->rows;
+
+    for (size_t i = 0; i < count; i++)
+        map[token[i]] = row++;
+    if (job->origin && count)
+        memcpy(job->origin + job->rows, token, count * sizeof(*token));
+    job->rows += count;
 }
 
 /* Renumbers the rows by their first token. */
@@ -204,8 +209,8 @@ void tomerge_match_present(tomerge_job *job, void *workspace)
         job->map[i] = -1;
     if (job->r > job->mergeable / 2)
         job->r = job->mergeable / 2;
-    if (method->needs_r && job->r == 0)
-        plan_identity(job);
+    if (method->needs_r && job->r == 0) /* the rows stay in order */
+        tomerge_open_rows(job, job->space.present, job->present);
     else
         method->plan(job);
 }
@@ -216,9 +221,12 @@ void tomerge_match_finish(tomerge_job *job)
 
     if (job->options.order == TOMERGE_BY_POSITION)
         order_rows(job);
-    for (size_t i = 0; role && i < job->tokens; i++)
+    for (size_t i = 0; role && i < job->tokens; i++) {
+        int32_t token = (int32_t)i;
+
         if (role[i] == TOMERGE_PADDING)
-            tomerge_open_row(job, (int32_t)i);
+            tomerge_open_rows(job, &token, 1);
+    }
 }
 
 void tomerge_match_run(tomerge_job *job, void *workspace)

@@ -20,7 +20,8 @@ typedef struct tomerge_match_space {
                             * merges */
     int32_t *best;         /* [T + 15] its best destination */
     uint64_t *key;         /* [T] order of merging */
-    int32_t *target;       /* [T] by token: what it merges into, or -1 */
+    int32_t *kept;         /* [T] the sources that do not merge */
+    uint8_t *merges;       /* [T] of each source, whether it does */
     float *rest;           /* [T + 15] softmax: see similarity.c */
     float *rows;           /* [16 * channels] in f32 */
     float *panels;         /* [(T + 30) * channels] sources, destinations */
@@ -78,14 +79,8 @@ static inline int tomerge_may_merge(const tomerge_job *job, size_t position)
            !(role && role[job->space.present[position]] == TOMERGE_PROTECTED);
 }
 
-/* The next output row is built on a token. */
-static inline void tomerge_open_row(tomerge_job *job, int32_t token)
-{
-    job->map[token] = (int32_t)job->rows;
-    if (job->origin)
-        job->origin[job->rows] = token;
-    job->rows++;
-}
+/* The next output rows are built on these tokens. */
+void tomerge_open_rows(tomerge_job *job, const int32_t *token, size_t count);
 
 /* Merges the r sources that are most similar to their best destination, and
  * opens the rows. The two lists lie in the space; tokens in neither are

@@ -250,6 +250,14 @@ static void combine_row(const tomerge_dsp *dsp, const tomerge_rows *rows,
     float acc[TOMERGE_CHUNK], total = tomerge_total(rows, member, count);
     tomerge_stretch stretch = {.factor = 1};
 
+    if (rows->x.dtype == TOMERGE_F32 && rows->y.dtype == TOMERGE_F32 &&
+        rows->combine != TOMERGE_MAX && rows->combine != TOMERGE_MLERP) {
+        dsp->weigh(tomerge_at_mutable(rows->y, to, 0), rows->x.data,
+                   rows->x.stride, member, count,
+                   rows->combine == TOMERGE_WEIGHTED ? rows->size : NULL,
+                   total, rows->channels);
+        return;
+    }
     if (rows->combine == TOMERGE_MLERP)
         stretch = tomerge_stretch_of(dsp, rows, member, count, total);
     for (size_t c = 0; c < rows->channels; c += TOMERGE_CHUNK) {

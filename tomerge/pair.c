@@ -10,6 +10,7 @@
 #include "numeric.h"
 
 #include <math.h>
+#include <string.h>
 
 /* The largest magnitude in a packed row, as bits: at least TOMERGE_F32_INF if
  * there is an infinity or a NaN. */
@@ -72,7 +73,9 @@ static void pack_panel(const tomerge_job *job, int needs_norm,
                                job->space.rows + j * job->channels);
     job->dsp->pack(panel, squares, rows, count, job->channels);
     for (size_t j = 0; j < TOMERGE_PANEL; j++)
-        scale[j] = needs_norm ? 1 / sqrtf(squares[j]) : 1;
+        scale[j] = 1 / sqrtf(squares[j]);
+    for (size_t j = 0; !needs_norm && j < TOMERGE_PANEL; j++)
+        scale[j] = 1;
     for (size_t j = 0; j < count; j++)
         if (!(squares[j] >= least && squares[j] <= most))
             scale[j] = unusual_scale(panel + j, job->channels, needs_norm);
@@ -102,44 +105,52 @@ static uint32_t descending(float score)
     return bits & 0x80000000 ? bits : ~bits & 0x7fffffff;
 }
 
-/* Sets the target of the r sources that merge. */
-static void choose(tomerge_job *job, size_t r)
+/* Chooses the r sources that merge: the first of the keys, whose lower halves
+ * number them. Returns r, lowered to those that can. */
+static size_t choose(const tomerge_job *job, size_t r)
 {
-    tomerge_match_space *s = &job->space;
+    const tomerge_match_space *s = &job->space;
+    const float *score = s->score, *scale = s->a_scale;
+    const int32_t *best = s->best;
+    uint64_t *key = s->key;
     size_t candidates = 0;
 
     for (size_t i = 0; i < job->a.rows; i++) {
-        float score = s->score[i] * s->a_scale[i];
+        float scaled = score[i] * scale[i];
 
-        if (s->best[i] >= 0 && score == score)
-            s->key[candidates++] = (uint64_t)descending(score) << 32 | i;
+        key[candidates] = (uint64_t)descending(scaled) << 32 | i;
+        candidates += (best[i] >= 0) & (scaled == scaled);
     }
     r = r < candidates ? r : candidates;
-    tomerge_select(s->key, candidates, r);
-    for (size_t i = 0; i < r; i++) {
-        size_t a = (size_t)(s->key[i] & UINT32_MAX);
-
-        s->target[s->sources[a]] = s->destinations[s->best[a]];
-    }
+    tomerge_select(key, candidates, r);
+    return r;
 }
 
-static void write_map(tomerge_job *job, size_t sources, size_t destinations)
+/* Opens the rows and sends the first r of the keys where they merge. */
+static void write_map(tomerge_job *job, size_t destinations, size_t r)
 {
     const tomerge_match_space *s = &job->space;
+    const int32_t *source = s->sources, *best = s->best;
+    const uint8_t *merges = s->merges;
+    int32_t *map = job->map, *kept = s->kept;
+    size_t count = 0;
 
     for (size_t p = 0; p < job->present; p++)
         if (!tomerge_may_merge(job, p))
-            tomerge_open_row(job, s->present[p]);
-    for (size_t i = 0; i < sources; i++)
-        if (s->target[s->sources[i]] < 0)
-            tomerge_open_row(job, s->sources[i]);
-    for (size_t i = 0; i < destinations; i++)
-        tomerge_open_row(job, s->destinations[i]);
-    for (size_t i = 0; i < sources; i++) {
-        int32_t token = s->sources[i];
+            tomerge_open_rows(job, &s->present[p], 1);
+    memset(s->merges, 0, job->a.rows);
+    for (size_t i = 0; i < r; i++)
+        s->merges[s->key[i] & UINT32_MAX] = 1;
+    for (size_t i = 0; i < job->a.rows; i++) {
+        kept[count] = source[i];
+        count += !merges[i];
+    }
+    tomerge_open_rows(job, kept, count);
+    tomerge_open_rows(job, s->destinations, destinations);
+    for (size_t i = 0; i < r; i++) {
+        size_t a = (size_t)(s->key[i] & UINT32_MAX);
 
-        if (s->target[token] >= 0)
-            job->map[token] = job->map[s->target[token]];
+        map[source[a]] = map[s->destinations[best[a]]];
     }
 }
 
@@ -151,13 +162,10 @@ void tomerge_pair(tomerge_job *job, size_t sources, size_t destinations,
     tomerge_match_space *s = &job->space;
     size_t whole = tomerge_panels_of(sources) * TOMERGE_PANEL;
 
-    for (size_t i = 0; i < job->tokens; i++)
-        s->target[i] = -1;
     job->a = pack(job, similarity->needs_norm, s->sources, sources, s->panels,
                   s->a_scale);
     job->b = pack(job, similarity->needs_norm, s->destinations, destinations,
                   s->panels + whole * job->channels, s->b_scale);
     similarity->score(job);
-    choose(job, r);
-    write_map(job, sources, destinations);
+    write_map(job, destinations, choose(job, r));
 }

@@ -313,15 +313,72 @@ static void accumulate(float *acc, const float *x, float weight, size_t n)
     }
 }
 
-static void divide(float *acc, float divisor, size_t n)
+/* By what is divided, and its reciprocal, 0 if that is of no use. */
+typedef struct divisor {
+    __m512 value, reciprocal;
+    uint32_t span;         /* how many magnitudes quotient() may take, less 1 */
+} divisor;
+
+enum { LOW = 0x21800000, HIGH = 0x5d800000 }; /* the bits of 2^-60 and 2^60 */
+
+INLINE divisor divisor_of(float value)
 {
-    __m512 d = _mm512_set1_ps(divisor);
+    divisor d = {_mm512_set1_ps(value), _mm512_set1_ps(1 / value), 0};
+
+    d.span = value >= 0x1p-30f && value <= 0x1p30f ? HIGH - LOW : 0;
+    return d;
+}
+
+/* x / d, rounded correctly: the quotient by the reciprocal, corrected twice by
+ * its exact remainder (Markstein: "Computation of elementary functions on the
+ * IBM RISC System/6000 processor", IBM J. Res. Dev. 34 (1), 1990), where
+ * nothing on the way leaves the normal range; a fifth of a division's time. */
+INLINE __m512 quotient(__m512 x, const divisor *d)
+{
+    __m512i bits = _mm512_and_si512(_mm512_castps_si512(x),
+                                    _mm512_set1_epi32(0x7fffffff));
+    __mmask16 fits = _mm512_cmple_epu32_mask(
+        _mm512_sub_epi32(bits, _mm512_set1_epi32(LOW)),
+        _mm512_set1_epi32((int32_t)d->span));
+    __m512 q = _mm512_mul_ps(x, d->reciprocal);
+
+    if (fits != 0xffff)
+        return _mm512_div_ps(x, d->value);
+    q = _mm512_fmadd_ps(_mm512_fnmadd_ps(q, d->value, x), d->reciprocal, q);
+    return _mm512_fmadd_ps(_mm512_fnmadd_ps(q, d->value, x), d->reciprocal, q);
+}
+
+static void divide(float *acc, float value, size_t n)
+{
+    divisor d = divisor_of(value);
 
     for (size_t i = 0; i < n; i += LANES) {
         __mmask16 m = lanes(n - i);
         __m512 v = _mm512_maskz_loadu_ps(m, acc + i);
 
-        _mm512_mask_storeu_ps(acc + i, m, _mm512_div_ps(v, d));
+        _mm512_mask_storeu_ps(acc + i, m, quotient(v, &d));
+    }
+}
+
+static void weigh(float *out, const float *x, ptrdiff_t stride,
+                  const int32_t *member, size_t count, const float *size,
+                  float total, size_t n)
+{
+    divisor d = divisor_of(total);
+
+    for (size_t i = 0; i < n; i += LANES) {
+        __mmask16 mask = lanes(n - i);
+        __m512 sum = _mm512_setzero_ps();
+
+        for (size_t m = 0; m < count; m++) {
+            __m512 v = _mm512_maskz_loadu_ps(
+                mask, x + member[m] * stride + (ptrdiff_t)i);
+
+            if (size)
+                v = _mm512_mul_ps(v, _mm512_set1_ps(size[member[m]]));
+            sum = m ? _mm512_add_ps(sum, v) : v;
+        }
+        _mm512_mask_storeu_ps(out + i, mask, quotient(sum, &d));
     }
 }
 
@@ -338,21 +395,24 @@ static void maximum(float *acc, const float *x, size_t n)
     }
 }
 
-static void mean_heads(float *out, const float *k, size_t heads,
+static void mean_heads(float *out, ptrdiff_t out_stride, const float *k,
+                       ptrdiff_t stride, size_t rows, size_t heads,
                        ptrdiff_t head_stride, size_t n)
 {
-    __m512 count = _mm512_set1_ps((float)heads);
+    divisor count = divisor_of((float)heads);
 
-    for (size_t i = 0; i < n; i += LANES) {
-        __mmask16 m = lanes(n - i);
-        const float *from = k + i;
-        __m512 sum = _mm512_maskz_loadu_ps(m, from);
+    for (size_t r = 0; r < rows; r++, out += out_stride, k += stride) {
+        for (size_t i = 0; i < n; i += LANES) {
+            __mmask16 m = lanes(n - i);
+            const float *from = k + i;
+            __m512 sum = _mm512_maskz_loadu_ps(m, from);
 
-        for (size_t h = 1; h < heads; h++) {
-            from += head_stride;
-            sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(m, from));
+            for (size_t h = 1; h < heads; h++) {
+                from += head_stride;
+                sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(m, from));
+            }
+            _mm512_mask_storeu_ps(out + i, m, quotient(sum, &count));
         }
-        _mm512_mask_storeu_ps(out + i, m, _mm512_div_ps(sum, count));
     }
 }
 
