@@ -56,6 +56,22 @@ static void start_group(const vit_pass *p)
     }
 }
 
+/* Products of which a metric is the mean: it is gathered while they are in the
+ * nearer caches. */
+static void measured_qkv(const vit_pass *p, const vit_layer *l, vit_scratch *s,
+                         size_t first, size_t rows)
+{
+    tomevit_qkv(p, l, s, first, rows);
+    tomevit_measure(p, first, rows);
+}
+
+static void measured_keys_values(const vit_pass *p, const vit_layer *l,
+                                 vit_scratch *s, size_t first, size_t rows)
+{
+    tomevit_keys_values(p, l, s, first, rows);
+    tomevit_measure(p, first, rows);
+}
+
 /* Attention of a layer and, with metrics that need no more than q, k and v,
  * the plans: one more task for each image. */
 static void attend(const vit_pass *p, vit_scratch *s, size_t layer, size_t r,
@@ -77,8 +93,8 @@ static void merge(vit_pass *p, vit_scratch *s)
 {
 #pragma omp single
     tomevit_pack_offsets(p);
-    EACH_TASK(i, p->count)
-        tomevit_reduce(p, s, i);
+    EACH_TASK(i, p->count) /* the last rows are still in the nearer caches */
+        tomevit_reduce(p, s, p->count - 1 - i);
 #pragma omp single
     {
         tomevit_swap(p);
@@ -94,7 +110,9 @@ static void run_layer(vit_pass *p, vit_scratch *s, size_t layer)
     size_t r = p->merging->r ? p->merging->r[layer] : 0;
     size_t rows = c->offsets[p->count];
 
-    each_block(p, l, s, rows, tomevit_qkv);
+    each_block(p, l, s, rows,
+               r > 0 && p->merging->metric != TOMEVIT_METRIC_X ? measured_qkv
+                                                               : tomevit_qkv);
     attend(p, s, layer, r, 0);
     each_block(p, l, s, rows, tomevit_projection);
     if (r > 0 && p->merging->metric == TOMEVIT_METRIC_X) {
@@ -160,8 +178,9 @@ static void run_last_layer(vit_pass *p, vit_scratch *s)
     const vit_layer *l = &c->model->layers[layer];
     size_t rows = c->offsets[p->count], read = p->count * p->read;
 
-    each_block(p, l, s, rows, r > 0 && p->merging->metric == TOMEVIT_METRIC_Q
-                              ? tomevit_qkv : tomevit_keys_values);
+    each_block(p, l, s, rows, r == 0 ? tomevit_keys_values :
+               p->merging->metric == TOMEVIT_METRIC_Q ? measured_qkv
+                                                      : measured_keys_values);
     each_block(p, l, s, read, tomevit_queries);
     attend(p, s, layer, r, p->read);
     if (r > 0)

@@ -20,32 +20,38 @@ static tomerge_plan plan_of(const tomevit_context *c, size_t image)
     };
 }
 
-/* What similarity is measured on: [tokens, *channels]. */
-static tomerge_const_view metric_of(const vit_pass *p, vit_scratch *s,
-                                    size_t image, size_t *channels)
+void tomevit_measure(const vit_pass *p, size_t first, size_t rows)
 {
     const tomevit_context *c = p->c;
     const tomevit_description *d = &c->model->d;
-    size_t first = c->offsets[image], tokens = c->offsets[image + 1] - first;
     size_t head_dim = d->dim / d->heads;
     const float *base = c->qkv + first * c->qkv_stride;
-    tomerge_view mean = {s->metric, (ptrdiff_t)head_dim, TOMERGE_F32};
+    tomerge_view mean = {c->metric + first * head_dim, (ptrdiff_t)head_dim,
+                         TOMERGE_F32};
 
-    if (p->merging->metric == TOMEVIT_METRIC_X) {
-        *channels = d->dim;
-        return (tomerge_const_view){c->x + first * c->x_stride,
-                                    (ptrdiff_t)c->x_stride, TOMERGE_F32};
-    }
     if (p->merging->metric == TOMEVIT_METRIC_K)
         base += d->dim;
     else if (p->merging->metric == TOMEVIT_METRIC_V)
         base += 2 * d->dim;
-    tomerge_mean_heads(tokens, d->heads, head_dim,
+    tomerge_mean_heads(rows, d->heads, head_dim,
                        (tomerge_const_view){base, (ptrdiff_t)c->qkv_stride,
                                             TOMERGE_F32},
                        (ptrdiff_t)head_dim, mean);
-    *channels = head_dim;
-    return (tomerge_const_view){mean.data, mean.stride, TOMERGE_F32};
+}
+
+/* What similarity is measured on: [tokens, *channels]. */
+static tomerge_const_view metric_of(const vit_pass *p, size_t image,
+                                    size_t *channels)
+{
+    const tomevit_context *c = p->c;
+    const tomevit_description *d = &c->model->d;
+    size_t first = c->offsets[image];
+    int x = p->merging->metric == TOMEVIT_METRIC_X;
+    size_t stride = x ? c->x_stride : d->dim / d->heads;
+
+    *channels = x ? d->dim : d->dim / d->heads;
+    return (tomerge_const_view){(x ? c->x : c->metric) + first * stride,
+                                (ptrdiff_t)stride, TOMERGE_F32};
 }
 
 void tomevit_plan(const vit_pass *p, vit_scratch *s, size_t layer, size_t r,
@@ -55,7 +61,7 @@ void tomevit_plan(const vit_pass *p, vit_scratch *s, size_t layer, size_t r,
     tomerge_options options = p->merging->matching;
     tomerge_plan plan = plan_of(c, image);
     size_t channels;
-    tomerge_const_view metric = metric_of(p, s, image, &channels);
+    tomerge_const_view metric = metric_of(p, image, &channels);
 
     options.protect = c->model->d.prefix;
     options.seed += layer;
