@@ -473,7 +473,7 @@ static void check_weigh(const tomerge_dsp *ref, const tomerge_dsp *new)
  * one. */
 static void check_mean_heads(const tomerge_dsp *ref, const tomerge_dsp *new)
 {
-    enum { ROWS = 3 };
+    enum { ROWS = 6 };
     uint64_t state = 6;
 
     for (size_t n = 1; n <= LONGEST; n++) {

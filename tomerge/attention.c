@@ -3,11 +3,33 @@
 #include "build.h"
 
 #include "check.h"
+#include "numeric.h"
 
 #include <math.h>
 
 /* Channels averaged at a time where heads are converted. */
 enum { CHUNK = 512 };
+
+/* Most rows are one token, and the sizes of the others are few. */
+static void take_logs(size_t rows, const float *size, float *bias)
+{
+    enum { KNOWN = 32 };
+    float known[KNOWN] = {0}, log_of[KNOWN];
+
+    for (size_t i = 0; i < rows; i++) {
+        size_t slot = tomerge_bits(size[i]) >> 20 & (KNOWN - 1);
+
+        if (size[i] == 1) {
+            bias[i] = 0;
+            continue;
+        }
+        if (known[slot] != size[i]) {
+            known[slot] = size[i];
+            log_of[slot] = logf(size[i]);
+        }
+        bias[i] = log_of[slot];
+    }
+}
 
 int tomerge_size_bias(size_t rows, const float *size, float *bias)
 {
@@ -17,8 +39,7 @@ int tomerge_size_bias(size_t rows, const float *size, float *bias)
         return TOMERGE_ERANGE;
     if (tomerge_check_sizes(size, rows))
         return TOMERGE_EINVAL;
-    for (size_t i = 0; i < rows; i++)
-        bias[i] = size[i] == 1 ? 0 : logf(size[i]); /* most rows are one token */
+    take_logs(rows, size, bias);
     return 0;
 }
 

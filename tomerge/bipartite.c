@@ -7,19 +7,25 @@
 
 #include "match.h"
 
-/* Protected tokens have a position too: with a class token alone, it is the even side that has one token less to give. */
+/* The tokens at every other position that may merge. */
+static size_t every_other(const tomerge_job *job, size_t first, int32_t *list)
+{
+    size_t count = 0;
+
+    for (size_t p = first; p < job->present; p += 2) {
+        list[count] = job->space.present[p];
+        count += (size_t)tomerge_may_merge(job, p);
+    }
+    return count;
+}
+
+/* Protected tokens have a position too: with a class token alone, it is the
+ * even side that has one token less to give. */
 void tomerge_plan_alternating(tomerge_job *job)
 {
-    size_t sources = 0, destinations = 0;
+    size_t sources = every_other(job, 0, job->space.sources);
+    size_t destinations = every_other(job, 1, job->space.destinations);
 
-    for (size_t p = 0; p < job->present; p++) {
-        if (!tomerge_may_merge(job, p))
-            continue;
-        if (p % 2 == 0)
-            job->space.sources[sources++] = job->space.present[p];
-        else
-            job->space.destinations[destinations++] = job->space.present[p];
-    }
     tomerge_pair(job, sources, destinations, job->r);
 }
 

@@ -66,8 +66,8 @@ int tomerge_check_parts(tomerge_const_view view, size_t rows, size_t channels,
 
 int tomerge_check_sizes(const float *size, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        if (!(size[i] > 0) || tomerge_bits(size[i]) >= TOMERGE_F32_INF)
+    for (size_t i = 0; i < count; i++) /* as bits they lie in one range */
+        if (tomerge_bits(size[i]) - 1 >= TOMERGE_F32_INF - 1)
             return TOMERGE_EINVAL;
     return 0;
 }
@@ -107,7 +107,8 @@ int tomerge_parts_bytes(size_t part, int threads, size_t *bytes)
 {
     if (part > PTRDIFF_MAX - TOMERGE_ALIGNMENT)
         return TOMERGE_ERANGE;
-    part = (part + TOMERGE_ALIGNMENT - 1) / TOMERGE_ALIGNMENT * TOMERGE_ALIGNMENT;
+    part = (part + TOMERGE_ALIGNMENT - 1) / TOMERGE_ALIGNMENT *
+           TOMERGE_ALIGNMENT;
     if (part > PTRDIFF_MAX / (size_t)threads)
         return TOMERGE_ERANGE;
     *bytes = part * (size_t)threads;

@@ -288,16 +288,14 @@ void tomerge_merge_row(const tomerge_dsp *dsp, const tomerge_rows *rows,
         combine_row(dsp, rows, member, count, to);
 }
 
-void tomerge_sum_sizes(const float *size, float *size_out, size_t rows,
-                       const tomerge_merge_space *space)
+void tomerge_sum_sizes(const float *size, float *size_out,
+                       const tomerge_groups *groups)
 {
-    for (size_t j = 0; j < rows; j++) {
-        float sum = 0;
-
-        for (int32_t m = space->start[j]; m < space->start[j + 1]; m++)
-            sum += size ? size[space->member[m]] : 1;
-        size_out[j] = sum;
-    }
+    for (size_t j = 0; j < groups->rows; j++)
+        size_out[j] = 0;
+    for (size_t i = 0; i < groups->tokens; i++)
+        if (groups->map[i] >= 0)
+            size_out[groups->map[i]] += size ? size[i] : 1;
 }
 
 void tomerge_merge_run(const tomerge_dsp *dsp, const tomerge_rows *rows,
@@ -307,7 +305,7 @@ void tomerge_merge_run(const tomerge_dsp *dsp, const tomerge_rows *rows,
     for (size_t j = 0; j < groups->rows; j++)
         tomerge_merge_row(dsp, rows, groups, space, j, j);
     if (rows->size_out)
-        tomerge_sum_sizes(rows->size, rows->size_out, groups->rows, space);
+        tomerge_sum_sizes(rows->size, rows->size_out, groups);
 }
 
 int tomerge_check_merge(int combine, const tomerge_plan *plan,

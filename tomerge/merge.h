@@ -92,8 +92,8 @@ void tomerge_merge_row(const tomerge_dsp *dsp, const tomerge_rows *rows,
                        const tomerge_groups *groups,
                        const tomerge_merge_space *space, size_t j, size_t to);
 
-void tomerge_sum_sizes(const float *size, float *size_out, size_t rows,
-                       const tomerge_merge_space *space);
+void tomerge_sum_sizes(const float *size, float *size_out,
+                       const tomerge_groups *groups);
 
 /* All rows, and size_out unless NULL. */
 void tomerge_merge_run(const tomerge_dsp *dsp, const tomerge_rows *rows,

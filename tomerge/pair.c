@@ -133,9 +133,11 @@ static void write_map(tomerge_job *job, size_t destinations, size_t r)
     const int32_t *source = s->sources, *best = s->best;
     const uint8_t *merges = s->merges;
     int32_t *map = job->map, *kept = s->kept;
-    size_t count = 0;
+    size_t protect = job->options.protect, count = 0;
 
-    for (size_t p = 0; p < job->present; p++)
+    protect = protect < job->present ? protect : job->present;
+    tomerge_open_rows(job, s->present, protect);
+    for (size_t p = protect; job->options.role && p < job->present; p++)
         if (!tomerge_may_merge(job, p))
             tomerge_open_rows(job, &s->present[p], 1);
     memset(s->merges, 0, job->a.rows);

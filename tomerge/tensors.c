@@ -71,7 +71,7 @@ int tomerge_merge_tensors(const tomerge_plan *plan, size_t count,
     for (size_t i = 0; i < count; i++)
         merge_tensor(&dsp, &tensors[i], size, &groups, &space);
     if (size_out)
-        tomerge_sum_sizes(size, size_out, groups.rows, &space);
+        tomerge_sum_sizes(size, size_out, &groups);
     return 0;
 }
 
