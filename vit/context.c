@@ -120,6 +120,7 @@ static void carve_scratch(const tomevit_context *c, vit_scratch *s,
         s->values = tomevit_carve_f32(arena, d->tokens * panel_channels);
     }
     s->scores = tomevit_carve_f32(arena, strip * c->score_stride);
+    s->metric = tomevit_carve_f32(arena, d->tokens * head_dim);
     s->workspace = tomevit_carve(arena, c->workspace_bytes, 1);
 }
 
@@ -133,11 +134,11 @@ static void carve_context(tomevit_context *c, vit_arena *arena)
     c->offsets = tomevit_carve(arena, c->group + 1, sizeof(size_t));
     c->next_offsets = tomevit_carve(arena, c->group + 1, sizeof(size_t));
     c->planned = tomevit_carve(arena, c->group, sizeof(size_t));
+    c->undone = tomevit_carve(arena, c->group, sizeof(*c->undone));
     c->x = tomevit_carve_f32(arena, rows * c->x_stride);
     c->next_x = tomevit_carve_f32(arena, rows * c->x_stride);
     c->qkv = tomevit_carve_f32(arena, rows * c->qkv_stride);
     c->attention = tomevit_carve_f32(arena, rows * c->x_stride);
-    c->metric = tomevit_carve_f32(arena, rows * (d->dim / d->heads));
     c->sizes = tomevit_carve_f32(arena, rows);
     c->next_sizes = tomevit_carve_f32(arena, rows);
     c->bias = tomevit_carve_f32(arena, rows);

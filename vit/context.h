@@ -15,6 +15,8 @@
 
 #include "model.h"
 
+#include <stdatomic.h>
+
 /* One head in bf16: see attention_low.c. */
 typedef struct vit_narrow_head {
     uint32_t *keys, *values; /* panels */
@@ -32,6 +34,7 @@ typedef struct vit_scratch {
     float *values;         /* packed values of one head: panels [tokens, nr] */
     vit_narrow_head narrow; /* the same in bf16 */
     float *scores;         /* [mr or strip, score_stride] */
+    float *metric;         /* [tokens, head_dim] */
     void *workspace;       /* for libtomerge */
 } vit_scratch;
 
@@ -53,10 +56,11 @@ struct tomevit_context {
     float *x, *next_x;     /* [rows, x_stride] */
     float *qkv;            /* [rows, qkv_stride] */
     float *attention;      /* [rows, x_stride] */
-    float *metric;         /* [rows, head_dim]; see tomevit_measure */
     float *sizes, *next_sizes, *bias; /* [rows] */
     int32_t *map, *origin, *trace;    /* [rows] */
     size_t *planned;       /* [group]: rows left after the plan */
+    atomic_size_t *undone; /* [group]: rows that the step under way has yet to
+                            * do, if somebody waits for the last of them */
     float *pooled;         /* [group, or twice for distilled, pooled_stride] */
     float *logits_dist;    /* [group, classes], distilled models only */
 };
@@ -119,16 +123,13 @@ void tomevit_attention(const vit_pass *p, vit_scratch *s, size_t image,
 void tomevit_attention_low(const vit_pass *p, vit_scratch *s, size_t image,
                            size_t head, size_t read);
 
-/* reduce.c: what similarity is measured on, unless that is x itself, of rows
- * whose queries, keys and values have just been computed. */
-void tomevit_measure(const vit_pass *p, size_t first, size_t rows);
-
-/* Planning and carrying out the merging of one image. `r` of the layer after
- * clamping; tomevit_plan sets c->planned[image]. */
-void tomevit_plan(const vit_pass *p, vit_scratch *s, size_t layer, size_t r,
+/* reduce.c: planning and carrying out the merging of one image in a layer;
+ * tomevit_plan sets c->planned[image]. */
+void tomevit_plan(const vit_pass *p, vit_scratch *s, size_t layer,
                   size_t image);
 void tomevit_pack_offsets(const vit_pass *p);
-void tomevit_reduce(const vit_pass *p, vit_scratch *s, size_t image);
+void tomevit_reduce(const vit_pass *p, vit_scratch *s, size_t layer,
+                    size_t image);
 void tomevit_swap(const vit_pass *p);
 /* Leaves of every image the rows that are read. */
 void tomevit_keep_read(const vit_pass *p);

@@ -20,54 +20,48 @@ static tomerge_plan plan_of(const tomevit_context *c, size_t image)
     };
 }
 
-void tomevit_measure(const vit_pass *p, size_t first, size_t rows)
+/* What similarity is measured on: [tokens, *channels]. */
+static tomerge_const_view metric_of(const vit_pass *p, vit_scratch *s,
+                                    size_t image, size_t *channels)
 {
     const tomevit_context *c = p->c;
     const tomevit_description *d = &c->model->d;
+    size_t first = c->offsets[image], tokens = c->offsets[image + 1] - first;
     size_t head_dim = d->dim / d->heads;
     const float *base = c->qkv + first * c->qkv_stride;
-    tomerge_view mean = {c->metric + first * head_dim, (ptrdiff_t)head_dim,
-                         TOMERGE_F32};
+    tomerge_view mean = {s->metric, (ptrdiff_t)head_dim, TOMERGE_F32};
 
+    if (p->merging->metric == TOMEVIT_METRIC_X) {
+        *channels = d->dim;
+        return (tomerge_const_view){c->x + first * c->x_stride,
+                                    (ptrdiff_t)c->x_stride, TOMERGE_F32};
+    }
     if (p->merging->metric == TOMEVIT_METRIC_K)
         base += d->dim;
     else if (p->merging->metric == TOMEVIT_METRIC_V)
         base += 2 * d->dim;
-    tomerge_mean_heads(rows, d->heads, head_dim,
+    tomerge_mean_heads(tokens, d->heads, head_dim,
                        (tomerge_const_view){base, (ptrdiff_t)c->qkv_stride,
                                             TOMERGE_F32},
                        (ptrdiff_t)head_dim, mean);
+    *channels = head_dim;
+    return (tomerge_const_view){mean.data, mean.stride, TOMERGE_F32};
 }
 
-/* What similarity is measured on: [tokens, *channels]. */
-static tomerge_const_view metric_of(const vit_pass *p, size_t image,
-                                    size_t *channels)
-{
-    const tomevit_context *c = p->c;
-    const tomevit_description *d = &c->model->d;
-    size_t first = c->offsets[image];
-    int x = p->merging->metric == TOMEVIT_METRIC_X;
-    size_t stride = x ? c->x_stride : d->dim / d->heads;
-
-    *channels = x ? d->dim : d->dim / d->heads;
-    return (tomerge_const_view){(x ? c->x : c->metric) + first * stride,
-                                (ptrdiff_t)stride, TOMERGE_F32};
-}
-
-void tomevit_plan(const vit_pass *p, vit_scratch *s, size_t layer, size_t r,
+void tomevit_plan(const vit_pass *p, vit_scratch *s, size_t layer,
                   size_t image)
 {
     tomevit_context *c = p->c;
     tomerge_options options = p->merging->matching;
     tomerge_plan plan = plan_of(c, image);
     size_t channels;
-    tomerge_const_view metric = metric_of(p, image, &channels);
+    tomerge_const_view metric = metric_of(p, s, image, &channels);
 
     options.protect = c->model->d.prefix;
     options.seed += layer;
     /* Every argument was checked before the pass began. */
-    if (tomerge_match(&options, channels, metric, r, &plan, s->workspace,
-                      c->workspace_bytes) == 0)
+    if (tomerge_match(&options, channels, metric, p->merging->r[layer], &plan,
+                      s->workspace, c->workspace_bytes) == 0)
         c->planned[image] = plan.rows;
 }
 
@@ -80,7 +74,8 @@ void tomevit_pack_offsets(const vit_pass *p)
         c->next_offsets[b + 1] = c->next_offsets[b] + c->planned[b];
 }
 
-void tomevit_reduce(const vit_pass *p, vit_scratch *s, size_t image)
+void tomevit_reduce(const vit_pass *p, vit_scratch *s, size_t layer,
+                    size_t image)
 {
     tomevit_context *c = p->c;
     const tomevit_description *d = &c->model->d;
@@ -91,6 +86,7 @@ void tomevit_reduce(const vit_pass *p, vit_scratch *s, size_t image)
     tomerge_view y = {c->next_x + next * c->x_stride, (ptrdiff_t)c->x_stride,
                       TOMERGE_F32};
 
+    (void)layer;
     tomerge_merge(p->merging->combine, &plan, d->dim, x, c->sizes + first, y,
                   c->next_sizes + next, s->workspace, c->workspace_bytes);
     tomerge_size_bias(plan.rows, c->next_sizes + next, c->bias + next);
@@ -109,6 +105,8 @@ void tomevit_swap(const vit_pass *p)
     c->next_sizes = sizes;
     c->offsets = c->next_offsets;
     c->next_offsets = offsets;
+    for (size_t b = 0; b < p->count; b++)
+        atomic_store(&c->undone[b], c->planned[b]);
 }
 
 void tomevit_keep_read(const vit_pass *p)
