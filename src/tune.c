@@ -10,6 +10,7 @@
 #include "base/statistics.h"
 #include "evaluation/dataset.h"
 #include "session/schedule_file.h"
+#include "tune_journal.h"
 #include "tune_search.h"
 
 #include <math.h>
@@ -28,6 +29,7 @@ typedef struct tune {
     int stopped;           /* by a signal */
     size_t constant;       /* r of the constant schedule to compare with */
     output file;
+    journal journal;       /* if --resume wants one */
 } tune;
 
 static const report_column list[] = {
@@ -124,12 +126,19 @@ static void begin_runs(session *s, size_t count)
 
 static int evaluate_part(tune *t, int part, evaluation *e)
 {
-    if (dataset_evaluate(&t->parts[part], t->s, 1, e, NULL, NULL) != 0)
+    static const char *const names[] = {"calibration", "held out"};
+    dataset *d = &t->parts[part];
+
+    memset(e, 0, sizeof(*e));
+    if (d->journal != NULL &&
+        tune_journal_section(d->journal, names[part], d, t->s) != 0)
+        return -1;
+    if (dataset_evaluate(d, t->s, 1, e, NULL, NULL) != 0)
         return -1;
     t->stopped = e->partial;
     if (!e->partial && e->outcomes.images == 0)
         message_failed("none of the %zu images could be used",
-                       t->parts[part].files.count);
+                       d->files.count);
     return e->partial || e->outcomes.images == 0 ? -1 : 0;
 }
 
@@ -418,6 +427,27 @@ static void report(tune *t)
     evaluate_free(&e);
 }
 
+static void search_and_report(tune *t)
+{
+    tune_trial_begin(&t->best, t->search.depth, t->search.images);
+    if (search(t) == 0)
+        report(t);
+    if (t->stopped)
+        remark_stopped(t);
+}
+
+/* 0 with nothing open if no journal is wanted. */
+static int open_journal(tune *t, const dataset *all)
+{
+    if (t->s->options->resume == NULL)
+        return 0;
+    if (tune_journal_open(&t->journal, all, t->s) != 0)
+        return -1;
+    for (int p = 0; p < PARTS; p++)
+        t->parts[p].journal = &t->journal;
+    return 0;
+}
+
 static void tune_parts(session *s, dataset *all)
 {
     tune t;
@@ -427,11 +457,10 @@ static void tune_parts(session *s, dataset *all)
     if (split(&t, all) == 0 &&
         output_open(&t.file, s->options->output) == 0) {
         set_goal(&t);
-        tune_trial_begin(&t.best, t.search.depth, t.search.images);
-        if (search(&t) == 0)
-            report(&t);
-        if (t.stopped)
-            remark_stopped(&t);
+        if (open_journal(&t, all) == 0)
+            search_and_report(&t);
+        if (t.parts[0].journal != NULL)
+            journal_close(&t.journal);
         output_close(&t.file);
     }
     for (size_t p = 0; p < PARTS; p++)

@@ -143,7 +143,8 @@ void dataset_close(dataset *d)
 static int open_journal(const dataset *d, const session *s, size_t count,
                         evaluation *e, journal *j)
 {
-    if (s->options->resume == NULL)
+    e->journal = d->journal;
+    if (d->journal != NULL || s->options->resume == NULL)
         return 0;
     json_t *settings = journal_settings(d, s, count);
     if (settings == NULL)
@@ -229,7 +230,7 @@ int dataset_evaluate(dataset *d, session *s, size_t count, evaluation *e,
     free(loaders);
     free(models);
     e->models = NULL;
-    if (e->journal != NULL)
+    if (e->journal == &j)
         result |= journal_close(e->journal);
     e->journal = NULL;
     return result;

@@ -12,6 +12,8 @@ typedef struct dataset {
     const char *rule;      /* how folders became classes */
     real_labels real;      /* none if not asked for */
     size_t unread;         /* subfolders and listed files not to be had */
+    journal *journal;      /* the section of it that the next evaluation is;
+                            * NULL: a file for it alone, if options want one */
 } dataset;
 
 /* Walks the folder and labels its images as the options say. 0, or -1 after

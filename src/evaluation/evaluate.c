@@ -215,7 +215,7 @@ static int replay(evaluation *e, work *w)
         w->line.from = line.to;
         journal_batch_free(&line);
     }
-    if (found == 0 && w->line.from > 0)
+    if (found == 0 && w->line.from > 0 && e->journal->sections == 0)
         message_note("%s: %zu of %zu images are done", e->journal->path,
                      w->line.from, e->files->count);
     return found;

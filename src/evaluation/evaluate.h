@@ -34,7 +34,7 @@ typedef struct evaluation {
     const classes *classes; /* of all models; its valid ones are the only
                             * answers */
     int quiet;
-    journal *journal;      /* or NULL; just opened */
+    journal *journal;      /* or NULL; just opened, or a section of it begun */
     evaluate_seen *seen;   /* or NULL */
     void *data;
     /* out */

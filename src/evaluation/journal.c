@@ -108,6 +108,15 @@ static json_t *read_line(journal *j)
     return object;
 }
 
+static void note_sections(const journal *j)
+{
+    if (j->next < j->files && j->sections > 0)
+        message_note("%s: %zu evaluations are done, and %zu of %zu images of "
+                     "one more", j->path, j->sections - 1, j->next, j->files);
+    else if (j->sections > 0)
+        message_note("%s: %zu evaluations are done", j->path, j->sections);
+}
+
 /* Ends the reading: what follows the last whole line goes. */
 static int cut(journal *j)
 {
@@ -115,6 +124,7 @@ static int cut(journal *j)
 
     fclose(j->reader);
     j->reader = NULL;
+    note_sections(j);
     if (fstat(j->descriptor, &status) == 0 && status.st_size > j->whole)
         message_note("%s: line %zu is not whole: the images from there on "
                      "are done again", j->path, j->line + 1);
@@ -125,21 +135,51 @@ static int cut(journal *j)
     return -1;
 }
 
+/* Undoes the reading of a line, which is not to be where it is. */
+static void unread(journal *j, json_t *line, long long before)
+{
+    if (line != NULL)
+        j->line--;
+    json_decref(line);
+    j->whole = before;
+}
+
 int journal_next(journal *j, journal_batch *b)
 {
     long long before = j->whole;
-    json_t *line = j->reader == NULL ? NULL : read_line(j);
+
+    if (j->reader == NULL || j->next == j->files)
+        return 0;
+    json_t *line = read_line(j);
 
     if (line != NULL && journal_line_read(j, line, b) == 0) {
         json_decref(line);
         j->next = b->to;
         return 1;
     }
-    if (line != NULL)
-        j->line--;
-    json_decref(line);
-    j->whole = before;
-    return j->reader == NULL ? 0 : cut(j);
+    unread(j, line, before);
+    return cut(j);
+}
+
+int journal_section(journal *j, json_t *asked, size_t files, size_t run_count)
+{
+    long long before = j->whole;
+    json_t *line = j->reader == NULL ? NULL : read_line(j);
+    int found = line != NULL && json_equal(line, asked), result = 0;
+
+    if (found) {
+        json_decref(line);
+    } else {
+        unread(j, line, before);
+        result = j->reader == NULL ? 0 : cut(j);
+        if (result == 0)
+            result = append(j, asked);
+    }
+    j->sections++;
+    j->files = files;
+    j->run_count = run_count;
+    j->next = 0;
+    return result;
 }
 
 /* ---- opening ----------------------------------------------------------------------- */

@@ -6,6 +6,10 @@
  * The first line holds the settings that results depend on; the others are
  * JSON objects as well. A line counts once its newline is there: what follows
  * the last whole line was being written when the process ended and is cut off.
+ *
+ * A command that evaluates several times, each time what the results before
+ * made it ask for, begins a section for every one with a line of its own. What
+ * it asks for again is then found in the order in which it was asked for.
  */
 #ifndef TOMERGE_JOURNAL_H
 #define TOMERGE_JOURNAL_H
@@ -23,8 +27,10 @@ typedef struct journal {
     long long whole;       /* bytes of whole lines */
     double synced;         /* when the file was last brought to the disk */
     int failed;
-    size_t files, classes, run_count;
-    size_t next;           /* the first file that no line is about */
+    size_t classes;
+    size_t sections;       /* begun so far; 0: the file is one evaluation */
+    size_t files, run_count; /* of the evaluation at hand */
+    size_t next;           /* the first file that no line of it is about */
 } journal;
 
 typedef struct journal_refusal {
@@ -49,8 +55,14 @@ typedef struct journal_batch {
 int journal_open(journal *j, const char *path, json_t *settings,
                  size_t files, size_t classes, size_t run_count);
 
-/* The next line of those found at opening: 1 and a batch to be freed; 0 at
- * the end, with the rest cut off; -1 after a message. */
+/* Begins an evaluation, named by an object of what it is asked: in the lines
+ * found at opening if the one that comes is the same, or else after the whole
+ * lines before it, with the rest cut off. 0, or -1 after a message. */
+int journal_section(journal *j, json_t *asked, size_t files, size_t run_count);
+
+/* The next line of those found at opening: 1 and a batch to be freed; 0 if
+ * there is none for this evaluation, and unless that is complete the rest cut
+ * off; -1 after a message. */
 int journal_next(journal *j, journal_batch *b);
 void journal_batch_free(journal_batch *b);
 

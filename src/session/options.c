@@ -319,7 +319,7 @@ const args_option options_table[] = {
          "draw accuracy against speed and against GMACs"),
     TEXT("html", 0, "FILE|-", OPTIONS_SWEEP, html,
          "write the report as a page: plots, tables, pictures, in one file"),
-    TEXT("resume", 0, "FILE", FOLDER, resume,
+    TEXT("resume", 0, "FILE", LABELLED, resume,
          "keep a journal in FILE, and go on from what it has"),
     FLAG("quiet", 'q', ALL | OPTIONS_CONVERT, quiet, "no progress line and no remarks"),
     {"help", 'h', NULL, ALL | OPTIONS_CONVERT, ARGS_HELP, 0, 0, 0, NULL, "show this help"},

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * --resume of tune: a journal with a section for every evaluation.
+ *
+ * What the search asks for follows from what it was told before, times
+ * included. Told the same again it asks the same again, so that nothing of its
+ * own has to be kept: a search that goes on is one that finds its first answers
+ * in the journal.
+ */
+#include "config.h"
+
+#include "tune_journal.h"
+
+#include "evaluation/journal_settings.h"
+
+/* A goal that was not given is negative. */
+static json_t *goal(double value)
+{
+    return value < 0 ? json_null() : json_real(value);
+}
+
+int tune_journal_open(journal *j, const dataset *all, const session *s)
+{
+    const options *o = s->options;
+    json_t *settings = journal_settings(all, s, 1);
+
+    if (settings == NULL)
+        return -1;
+    json_object_set_new(settings, "--max-drop", goal(o->max_drop));
+    json_object_set_new(settings, "--min-speedup", goal(o->min_speedup));
+    json_object_set_new(settings, "--target-gmacs", goal(o->target_gmacs));
+    json_object_set_new(settings, "--confidence", json_real(o->confidence));
+    json_object_set_new(settings, "--rounds",
+                        json_integer((json_int_t)o->rounds));
+    int result = journal_open(j, o->resume, settings, 0, s->classes.count, 0);
+    json_decref(settings);
+    return result;
+}
+
+static json_t *layers_json(const session *s, const merging_run *run)
+{
+    json_t *r = json_array();
+    size_t before = s->description->tokens;
+
+    for (size_t i = 0; i < s->description->depth; i++) {
+        json_array_append_new(r, json_integer(
+            (json_int_t)(before - run->tokens[i])));
+        before = run->tokens[i];
+    }
+    return r;
+}
+
+int tune_journal_section(journal *j, const char *name, const dataset *part,
+                         const session *s)
+{
+    json_t *schedules = json_array();
+
+    for (size_t i = 0; i < s->run_count; i++)
+        json_array_append_new(schedules, layers_json(s, &s->runs[i]));
+    json_t *asked = json_pack("{s:s,s:o}", "evaluate", name, "schedules",
+                              schedules);
+    int result = journal_section(j, asked, part->files.count, s->run_count);
+    json_decref(asked);
+    return result;
+}

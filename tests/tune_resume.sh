@@ -1,0 +1,129 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# tune --resume: whatever ends a search, the next one goes on, and finds what
+# a search that nothing ended finds.
+. "${srcdir:-.}/tests/guard.sh"
+. "${srcdir:-.}/tests/command.sh"
+
+"$fixture" model plain.safetensors 3 '{"num_heads": "3"}' || fail "no model"
+i=100
+while test $i -lt 110; do
+    for class in a b c; do
+        mkdir -p pictures/$class
+        "$fixture" image pictures/$class/$i.png 40 40 $i || fail "no image"
+    done
+    i=$((i + 1))
+done
+echo junk >pictures/b/105x.png
+set -- --model plain.safetensors --batch 4 pictures --rounds 1
+goal="--max-drop 30"
+counts='goal schedule gmacs gmacs_computed images refused calibration.images
+    calibration.trials calibration.drop calibration.drop_interval.low
+    calibration.change constant_r verdict runs.0.top1 runs.1.top1 runs.1.drop
+    runs.2.top1 runs.2.gained'
+
+# whole NAME: the report and the schedule are those of the full search
+whole() {
+    holds full.json $counts
+    cp values wanted
+    holds $1.json $counts
+    cmp -s values wanted || { fail "$1: another report:"; diff wanted values; }
+    cmp -s $1.r full.r || { fail "$1: another schedule"; diff full.r $1.r; }
+}
+# reports NAME: the options that write them
+reports() { echo "--json $1.json -o $1.r"; }
+
+run 3 tune "$@" $goal $(reports full)
+run 3 tune "$@" $goal $(reports kept) --resume journal
+whole kept
+cp journal kept.journal
+sections=$(grep -c '"evaluate"' journal)
+test "$sections" -gt 5 || fail "a search of $sections evaluations is too short"
+test "$(grep -c '"held out"' journal)" = 1 || fail "not one part held out"
+
+# ---- a whole journal leaves nothing to do, and is not touched
+
+run 3 tune "$@" $goal $(reports again) --resume journal
+whole again
+cmp -s journal kept.journal || fail "a whole journal was changed"
+
+# ---- killed, again and again, after a few lines
+
+seed=${SEED:-$(date +%s)}
+echo "kill -9 with SEED=$seed"
+awk "BEGIN { srand($seed); while (i++ < 4) print 1 + int(rand() * 9) }" >moments
+rm journal
+hits=0
+while read -r more; do
+    wanted=$(($(cat journal 2>/dev/null | wc -l) + more))
+    "$tomerge" tune "$@" $goal --resume journal >out 2>err </dev/null &
+    pid=$!
+    while kill -0 $pid 2>/dev/null &&
+        test "$(cat journal 2>/dev/null | wc -l)" -le $wanted; do
+        sleep 0.002
+    done
+    kill -9 $pid 2>/dev/null
+    wait $pid 2>/dev/null
+    test $? -gt 128 && hits=$((hits + 1))
+done <moments
+echo "$hits of 4 came before the end, which left $(wc -l <journal) lines"
+test $hits -ge 1 || fail "the searches were too short to be killed"
+run 3 tune "$@" $goal $(reports killed) --resume journal
+whole killed
+cut -d '"' -f 1-6 kept.journal | sort >wanted
+cut -d '"' -f 1-6 journal | sort | cmp -s - wanted ||
+    fail "a killed search has another journal"
+
+# Stopped by a signal, it leaves its best and goes on as well.
+rm journal
+"$tomerge" tune "$@" $goal -o stopped.r --resume journal >out 2>err </dev/null &
+pid=$!
+until grep -q '^tomerge: ramps: ' err || ! kill -0 $pid 2>/dev/null; do
+    sleep 0.01
+done
+kill -TERM $pid 2>/dev/null
+wait $pid
+run 3 tune "$@" $goal $(reports stopped) --resume journal
+whole stopped
+
+# ---- lines that are not whole, or not what is asked
+
+third=$(grep -n '"evaluate"' journal | sed -n 3p | cut -d : -f 1)
+inside=$((third + 2))
+for edit in "$third s/calibration/held out/" "${inside}d" "$third,\$d"; do
+    sed "$edit" kept.journal >journal
+    run 3 tune "$@" $goal $(reports torn) --resume journal
+    says err "journal: 2 evaluations are done"
+    whole torn
+    test "$(grep -c '"evaluate"' journal)" = "$sections" ||
+        fail "$edit: another number of evaluations"
+done
+{ head -n $third kept.journal; sed -n "${inside}p" kept.journal |
+    head -c 40; } >journal
+run 3 tune "$@" $goal $(reports torn) --resume journal
+says err "journal: 2 evaluations are done, and 0 of 15 images of one more"
+says err "journal: line $((third + 1)) is not whole"
+whole torn
+
+# ---- other options, and other journals
+
+cp kept.journal journal
+other() {
+    run 2 tune "$@" --resume journal
+    says err "--resume: journal was begun with $says"
+    cmp -s journal kept.journal || fail "$*: the journal was changed"
+}
+says='--max-drop 30.0, not 29.0' other "$@" --max-drop 29
+says='--max-drop 30.0, not null' other "$@" --target-gmacs 2
+says='--confidence 80.0, not 90.0' other "$@" $goal --confidence 90
+says='--rounds 1, not 2' other "$@" $goal --rounds 2
+says='--batch 4, not 5' other "$@" $goal --batch 5
+says='--method "alternating", not "random"' other "$@" $goal --method random
+run 2 eval --model plain.safetensors pictures --batch 4 --resume journal
+says err "--resume: journal was begun with "
+cmp -s journal kept.journal || fail "eval changed a journal of tune"
+rm journal
+run 3 eval --model plain.safetensors pictures --batch 4 --resume journal
+cp journal kept.journal
+says='--max-drop nothing, not 30.0' other "$@" $goal
+exit $status
