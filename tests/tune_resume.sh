@@ -40,6 +40,8 @@ cp journal kept.journal
 sections=$(grep -c '"evaluate"' journal)
 test "$sections" -gt 5 || fail "a search of $sections evaluations is too short"
 test "$(grep -c '"held out"' journal)" = 1 || fail "not one part held out"
+grep '"held out"' journal >line
+says line "[$(tail -n 1 full.r)]"
 
 # ---- a whole journal leaves nothing to do, and is not touched
 
