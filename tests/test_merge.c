@@ -322,6 +322,23 @@ Test(merge, composing_keeps_dropped_tokens_dropped)
 
 /* ---- attention ------------------------------------------------------------------- */
 
+/* In any order, and sizes that are not whole too. */
+Test(merge, size_bias_is_that_of_every_size)
+{
+    enum { N = 2000 };
+    float size[N], bias[N];
+    uint64_t state = 21;
+
+    for (int i = 0; i < N; i++) {
+        size[i] = (float)(1 + random_bits(&state) % 90);
+        if (i % 5 == 0)
+            size[i] *= 0.37f;
+    }
+    cr_assert_eq(tomerge_size_bias(N, size, bias), 0);
+    for (int i = 0; i < N; i++)
+        cr_assert_eq(bias[i], logf(size[i]), "of %g", (double)size[i]);
+}
+
 Test(merge, size_bias_is_the_logarithm)
 {
     float size[] = {1, 2, 3, 196, 0.5f}, bias[5];
