@@ -101,6 +101,7 @@ def first_image(folder):
 
 def eval_row(args, name, r):
     command = [args.tomerge, "eval", "--model", args.model, "--r", r,
+               "--dtype", args.dtype,
                "--batch", str(args.batch), "--threads", str(args.threads),
                "--limit", str(args.limit), "--json", "-", "--quiet",
                args.folder]
@@ -119,8 +120,9 @@ def eval_row(args, name, r):
 
 
 def start_row(args, budget):
-    command = [args.tomerge, "classify", "--model", args.model, "--threads",
-               str(args.threads), "--quiet", first_image(args.folder)]
+    command = [args.tomerge, "classify", "--model", args.model,
+               "--dtype", args.dtype, "--threads", str(args.threads),
+               "--quiet", first_image(args.folder)]
     runs = [run(command)[1:] for _ in range(max(args.repeats, 10))]
     seconds = min(run[0] for run in runs)
     memory = max(run[1] for run in runs)
@@ -132,9 +134,9 @@ def start_row(args, budget):
 def budget_of(args):
     """Bytes of packed weights and of the activations of one batch."""
     report = json.loads(run([
-        args.tomerge, "bench", "--model", args.model, "--r", "0", "--batch",
-        str(args.batch), "--threads", str(args.threads), "--seconds", "0",
-        "--json", "-", "--quiet"])[0])
+        args.tomerge, "bench", "--model", args.model, "--dtype", args.dtype,
+        "--r", "0", "--batch", str(args.batch), "--threads",
+        str(args.threads), "--seconds", "0", "--json", "-", "--quiet"])[0])
     return report["weight_bytes"] + report["activation_bytes"]
 
 
@@ -145,6 +147,8 @@ def main():
     parser.add_argument("--model", help="a checkpoint instead of --arch")
     parser.add_argument("--arch", default="deit_small_patch16_224",
                         choices=ARCHS)
+    parser.add_argument("--dtype", default="f32",
+                        choices=("f32", "bf16", "int8"))
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--limit", type=int, default=200)
