@@ -22,19 +22,15 @@ static inline void to_floats(const vit_low_product *p, size_t i, size_t rows,
 #define TABLE tomevit_int8_amxint8
 #endif
 
-static vit_level narrow(size_t k, const float *x, unsigned char *out,
-                        size_t step)
-{
-    float inverse;
-    vit_level row = level(k, x, &inverse);
-    __m512 centre = _mm512_set1_ps(row.centre), by = _mm512_set1_ps(inverse);
+enum { CHUNK = 64 };
 
-    for (size_t p = 0; p < k; p += 64, out += step)
-        for (size_t i = 0; i < 64; i += 16)
-            _mm_storeu_si128((__m128i *)(void *)(out + i),
-                _mm512_cvtepi32_epi8(wholes(k, x, p + i, centre, by)));
-    return row;
+static inline void store_chunk(const float *x, __m512 centre, __m512 inverse,
+                               unsigned char *out)
+{
+    _mm512_storeu_si512(out, bytes(x, centre, inverse));
 }
+
+#include "int8_rows.h"
 
 const vit_low TABLE = {
     .name = "amx-int8", .dtype = TOMEVIT_INT8, .mr = BLOCK, .nr = TILE_ROWS,

@@ -46,70 +46,55 @@ static inline __m256 value(__m256i sums, const vit_level *row,
 
 #include "low_dot.h"
 
-/* Which of elements p .. p + 7 of x[k] there are. */
-static inline __m256i present(size_t k, size_t p)
-{
-    size_t left = k > p ? k - p : 0;
+/* ---- rows ----------------------------------------------------------------------- */
 
-    return first(left < 8 ? left : 8);
-}
+typedef __m256 F;
+enum { WIDTH = 8, CHUNK = 32 };
+#define LOADF _mm256_loadu_ps
+#define SETF _mm256_set1_ps
+#define ADDF _mm256_add_ps
+#define MINF _mm256_min_ps
+#define MAXF _mm256_max_ps
+#define FMAF _mm256_fmadd_ps
 
-/* Zeros times elements are zeros, or NaN if one is not finite. */
-static vit_level level(size_t k, const float *x, float *inverse)
-{
-    __m256 low = _mm256_set1_ps(x[0]), high = low, zeros = _mm256_setzero_ps();
-    float least = x[0], most = x[0], finite = 0.0f, lanes[3][8];
-
-    for (size_t p = 0; p < k; p += 8) {
-        __m256i there = present(k, p);
-        __m256 v = _mm256_blendv_ps(_mm256_set1_ps(x[0]),
-                                    _mm256_maskload_ps(x + p, there),
-                                    _mm256_castsi256_ps(there));
-
-        low = _mm256_min_ps(low, v);
-        high = _mm256_max_ps(high, v);
-        zeros = _mm256_fmadd_ps(v, _mm256_setzero_ps(), zeros);
+/* Across one vector, by an operation on halves of it. */
+#define ACROSS(name, op)                                                     \
+    static inline float name(__m256 v)                                       \
+    {                                                                        \
+        __m128 x = op(_mm256_castps256_ps128(v),                             \
+                      _mm256_extractf128_ps(v, 1));                          \
+                                                                             \
+        x = op(x, _mm_movehl_ps(x, x));                                      \
+        return _mm_cvtss_f32(op(x, _mm_movehdup_ps(x)));                     \
     }
-    _mm256_storeu_ps(lanes[0], low);
-    _mm256_storeu_ps(lanes[1], high);
-    _mm256_storeu_ps(lanes[2], zeros);
-    for (size_t i = 0; i < 8; i++) {
-        least = lanes[0][i] < least ? lanes[0][i] : least;
-        most = lanes[1][i] > most ? lanes[1][i] : most;
-        finite += lanes[2][i];
-    }
-    return tomevit_int8_level(least, most + finite, inverse);
-}
 
-/* Elements p .. p + 7 of a row as whole numbers, zeros past its end. */
-static inline __m256i wholes(size_t k, const float *x, size_t p, __m256 centre,
-                             __m256 inverse)
+ACROSS(least, _mm_min_ps)
+ACROSS(greatest, _mm_max_ps)
+ACROSS(total, _mm_add_ps)
+#define LEAST least
+#define MOST greatest
+#define TOTAL total
+
+static inline __m256i wholes(const float *x, __m256 centre, __m256 inverse)
 {
-    __m256i there = present(k, p);
-    __m256 v = _mm256_sub_ps(_mm256_maskload_ps(x + p, there), centre);
-
-    v = _mm256_and_ps(v, _mm256_castsi256_ps(there));
-    return _mm256_cvtps_epi32(_mm256_mul_ps(v, inverse));
+    return _mm256_cvtps_epi32(_mm256_mul_ps(
+        _mm256_sub_ps(_mm256_loadu_ps(x), centre), inverse));
 }
 
-static vit_level narrow(size_t k, const float *x, unsigned char *out,
-                        size_t step)
+static inline void store_chunk(const float *x, __m256 centre, __m256 inverse,
+                               unsigned char *out)
 {
-    float inverse;
-    vit_level row = level(k, x, &inverse);
-    __m256 centre = _mm256_set1_ps(row.centre), by = _mm256_set1_ps(inverse);
+    for (size_t i = 0; i < CHUNK; i += 16) {
+        __m256i packed = _mm256_packs_epi32(wholes(x + i, centre, inverse),
+                                            wholes(x + i + 8, centre,
+                                                   inverse));
 
-    for (size_t p = 0; p < k; p += 32, out += step) {
-        for (size_t i = 0; i < 32; i += 16) {
-            __m256i low = wholes(k, x, p + i, centre, by);
-            __m256i high = wholes(k, x, p + i + 8, centre, by);
-
-            _mm256_storeu_si256((__m256i *)(void *)(out + 2 * i),
-                _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xd8));
-        }
+        _mm256_storeu_si256((__m256i *)(void *)(out + 2 * i),
+                            _mm256_permute4x64_epi64(packed, 0xd8));
     }
-    return row;
 }
+
+#include "int8_rows.h"
 
 const vit_low tomevit_int8_avx2 = {
     .name = "avx2", .dtype = TOMEVIT_INT8, .mr = MR, .nr = NR,

@@ -23,19 +23,19 @@ static inline __m512i dot(__m512i sums, __m512i x, __m512i b)
 
 #include "low_dot.h"
 
-static vit_level narrow(size_t k, const float *x, unsigned char *out,
-                        size_t step)
-{
-    float inverse;
-    vit_level row = level(k, x, &inverse);
-    __m512 centre = _mm512_set1_ps(row.centre), by = _mm512_set1_ps(inverse);
+enum { CHUNK = 32 };
 
-    for (size_t p = 0; p < k; p += 32, out += step)
-        for (size_t i = 0; i < 32; i += 16)
-            _mm256_storeu_si256((__m256i *)(void *)(out + 2 * i),
-                _mm512_cvtepi32_epi16(wholes(k, x, p + i, centre, by)));
-    return row;
+static inline void store_chunk(const float *x, __m512 centre, __m512 inverse,
+                               unsigned char *out)
+{
+    __m512i packed = _mm512_packs_epi32(wholes(x, centre, inverse),
+                                        wholes(x + 16, centre, inverse));
+
+    _mm512_storeu_si512(out, _mm512_permutexvar_epi64(
+        _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), packed));
 }
+
+#include "int8_rows.h"
 
 const vit_low tomevit_int8_avx512 = {
     .name = "avx512", .dtype = TOMEVIT_INT8, .mr = MR, .nr = NR,

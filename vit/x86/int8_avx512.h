@@ -32,41 +32,39 @@ static inline __m512 value(__m512i sums, const vit_level *row,
                            (t)->column_scale + (half) * W,                   \
                            (t)->column_sum + (half) * W))
 
-/* Which of elements p .. p + 15 of x[k] there are. */
-static inline __mmask16 present(size_t k, size_t p)
+/* x[16] - centre in units of a row's scale. */
+static inline __m512i wholes(const float *x, __m512 centre, __m512 inverse)
 {
-    size_t left = k > p ? k - p : 0;
-
-    return (__mmask16)(left < 16 ? (1u << left) - 1 : 0xffff);
+    return _mm512_cvtps_epi32(_mm512_mul_ps(
+        _mm512_sub_ps(_mm512_loadu_ps(x), centre), inverse));
 }
 
-/* Zeros times elements are zeros, or NaN if one is not finite. */
-static inline vit_level level(size_t k, const float *x, float *inverse)
+/* 64 of them as bytes: packing takes 16 bytes of each in turn, a fourth of a
+ * vector's. */
+static inline __m512i bytes(const float *x, __m512 centre, __m512 inverse)
 {
-    __m512 low = _mm512_set1_ps(x[0]), high = low, zeros = _mm512_setzero_ps();
-    float most;
+    __m512i low = _mm512_packs_epi32(wholes(x, centre, inverse),
+                                     wholes(x + 16, centre, inverse));
+    __m512i high = _mm512_packs_epi32(wholes(x + 32, centre, inverse),
+                                      wholes(x + 48, centre, inverse));
 
-    for (size_t p = 0; p < k; p += 16) {
-        __m512 v = _mm512_mask_loadu_ps(_mm512_set1_ps(x[0]), present(k, p),
-                                        x + p);
-
-        low = _mm512_min_ps(low, v);
-        high = _mm512_max_ps(high, v);
-        zeros = _mm512_fmadd_ps(v, _mm512_setzero_ps(), zeros);
-    }
-    most = _mm512_reduce_max_ps(high) + _mm512_reduce_add_ps(zeros);
-    return tomevit_int8_level(_mm512_reduce_min_ps(low), most, inverse);
+    return _mm512_permutexvar_epi32(
+        _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11,
+                          15),
+        _mm512_packs_epi16(low, high));
 }
 
-/* Elements p .. p + 15 of a row as whole numbers, zeros past its end. */
-static inline __m512i wholes(size_t k, const float *x, size_t p, __m512 centre,
-                             __m512 inverse)
-{
-    __mmask16 there = present(k, p);
-    __m512 v = _mm512_maskz_sub_ps(there,
-                                   _mm512_maskz_loadu_ps(there, x + p), centre);
-
-    return _mm512_cvtps_epi32(_mm512_mul_ps(v, inverse));
-}
+/* For int8_rows.h. */
+typedef __m512 F;
+enum { WIDTH = 16 };
+#define LOADF _mm512_loadu_ps
+#define SETF _mm512_set1_ps
+#define ADDF _mm512_add_ps
+#define MINF _mm512_min_ps
+#define MAXF _mm512_max_ps
+#define FMAF _mm512_fmadd_ps
+#define LEAST _mm512_reduce_min_ps
+#define MOST _mm512_reduce_max_ps
+#define TOTAL _mm512_reduce_add_ps
 
 #endif

@@ -21,21 +21,16 @@ static inline __m512i dot(__m512i sums, __m512i x, __m512i b)
 
 #include "low_dot.h"
 
-static vit_level narrow(size_t k, const float *x, unsigned char *out,
-                        size_t step)
-{
-    float inverse;
-    vit_level row = level(k, x, &inverse);
-    __m512 centre = _mm512_set1_ps(row.centre), by = _mm512_set1_ps(inverse);
+enum { CHUNK = 64 };
 
-    for (size_t p = 0; p < k; p += 64, out += step)
-        for (size_t i = 0; i < 64; i += 16)
-            _mm_storeu_si128((__m128i *)(void *)(out + i),
-                _mm512_cvtepi32_epi8(_mm512_add_epi32(
-                    wholes(k, x, p + i, centre, by),
-                    _mm512_set1_epi32(OFFSET))));
-    return row;
+static inline void store_chunk(const float *x, __m512 centre, __m512 inverse,
+                               unsigned char *out)
+{
+    _mm512_storeu_si512(out, _mm512_xor_si512(bytes(x, centre, inverse),
+                                              _mm512_set1_epi8(-OFFSET)));
 }
+
+#include "int8_rows.h"
 
 const vit_low tomevit_int8_avx512vnni = {
     .name = "avx512-vnni", .dtype = TOMEVIT_INT8, .mr = MR, .nr = NR,
