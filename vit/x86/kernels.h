@@ -326,21 +326,41 @@ static void pack(size_t rows, size_t k, const float *x, size_t ldx,
                        width - i, width, out + p * width + i);
 }
 
+/* Vectors of a row at once: rows end anywhere. */
+enum { FEW = GROUP < 4 ? GROUP : 4 };
+
+/* Sums of x[whole] - mean, or of its squares, in one vector. */
+INLINE V sum_up(size_t whole, const float *x, V mean, int squares)
+{
+    enum { n = FEW };
+    V sum[n], d[n];
+    size_t j = 0;
+
+    EACH(i) sum[i] = ZERO();
+    for (; j + n * W <= whole; j += n * W) {
+        EACH(i) d[i] = SUB(LOAD(x + j + i * W), mean);
+        EACH(i) sum[i] = squares ? FMA(d[i], d[i], sum[i])
+                                 : ADD(sum[i], d[i]);
+    }
+    for (; j < whole; j += W) {
+        d[0] = SUB(LOAD(x + j), mean);
+        sum[0] = squares ? FMA(d[0], d[0], sum[0]) : ADD(sum[0], d[0]);
+    }
+    for (size_t i = 1; i < n; i++)
+        sum[0] = ADD(sum[0], sum[i]);
+    return sum[0];
+}
+
 static void layer_norm(size_t n, const float *x, const float *weight,
                        const float *bias, float eps, float *y)
 {
     size_t whole = n / W * W, rest = n - whole;
-    V sum = ZERO(), squares = ZERO(), mean, scale, d;
+    V sum = sum_up(whole, x, ZERO(), 0), squares, mean, scale, d;
 
-    for (size_t i = 0; i < whole; i += W)
-        sum = ADD(sum, LOAD(x + i));
     if (rest)
         sum = ADD(sum, LOAD_N(x + whole, rest));
     mean = SET1(SUM(sum) / (float)n);
-    for (size_t i = 0; i < whole; i += W) {
-        d = SUB(LOAD(x + i), mean);
-        squares = FMA(d, d, squares);
-    }
+    squares = sum_up(whole, x, mean, 1);
     if (rest) {
         d = SELECT_N(rest, SUB(LOAD_N(x + whole, rest), mean), ZERO());
         squares = FMA(d, d, squares);
@@ -355,9 +375,6 @@ static void layer_norm(size_t n, const float *x, const float *weight,
                     LOAD_N(weight + whole, rest), LOAD_N(bias + whole, rest)),
                 rest);
 }
-
-/* Vectors of a row at once: rows end anywhere. */
-enum { FEW = GROUP < 4 ? GROUP : 4 };
 
 /* s = scale * s + bias of n vectors; the largest so far in max. */
 INLINE void scale_and_bias(size_t n, V scale, const float *bias, float *s,
