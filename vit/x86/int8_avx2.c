@@ -98,7 +98,7 @@ static inline void store_chunk(const float *x, __m256 centre, __m256 inverse,
 
 const vit_low tomevit_int8_avx2 = {
     .name = "avx2", .dtype = TOMEVIT_INT8, .mr = MR, .nr = NR,
-    .block_rows = 112, .strip = MR, .per_word = 2, .per_chunk = 32,
+    .block_rows = 48, .strip = MR, .per_word = 2, .per_chunk = 32,
     .interleaved = 1, .narrow = narrow, .words = tomevit_words_s16,
     .transpose = tomevit_transpose_words, .tile = tile,
     .product = tomevit_low_blocked,

@@ -39,7 +39,7 @@ static inline void store_chunk(const float *x, __m512 centre, __m512 inverse,
 
 const vit_low tomevit_int8_avx512 = {
     .name = "avx512", .dtype = TOMEVIT_INT8, .mr = MR, .nr = NR,
-    .block_rows = 112, .strip = MR, .per_word = 2, .per_chunk = 32,
+    .block_rows = 48, .strip = MR, .per_word = 2, .per_chunk = 32,
     .interleaved = 1, .narrow = narrow, .words = tomevit_words_s16,
     .transpose = tomevit_transpose_words, .tile = tile,
     .product = tomevit_low_blocked,

@@ -34,7 +34,7 @@ static inline void store_chunk(const float *x, __m512 centre, __m512 inverse,
 
 const vit_low tomevit_int8_avx512vnni = {
     .name = "avx512-vnni", .dtype = TOMEVIT_INT8, .mr = MR, .nr = NR,
-    .block_rows = 112, .strip = MR, .per_word = 4, .per_chunk = 64,
+    .block_rows = 28, .strip = MR, .per_word = 4, .per_chunk = 64,
     .interleaved = 1, .offset = OFFSET, .narrow = narrow,
     .words = tomevit_words_s8, .transpose = tomevit_transpose_words,
     .tile = tile, .product = tomevit_low_blocked,
