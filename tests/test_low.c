@@ -520,3 +520,20 @@ Test(low, choice_follows_flags)
         cr_assert_leq(low->nr, VIT_MAX_NR);
     }
 }
+
+/* Around int8 there is f32 but where a tier multiplies bf16 by itself. */
+Test(low, around_the_layers)
+{
+    const vit_low *low;
+    uint32_t needs;
+
+    cr_assert_null(tomevit_low_outer(NULL, UINT32_MAX));
+    cr_assert_null(tomevit_low_outer(&tomevit_int8_scalar, 0));
+    for (size_t i = 0; (low = tomevit_low_tier(i, &needs)); i++) {
+        if (low->dtype != TOMEVIT_BF16)
+            continue;
+        cr_assert_eq(tomevit_low_outer(low, needs), low);
+        cr_assert_eq(tomevit_low_outer(&tomevit_int8_scalar, needs),
+                     low_widens(low) ? NULL : low, "%s", low->name);
+    }
+}

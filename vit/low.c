@@ -284,6 +284,16 @@ const vit_low *tomevit_low_choose(int dtype, uint32_t cpu_flags)
     return best;
 }
 
+const vit_low *tomevit_low_outer(const vit_low *low, uint32_t cpu_flags)
+{
+    const vit_low *bf16;
+
+    if (!low || low->dtype == TOMEVIT_BF16)
+        return low;
+    bf16 = tomevit_low_choose(TOMEVIT_BF16, cpu_flags);
+    return bf16->widens ? NULL : bf16;
+}
+
 const vit_low *tomevit_low_tier(size_t index, uint32_t *needs)
 {
     if (index >= TIERS)

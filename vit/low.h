@@ -108,6 +108,10 @@ struct vit_low {
 /* The best table for a dtype and these CPU flags. */
 const vit_low *tomevit_low_choose(int dtype, uint32_t cpu_flags);
 
+/* The table of patches, heads and attention around layers of `low`; NULL: f32.
+ * Around int8 bf16 pays only where the CPU has instructions for it. */
+const vit_low *tomevit_low_outer(const vit_low *low, uint32_t cpu_flags);
+
 /* All tables built in, scalar first, with the flags each needs; for tests and
  * benches. NULL past the last. */
 const vit_low *tomevit_low_tier(size_t index, uint32_t *needs);

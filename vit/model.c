@@ -317,24 +317,13 @@ static int fill(struct tomevit_model *m, vit_source source)
 
 /* ---- building ------------------------------------------------------------------- */
 
-/* Around layers in int8 bf16 pays only where the CPU has instructions for it. */
-static const vit_low *outer_of(const vit_low *low)
-{
-    const vit_low *bf16;
-
-    if (!low || low->dtype == TOMEVIT_BF16)
-        return low;
-    bf16 = tomevit_low_choose(TOMEVIT_BF16, tomerge_cpu_flags());
-    return bf16->widens ? NULL : bf16;
-}
-
 static int build(struct tomevit_model *m, vit_source source)
 {
     int error;
 
     m->dsp = tomevit_dsp_choose(tomerge_cpu_flags());
     m->low = tomevit_low_choose(m->dtype, tomerge_cpu_flags());
-    m->outer = outer_of(m->low);
+    m->outer = tomevit_low_outer(m->low, tomerge_cpu_flags());
     m->block_rows = m->low ? m->low->block_rows : VIT_BLOCK_ROWS;
     carve_model(m, &m->arena);
     m->bytes = m->arena.used;
