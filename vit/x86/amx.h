@@ -14,6 +14,7 @@
  * finished a few at a time between the instructions of the next one.
  */
 #include "../low.h"
+#include "tomevit.h"
 
 #include <immintrin.h>
 #include <string.h>
@@ -116,12 +117,23 @@ static void zero_sums(void)
     _tile_zero(3);
 }
 
-static void store_sums(SUM *c)
+static void store_sums(void *to, size_t ldc)
 {
-    _tile_stored(0, c, BLOCK * sizeof(*c));
-    _tile_stored(1, c + TILE_ROWS, BLOCK * sizeof(*c));
-    _tile_stored(2, c + TILE_ROWS * BLOCK, BLOCK * sizeof(*c));
-    _tile_stored(3, c + TILE_ROWS * BLOCK + TILE_ROWS, BLOCK * sizeof(*c));
+    SUM *c = to;
+
+    _tile_stored(0, c, ldc * sizeof(*c));
+    _tile_stored(1, c + TILE_ROWS, ldc * sizeof(*c));
+    _tile_stored(2, c + TILE_ROWS * ldc, ldc * sizeof(*c));
+    _tile_stored(3, c + TILE_ROWS * ldc + TILE_ROWS, ldc * sizeof(*c));
+}
+
+/* A whole block whose sums are its result, as in attention: it is stored
+ * where it belongs. Copying would take as long as its few products. */
+static int is_result(const vit_low *low, const vit_low_product *p, size_t i,
+                     size_t j)
+{
+    return low->dtype == TOMEVIT_BF16 && !p->bias && p->y &&
+           i + BLOCK <= p->rows && j + BLOCK <= p->n;
 }
 
 static operands operands_of(const vit_low *low, const vit_low_product *p,
@@ -162,7 +174,11 @@ static void pass(const vit_low *low, const vit_low_product *p, size_t first,
                 zero_sums();
             multiply(&o, &before);
             advance(&before, BLOCK);
-            store_sums(to);
+            if (last && is_result(low, p, i, j)) {
+                store_sums(p->y + i * p->ldy + j, p->ldy);
+                continue;
+            }
+            store_sums(to, BLOCK);
             if (last)
                 before = (pending){
                     .low = low, .p = p, .i = i, .j = j, .sums = to,
