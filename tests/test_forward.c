@@ -306,6 +306,8 @@ static results run_all(const tomevit_model *model, const uint8_t *crops,
                    CLASSES * sizeof(float));
             memcpy(got.map + to * d->tokens, part.map + i * d->tokens,
                    d->tokens * sizeof(int32_t));
+            memcpy(got.sizes + to * d->tokens, part.sizes + i * d->tokens,
+                   part.rows[i] * sizeof(float));
             got.rows[to] = part.rows[i];
         }
         results_free(&part);
@@ -320,7 +322,8 @@ static void check_same_bits(const char *tier)
         size_t batch, first;
         int threads;
     } ways[] = {{1, 0, 1}, {1, 0, 2}, {7, 0, 1}, {7, 3, 2}, {32, 0, 3},
-                {32, 11, 2}, {35, 20, 3}, {2, 1, 8}};
+                {32, 11, 2}, {35, 20, 3}, {2, 1, 8}, {3, 0, 2}, {4, 2, 4},
+                {35, 4, 4}, {33, 5, 2}, {20, 0, 2}, {35, 1, 5}};
     tomevit_model *model = small_model(TOMEVIT_POOL_CLASS, 0, 1);
     uint8_t *crops = random_crops(IMAGES);
     results want = run_all(model, crops, IMAGES, 1, 0);
@@ -336,6 +339,8 @@ static void check_same_bits(const char *tier)
                      ways[w].batch, ways[w].threads, ways[w].first);
         cr_assert_eq(memcmp(got.map, want.map,
                             IMAGES * tokens * sizeof(int32_t)), 0);
+        cr_assert_eq(memcmp(got.sizes, want.sizes,
+                            IMAGES * tokens * sizeof(float)), 0);
         for (size_t b = 0; b < IMAGES; b++)
             cr_assert_eq(got.rows[b], tokens - 33);
         results_free(&got);

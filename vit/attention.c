@@ -94,7 +94,7 @@ static void compare(const vit_dsp *dsp, const vit_scratch *s, size_t rows,
 void tomevit_attention(const vit_pass *p, vit_scratch *s, size_t image,
                        size_t head, size_t read)
 {
-    tomevit_context *c = p->c;
+    vit_crew *c = p->c;
     const tomevit_description *d = &c->model->d;
     const vit_dsp *dsp = c->model->dsp;
     size_t first = c->offsets[image], tokens = c->offsets[image + 1] - first;

@@ -87,7 +87,7 @@ static void multiply(const head *h, size_t rows, size_t k, const float *x,
 void tomevit_attention_low(const vit_pass *p, vit_scratch *s, size_t image,
                            size_t index, size_t read)
 {
-    tomevit_context *c = p->c;
+    vit_crew *c = p->c;
     const tomevit_model *m = c->model;
     size_t first = c->offsets[image], dim = m->d.dim / m->d.heads;
     const float *k = c->qkv + first * c->qkv_stride + m->d.dim + index * dim;

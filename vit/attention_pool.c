@@ -37,7 +37,7 @@ int tomevit_pool_query(struct tomevit_model *m, vit_source source)
 }
 
 /* Keys and values of all tokens of an image, where its queries were. */
-static void keys_and_values(tomevit_context *c, vit_scratch *s, size_t image)
+static void keys_and_values(vit_crew *c, vit_scratch *s, size_t image)
 {
     const tomevit_model *m = c->model;
     size_t end = c->offsets[image + 1], rows;
@@ -61,7 +61,7 @@ static void keys_and_values(tomevit_context *c, vit_scratch *s, size_t image)
 /* y[dim] = the values, weighed by what the query makes of the keys. */
 static void look(const vit_pass *p, vit_scratch *s, size_t image, float *y)
 {
-    const tomevit_context *c = p->c;
+    const vit_crew *c = p->c;
     const tomevit_model *m = c->model;
     size_t first = c->offsets[image], tokens = c->offsets[image + 1] - first;
     size_t head_dim = m->d.dim / m->d.heads;
@@ -91,7 +91,7 @@ static void look(const vit_pass *p, vit_scratch *s, size_t image, float *y)
 void tomevit_attention_pool(const vit_pass *p, vit_scratch *s, size_t image,
                             float *y)
 {
-    tomevit_context *c = p->c;
+    vit_crew *c = p->c;
     const tomevit_model *m = c->model;
     const vit_attention_pool *pool = &m->pool;
     vit_operand a, hidden = tomevit_operand_new(&pool->fc2, s->hidden,

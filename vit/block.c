@@ -5,7 +5,7 @@
 #include "context.h"
 
 /* Normalised rows first .. first + rows - 1 of x, as `to` takes them. */
-static vit_operand normalise(const tomevit_context *c, const vit_norm *norm,
+static vit_operand normalise(const vit_crew *c, const vit_norm *norm,
                              const vit_matrix *to, vit_scratch *s,
                              size_t first, size_t rows)
 {
@@ -37,7 +37,7 @@ static void normalise_heads(const tomevit_model *m, const vit_norm *norm,
 void tomevit_qkv(const vit_pass *p, const vit_layer *l, vit_scratch *s,
                  size_t first, size_t rows)
 {
-    tomevit_context *c = p->c;
+    vit_crew *c = p->c;
     vit_operand a = normalise(c, &l->norm1, &l->qkv, s, first, rows);
 
     tomevit_gemm(c->model->dsp, &l->qkv, VIT_STORE, rows, &a,
@@ -53,7 +53,7 @@ void tomevit_qkv(const vit_pass *p, const vit_layer *l, vit_scratch *s,
 void tomevit_keys_values(const vit_pass *p, const vit_layer *l, vit_scratch *s,
                          size_t first, size_t rows)
 {
-    tomevit_context *c = p->c;
+    vit_crew *c = p->c;
     size_t dim = c->model->d.dim, column = dim;
     vit_matrix kv = tomevit_matrix_columns(c->model->dsp, &l->qkv, &column,
                                            2 * dim);
@@ -69,7 +69,7 @@ void tomevit_keys_values(const vit_pass *p, const vit_layer *l, vit_scratch *s,
 void tomevit_queries(const vit_pass *p, const vit_layer *l, vit_scratch *s,
                      size_t first, size_t rows)
 {
-    tomevit_context *c = p->c;
+    vit_crew *c = p->c;
     const tomevit_model *m = c->model;
     size_t column = 0;
     vit_matrix q = tomevit_matrix_columns(m->dsp, &l->qkv, &column, m->d.dim);
@@ -93,7 +93,7 @@ void tomevit_queries(const vit_pass *p, const vit_layer *l, vit_scratch *s,
 void tomevit_projection(const vit_pass *p, const vit_layer *l, vit_scratch *s,
                         size_t first, size_t rows)
 {
-    tomevit_context *c = p->c;
+    vit_crew *c = p->c;
     vit_operand a = tomevit_operand(&l->proj, rows,
                                     c->attention + first * c->x_stride,
                                     c->x_stride, s->in);
@@ -119,7 +119,7 @@ enum vit_finish tomevit_activation_finish(const tomevit_description *d)
 void tomevit_mlp(const vit_pass *p, const vit_layer *l, vit_scratch *s,
                  size_t first, size_t rows)
 {
-    tomevit_context *c = p->c;
+    vit_crew *c = p->c;
     const tomevit_description *d = &c->model->d;
     const vit_dsp *dsp = c->model->dsp;
     vit_operand a = normalise(c, &l->norm2, &l->fc1, s, first, rows);

@@ -12,6 +12,10 @@
  * and still spreads the reading of its weights over enough work. */
 enum { GROUP_ROWS = 2048 };
 
+/* With more threads than these the group of one thread alone would have too few
+ * rows to read all weights for. */
+enum { MOST_ALONE = 4 };
+
 static size_t larger(size_t a, size_t b)
 {
     return a > b ? a : b;
@@ -95,7 +99,7 @@ static void carve_narrow_head(const tomevit_model *m, vit_narrow_head *h,
         tomevit_room_bytes(low, low->strip, m->d.tokens));
 }
 
-static void carve_scratch(const tomevit_context *c, vit_scratch *s,
+static void carve_scratch(const vit_crew *c, vit_scratch *s,
                           vit_arena *arena)
 {
     const tomevit_model *m = c->model;
@@ -124,15 +128,16 @@ static void carve_scratch(const tomevit_context *c, vit_scratch *s,
     s->workspace = tomevit_carve(arena, c->workspace_bytes, 1);
 }
 
-static void carve_context(tomevit_context *c, vit_arena *arena)
+static void carve_crew(vit_crew *c, vit_arena *arena)
 {
     const tomevit_description *d = &c->model->d;
-    size_t rows = c->group * d->tokens;
+    size_t rows = c->group * d->tokens, threads = (size_t)c->threads;
+    size_t ends = c->group + threads; /* one more for every crew */
     vit_scratch unused;
 
-    c->scratch = tomevit_carve(arena, (size_t)c->threads, sizeof(vit_scratch));
-    c->offsets = tomevit_carve(arena, c->group + 1, sizeof(size_t));
-    c->next_offsets = tomevit_carve(arena, c->group + 1, sizeof(size_t));
+    c->scratch = tomevit_carve(arena, threads, sizeof(vit_scratch));
+    c->offsets = tomevit_carve(arena, ends, sizeof(size_t));
+    c->next_offsets = tomevit_carve(arena, ends, sizeof(size_t));
     c->planned = tomevit_carve(arena, c->group, sizeof(size_t));
     c->undone = tomevit_carve(arena, c->group, sizeof(*c->undone));
     c->x = tomevit_carve_f32(arena, rows * c->x_stride);
@@ -154,12 +159,66 @@ static void carve_context(tomevit_context *c, vit_arena *arena)
         carve_scratch(c, arena->base ? &c->scratch[i] : &unused, arena);
 }
 
+/* A crew of one thread, and its part of the memory. */
+static vit_crew crew_alone(const vit_crew *all, size_t thread, size_t group)
+{
+    const tomevit_description *d = &all->model->d;
+    size_t image = thread * group, row = image * d->tokens;
+    vit_crew c = *all;
+
+    c.threads = 1;
+    c.group = group;
+    c.scratch += thread;
+    c.offsets += image + thread;
+    c.next_offsets += image + thread;
+    c.planned += image;
+    c.undone += image;
+    c.x += row * c.x_stride;
+    c.next_x += row * c.x_stride;
+    c.qkv += row * c.qkv_stride;
+    c.attention += row * c.x_stride;
+    c.sizes += row;
+    c.next_sizes += row;
+    c.bias += row;
+    c.map += row;
+    c.origin += row;
+    c.trace += row;
+    c.pooled += (d->distilled ? 2 : 1) * image * c.pooled_stride;
+    c.logits_dist += d->distilled ? image * d->classes : 0;
+    return c;
+}
+
+static void carve_context(tomevit_context *c, vit_arena *arena)
+{
+    size_t threads = (size_t)c->all.threads;
+    size_t group = threads == 1 || threads > MOST_ALONE
+                   ? 0 : c->all.group / threads;
+
+    c->alone = tomevit_carve(arena, threads, sizeof(*c->alone));
+    carve_crew(&c->all, arena);
+    for (size_t i = 0; arena->base && i < threads; i++)
+        c->alone[i] = crew_alone(&c->all, i, group);
+}
+
+static void set_strides(vit_crew *c, const tomevit_description *d)
+{
+    c->x_stride = tomevit_row_stride(d->dim);
+    c->qkv_stride = tomevit_row_stride(3 * d->dim);
+    c->hidden_stride = tomevit_row_stride(
+        larger(tomevit_fc1_width(d), 3 * d->patch * d->patch));
+    c->score_stride = tomevit_row_stride(
+        (d->tokens + VIT_MAX_NR - 1) / VIT_MAX_NR * VIT_MAX_NR);
+    c->pooled_stride = tomevit_row_stride(d->features);
+    c->embedding_stride = tomevit_row_stride(d->embedding);
+}
+
 int tomevit_context_create(const tomevit_model *model, size_t max_batch,
                            int threads, tomevit_context **context)
 {
     enum { MOST_THREADS = 4096 };
     const tomevit_description *d;
     tomevit_context *c;
+    size_t group;
 
     if (!context)
         return TOMEVIT_EINVAL;
@@ -170,20 +229,14 @@ int tomevit_context_create(const tomevit_model *model, size_t max_batch,
     if (!c)
         return TOMEVIT_ENOMEM;
     d = &model->d;
-    c->model = model;
+    group = larger(GROUP_ROWS / d->tokens, 1);
     c->max_batch = max_batch;
-    c->threads = threads;
-    c->group = larger(GROUP_ROWS / d->tokens, 1);
-    c->group = max_batch < c->group ? max_batch : c->group;
-    c->x_stride = tomevit_row_stride(d->dim);
-    c->qkv_stride = tomevit_row_stride(3 * d->dim);
-    c->hidden_stride = tomevit_row_stride(
-        larger(tomevit_fc1_width(d), 3 * d->patch * d->patch));
-    c->score_stride = tomevit_row_stride(
-        (d->tokens + VIT_MAX_NR - 1) / VIT_MAX_NR * VIT_MAX_NR);
-    c->pooled_stride = tomevit_row_stride(d->features);
-    c->embedding_stride = tomevit_row_stride(d->embedding);
-    c->workspace_bytes = merge_workspace(d);
+    c->all.model = model;
+    c->all.normalised = c->normalised;
+    c->all.threads = threads;
+    c->all.group = max_batch < group ? max_batch : group;
+    c->all.workspace_bytes = merge_workspace(d);
+    set_strides(&c->all, d);
 
     carve_context(c, &c->arena);
     c->bytes = c->arena.used;
@@ -226,11 +279,11 @@ int tomevit_context_normalise(tomevit_context *context,
     return 0;
 }
 
-vit_blocks tomevit_blocks(const tomevit_context *c, size_t rows)
+vit_blocks tomevit_blocks(const vit_crew *c, size_t rows)
 {
     const tomevit_model *m = c->model;
     size_t threads = (size_t)c->threads;
-    size_t unit = m->low ? m->low->mr : m->dsp->mr;
+    size_t unit = m->low ? m->low->mr : m->dsp->mr / (threads > 1 ? 2 : 1);
     size_t most = m->block_rows / unit, units = (rows + unit - 1) / unit;
     size_t count = (units + most - 1) / most;
 

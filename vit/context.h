@@ -8,7 +8,9 @@
  * attention, sizes and bias, and its merging may shorten it by any number.
  *
  * A step is a loop over tasks that write to different places and may run in
- * any order on any thread; a barrier separates the steps.
+ * any order on any thread of a crew; a barrier separates the steps. As many
+ * images of a batch as its threads can share evenly are carried by crews of one
+ * thread, which wait for nobody; the others by all threads together.
  */
 #ifndef TOMEVIT_CONTEXT_H
 #define TOMEVIT_CONTEXT_H
@@ -38,14 +40,13 @@ typedef struct vit_scratch {
     void *workspace;       /* for libtomerge */
 } vit_scratch;
 
-struct tomevit_context {
+/* Threads that carry a group of images through the network together, and what
+ * they work on. */
+typedef struct vit_crew {
     const tomevit_model *model;
-    vit_arena arena;
-    size_t bytes;
-    size_t max_batch, group; /* images of a call, images at a time */
+    float (*normalised)[256]; /* [3]: what a byte of a channel becomes */
     int threads;
-    float normalised[3][256]; /* what a byte of a channel becomes */
-
+    size_t group;          /* images at a time */
     size_t x_stride, qkv_stride, hidden_stride, score_stride, pooled_stride;
     size_t embedding_stride;
     size_t workspace_bytes;
@@ -63,11 +64,21 @@ struct tomevit_context {
                             * do, if somebody waits for the last of them */
     float *pooled;         /* [group, or twice for distilled, pooled_stride] */
     float *logits_dist;    /* [group, classes], distilled models only */
+} vit_crew;
+
+struct tomevit_context {
+    vit_crew all;          /* of all threads */
+    vit_crew *alone;       /* [threads]: of one thread each, and of a part of
+                            * the memory of `all`; their groups are of 0 images
+                            * where it is better not to divide it */
+    vit_arena arena;
+    size_t bytes, max_batch;
+    float normalised[3][256];
 };
 
 /* One group on its way through the network. */
 typedef struct vit_pass {
-    tomevit_context *c;
+    vit_crew *c;
     const tomevit_merging *merging; /* never NULL */
     const tomevit_image *images;    /* of this group */
     tomevit_output out;             /* its rows are those of this group */
@@ -78,13 +89,14 @@ typedef struct vit_pass {
 } vit_pass;
 
 /* Row blocks of nearly equal size, a multiple of the number of threads, and
- * each of whole tiles of rows: a tile in part takes more time than its rows. */
+ * each of whole tiles of rows: a tile in part takes more time than its rows. In
+ * f32 a half takes little more, and threads share the rows more evenly. */
 typedef struct vit_blocks {
     size_t rows, count;
-    size_t unit, units;    /* rows of a tile, tiles of all blocks */
+    size_t unit, units;    /* rows that stay together, units of all blocks */
 } vit_blocks;
 
-vit_blocks tomevit_blocks(const tomevit_context *c, size_t rows);
+vit_blocks tomevit_blocks(const vit_crew *c, size_t rows);
 
 /* First row and number of rows of a block. */
 static inline size_t tomevit_block(const vit_blocks *b, size_t index,

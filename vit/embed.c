@@ -62,7 +62,7 @@ static void norm_pre(const tomevit_model *m, size_t rows, float *x,
                            m->norm_pre.bias, m->d.norm_eps, x + i * stride);
 }
 
-static void place_prefix(const tomevit_context *c, size_t image)
+static void place_prefix(const vit_crew *c, size_t image)
 {
     const tomevit_model *m = c->model;
     float *x = c->x + image * m->d.tokens * c->x_stride;
@@ -75,7 +75,7 @@ static void place_prefix(const tomevit_context *c, size_t image)
 
 void tomevit_embed(const vit_pass *p, vit_scratch *s, size_t task)
 {
-    tomevit_context *c = p->c;
+    vit_crew *c = p->c;
     const tomevit_model *m = c->model;
     size_t dim = m->d.dim, per_image = blocks_of_image(m);
     size_t image = task / per_image, block = task % per_image;

@@ -10,16 +10,17 @@
 #include <omp.h>
 #endif
 
-static vit_scratch *my_scratch(const tomevit_context *c)
+/* Of this thread among those of the parallel region around it. */
+static size_t my_number(void)
 {
 #ifdef _OPENMP
-    return &c->scratch[omp_get_thread_num()];
+    return (size_t)omp_get_thread_num();
 #else
-    return c->scratch;
+    return 0;
 #endif
 }
 
-/* Work-sharing loops inside the parallel region of run_group. Tasks are
+/* Work-sharing loops inside the parallel region of run_crew. Tasks are
  * handed out one at a time: nobody waits for the slowest image. */
 #define EACH_TASK(i, count) \
     _Pragma("omp for schedule(dynamic, 1)") \
@@ -43,7 +44,7 @@ static void each_block(const vit_pass *p, const vit_layer *l, vit_scratch *s,
 
 static void start_group(const vit_pass *p)
 {
-    tomevit_context *c = p->c;
+    vit_crew *c = p->c;
     size_t tokens = c->model->d.tokens;
 
     for (size_t b = 0; b <= p->count; b++)
@@ -67,7 +68,7 @@ typedef void image_step(const vit_pass *p, vit_scratch *s, size_t layer,
 static void go_on(const vit_pass *p, const vit_layer *l, vit_scratch *s,
                   size_t first, size_t rows, image_step *step)
 {
-    const tomevit_context *c = p->c;
+    const vit_crew *c = p->c;
 
     for (size_t b = 0; b < p->count; b++) {
         size_t from = c->offsets[b], end = c->offsets[b + 1];
@@ -163,7 +164,7 @@ static void merge(vit_pass *p, vit_scratch *s, size_t layer)
 /* A layer that merges; every thread of the team runs this. */
 static void run_merging_layer(vit_pass *p, vit_scratch *s, size_t layer)
 {
-    tomevit_context *c = p->c;
+    vit_crew *c = p->c;
     const vit_layer *l = &c->model->layers[layer];
     size_t rows = c->offsets[p->count];
 
@@ -185,7 +186,7 @@ static void run_merging_layer(vit_pass *p, vit_scratch *s, size_t layer)
 
 static void run_layer(vit_pass *p, vit_scratch *s, size_t layer)
 {
-    tomevit_context *c = p->c;
+    vit_crew *c = p->c;
     const vit_layer *l = &c->model->layers[layer];
     size_t rows = c->offsets[p->count];
 
@@ -227,7 +228,7 @@ static size_t rows_read(const vit_pass *p)
 /* What was merged, image by image. */
 static void report_merging(const vit_pass *p)
 {
-    const tomevit_context *c = p->c;
+    const vit_crew *c = p->c;
     size_t tokens = c->model->d.tokens;
 
     for (size_t b = 0; b < p->count; b++) {
@@ -248,7 +249,7 @@ static void report_merging(const vit_pass *p)
  * everything else of those rows, in the same order of sums. */
 static void run_last_layer(vit_pass *p, vit_scratch *s)
 {
-    tomevit_context *c = p->c;
+    vit_crew *c = p->c;
     size_t layer = c->model->d.depth - 1, r = last_r(p);
     const vit_layer *l = &c->model->layers[layer];
     size_t rows = c->offsets[p->count], read = p->count * p->read;
@@ -278,16 +279,16 @@ static void heads_step(const vit_pass *p, const vit_layer *unused,
     tomevit_heads(p, s, first, rows);
 }
 
-static void run_group(vit_pass *p)
+static void run_crew(vit_pass *p)
 {
-    tomevit_context *c = p->c;
+    vit_crew *c = p->c;
     size_t depth = c->model->d.depth;
 
     start_group(p);
     p->read = rows_read(p);
 #pragma omp parallel num_threads(c->threads)
     {
-        vit_scratch *s = my_scratch(c);
+        vit_scratch *s = &c->scratch[my_number()];
 
         EACH_TASK(i, tomevit_embed_tasks(p))
             tomevit_embed(p, s, i);
@@ -302,6 +303,81 @@ static void run_group(vit_pass *p)
     }
     if (p->read == 0)
         report_merging(p);
+}
+
+/* What a call of tomevit_forward asks for. */
+typedef struct request {
+    const tomevit_merging *merging;
+    const tomevit_image *images;
+    const tomevit_output *out;
+} request;
+
+/* The rows of an output that belong to the images from `first` on. */
+static tomevit_output output_from(const tomevit_output *out, size_t first,
+                                  const tomevit_description *d)
+{
+    tomevit_output o = *out;
+
+    o.logits = o.logits && d->classes ? o.logits + first * d->classes : NULL;
+    o.features = o.features ? o.features + first * d->features : NULL;
+    o.map = o.map ? o.map + first * d->tokens : NULL;
+    o.sizes = o.sizes ? o.sizes + first * d->tokens : NULL;
+    o.rows = o.rows ? o.rows + first : NULL;
+    return o;
+}
+
+static void run_group(const request *q, vit_crew *crew, size_t first,
+                      size_t count)
+{
+    vit_pass p = {
+        .c = crew,
+        .merging = q->merging,
+        .images = q->images + first,
+        .out = output_from(q->out, first, &crew->model->d),
+        .count = count,
+    };
+
+    run_crew(&p);
+}
+
+/* How many images of a batch threads carry alone, as many each. Some that are
+ * left over would make small groups: together go a few more. */
+static size_t count_alone(const tomevit_context *c, size_t batch)
+{
+    size_t threads = (size_t)c->all.threads, each = batch / threads;
+
+    if (each && batch % threads)
+        each--;
+    return c->alone->group ? each * threads : 0;
+}
+
+/* The first images, a multiple of the threads, in rounds of one group of the
+ * same size for each thread. */
+static void run_alone(const request *q, tomevit_context *c, size_t images)
+{
+    size_t threads = (size_t)c->all.threads, each = images / threads;
+    size_t group = c->alone->group, rounds = (each + group - 1) / group;
+
+#pragma omp parallel for num_threads(c->all.threads) schedule(dynamic, 1)
+    for (size_t i = 0; i < rounds * threads; i++) {
+        size_t round = i / threads, first = each * round / rounds;
+        size_t count = each * (round + 1) / rounds - first;
+
+        run_group(q, &c->alone[my_number()],
+                  first * threads + i % threads * count, count);
+    }
+}
+
+static void run_together(const request *q, tomevit_context *c, size_t first,
+                         size_t images)
+{
+    size_t groups = (images + c->all.group - 1) / c->all.group;
+
+    for (size_t g = 0; g < groups; g++) {
+        size_t done = images * g / groups;
+
+        run_group(q, &c->all, first + done, images * (g + 1) / groups - done);
+    }
 }
 
 /* ---- public ------------------------------------------------------------------ */
@@ -327,31 +403,18 @@ static int valid_output(const tomevit_output *out)
     return 1;
 }
 
-/* The rows of an output that belong to the images from `first` on. */
-static tomevit_output output_from(const tomevit_output *out, size_t first,
-                                  const tomevit_description *d)
-{
-    tomevit_output o = *out;
-
-    o.logits = o.logits && d->classes ? o.logits + first * d->classes : NULL;
-    o.features = o.features ? o.features + first * d->features : NULL;
-    o.map = o.map ? o.map + first * d->tokens : NULL;
-    o.sizes = o.sizes ? o.sizes + first * d->tokens : NULL;
-    o.rows = o.rows ? o.rows + first : NULL;
-    return o;
-}
-
 int tomevit_forward(tomevit_context *context, const tomevit_merging *merging,
                     size_t batch, const tomevit_image *images,
                     const tomevit_output *output)
 {
     const tomevit_description *d;
     tomevit_merging none;
-    size_t groups;
+    size_t alone;
+    request q;
 
     if (!context || !batch || batch > context->max_batch || !images || !output)
         return TOMEVIT_EINVAL;
-    d = &context->model->d;
+    d = &context->all.model->d;
     tomevit_merging_init(&none);
     merging = merging ? merging : &none;
     if (!valid_merging(merging, d) || !valid_output(output))
@@ -361,18 +424,10 @@ int tomevit_forward(tomevit_context *context, const tomevit_merging *merging,
                                 images[b].format != TOMEVIT_F32_CHW))
             return TOMEVIT_EINVAL;
 
-    groups = (batch + context->group - 1) / context->group;
-    for (size_t g = 0; g < groups; g++) {
-        size_t first = batch * g / groups;
-        vit_pass p = {
-            .c = context,
-            .merging = merging,
-            .images = images + first,
-            .out = output_from(output, first, d),
-            .count = batch * (g + 1) / groups - first,
-        };
-
-        run_group(&p);
-    }
+    q = (request){merging, images, output};
+    alone = count_alone(context, batch);
+    if (alone)
+        run_alone(&q, context, alone);
+    run_together(&q, context, alone, batch - alone);
     return 0;
 }

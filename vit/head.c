@@ -14,7 +14,7 @@ static void norm_row(const tomevit_model *m, const float *x, float *y)
 
 /* Mean of the patch tokens weighted by the tokens each stands for: merging
  * must not change what an average over the image means. */
-static void mean_pool(const tomevit_context *c, vit_scratch *s, size_t image,
+static void mean_pool(const vit_crew *c, vit_scratch *s, size_t image,
                       float *y)
 {
     const tomevit_model *m = c->model;
@@ -50,7 +50,7 @@ size_t tomevit_pool_reads(const tomevit_description *d)
  * distillation tokens' rows. */
 void tomevit_pool(const vit_pass *p, vit_scratch *s, size_t image)
 {
-    tomevit_context *c = p->c;
+    vit_crew *c = p->c;
     const tomevit_model *m = c->model;
     const float *x = c->x + c->offsets[image] * c->x_stride;
     float *y = c->pooled + image * c->pooled_stride;
@@ -73,7 +73,7 @@ void tomevit_pool(const vit_pass *p, vit_scratch *s, size_t image)
 void tomevit_heads(const vit_pass *p, vit_scratch *s, size_t first,
                    size_t rows)
 {
-    tomevit_context *c = p->c;
+    vit_crew *c = p->c;
     const tomevit_model *m = c->model;
     size_t classes = m->d.classes, stride = c->pooled_stride;
     float *x = c->pooled + first * stride;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* The plan of one image, in the context's arrays. */
-static tomerge_plan plan_of(const tomevit_context *c, size_t image)
+static tomerge_plan plan_of(const vit_crew *c, size_t image)
 {
     size_t first = c->offsets[image];
 
@@ -24,7 +24,7 @@ static tomerge_plan plan_of(const tomevit_context *c, size_t image)
 static tomerge_const_view metric_of(const vit_pass *p, vit_scratch *s,
                                     size_t image, size_t *channels)
 {
-    const tomevit_context *c = p->c;
+    const vit_crew *c = p->c;
     const tomevit_description *d = &c->model->d;
     size_t first = c->offsets[image], tokens = c->offsets[image + 1] - first;
     size_t head_dim = d->dim / d->heads;
@@ -51,7 +51,7 @@ static tomerge_const_view metric_of(const vit_pass *p, vit_scratch *s,
 void tomevit_plan(const vit_pass *p, vit_scratch *s, size_t layer,
                   size_t image)
 {
-    tomevit_context *c = p->c;
+    vit_crew *c = p->c;
     tomerge_options options = p->merging->matching;
     tomerge_plan plan = plan_of(c, image);
     size_t channels;
@@ -67,7 +67,7 @@ void tomevit_plan(const vit_pass *p, vit_scratch *s, size_t layer,
 
 void tomevit_pack_offsets(const vit_pass *p)
 {
-    tomevit_context *c = p->c;
+    vit_crew *c = p->c;
 
     c->next_offsets[0] = 0;
     for (size_t b = 0; b < p->count; b++)
@@ -77,7 +77,7 @@ void tomevit_pack_offsets(const vit_pass *p)
 void tomevit_reduce(const vit_pass *p, vit_scratch *s, size_t layer,
                     size_t image)
 {
-    tomevit_context *c = p->c;
+    vit_crew *c = p->c;
     const tomevit_description *d = &c->model->d;
     size_t first = c->offsets[image], next = c->next_offsets[image];
     tomerge_plan plan = plan_of(c, image);
@@ -95,7 +95,7 @@ void tomevit_reduce(const vit_pass *p, vit_scratch *s, size_t layer,
 
 void tomevit_swap(const vit_pass *p)
 {
-    tomevit_context *c = p->c;
+    vit_crew *c = p->c;
     float *x = c->x, *sizes = c->sizes;
     size_t *offsets = c->offsets;
 
@@ -111,7 +111,7 @@ void tomevit_swap(const vit_pass *p)
 
 void tomevit_keep_read(const vit_pass *p)
 {
-    tomevit_context *c = p->c;
+    vit_crew *c = p->c;
     size_t image = p->read * c->x_stride;
 
     for (size_t b = 0; b < p->count; b++) {

@@ -39,7 +39,7 @@ int tomevit_zero_shot_rows(const tomevit_description *d, vit_source source,
 float *tomevit_embedding(const vit_pass *p, vit_scratch *s, size_t rows,
                          float *x, size_t *stride)
 {
-    tomevit_context *c = p->c;
+    vit_crew *c = p->c;
     const tomevit_model *m = c->model;
     size_t n = m->d.embedding;
 
