@@ -29,7 +29,7 @@ enum { VIT_MAX_MR = 16, VIT_MAX_NR = 32 };
 /* What will be needed later, brought to the caches meanwhile: a little with
  * every 8 steps of a product, as all at once would hold up its own loads. */
 typedef struct vit_ahead {
-    const float *panel;    /* k * nr / 8 floats, to L2 */
+    const float *panel;    /* k * nr / 4 floats, to L2 */
     const float *rows;     /* nr floats of each of as many rows as are computed,
                             * or of k / 8 if those are fewer, to L1 */
     size_t stride;         /* of these rows */

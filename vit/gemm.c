@@ -154,9 +154,9 @@ static void pass(const vit_dsp *dsp, const vit_matrix *m, enum vit_finish how,
             float *c = whole ? tile : scratch + j * rows + i * nr;
 
             height = vit_tile_rows(rows - i, dsp->mr);
-            /* Eight tiles bring the whole next panel into L2, and each into
+            /* Four tiles bring the whole next panel into L2, and each into
              * L1 its place in y or the next one's sums. */
-            ahead.panel = next + i / dsp->mr % 8 * (depth * nr / 8);
+            ahead.panel = next + i / dsp->mr % 4 * (depth * nr / 4);
             ahead.rows = last ? y + i * ldy + j : c + height * nr;
             dsp->gemm(height, depth, a + i * lda + p, lda, panel, c, nr,
                       p > 0, ahead);

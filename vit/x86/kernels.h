@@ -69,11 +69,11 @@ INLINE void tile(size_t rows, size_t k, const float *a, size_t lda,
     /* Eight at a time: the instructions that only count and prefetch compete
      * with the products for the four that a core starts each cycle. */
     for (; k >= 8; k -= 8) {
-        for (size_t i = 0; i < NR; i += LINE)
+        for (size_t i = 0; i < 2 * NR; i += LINE)
             _mm_prefetch((const char *)(ahead.panel + i), _MM_HINT_T1);
         for (size_t i = 0; i < NR; i += LINE)
             _mm_prefetch((const char *)(ahead.rows + i), _MM_HINT_T0);
-        ahead.panel += NR;
+        ahead.panel += 2 * NR;
         ahead.rows += ahead.rows < last ? ahead.stride : 0;
 #pragma GCC unroll 8
         for (size_t u = 0; u < 8; u++) {
