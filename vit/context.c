@@ -139,7 +139,6 @@ static void carve_crew(vit_crew *c, vit_arena *arena)
     c->offsets = tomevit_carve(arena, ends, sizeof(size_t));
     c->next_offsets = tomevit_carve(arena, ends, sizeof(size_t));
     c->planned = tomevit_carve(arena, c->group, sizeof(size_t));
-    c->undone = tomevit_carve(arena, c->group, sizeof(*c->undone));
     c->x = tomevit_carve_f32(arena, rows * c->x_stride);
     c->next_x = tomevit_carve_f32(arena, rows * c->x_stride);
     c->qkv = tomevit_carve_f32(arena, rows * c->qkv_stride);
@@ -172,7 +171,6 @@ static vit_crew crew_alone(const vit_crew *all, size_t thread, size_t group)
     c.offsets += image + thread;
     c.next_offsets += image + thread;
     c.planned += image;
-    c.undone += image;
     c.x += row * c.x_stride;
     c.next_x += row * c.x_stride;
     c.qkv += row * c.qkv_stride;

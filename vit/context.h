@@ -17,8 +17,6 @@
 
 #include "model.h"
 
-#include <stdatomic.h>
-
 /* One head in bf16: see attention_low.c. */
 typedef struct vit_narrow_head {
     uint32_t *keys, *values; /* panels */
@@ -60,8 +58,6 @@ typedef struct vit_crew {
     float *sizes, *next_sizes, *bias; /* [rows] */
     int32_t *map, *origin, *trace;    /* [rows] */
     size_t *planned;       /* [group]: rows left after the plan */
-    atomic_size_t *undone; /* [group]: rows that the step under way has yet to
-                            * do, if somebody waits for the last of them */
     float *pooled;         /* [group, or twice for distilled, pooled_stride] */
     float *logits_dist;    /* [group, classes], distilled models only */
 } vit_crew;
@@ -135,13 +131,12 @@ void tomevit_attention(const vit_pass *p, vit_scratch *s, size_t image,
 void tomevit_attention_low(const vit_pass *p, vit_scratch *s, size_t image,
                            size_t head, size_t read);
 
-/* reduce.c: planning and carrying out the merging of one image in a layer;
- * tomevit_plan sets c->planned[image]. */
-void tomevit_plan(const vit_pass *p, vit_scratch *s, size_t layer,
+/* reduce.c: planning and carrying out the merging of one image. `r` of the
+ * layer after clamping; tomevit_plan sets c->planned[image]. */
+void tomevit_plan(const vit_pass *p, vit_scratch *s, size_t layer, size_t r,
                   size_t image);
 void tomevit_pack_offsets(const vit_pass *p);
-void tomevit_reduce(const vit_pass *p, vit_scratch *s, size_t layer,
-                    size_t image);
+void tomevit_reduce(const vit_pass *p, vit_scratch *s, size_t image);
 void tomevit_swap(const vit_pass *p);
 /* Leaves of every image the rows that are read. */
 void tomevit_keep_read(const vit_pass *p);

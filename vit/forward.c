@@ -50,7 +50,6 @@ static void start_group(const vit_pass *p)
     for (size_t b = 0; b <= p->count; b++)
         c->offsets[b] = b * tokens;
     for (size_t b = 0; b < p->count; b++) {
-        atomic_store(&c->undone[b], tokens);
         for (size_t t = 0; t < tokens; t++) {
             c->trace[b * tokens + t] = (int32_t)t;
             c->sizes[b * tokens + t] = 1.0f;
@@ -58,76 +57,9 @@ static void start_group(const vit_pass *p)
     }
 }
 
-/* ---- what follows when an image's rows are done --------------------------------- */
-
-typedef void image_step(const vit_pass *p, vit_scratch *s, size_t layer,
-                        size_t image);
-
-/* A block of rows is done: whoever does the last rows of an image takes its
- * next step at once, while they are in the nearer caches. */
-static void go_on(const vit_pass *p, const vit_layer *l, vit_scratch *s,
-                  size_t first, size_t rows, image_step *step)
-{
-    const vit_crew *c = p->c;
-
-    for (size_t b = 0; b < p->count; b++) {
-        size_t from = c->offsets[b], end = c->offsets[b + 1];
-        size_t all = end - from;
-
-        from = from > first ? from : first;
-        end = end < first + rows ? end : first + rows;
-        if (from < end &&
-            atomic_fetch_sub(&c->undone[b], end - from) == end - from) {
-            atomic_store(&c->undone[b], all);
-            step(p, s, (size_t)(l - c->model->layers), b);
-        }
-    }
-}
-
-/* Plans come with the rows if every thread has an image of its own; else with
- * attention, so that nobody waits for them. */
-static int plans_early(const vit_pass *p)
-{
-    return p->count >= (size_t)p->c->threads;
-}
-
-/* The metric is a mean of these products. */
-static void planned_qkv(const vit_pass *p, const vit_layer *l, vit_scratch *s,
-                        size_t first, size_t rows)
-{
-    tomevit_qkv(p, l, s, first, rows);
-    if (plans_early(p))
-        go_on(p, l, s, first, rows, tomevit_plan);
-}
-
-static void planned_keys_values(const vit_pass *p, const vit_layer *l,
-                                vit_scratch *s, size_t first, size_t rows)
-{
-    tomevit_keys_values(p, l, s, first, rows);
-    if (plans_early(p))
-        go_on(p, l, s, first, rows, tomevit_plan);
-}
-
-/* The metric is x. */
-static void planned_projection(const vit_pass *p, const vit_layer *l,
-                               vit_scratch *s, size_t first, size_t rows)
-{
-    tomevit_projection(p, l, s, first, rows);
-    go_on(p, l, s, first, rows, tomevit_plan);
-}
-
-static void merged_projection(const vit_pass *p, const vit_layer *l,
-                              vit_scratch *s, size_t first, size_t rows)
-{
-    tomevit_projection(p, l, s, first, rows);
-    go_on(p, l, s, first, rows, tomevit_reduce);
-}
-
-/* ---- a layer ---------------------------------------------------------------------- */
-
-/* Attention of a layer and plans that are still to be made: one more task for
- * each image. */
-static void attend(const vit_pass *p, vit_scratch *s, size_t layer, int plan,
+/* Attention of a layer and, with metrics that need no more than q, k and v,
+ * the plans: one more task for each image. */
+static void attend(const vit_pass *p, vit_scratch *s, size_t layer, size_t r,
                    size_t read)
 {
     size_t heads = p->c->model->d.heads;
@@ -137,13 +69,17 @@ static void attend(const vit_pass *p, vit_scratch *s, size_t layer, int plan,
 
         if (head < heads)
             tomevit_attention(p, s, image, head, read);
-        else if (plan && !plans_early(p))
-            tomevit_plan(p, s, layer, image);
+        else if (r > 0 && p->merging->metric != TOMEVIT_METRIC_X)
+            tomevit_plan(p, s, layer, r, image);
     }
 }
 
-static void end_merging(vit_pass *p)
+static void merge(vit_pass *p, vit_scratch *s)
 {
+#pragma omp single
+    tomevit_pack_offsets(p);
+    EACH_TASK(i, p->count)
+        tomevit_reduce(p, s, i);
 #pragma omp single
     {
         tomevit_swap(p);
@@ -151,53 +87,24 @@ static void end_merging(vit_pass *p)
     }
 }
 
-/* Merging apart from any other step. */
-static void merge(vit_pass *p, vit_scratch *s, size_t layer)
-{
-#pragma omp single
-    tomevit_pack_offsets(p);
-    EACH_TASK(i, p->count)
-        tomevit_reduce(p, s, layer, i);
-    end_merging(p);
-}
-
-/* A layer that merges; every thread of the team runs this. */
-static void run_merging_layer(vit_pass *p, vit_scratch *s, size_t layer)
-{
-    vit_crew *c = p->c;
-    const vit_layer *l = &c->model->layers[layer];
-    size_t rows = c->offsets[p->count];
-
-    if (p->merging->metric == TOMEVIT_METRIC_X) {
-        each_block(p, l, s, rows, tomevit_qkv);
-        attend(p, s, layer, 0, 0);
-        each_block(p, l, s, rows, planned_projection);
-        merge(p, s, layer);
-    } else {
-        each_block(p, l, s, rows, planned_qkv);
-        attend(p, s, layer, 1, 0);
-#pragma omp single
-        tomevit_pack_offsets(p);
-        each_block(p, l, s, rows, merged_projection);
-        end_merging(p);
-    }
-    each_block(p, l, s, c->offsets[p->count], tomevit_mlp);
-}
-
+/* One layer; every thread of the team runs this. */
 static void run_layer(vit_pass *p, vit_scratch *s, size_t layer)
 {
     vit_crew *c = p->c;
     const vit_layer *l = &c->model->layers[layer];
+    size_t r = p->merging->r ? p->merging->r[layer] : 0;
     size_t rows = c->offsets[p->count];
 
-    if (p->merging->r && p->merging->r[layer] > 0) {
-        run_merging_layer(p, s, layer);
-        return;
-    }
     each_block(p, l, s, rows, tomevit_qkv);
-    attend(p, s, layer, 0, 0);
+    attend(p, s, layer, r, 0);
     each_block(p, l, s, rows, tomevit_projection);
-    each_block(p, l, s, rows, tomevit_mlp);
+    if (r > 0 && p->merging->metric == TOMEVIT_METRIC_X) {
+        EACH_TASK(i, p->count)
+            tomevit_plan(p, s, layer, r, i);
+    }
+    if (r > 0)
+        merge(p, s);
+    each_block(p, l, s, c->offsets[p->count], tomevit_mlp);
 }
 
 /* ---- the last layer ---------------------------------------------------------- */
@@ -254,13 +161,12 @@ static void run_last_layer(vit_pass *p, vit_scratch *s)
     const vit_layer *l = &c->model->layers[layer];
     size_t rows = c->offsets[p->count], read = p->count * p->read;
 
-    each_block(p, l, s, rows, r == 0 ? tomevit_keys_values :
-               p->merging->metric == TOMEVIT_METRIC_Q ? planned_qkv
-                                                      : planned_keys_values);
+    each_block(p, l, s, rows, r > 0 && p->merging->metric == TOMEVIT_METRIC_Q
+                              ? tomevit_qkv : tomevit_keys_values);
     each_block(p, l, s, read, tomevit_queries);
-    attend(p, s, layer, r > 0, p->read);
+    attend(p, s, layer, r, p->read);
     if (r > 0)
-        merge(p, s, layer);
+        merge(p, s);
 #pragma omp single
     {
         report_merging(p);

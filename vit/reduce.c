@@ -48,7 +48,7 @@ static tomerge_const_view metric_of(const vit_pass *p, vit_scratch *s,
     return (tomerge_const_view){mean.data, mean.stride, TOMERGE_F32};
 }
 
-void tomevit_plan(const vit_pass *p, vit_scratch *s, size_t layer,
+void tomevit_plan(const vit_pass *p, vit_scratch *s, size_t layer, size_t r,
                   size_t image)
 {
     vit_crew *c = p->c;
@@ -60,8 +60,8 @@ void tomevit_plan(const vit_pass *p, vit_scratch *s, size_t layer,
     options.protect = c->model->d.prefix;
     options.seed += layer;
     /* Every argument was checked before the pass began. */
-    if (tomerge_match(&options, channels, metric, p->merging->r[layer], &plan,
-                      s->workspace, c->workspace_bytes) == 0)
+    if (tomerge_match(&options, channels, metric, r, &plan, s->workspace,
+                      c->workspace_bytes) == 0)
         c->planned[image] = plan.rows;
 }
 
@@ -74,8 +74,7 @@ void tomevit_pack_offsets(const vit_pass *p)
         c->next_offsets[b + 1] = c->next_offsets[b] + c->planned[b];
 }
 
-void tomevit_reduce(const vit_pass *p, vit_scratch *s, size_t layer,
-                    size_t image)
+void tomevit_reduce(const vit_pass *p, vit_scratch *s, size_t image)
 {
     vit_crew *c = p->c;
     const tomevit_description *d = &c->model->d;
@@ -86,7 +85,6 @@ void tomevit_reduce(const vit_pass *p, vit_scratch *s, size_t layer,
     tomerge_view y = {c->next_x + next * c->x_stride, (ptrdiff_t)c->x_stride,
                       TOMERGE_F32};
 
-    (void)layer;
     tomerge_merge(p->merging->combine, &plan, d->dim, x, c->sizes + first, y,
                   c->next_sizes + next, s->workspace, c->workspace_bytes);
     tomerge_size_bias(plan.rows, c->next_sizes + next, c->bias + next);
@@ -105,8 +103,6 @@ void tomevit_swap(const vit_pass *p)
     c->next_sizes = sizes;
     c->offsets = c->next_offsets;
     c->next_offsets = offsets;
-    for (size_t b = 0; b < p->count; b++)
-        atomic_store(&c->undone[b], c->planned[b]);
 }
 
 void tomevit_keep_read(const vit_pass *p)
