@@ -7,6 +7,9 @@
 . "${srcdir:-.}/tests/command.sh"
 
 test -z "$SANITIZED" || skip "too slow under the sanitizers"
+"$tomerge" inspect --cpu >cpu || fail "inspect --cpu"
+! grep -q '^f32 *scalar' cpu ||
+    skip "minutes by scalar kernels; tune_resume.sh searches there too"
 "$build/data/make-images" --count 64 pictures || fail "no pictures"
 
 # near A B: within a thousandth
