@@ -229,8 +229,7 @@ recovers() {
     whole $1
 }
 half=$(($(wc -c <kept.journal) / 1024))
-if (trap '' XFSZ; ulimit -f $half && "$tomerge" inspect) >/dev/null 2>&1 &&
-    test -z "$SANITIZED"; then
+if files_can_be_limited && test -z "$SANITIZED"; then
     (trap '' XFSZ; ulimit -f $half
      "$tomerge" eval $with pictures --r 8 --resume limit.journal >out 2>err
      echo $? >code)
