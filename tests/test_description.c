@@ -450,6 +450,8 @@ Test(description, heads_come_from_metadata)
     with_metadata("{\"arch\":\"{\\\"num_heads\\\":8}\",\"num_heads\":\"1\"}",
                   &d);
     cr_assert_eq(d.heads, 1);
+    with_metadata("{\"num_heads\":\"4\",\"block\":\"of marble\"}", &d);
+    cr_assert_eq(d.heads, 4);
     refuse_metadata(NULL, TOMEVIT_EMODEL, "heads|dim 8|add \"num_heads\"");
     refuse_metadata("{\"arch\":\"vit_what\"}", TOMEVIT_EMODEL,
                     "add \"num_heads\"");

@@ -61,6 +61,8 @@ static int unbiased(const vit_tensors *file)
 
 int tomevit_check_supported(const vit_tensors *file, const vit_report *report)
 {
+    const char *block = tomevit_tensors_metadata(file, "block");
+
     for (size_t i = 0; i < file->count; i++) {
         const char *what = what_is(file->list[i].name);
 
@@ -68,7 +70,7 @@ int tomevit_check_supported(const vit_tensors *file, const vit_report *report)
             return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%.80s\": %s "
                                 "cannot be run here", file->list[i].name, what);
     }
-    if (tomevit_tensors_metadata(file, "block"))
+    if (block && !strcmp(block, "res_post_norm"))
         return tomevit_fail(report, TOMEVIT_EMODEL, "config.json: norms after "
                             "attention and MLP (timm's ResPostBlock) cannot "
                             "be run here");
