@@ -317,130 +317,35 @@ static void dots(const float *panel, const tomerge_panels *b, size_t j,
 
 /* ---- combining ------------------------------------------------------------ */
 
-static void scale(float *acc, const float *x, float weight, size_t n)
-{
-    __m256 w = _mm256_set1_ps(weight);
+typedef __m256 V;
+#define SET1 _mm256_set1_ps
+#define ADD _mm256_add_ps
+#define MUL _mm256_mul_ps
+#define DIV _mm256_div_ps
+#define FMA _mm256_fmadd_ps
+#define FNMA _mm256_fnmadd_ps
 
-    for (size_t i = 0; i < n; i += LANES)
-        put(acc + i, n - i, _mm256_mul_ps(get(x + i, n - i), w));
-}
-
-static void accumulate(float *acc, const float *x, float weight, size_t n)
-{
-    __m256 w = _mm256_set1_ps(weight);
-
-    for (size_t i = 0; i < n; i += LANES)
-        put(acc + i, n - i,
-            _mm256_add_ps(get(acc + i, n - i),
-                          _mm256_mul_ps(get(x + i, n - i), w)));
-}
-
-/* By what is divided, and its reciprocal. */
-typedef struct divisor {
-    __m256 value, reciprocal;
-    int32_t span;          /* how many magnitudes quotient() may take, less 1 */
-} divisor;
-
-enum { LOW = 0x21800000, HIGH = 0x5d800000 }; /* the bits of 2^-60 and 2^60 */
-
-INLINE divisor divisor_of(float value)
-{
-    divisor d = {_mm256_set1_ps(value), _mm256_set1_ps(1 / value), 0};
-
-    d.span = value >= 0x1p-30f && value <= 0x1p30f ? HIGH - LOW : 0;
-    return d;
-}
-
-/* x / d, rounded correctly: the quotient by the reciprocal, corrected by its
- * remainder, where nothing on the way leaves the normal range; a fifth of a
- * division's time. The correction could only err on quotients within 3 / 2^25
- * of a last place beside the middle of two numbers (Markstein: "Computation of
- * elementary functions on the IBM RISC System/6000 processor", IBM J. Res. Dev.
- * 34 (1), 1990, has the argument), and trying all of those found none. */
-INLINE __m256 quotient(__m256 x, const divisor *d)
+INLINE int all_within(__m256 x, uint32_t low, uint32_t span)
 {
     __m256i bits = _mm256_and_si256(_mm256_castps_si256(x),
                                     _mm256_set1_epi32(0x7fffffff));
-    __m256i from_low = _mm256_sub_epi32(bits, _mm256_set1_epi32(LOW));
-    __m256i fits = _mm256_cmpeq_epi32(
-        _mm256_min_epu32(from_low, _mm256_set1_epi32(d->span)), from_low);
-    __m256 q = _mm256_mul_ps(x, d->reciprocal);
+    __m256i from_low = _mm256_sub_epi32(bits, _mm256_set1_epi32((int32_t)low));
+    __m256i most = _mm256_set1_epi32((int32_t)span);
+    __m256i fits = _mm256_cmpeq_epi32(_mm256_min_epu32(from_low, most),
+                                      from_low);
 
-    if (_mm256_movemask_ps(_mm256_castsi256_ps(fits)) != 0xff)
-        return _mm256_div_ps(x, d->value);
-    return _mm256_fmadd_ps(_mm256_fnmadd_ps(q, d->value, x), d->reciprocal, q);
+    return _mm256_movemask_ps(_mm256_castsi256_ps(fits)) == 0xff;
 }
 
-static void divide(float *acc, float value, size_t n)
+INLINE __m256 larger(__m256 old, __m256 v)
 {
-    divisor d = divisor_of(value);
+    __m256 wins = _mm256_or_ps(_mm256_cmp_ps(v, old, _CMP_GT_OQ),
+                               _mm256_cmp_ps(v, v, _CMP_UNORD_Q));
 
-    for (size_t i = 0; i < n; i += LANES)
-        put(acc + i, n - i, quotient(get(acc + i, n - i), &d));
+    return _mm256_blendv_ps(old, v, wins);
 }
 
-static void weigh(float *out, const float *x, ptrdiff_t stride,
-                  const int32_t *member, size_t count, const float *size,
-                  float total, size_t n)
-{
-    divisor d = divisor_of(total);
-
-    for (size_t i = 0; i < n; i += LANES) {
-        __m256 sum = _mm256_setzero_ps();
-
-        for (size_t m = 0; m < count; m++) {
-            __m256 v = get(x + member[m] * stride + (ptrdiff_t)i, n - i);
-
-            if (size)
-                v = _mm256_mul_ps(v, _mm256_set1_ps(size[member[m]]));
-            sum = m ? _mm256_add_ps(sum, v) : v;
-        }
-        put(out + i, n - i, quotient(sum, &d));
-    }
-}
-
-static void maximum(float *acc, const float *x, size_t n)
-{
-    for (size_t i = 0; i < n; i += LANES) {
-        __m256 v = get(x + i, n - i), old = get(acc + i, n - i);
-        __m256 wins = _mm256_or_ps(_mm256_cmp_ps(v, old, _CMP_GT_OQ),
-                                   _mm256_cmp_ps(v, v, _CMP_UNORD_Q));
-
-        put(acc + i, n - i, _mm256_blendv_ps(old, v, wins));
-    }
-}
-
-/* Rows that lie far apart are fetched some ahead of their turn. */
-enum { AHEAD = 4 };
-
-INLINE void fetch(const float *x)
-{
-    _mm_prefetch((const char *)x, _MM_HINT_T0);
-}
-
-static void mean_heads(float *out, ptrdiff_t out_stride, const float *k,
-                       ptrdiff_t stride, size_t rows, size_t heads,
-                       ptrdiff_t head_stride, size_t n)
-{
-    divisor count = divisor_of((float)heads);
-
-    for (size_t r = 0; r < rows; r++, out += out_stride, k += stride) {
-        ptrdiff_t ahead = rows - r > AHEAD ? AHEAD * stride : 0;
-
-        for (size_t i = 0; i < n; i += LANES) {
-            const float *from = k + i;
-            __m256 sum = get(from, n - i);
-
-            fetch(from + ahead);
-            for (size_t h = 1; h < heads; h++) {
-                from += head_stride;
-                fetch(from + ahead);
-                sum = _mm256_add_ps(sum, get(from, n - i));
-            }
-            put(out + i, n - i, quotient(sum, &count));
-        }
-    }
-}
+#include "combine.h"
 
 void tomerge_dsp_avx2(tomerge_dsp *dsp)
 {

@@ -287,147 +287,43 @@ static void dots(const float *panel, const tomerge_panels *b, size_t j,
 
 /* ---- combining ------------------------------------------------------------ */
 
-static void scale(float *acc, const float *x, float weight, size_t n)
+typedef __m512 V;
+#define SET1 _mm512_set1_ps
+#define ADD _mm512_add_ps
+#define MUL _mm512_mul_ps
+#define DIV _mm512_div_ps
+#define FMA _mm512_fmadd_ps
+#define FNMA _mm512_fnmadd_ps
+
+INLINE __m512 get(const float *x, size_t left)
 {
-    __m512 w = _mm512_set1_ps(weight);
-
-    for (size_t i = 0; i < n; i += LANES) {
-        __mmask16 m = lanes(n - i);
-        __m512 v = _mm512_maskz_loadu_ps(m, x + i);
-
-        _mm512_mask_storeu_ps(acc + i, m, _mm512_mul_ps(v, w));
-    }
+    return _mm512_maskz_loadu_ps(lanes(left), x);
 }
 
-static void accumulate(float *acc, const float *x, float weight, size_t n)
+INLINE void put(float *x, size_t left, __m512 value)
 {
-    __m512 w = _mm512_set1_ps(weight);
-
-    for (size_t i = 0; i < n; i += LANES) {
-        __mmask16 m = lanes(n - i);
-        __m512 v = _mm512_maskz_loadu_ps(m, x + i);
-        __m512 sum = _mm512_maskz_loadu_ps(m, acc + i);
-
-        _mm512_mask_storeu_ps(acc + i, m,
-                              _mm512_add_ps(sum, _mm512_mul_ps(v, w)));
-    }
+    _mm512_mask_storeu_ps(x, lanes(left), value);
 }
 
-/* By what is divided, and its reciprocal, 0 if that is of no use. */
-typedef struct divisor {
-    __m512 value, reciprocal;
-    uint32_t span;         /* how many magnitudes quotient() may take, less 1 */
-} divisor;
-
-enum { LOW = 0x21800000, HIGH = 0x5d800000 }; /* the bits of 2^-60 and 2^60 */
-
-INLINE divisor divisor_of(float value)
-{
-    divisor d = {_mm512_set1_ps(value), _mm512_set1_ps(1 / value), 0};
-
-    d.span = value >= 0x1p-30f && value <= 0x1p30f ? HIGH - LOW : 0;
-    return d;
-}
-
-/* x / d, rounded correctly: the quotient by the reciprocal, corrected by its
- * remainder, where nothing on the way leaves the normal range; a fifth of a
- * division's time. The correction could only err on quotients within 3 / 2^25
- * of a last place beside the middle of two numbers (Markstein: "Computation of
- * elementary functions on the IBM RISC System/6000 processor", IBM J. Res. Dev.
- * 34 (1), 1990, has the argument), and trying all of those found none. */
-INLINE __m512 quotient(__m512 x, const divisor *d)
+INLINE int all_within(__m512 x, uint32_t low, uint32_t span)
 {
     __m512i bits = _mm512_and_si512(_mm512_castps_si512(x),
                                     _mm512_set1_epi32(0x7fffffff));
-    __mmask16 fits = _mm512_cmple_epu32_mask(
-        _mm512_sub_epi32(bits, _mm512_set1_epi32(LOW)),
-        _mm512_set1_epi32((int32_t)d->span));
-    __m512 q = _mm512_mul_ps(x, d->reciprocal);
+    __m512i from_low = _mm512_sub_epi32(bits, _mm512_set1_epi32((int32_t)low));
 
-    if (fits != 0xffff)
-        return _mm512_div_ps(x, d->value);
-    return _mm512_fmadd_ps(_mm512_fnmadd_ps(q, d->value, x), d->reciprocal, q);
+    return _mm512_cmple_epu32_mask(from_low,
+                                   _mm512_set1_epi32((int32_t)span)) == 0xffff;
 }
 
-static void divide(float *acc, float value, size_t n)
+INLINE __m512 larger(__m512 old, __m512 v)
 {
-    divisor d = divisor_of(value);
+    __mmask16 wins = _mm512_cmp_ps_mask(v, old, _CMP_GT_OQ) |
+                     _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
 
-    for (size_t i = 0; i < n; i += LANES) {
-        __mmask16 m = lanes(n - i);
-        __m512 v = _mm512_maskz_loadu_ps(m, acc + i);
-
-        _mm512_mask_storeu_ps(acc + i, m, quotient(v, &d));
-    }
+    return _mm512_mask_mov_ps(old, wins, v);
 }
 
-static void weigh(float *out, const float *x, ptrdiff_t stride,
-                  const int32_t *member, size_t count, const float *size,
-                  float total, size_t n)
-{
-    divisor d = divisor_of(total);
-
-    for (size_t i = 0; i < n; i += LANES) {
-        __mmask16 mask = lanes(n - i);
-        __m512 sum = _mm512_setzero_ps();
-
-        for (size_t m = 0; m < count; m++) {
-            __m512 v = _mm512_maskz_loadu_ps(
-                mask, x + member[m] * stride + (ptrdiff_t)i);
-
-            if (size)
-                v = _mm512_mul_ps(v, _mm512_set1_ps(size[member[m]]));
-            sum = m ? _mm512_add_ps(sum, v) : v;
-        }
-        _mm512_mask_storeu_ps(out + i, mask, quotient(sum, &d));
-    }
-}
-
-static void maximum(float *acc, const float *x, size_t n)
-{
-    for (size_t i = 0; i < n; i += LANES) {
-        __mmask16 m = lanes(n - i);
-        __m512 v = _mm512_maskz_loadu_ps(m, x + i);
-        __m512 old = _mm512_maskz_loadu_ps(m, acc + i);
-        __mmask16 wins = _mm512_cmp_ps_mask(v, old, _CMP_GT_OQ) |
-                         _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
-
-        _mm512_mask_storeu_ps(acc + i, m & wins, v);
-    }
-}
-
-/* Rows that lie far apart are fetched some ahead of their turn. */
-enum { AHEAD = 4 };
-
-INLINE void fetch(const float *x)
-{
-    _mm_prefetch((const char *)x, _MM_HINT_T0);
-}
-
-static void mean_heads(float *out, ptrdiff_t out_stride, const float *k,
-                       ptrdiff_t stride, size_t rows, size_t heads,
-                       ptrdiff_t head_stride, size_t n)
-{
-    divisor count = divisor_of((float)heads);
-
-    for (size_t r = 0; r < rows; r++, out += out_stride, k += stride) {
-        ptrdiff_t ahead = rows - r > AHEAD ? AHEAD * stride : 0;
-
-        for (size_t i = 0; i < n; i += LANES) {
-            __mmask16 m = lanes(n - i);
-            const float *from = k + i;
-            __m512 sum = _mm512_maskz_loadu_ps(m, from);
-
-            fetch(from + ahead);
-            for (size_t h = 1; h < heads; h++) {
-                from += head_stride;
-                fetch(from + ahead);
-                sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(m, from));
-            }
-            _mm512_mask_storeu_ps(out + i, m, quotient(sum, &count));
-        }
-    }
-}
+#include "combine.h"
 
 void tomerge_dsp_avx512(tomerge_dsp *dsp)
 {
