@@ -58,14 +58,14 @@ static void start_group(const vit_pass *p)
 }
 
 /* Attention of a layer and, with metrics that need no more than q, k and v,
- * the plans: one more task for each image. */
+ * the plans: one more task for each image, whose keys are still in a cache. */
 static void attend(const vit_pass *p, vit_scratch *s, size_t layer, size_t r,
                    size_t read)
 {
     size_t heads = p->c->model->d.heads;
 
     EACH_TASK(i, p->count * (heads + 1)) {
-        size_t image = i % p->count, head = i / p->count;
+        size_t image = i / (heads + 1), head = i % (heads + 1);
 
         if (head < heads)
             tomevit_attention(p, s, image, head, read);
