@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The library and its test of threads, both built under ThreadSanitizer, find
-# no race. Without OpenMP, whose runtime the sanitizer cannot see into, and on
-# the fastest tiers there are.
+# no race. Without OpenMP, which races.sh is about, and on the fastest tiers
+# there are.
 . "${srcdir:-.}/tests/guard.sh"
 
 test -z "$SANITIZED" || skip "another sanitizer is in use"
