@@ -157,7 +157,9 @@ static inline void emulated_dpbf16ps_tile(int c, int a, int b)
     }
 }
 
-static inline __m512 emulated_dpbf16ps(__m512 sums, __m512i a, __m512i b)
+/* Not inline: a tile has hundreds of them, and a compiler takes minutes. */
+__attribute__((noinline, unused))
+static __m512 emulated_dpbf16ps(__m512 sums, __m512i a, __m512i b)
 {
     float s[16];
     uint32_t x[16], y[16];
