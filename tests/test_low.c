@@ -18,7 +18,11 @@
 #include <float.h>
 #include <math.h>
 
-enum kind { ORDINARY, WHOLE, SPECIAL, KINDS };
+enum kind {
+    ORDINARY, WHOLE, SPECIAL,
+    LARGE,                 /* the ends of the range, mostly the same one */
+    KINDS
+};
 
 static uint32_t random_bits(uint64_t *state)
 {
@@ -36,6 +40,8 @@ static float draw(enum kind kind, uint64_t *state)
         return (float)(int)(bits % 17) - 8.0f;
     if (kind == SPECIAL && bits % 3 == 0)
         return special[bits / 3 % 10];
+    if (kind == LARGE)
+        return bits % 16 ? 1.0f : -1.0f;
     return (float)bits / (float)(1u << 31) - 1.0f;
 }
 
@@ -304,6 +310,7 @@ static void check_products(const vit_low *low)
         check_product(low, 2 * mr + 3, columns[i % 6], depths[i], ORDINARY);
         check_product(low, mr * 8 + 1, 3 * nr, depths[i], WHOLE);
     }
+    check_product(low, 3, 5, 3000, LARGE); /* sums that f32 does not hold */
 }
 
 Test(low, products_every_tail)

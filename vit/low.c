@@ -190,27 +190,40 @@ static vit_level narrow_int8(size_t k, const float *x, unsigned char *out,
     return level;
 }
 
-static int32_t dot_of_words(uint32_t a, uint32_t b)
-{
-    int32_t sum = 0;
+/* Words of four products whose sums f32 holds exactly: 2^10 x 2^14 at most. */
+enum { EXACT_WORDS = 256 };
 
-    for (int i = 0; i < 32; i += 8)
-        sum += (int32_t)(int8_t)(a >> i) * (int8_t)(b >> i);
-    return sum;
+/* sum[NR] += one row times a panel. Whole numbers, in f32 as compilers know no
+ * vectors for products of bytes. */
+static void add_words(size_t words, const unsigned char *a, const uint32_t *b,
+                      int32_t *sum)
+{
+    float part[NR] = {0};
+
+    for (size_t p = 0; p < words; p++, b += NR) {
+        uint32_t word;
+
+        memcpy(&word, a + p * sizeof(word), sizeof(word));
+        for (int shift = 24; shift >= 0; shift -= 8) {
+            float x = (float)((int32_t)(word << shift) >> 24);
+
+            for (size_t j = 0; j < NR; j++)
+                part[j] += x * (float)((int32_t)(b[j] << shift) >> 24);
+        }
+    }
+    for (size_t j = 0; j < NR; j++)
+        sum[j] += (int32_t)part[j];
 }
 
 static void tile_int8(const vit_low_tile *t)
 {
     for (size_t i = 0; i < t->rows; i++) {
+        const unsigned char *a = t->a + i * t->lda;
         int32_t sum[NR] = {0};
 
-        for (size_t p = 0; p < t->words; p++) {
-            uint32_t a;
-
-            memcpy(&a, t->a + i * t->lda + p * sizeof(a), sizeof(a));
-            for (size_t j = 0; j < NR; j++)
-                sum[j] += dot_of_words(a, t->b[p * NR + j]);
-        }
+        for (size_t p = 0; p < t->words; p += EXACT_WORDS)
+            add_words(t->words - p < EXACT_WORDS ? t->words - p : EXACT_WORDS,
+                      a + p * sizeof(*t->b), t->b + p * NR, sum);
         for (size_t j = 0; j < NR; j++)
             t->c[i * t->ldc + j] =
                 (float)sum[j] * (t->levels[i].scale * t->column_scale[j]) +
