@@ -24,12 +24,32 @@ int is_covered(const char *function)
     return is_among(function, covered, covered_count);
 }
 
-void cover(const char *function)
+static void cover(const char *function)
 {
     if (is_covered(function))
         return;
     cr_assert_lt(covered_count, sizeof(covered) / sizeof(*covered));
     covered[covered_count++] = function;
+}
+
+void expect_accepted(const char *function, int error)
+{
+    cr_expect_eq(error, 0, "%s: %d though all is well", function, error);
+}
+
+void expect_refused(const char *function, const char *spoil, int expected,
+                    int error)
+{
+    cr_expect_eq(error, expected, "%s: %d, not %d, after %s", function, error,
+                 expected, spoil);
+    cover(function);
+}
+
+void expect_same(const char *function, const char *spoil, const void *now,
+                 const void *before, size_t bytes)
+{
+    cr_expect(memcmp(now, before, bytes) == 0, "%s writes something after %s",
+              function, spoil);
 }
 
 size_t check_map(const char *map, const char *prefix,

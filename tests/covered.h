@@ -6,8 +6,15 @@
 
 #include <stddef.h>
 
-/* `function` stays the caller's. */
-void cover(const char *function);
+/* What a call returned and may have written: functions, as tables of calls use
+ * them some hundred times and Criterion's macros would be expanded there.
+ * `spoil` says what was wrong with the call. The second covers the function,
+ * whose name stays the caller's. */
+void expect_accepted(const char *function, int error);
+void expect_refused(const char *function, const char *spoil, int expected,
+                    int error);
+void expect_same(const char *function, const char *spoil, const void *now,
+                 const void *before, size_t bytes);
 int is_covered(const char *function);
 
 /* Asserts of every name in $srcdir/MAP that begins with `prefix` that it is

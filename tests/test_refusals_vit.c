@@ -198,22 +198,6 @@ CALL(tomevit_forward, a->context, a->merging, a->batch, a->images, a->output)
 
 /* ---- refusals --------------------------------------------------------------------- */
 
-/* Functions, as the macros below are used some hundred times. */
-static void expect_accepted(const char *function, int error)
-{
-    cr_expect_eq(error, 0, "%s: %d though all is well", function, error);
-}
-
-static void expect_refused(const char *function, const char *spoil,
-                           int expected, int error)
-{
-    cr_expect_eq(error, expected, "%s: %d, not %d, after %s", function, error,
-                 expected, spoil);
-    cr_expect(memcmp(&args, &before, sizeof(before)) == 0,
-              "%s writes something after %s", function, spoil);
-    cover(function);
-}
-
 /* `set` makes a call of the function valid, `spoil` wrong again. */
 #define REFUSES_AFTER(set, function, expected, spoil)                        \
     do {                                                                     \
@@ -227,6 +211,7 @@ static void expect_refused(const char *function, const char *spoil,
         spoil;                                                               \
         memcpy(&before, a, sizeof(before));                                  \
         expect_refused(#function, #spoil, expected, call_##function(a));     \
+        expect_same(#function, #spoil, a, &before, sizeof(before));          \
     } while (0)
 #define REFUSES_WITH(function, expected, spoil)                              \
     REFUSES_AFTER((void)0, function, expected, spoil)
