@@ -5,7 +5,8 @@
 # OpenMP's barriers from LLVM's runtime and Archer alone, so this needs clang;
 # scalar kernels, as the others hand out the same work.
 . "${srcdir:-.}/tests/guard.sh"
-. "${srcdir:-.}/tests/command.sh"
+srcdir=$(cd "$srcdir" && pwd) # command.sh leaves the build folder
+. "$srcdir/tests/command.sh"
 
 test -z "$SANITIZED" || skip "another sanitizer is in use"
 test -n "$OPENMP_CFLAGS" || skip "no OpenMP"
@@ -13,7 +14,7 @@ flags="-std=c11 -O1 -g -ffp-contract=off -fsanitize=thread $OPENMP_CFLAGS"
 TSAN_OPTIONS="ignore_noninstrumented_modules=1 exitcode=66"
 export TSAN_OPTIONS
 
-# Two threads write to one place, `order` between them.
+# probe ORDER: two threads write to one place, with ORDER between them
 probe() {
     cat >probe.c <<EOT
 int main(void)
