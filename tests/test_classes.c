@@ -21,6 +21,13 @@ static const char *colours(const void *data, size_t index)
     return index < 4 ? names[index] : NULL;
 }
 
+static const char *from_one(const void *data, size_t index)
+{
+    static const char *const names[] = {"1", "2", "3"};
+    (void)data;
+    return index < 3 ? names[index] : NULL;
+}
+
 static const classes four = {.count = 4, .own_name = colours};
 static const classes three = {.count = 3};
 static const classes thousand = {.count = IMAGENET_CLASSES};
@@ -153,6 +160,68 @@ Test(classes, the_models_own_names_come_before_order)
     cr_expect_eq(label(&four, &g, NULL), -1, "green is two classes");
     folder_free(&f);
     folder_free(&g);
+}
+
+static const classes twelve = {.count = 12};
+
+/* "10" stands before "2" in sorted order, and is not the class after 1. */
+Test(classes, folders_called_by_numbers_are_those_classes)
+{
+    static const char *const all[] = {"0", "1", "10", "11", "2", "3", "4", "5",
+                                      "6", "7", "8", "9", NULL};
+    static const int32_t wanted[] = {0, 1, 10, 11, 2, 3, 4, 5, 6, 7, 8, 9};
+    static const char *const some[] = {"007", "11", "3", NULL};
+    folder f = walked(all), g = walked(some);
+
+    cr_assert_eq(label(&twelve, &f, NULL), 0, "%s", why);
+    cr_expect_str_eq(how, "class number");
+    for (size_t i = 0; i < 12; i++)
+        cr_expect_eq(f.files[i].label, wanted[i]);
+    cr_assert_eq(label(&twelve, &g, NULL), 0, "%s", why);
+    cr_expect_eq(g.files[0].label, 7);
+    cr_expect_eq(g.files[1].label, 11);
+    cr_expect_eq(g.files[2].label, 3);
+    folder_free(&f);
+    folder_free(&g);
+}
+
+/* 1 to N may be a list that counts from 1, or one with a folder too many. */
+Test(classes, numbers_of_no_class_are_not_put_in_order)
+{
+    static const char *const shifted[] = {"1", "2", "3", NULL};
+    static const char *const far[] = {"0", "1", "99999999999999999999", NULL};
+    static const char *const twice[] = {"1", "01", "2", NULL};
+    static const char *const words[] = {"1", "2", "three", NULL};
+    folder f = walked(shifted), g = walked(far), h = walked(twice),
+           k = walked(words);
+
+    cr_expect_eq(label(&three, &f, NULL), -1);
+    cr_expect_not_null(strstr(why, "folder '3'"), "%s", why);
+    cr_expect_not_null(strstr(why, "--class-map"), "%s", why);
+    cr_expect_eq(label(&three, &g, NULL), -1);
+    cr_expect_not_null(strstr(why, "--class-map"), "%s", why);
+    cr_expect_eq(label(&three, &h, NULL), -1);
+    cr_expect_not_null(strstr(why, "'1' and '01'"), "%s", why);
+    cr_expect_eq(label(&three, &k, NULL), 0, "%s", why);
+    cr_expect_str_eq(how, "sorted order");
+    folder_free(&f);
+    folder_free(&g);
+    folder_free(&h);
+    folder_free(&k);
+}
+
+/* What the model itself calls its classes comes first. */
+Test(classes, own_names_that_are_numbers)
+{
+    static const char *const digits[] = {"1", "2", "3", NULL};
+    folder f = walked(digits);
+    classes c = {.count = 3, .own_name = from_one};
+
+    cr_assert_eq(label(&c, &f, NULL), 0, "%s", why);
+    cr_expect_str_eq(how, "class name");
+    cr_expect_eq(f.files[0].label, 0);
+    cr_expect_eq(f.files[2].label, 2);
+    folder_free(&f);
 }
 
 Test(classes, map_decides)

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 static char root[64];
-static char lines[2048];
+static char lines[16384];
 static char why[FOLDER_WHY];
 static folder f;
 
@@ -92,6 +92,8 @@ Test(folder, classes_are_walked_in_order_and_depth)
     put("a/notes.txt", "not an image");
     put("a/unnamed", "\x89PNG\r\n\x1a\n............");
     put("README", "not a class");
+    put("beside.png", "");
+    put("beside", "\x89PNG\r\n\x1a\n............");
     cr_assert_eq(folder_walk_classes(root, &f, say, NULL, why), 0, "%s", why);
     cr_expect_str_eq(names(), "a/deep/deeper/y.jpg a/unnamed a/z.jpg "
                      "b/10.jpeg b/2.PNG ", "%s", names());
@@ -99,6 +101,7 @@ Test(folder, classes_are_walked_in_order_and_depth)
     cr_expect_eq(f.files[2].group, 0);
     cr_expect_eq(f.files[3].group, 1);
     cr_expect_eq(f.skipped, 2);
+    cr_expect_eq(f.strays, 2, "images, if of no class");
     cr_expect_str_eq(lines, "");
 }
 
@@ -126,6 +129,62 @@ Test(folder, a_class_without_image_is_named)
     cr_assert_eq(folder_walk_classes(root, &f, say, NULL, why), 0);
     cr_expect_str_eq(lines, "/void: this class folder holds no image\n");
     cr_expect_eq(f.group_count, 2, "it still counts as a class");
+}
+
+Test(folder, many_classes_without_image_are_one_line)
+{
+    char name[16];
+
+    make("full");
+    put("full/1.png", "");
+    for (int i = 0; i < 980; i++) {
+        snprintf(name, sizeof(name), "void%03d", i);
+        make(name);
+    }
+    cr_assert_eq(folder_walk_classes(root, &f, say, NULL, why), 0);
+    cr_expect_str_eq(lines, "/void000: this class folder and 979 others hold "
+                     "no image\n", "%s", lines);
+    cr_expect_eq(f.group_count, 981);
+}
+
+/* As deep as the system lets a path be, and one line for what is deeper. */
+Test(folder, depth_has_no_limit_of_ours)
+{
+    char *path = malloc(8192), *here = getcwd(NULL, 0);
+    size_t depth = 0;
+
+    cr_assert_not_null(path);
+    strcpy(path, root);
+    while (strlen(path) < 3800) {
+        strcat(path, "/ten letters");
+        cr_assert_eq(mkdir(path, 0777), 0);
+        depth++;
+    }
+    strcat(path, "/x.png");
+    FILE *file = fopen(path, "wb");
+    cr_assert_not_null(file);
+    fclose(file);
+    cr_assert_eq(folder_walk_flat(root, &f, say, NULL, why), 0, "%s", why);
+    cr_expect_gt(depth, 300);
+    cr_expect_eq(f.count, 1);
+    cr_expect_str_eq(f.files[0].path, path);
+    cr_expect_str_eq(lines, "");
+    folder_free(&f);
+
+    /* A name of 255 letters below it can be made, but not reached by path. */
+    path[strlen(path) - strlen("/x.png")] = '\0';
+    memset(path + 4096, 'y', 255);
+    path[4096 + 255] = '\0';
+    cr_assert_eq(chdir(path), 0);
+    cr_assert_eq(mkdir(path + 4096, 0777), 0);
+    cr_assert_eq(chdir(path + 4096), 0);
+    cr_assert_eq(mkdir(path + 4096, 0777), 0);
+    cr_assert_eq(chdir(here), 0);
+    cr_assert_eq(folder_walk_flat(root, &f, say, NULL, why), 0, "%s", why);
+    cr_expect_eq(f.count, 1);
+    cr_expect_neq(lines[0], '\0', "what could not be reached is said");
+    free(path);
+    free(here);
 }
 
 Test(folder, an_unreadable_class_is_named)

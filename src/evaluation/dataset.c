@@ -22,6 +22,10 @@ static void note_skipped(const dataset *d, const char *path)
         message_note("%s: %zu file%s that %s no image left out", path,
                      d->files.skipped, d->files.skipped == 1 ? "" : "s",
                      d->files.skipped == 1 ? "is" : "are");
+    if (d->files.strays > 0)
+        message_note("%s: %zu image%s beside the class folders left out, of "
+                     "no class", path, d->files.strays,
+                     d->files.strays == 1 ? "" : "s");
 }
 
 static int open_flat(dataset *d, const session *s, const pairs *map, char *why)

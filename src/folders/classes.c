@@ -132,6 +132,16 @@ static int holds_images(const folder *f, size_t group)
     return 0;
 }
 
+/* A class by its number, as in folders called 0, 1, 2, ...; zeros before it
+ * do not matter. -1 if the model has no such class. */
+static int32_t find_number(const classes *c, const char *text)
+{
+    size_t index;
+
+    return args_size(text, &index) == 0 && index < c->count ? (int32_t)index
+                                                            : -1;
+}
+
 /* How many folders `find` knows; *stranger is the first of the others that
  * holds an image, NULL if none does. */
 static size_t label_by(const classes *c, const folder *f,
@@ -150,10 +160,35 @@ static size_t label_by(const classes *c, const folder *f,
     return known;
 }
 
+/* 1 if every folder with an image is called by a number. */
+static int only_numbers(const folder *f)
+{
+    for (size_t g = 0; g < f->group_count; g++) {
+        const char *name = f->groups[g];
+        if (holds_images(f, g) && name[strspn(name, "0123456789")] != '\0')
+            return 0;
+    }
+    return 1;
+}
+
+/* Folders '1' and '01' are one number, and perhaps not one class. */
+static int check_numbers(const folder *f, const int32_t *label, char *why)
+{
+    for (size_t g = 1; g < f->group_count; g++)
+        for (size_t k = 0; k < g; k++)
+            if (label[g] >= 0 && label[g] == label[k]) {
+                snprintf(why, CLASSES_WHY, "folders '%.200s' and '%.200s' "
+                         "are the same number: give --class-map",
+                         f->groups[k], f->groups[g]);
+                return -1;
+            }
+    return 0;
+}
+
 static int label_groups(const classes *c, const folder *f, const pairs *map,
                         int32_t *label, const char **how, char *why)
 {
-    const char *stranger, *no_name;
+    const char *stranger, *no_name, *no_number;
 
     if (map != NULL) {
         *how = "class map";
@@ -166,6 +201,17 @@ static int label_groups(const classes *c, const folder *f, const pairs *map,
     *how = "class name";
     if (label_by(c, f, find_own_name, label, &no_name) > 0 && no_name == NULL)
         return 0;
+    *how = "class number";
+    if (label_by(c, f, find_number, label, &no_number) > 0 &&
+        no_number == NULL)
+        return check_numbers(f, label, why);
+    if (only_numbers(f)) {
+        snprintf(why, CLASSES_WHY, "folder '%.200s' is a number like all "
+                 "others, but the model's classes are 0 to %zu: whether they "
+                 "count from 1 only --class-map FILE can say", no_number,
+                 c->count - 1);
+        return -1;
+    }
     *how = "sorted order";
     if (f->group_count == (c->valid ? c->valid_count : c->count)) {
         for (size_t g = 0; g < f->group_count; g++)

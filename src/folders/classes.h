@@ -37,9 +37,11 @@ int32_t classes_find(const classes *c, const char *text, char *why);
 
 /* Labels the files of a class-per-folder walk: by `map` where it is not
  * NULL; by WordNet id where all folders with an image are (1000 classes); by
- * the model's own class names where they are; otherwise in sorted order, if
- * there are as many folders as classes, or as valid ones, in their order. `how`
- * gets the rule's name. 0, or -1 with a line in why. */
+ * the model's own class names where they are; by class number where all are
+ * numbers of the model's classes (other numbers alone are refused: they may
+ * count from 1); otherwise in sorted order, if there are as many folders as
+ * classes, or as valid ones, in their order. `how` gets the rule's name. 0, or
+ * -1 with a line in why. */
 int classes_label_groups(const classes *c, folder *f, const pairs *map,
                          const char **how, char *why);
 

@@ -15,17 +15,19 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-enum { DEEPEST = 64 };
+typedef struct place {
+    dev_t device;
+    ino_t inode;
+} place;
 
 typedef struct walk {
     folder *out;
     folder_refuse *refuse;
     void *data;
-    struct {
-        dev_t device;
-        ino_t inode;
-    } above[DEEPEST];      /* the folders being walked, for circles */
-    size_t depth;
+    place *above;          /* the folders being walked, for circles */
+    size_t depth, capacity;
+    char *first_empty;     /* class folder */
+    size_t empty;
 } walk;
 
 /* ---- what is an image -------------------------------------------------------- */
@@ -55,6 +57,13 @@ static int begins_like_image(const char *path)
     size_t count = fread(bytes, 1, sizeof(bytes), file);
     fclose(file);
     return image_recognised(bytes, count);
+}
+
+/* `s` is NULL where nothing can be known of the file but its name. */
+static int is_image(const char *path, const char *name, const struct stat *s)
+{
+    return named_like_image(name) ||
+           (s != NULL && S_ISREG(s->st_mode) && begins_like_image(path));
 }
 
 /* ---- lists -------------------------------------------------------------------- */
@@ -136,8 +145,8 @@ static int enter(walk *w, const struct stat *s)
     for (size_t i = 0; i < w->depth; i++)
         if (w->above[i].device == s->st_dev && w->above[i].inode == s->st_ino)
             return 0;
-    if (w->depth == DEEPEST)
-        return 0;
+    w->above = memory_grow(w->above, w->depth, &w->capacity,
+                           sizeof(*w->above));
     w->above[w->depth].device = s->st_dev;
     w->above[w->depth].inode = s->st_ino;
     w->depth++;
@@ -151,16 +160,17 @@ static void walk_entry(walk *w, const char *path, const char *name,
                        size_t group)
 {
     struct stat s;
-    int known = stat(path, &s) == 0;
+    int known = stat(path, &s) == 0, error = errno;
 
     if (known && S_ISDIR(s.st_mode)) {
         if (enter(w, &s)) {
             walk_folder(w, path, name, group);
             w->depth--;
         }
-    } else if (named_like_image(name) ||
-               (known && S_ISREG(s.st_mode) && begins_like_image(path))) {
+    } else if (is_image(path, name, known ? &s : NULL)) {
         add_file(w->out, memory_text(path), memory_text(name), group);
+    } else if (!known && error != ENOENT) {
+        refuse(w, path, strerror(error));
     } else {
         w->out->skipped++;
     }
@@ -228,8 +238,12 @@ static void walk_class(walk *w, const char *path, const char *name)
     folder *f = w->out;
     struct stat s;
 
-    if (stat(path, &s) != 0 || !S_ISDIR(s.st_mode)) {
-        f->skipped++;
+    int known = stat(path, &s) == 0;
+    if (!known || !S_ISDIR(s.st_mode)) {
+        if (is_image(path, name, known ? &s : NULL))
+            f->strays++;
+        else
+            f->skipped++;
         return;
     }
     size_t before = f->count;
@@ -245,8 +259,28 @@ static void walk_class(walk *w, const char *path, const char *name)
         walk_folder(w, path, name, f->group_count - 1);
         w->depth--;
     }
-    if (f->count == before && !refused)
-        refuse(w, path, "this class folder holds no image");
+    if (f->count == before && !refused && w->empty++ == 0)
+        w->first_empty = memory_text(path);
+}
+
+/* One line, however many there are. */
+static void refuse_empty(walk *w)
+{
+    char reason[100];
+
+    if (w->empty == 0)
+        return;
+    snprintf(reason, sizeof(reason), w->empty == 1
+             ? "this class folder holds no image"
+             : "this class folder and %zu others hold no image",
+             w->empty - 1);
+    refuse(w, w->first_empty, reason);
+}
+
+static void end(walk *w)
+{
+    free(w->above);
+    free(w->first_empty);
 }
 
 int folder_walk_classes(const char *path, folder *out, folder_refuse *say,
@@ -260,6 +294,7 @@ int folder_walk_classes(const char *path, folder *out, folder_refuse *say,
     char **names = read_names(path, &count);
     if (names == NULL) {
         snprintf(why, FOLDER_WHY, "%.400s: %s", path, strerror(errno));
+        end(&w);
         return -1;
     }
     for (size_t i = 0; i < count; i++) {
@@ -267,6 +302,8 @@ int folder_walk_classes(const char *path, folder *out, folder_refuse *say,
         walk_class(&w, below, names[i]);
         free(below);
     }
+    refuse_empty(&w);
+    end(&w);
     if (out->count == 0 && count == 0)
         snprintf(why, FOLDER_WHY, "%.400s: the folder is empty", path);
     else if (out->count == 0 && out->group_count == 0)
@@ -294,10 +331,12 @@ int folder_walk_flat(const char *path, folder *out, folder_refuse *say,
     DIR *dir = opendir(path);
     if (dir == NULL) {
         snprintf(why, FOLDER_WHY, "%.400s: %s", path, strerror(errno));
+        end(&w);
         return -1;
     }
     closedir(dir);
     walk_folder(&w, path, "", 0);
+    end(&w);
     if (out->count == 0) {
         snprintf(why, FOLDER_WHY, "%.400s: no images in it", path);
         folder_free(out);

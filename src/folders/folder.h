@@ -22,10 +22,12 @@ typedef struct folder {
     char **groups;         /* names of the class folders */
     size_t group_count, group_capacity;
     size_t skipped;        /* files that are no images, by name and content */
+    size_t strays;         /* images beside the class folders, in none */
 } folder;
 
-/* A subfolder that cannot be read is a line through `refuse`, and the walk
- * goes on; so is a class folder without an image. Hidden files and folders
+/* A subfolder or file that cannot be reached is a line through `refuse`, and
+ * the walk goes on; class folders without an image are one line, with their
+ * number. Hidden files and folders
  * are left out; symbolic links are followed, but not in circles. */
 typedef void folder_refuse(void *data, const char *line);
 
