@@ -14,7 +14,7 @@
 #include "measure.h"
 #include "peak.h"
 
-#include "../vit/gemm.h"
+#include "../vit/kernels/gemm.h"
 #include "tomevit.h"
 
 #include <stdio.h>

@@ -14,7 +14,7 @@
 #include <time.h>
 
 #include "../src/images/image.h"
-#include "../vit/resample.h"
+#include "../vit/pixels/resample.h"
 #include "tomevit.h"
 
 typedef struct file {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* vit/x86/bf16_avx512bf16.c on emulated instructions. */
+/* vit/kernels/x86/bf16_avx512bf16.c on emulated instructions. */
 #include "config.h"
 
 #include "emulated.h"
 
 #define TABLE emulated_bf16_avx512bf16
 
-#include "../vit/x86/bf16_avx512bf16.c"
+#include "../vit/kernels/x86/bf16_avx512bf16.c"

@@ -54,10 +54,22 @@ grep -q '"tomevit.h"' include/tomerge.h &&
     fail "tomerge.h knows of tomevit.h"
 layer tomerge tomerge.h
 layer vit tomerge.h tomevit.h
+# Within the model library each room knows only those before it.
+within vit/base
+within vit/kernels base/
+within vit/kernels/x86 dsp.h low.h
+within vit/pixels base/
+within vit/pixels/x86 resample.h
+within vit/network base/
 # A file's bytes become tensors, tensors get timm's names, and those are
 # described: each step knows only the ones before it.
-within vit/containers message.h numeric.h
-within vit/layouts containers/ weights.h
+within vit/containers base/
+within vit/layouts base/ containers/ network/
+within vit/checkpoint base/ kernels/low.h containers/ layouts/ network/
+within vit/model base/ kernels/ network/ checkpoint/
+within vit/forward base/ kernels/ network/ model/
+test -z "$(find vit -maxdepth 1 -name '*.[ch]')" ||
+    fail "a source of vit/ lies in no room"
 layer src tomerge.h tomevit.h imagenet1k.inc    # the last is made by the build
 # The subcommands see all of these; of one another they see nothing else.
 within src/base

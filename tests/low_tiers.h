@@ -3,8 +3,8 @@
 #ifndef TOMERGE_TESTS_LOW_TIERS_H
 #define TOMERGE_TESTS_LOW_TIERS_H
 
-#include "low.h"
-#include "numeric.h"
+#include "kernels/low.h"
+#include "base/numeric.h"
 #include "tomevit.h"
 
 #include <string.h>

@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "../vit/weights.h"
+#include "../vit/network/weights.h"
 
 typedef struct model_tensor {
     char name[200];

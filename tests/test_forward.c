@@ -3,7 +3,7 @@
  * every tier, and the promise of the same bits whatever the batch. */
 #include "checkpoint/checkpoint.h"
 #include "golden.h"
-#include "model.h"
+#include "model/model.h"
 #include "oracle.h"
 #include "tiers.h"
 

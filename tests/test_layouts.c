@@ -4,7 +4,7 @@
  * logits. tests/fixtures/make-layouts.py says how they were made. */
 #include "checkpoint/checkpoint.h"
 #include "golden.h"
-#include "model.h"
+#include "model/model.h"
 #include "checkpoint/positions.h"
 #include "tiers.h"
 

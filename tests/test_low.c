@@ -10,8 +10,8 @@
 #include "guarded.h"
 #include "low_tiers.h"
 
-#include "low.h"
-#include "numeric.h"
+#include "kernels/low.h"
+#include "base/numeric.h"
 #include "tiers.h"
 #include "tomevit.h"
 

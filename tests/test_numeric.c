@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 #include <math.h>
 
-#include "../vit/numeric.h"
+#include "../vit/base/numeric.h"
 #include "model_file.h"
 
 /* What 16 bits mean, by the formula of IEEE 754. */

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../vit/checkpoint/checkpoint.h"
+#include "../../vit/checkpoint/checkpoint.h"
 
 static void require(int condition)
 {

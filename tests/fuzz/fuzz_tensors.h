@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../vit/containers/tensors.h"
+#include "../../vit/containers/tensors.h"
 
 static inline void fuzz_require(int condition)
 {

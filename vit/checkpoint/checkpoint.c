@@ -10,7 +10,7 @@
 #include "description.h"
 #include "extras.h"
 #include "../layouts/layout.h"
-#include "../model.h"
+#include "../network/options.h"
 #include "neighbours.h"
 #include "positions.h"
 

@@ -3,7 +3,7 @@
 #ifndef TOMEVIT_CHECKPOINT_H
 #define TOMEVIT_CHECKPOINT_H
 
-#include "../weights.h"
+#include "../network/weights.h"
 
 typedef struct vit_checkpoint vit_checkpoint;
 

@@ -10,7 +10,8 @@
 
 #include "checkpoint.h"
 #include "description.h"
-#include "../model.h"
+#include "../kernels/low.h"
+#include "../network/options.h"
 #include "../containers/safetensors_write.h"
 
 /* What is written of a tensor. */

@@ -4,7 +4,7 @@
 #define TOMEVIT_DESCRIPTION_H
 
 #include "../containers/tensors.h"
-#include "../weights.h"
+#include "../network/weights.h"
 
 /* Upper limits: far beyond any published model, low enough that no product
  * of three of these numbers overflows 64 bits. */

@@ -2,9 +2,9 @@
 /* The dtypes of .safetensors files and their conversion to f32. */
 #include "config.h"
 
-#include "bytes.h"
+#include "../base/bytes.h"
 #include "dtype.h"
-#include "../numeric.h"
+#include "../base/numeric.h"
 
 static void f32_to_f32(const unsigned char *bytes, size_t count, float *out)
 {

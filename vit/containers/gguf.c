@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
+#include "../base/bytes.h"
 #include "containers.h"
 #include "gguf.h"
-#include "../numeric.h"
+#include "../base/numeric.h"
 #include "pool.h"
 
 enum {

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "../message.h"
+#include "../base/message.h"
 
 struct json_t;
 

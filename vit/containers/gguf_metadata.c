@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
+#include "../base/bytes.h"
 #include "gguf.h"
-#include "../numeric.h"
+#include "../base/numeric.h"
 
 enum {
     U8, I8, U16, I16, U32, I32, F32, BOOL, STRING, ARRAY, U64, I64, F64, TYPES

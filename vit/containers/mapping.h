@@ -3,7 +3,7 @@
 #ifndef TOMEVIT_MAPPING_H
 #define TOMEVIT_MAPPING_H
 
-#include "../message.h"
+#include "../base/message.h"
 
 typedef struct vit_mapping {
     const unsigned char *bytes;

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "bytes.h"
+#include "../base/bytes.h"
 #include "npy.h"
 
 enum { START = 8 };                         /* magic and version */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
+#include "../base/bytes.h"
 #include "pickle_stack.h"
 
 /* ---- arguments of opcodes ------------------------------------------------ */

@@ -15,7 +15,7 @@
 
 #include <stdint.h>
 
-#include "../message.h"
+#include "../base/message.h"
 #include "pool.h"
 
 enum {

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bytes.h"
+#include "../base/bytes.h"
 #include "containers.h"
-#include "../numeric.h"
+#include "../base/numeric.h"
 #include "safetensors.h"
 
 enum { LENGTH_BYTES = 8 };

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "dtype.h"
-#include "../numeric.h"
+#include "../base/numeric.h"
 #include "safetensors_write.h"
 
 enum { BUFFER = 1 << 20, ALIGNMENT = 8 };

@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-#include "../message.h"
+#include "../base/message.h"
 
 enum { VIT_ST_NAME = 80 };
 

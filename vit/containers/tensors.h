@@ -12,7 +12,7 @@
 
 #include "dtype.h"
 #include "mapping.h"
-#include "../message.h"
+#include "../base/message.h"
 
 enum { VIT_DIMS = 8 };                      /* more dimensions are refused */
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
+#include "../base/bytes.h"
 #include "zip.h"
 
 /* Lengths of the records without what varies, and their signatures. */

@@ -6,7 +6,7 @@
 
 #include "axes.h"
 #include "pieces.h"
-#include "../weights.h"
+#include "../network/weights.h"
 
 #include <ctype.h>
 #include <jansson.h>

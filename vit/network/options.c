@@ -2,8 +2,8 @@
 /* How a model is to be opened: defaults, names, checks. */
 #include "config.h"
 
-#include "model.h"
-#include "reserved.h"
+#include "../base/reserved.h"
+#include "options.h"
 
 #include <string.h>
 

@@ -17,7 +17,7 @@
 
 #include "tomevit.h"
 #include "resample.h"
-#include "reserved.h"
+#include "../base/reserved.h"
 
 #define MAX_SIDE ((size_t)1 << 24)
 

@@ -4,7 +4,7 @@
 #include "config.h"
 
 #include "low.h"
-#include "numeric.h"
+#include "../base/numeric.h"
 #include "tomevit.h"
 
 #include <float.h>

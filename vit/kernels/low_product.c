@@ -2,7 +2,7 @@
 /* A narrow product tile by tile, and what becomes of a finished tile. */
 #include "config.h"
 
-#include "containers/bytes.h"
+#include "../base/bytes.h"
 #include "low.h"
 
 #include <string.h>

@@ -2,9 +2,9 @@
 /* Opening a model: its weights packed once for the CPU tier in use. */
 #include "config.h"
 
-#include "checkpoint/checkpoint.h"
+#include "../checkpoint/checkpoint.h"
 #include "model.h"
-#include "weights.h"
+#include "../network/options.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,42 +150,13 @@ static place place_of(struct tomevit_model *m, enum vit_tensor t, size_t layer)
     return (place){0};
 }
 
-/* 1 if layer scale is folded into this tensor. */
-static int is_scaled(const tomevit_description *d, enum vit_tensor t)
-{
-    return d->layer_scale && (t == VIT_PROJ_WEIGHT || t == VIT_PROJ_BIAS ||
-                              t == VIT_FC2_WEIGHT || t == VIT_FC2_BIAS);
-}
-
-int tomevit_scale_rows(const tomevit_description *d, vit_source source,
-                       enum vit_tensor t, size_t layer, float *rows)
-{
-    int first = t == VIT_PROJ_WEIGHT || t == VIT_PROJ_BIAS;
-    size_t length = tomevit_tensor_shape(d, t, NULL, NULL) / d->dim;
-    float *factors;
-    int error;
-
-    if (!is_scaled(d, t))
-        return 0;
-    factors = malloc(d->dim * sizeof(*factors));
-    if (!factors)
-        return TOMEVIT_ENOMEM;
-    error = source.read(source.self, first ? VIT_SCALE1 : VIT_SCALE2, layer,
-                        factors);
-    for (size_t i = 0; !error && i < d->dim; i++)
-        for (size_t j = 0; j < length; j++)
-            rows[i * length + j] *= factors[i];
-    free(factors);
-    return error;
-}
-
 /* A matrix that is stored as it is multiplied; 0 if it is not. */
 static int fill_int8(struct tomevit_model *m, vit_source source,
                      enum vit_tensor t, size_t layer, vit_matrix *to,
                      void *buffer)
 {
     if (!to->low || to->low->dtype != TOMEVIT_INT8 || !source.read_int8 ||
-        is_scaled(&m->d, t) ||
+        tomevit_scaled(&m->d, t) ||
         !source.read_int8(source.self, t, layer, buffer, to->scale))
         return 0;
     tomevit_matrix_pack_int8(to, buffer);

@@ -15,7 +15,7 @@
 #ifndef TOMEVIT_CONTEXT_H
 #define TOMEVIT_CONTEXT_H
 
-#include "model.h"
+#include "../model/model.h"
 
 /* One head in bf16: see attention_low.c. */
 typedef struct vit_narrow_head {

@@ -80,4 +80,13 @@ typedef struct vit_source {
                             * read one after another, each kind by one thread */
 } vit_source;
 
+/* 1 if layer scale is folded into this tensor. */
+int tomevit_scaled(const tomevit_description *d, enum vit_tensor t);
+
+/* Layer scale multiplies what proj and fc2 add to the tokens; it is folded into
+ * their rows, and does nothing to other tensors. What the source returns, or
+ * ENOMEM. */
+int tomevit_scale_rows(const tomevit_description *d, vit_source source,
+                       enum vit_tensor t, size_t layer, float *rows);
+
 #endif

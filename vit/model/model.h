@@ -3,8 +3,8 @@
 #ifndef TOMEVIT_MODEL_H
 #define TOMEVIT_MODEL_H
 
-#include "gemm.h"
-#include "weights.h"
+#include "../kernels/gemm.h"
+#include "../network/weights.h"
 
 typedef struct vit_norm {
     float *weight, *bias;  /* [dim] unless said otherwise */
@@ -48,23 +48,11 @@ struct tomevit_model {
     vit_matrix head_dist;  /* [classes, dim]; n = 0: there is none */
 };
 
-/* 1 if a model can be opened with these options; NULL means the defaults. */
-int tomevit_open_options_valid(const tomevit_open_options *options);
-
 /* Allocates a model of this description and fills it from a source. The
  * options are valid. ENOMEM, or what the source returns. */
 int tomevit_model_build(const tomevit_description *d,
                         const tomevit_open_options *options,
                         vit_source source, tomevit_model **model);
-
-/* options.c: 1 if they can be used; NULL can. */
-int tomevit_open_options_valid(const tomevit_open_options *options);
-
-/* Layer scale multiplies what proj and fc2 add to the tokens; it is folded into
- * their rows, and does nothing to other tensors. What the source returns, or
- * ENOMEM. */
-int tomevit_scale_rows(const tomevit_description *d, vit_source source,
-                       enum vit_tensor t, size_t layer, float *rows);
 
 /* attention_pool.c: the query, from the tensors it is made of. */
 int tomevit_pool_query(struct tomevit_model *model, vit_source source);

@@ -6,7 +6,7 @@
 
 #include "dsp.h"
 #include "low.h"
-#include "memory.h"
+#include "../base/memory.h"
 
 enum {
     /* Rows of one call in f32: A's block of them stays in an L2 cache while

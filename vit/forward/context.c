@@ -3,7 +3,7 @@
 #include "config.h"
 
 #include "context.h"
-#include "reserved.h"
+#include "../base/reserved.h"
 
 #include <math.h>
 #include <stdlib.h>
