@@ -70,11 +70,11 @@ within vit/model base/ kernels/ network/ checkpoint/
 within vit/forward base/ kernels/ network/ model/
 test -z "$(find vit -maxdepth 1 -name '*.[ch]')" ||
     fail "a source of vit/ lies in no room"
-layer src tomerge.h tomevit.h imagenet1k.inc    # the last is made by the build
+layer src tomerge.h tomevit.h src/imagenet1k.inc # the last is made by make
 # The subcommands see all of these; of one another they see nothing else.
 within src/base
 within src/images base/
-within src/folders base/ images/
+within src/folders base/ images/ src/imagenet1k.inc
 within src/session base/ folders/
 within src/evaluation base/ folders/ session/
 within src/plots base/ images/
@@ -87,7 +87,7 @@ sources() {
     find . \( -name '.git' -o -name 'autom4te.cache' -o -name 'build*' -o \
         -name 'm4' -o -name '_build' -o -name '_inst' \) -prune -o -type f \
         \( -name '*.[chS]' -o -name '*.sh' -o -name '*.am' -o -name '*.ac' \
-        -o -name '*.md' -o -name '*.py' -o -name '*.in' -o -name '*.[13]' \
+        -o -name Makefile.inc -o -name '*.md' -o -name '*.py' -o -name '*.in' -o -name '*.[13]' \
         -o -path './.ci/*' -o -path ./quickstart -o -path ./run-tests \) \
         ! -name 'Makefile.in' ! -name 'config.h.in' ! -name 'libtool*' -print
 }

@@ -3,8 +3,8 @@
 #ifndef TOMERGE_TESTS_LOW_TIERS_H
 #define TOMERGE_TESTS_LOW_TIERS_H
 
-#include "kernels/low.h"
-#include "base/numeric.h"
+#include "../vit/kernels/low.h"
+#include "../vit/base/numeric.h"
 #include "tomevit.h"
 
 #include <string.h>

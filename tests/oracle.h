@@ -5,7 +5,7 @@
 #ifndef TOMERGE_TESTS_ORACLE_H
 #define TOMERGE_TESTS_ORACLE_H
 
-#include "network/weights.h"
+#include "../vit/network/weights.h"
 
 /* One normalised image [3, size, size]; r [depth] or NULL; logits [classes]
  * (of the mean of both heads where there are two), features [features]. */

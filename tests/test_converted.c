@@ -7,7 +7,7 @@
 #include "golden.h"
 #include "model_file.h"
 #include "refused.h"
-#include "containers/tensors.h"
+#include "../vit/containers/tensors.h"
 #include "tiers.h"
 
 #include <criterion/criterion.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The demonstration's pictures: the same pixels on every machine, no picture
  * in two splits, every class as often as the others. */
-#include "scene.h"
+#include "../data/scene.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

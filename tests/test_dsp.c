@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The f32 kernels of every tier against the scalar ones: all tails, odd
  * strides, misaligned buffers, and guard floats around everything written. */
-#include "kernels/dsp.h"
+#include "../vit/kernels/dsp.h"
 #include "tiers.h"
 #include "tomerge.h"
 

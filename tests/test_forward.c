@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The forward pass against the reference implementation's whole models, on
  * every tier, and the promise of the same bits whatever the batch. */
-#include "checkpoint/checkpoint.h"
+#include "../vit/checkpoint/checkpoint.h"
 #include "golden.h"
-#include "model/model.h"
+#include "../vit/model/model.h"
 #include "oracle.h"
 #include "tiers.h"
 

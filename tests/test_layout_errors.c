@@ -4,7 +4,7 @@
  * names. */
 #include "config.h"
 
-#include "checkpoint/checkpoint.h"
+#include "../vit/checkpoint/checkpoint.h"
 #include "model_file.h"
 #include "refused.h"
 

@@ -2,10 +2,10 @@
 /* Checkpoints as their own libraries write them: small models that timm,
  * transformers, torchvision and open_clip made, against those libraries'
  * logits. tests/fixtures/make-layouts.py says how they were made. */
-#include "checkpoint/checkpoint.h"
+#include "../vit/checkpoint/checkpoint.h"
 #include "golden.h"
-#include "model/model.h"
-#include "checkpoint/positions.h"
+#include "../vit/model/model.h"
+#include "../vit/checkpoint/positions.h"
 #include "tiers.h"
 
 #include <criterion/criterion.h>

@@ -10,8 +10,8 @@
 #include "guarded.h"
 #include "low_tiers.h"
 
-#include "kernels/low.h"
-#include "base/numeric.h"
+#include "../vit/kernels/low.h"
+#include "../vit/base/numeric.h"
 #include "tiers.h"
 #include "tomevit.h"
 

@@ -3,7 +3,7 @@
  * first is made once if they are read in theirs. */
 #include "config.h"
 
-#include "layouts/pieces.h"
+#include "../vit/layouts/pieces.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

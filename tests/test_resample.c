@@ -5,7 +5,7 @@
 
 #include "guarded.h"
 #include "pixels.h"
-#include "pixels/resample.h"
+#include "../vit/pixels/resample.h"
 #include "tiers.h"
 #include "tomevit.h"
 

@@ -13,7 +13,7 @@ static const struct {
     char wnid[10];
     const char *name;
 } imagenet[IMAGENET_CLASSES] = {
-#include "imagenet1k.inc"
+#include "src/imagenet1k.inc"
 };
 
 const char *imagenet_wnid(size_t index)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Image files: decoded whole, in part (the same pixels), leniently, turned. */
 #include "fuzz.h"
-#include "../src/images/image.h"
+#include "../../src/images/image.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A main() for fuzz targets without a fuzzer: hands the target every file
- * named on the command line, or without any the target's corpus,
- * $srcdir/tests/fuzz/corpus/FUZZ_CORPUS, and reports in TAP. A finding shows
- * as a crash, so run it under the sanitizers too.
+ * named on the command line, or without any the corpus that the program is
+ * named after, $srcdir/tests/fuzz/corpus/NAME of fuzz_NAME, and reports in TAP.
+ * A finding shows as a crash, so run it under the sanitizers too.
  */
 #include "config.h"
 
@@ -73,6 +73,15 @@ static int replay_folder(const char *folder, int *failed)
     return count < 0 ? -1 : files;
 }
 
+/* What follows "fuzz_" in the program's name, which libtool may add to. */
+static const char *corpus_of(const char *program)
+{
+    const char *slash = strrchr(program, '/');
+    const char *prefix = strstr(slash ? slash : program, "fuzz_");
+
+    return prefix ? prefix + strlen("fuzz_") : program;
+}
+
 int main(int argc, char **argv)
 {
     const char *srcdir = getenv("srcdir");
@@ -84,7 +93,7 @@ int main(int argc, char **argv)
             failed += replay(files + 1, argv[files + 1]);
     } else {
         snprintf(folder, sizeof folder, "%s/tests/fuzz/corpus/%s",
-                 srcdir ? srcdir : ".", FUZZ_CORPUS);
+                 srcdir ? srcdir : ".", corpus_of(argv[0]));
         files = replay_folder(folder, &failed);
         if (files <= 0) {
             printf("Bail out! no corpus in %s\n", folder);
