@@ -196,3 +196,67 @@ void survive_damage(const char *fixture, size_t times, size_t least)
     cr_assert_geq(turned_down, least, "only %zu refused", turned_down);
     free(bytes);
 }
+
+/* All elements, to be freed; NULL for an error of reading, which is reported
+ * in one line. */
+static float *values_of(const vit_tensors *tensors, const vit_stored *t)
+{
+    tomevit_message why = {""};
+    float *values = malloc((t->elements + 1) * sizeof *values);
+    int code = tomevit_tensors_read(tensors, t, values, &why);
+
+    if (!code)
+        return values;
+    refused(code, TOMEVIT_EFORMAT, &why, "some/file", "");
+    free(values);
+    return NULL;
+}
+
+/* How many tensors of `now` could not be read; the others are as in `good`. */
+static size_t count_refused(const vit_tensors *now, const vit_tensors *good)
+{
+    size_t noticed = 0;
+
+    for (size_t i = 0; i < good->count; i++) {
+        const vit_stored *a = &good->list[i];
+        const vit_stored *b = tomevit_tensors_find(now, a->name);
+        float *before, *after;
+
+        if (!a->dtype->to_f32 || !b || b->elements != a->elements)
+            continue;
+        before = values_of(good, a);
+        after = values_of(now, b);
+        noticed += !after;
+        cr_assert(!after || !memcmp(before, after,
+                                    a->elements * sizeof *after),
+                  "%s is read with other elements", a->name);
+        free(before);
+        free(after);
+    }
+    return noticed;
+}
+
+void notice_damage(const char *fixture, size_t step)
+{
+    size_t count, noticed = 0;
+    unsigned char *bytes = fixture_bytes(fixture, &count);
+    unsigned char *damaged = malloc(count);
+    vit_tensors *good, *now;
+
+    cr_assert_eq(tomevit_tensors_parse("some/file", bytes, count, &good, NULL),
+                 0);
+    memcpy(damaged, bytes, count);
+    for (size_t at = 0; at < count; at += step) {
+        damaged[at] ^= 0x10;
+        if (tomevit_tensors_parse("some/file", damaged, count, &now, NULL))
+            noticed++;
+        else
+            noticed += count_refused(now, good);
+        tomevit_tensors_close(now);
+        damaged[at] = bytes[at];
+    }
+    cr_assert_gt(noticed, 0);
+    tomevit_tensors_close(good);
+    free(damaged);
+    free(bytes);
+}

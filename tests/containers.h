@@ -48,4 +48,8 @@ void refuse_cuts(const char *fixture, size_t step, size_t spare);
  * refused in one line; at least `least` times it is. */
 void survive_damage(const char *fixture, size_t times, size_t least);
 
+/* With one byte changed, every `step`th in turn, no tensor is read with other
+ * elements than before: for containers with sums. */
+void notice_damage(const char *fixture, size_t step);
+
 #endif

@@ -64,7 +64,7 @@ within vit/network base/
 # A file's bytes become tensors, tensors get timm's names, and those are
 # described: each step knows only the ones before it.
 within vit/containers base/
-within vit/layouts base/ containers/ network/
+within vit/layouts base/ containers/
 within vit/checkpoint base/ kernels/low.h containers/ layouts/ network/
 within vit/model base/ kernels/ network/ checkpoint/
 within vit/forward base/ kernels/ network/ model/

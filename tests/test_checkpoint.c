@@ -60,7 +60,7 @@ static vit_checkpoint *open_good(const char *folder, const char *name,
     int code = tomevit_checkpoint_open(path, NULL, &checkpoint, d, &why);
 
     cr_assert_eq(code, 0, "%s", why.text);
-    cr_assert_eq(tomevit_checkpoint_extra(checkpoint), 0);
+    cr_assert_eq(tomevit_checkpoint_unused(checkpoint, NULL, NULL), 0);
     free(path);
     return checkpoint;
 }

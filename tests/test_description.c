@@ -31,7 +31,7 @@ static void accept(const model_file *file, const char *path,
     unsigned char *bytes;
     vit_checkpoint *checkpoint = parse(file, path, d, &bytes);
 
-    cr_assert_eq(tomevit_checkpoint_extra(checkpoint), extra);
+    cr_assert_eq(tomevit_checkpoint_unused(checkpoint, NULL, NULL), extra);
     tomevit_checkpoint_close(checkpoint);
     free(bytes);
 }

@@ -309,6 +309,12 @@ Test(npz, cut_files_are_refused)
     refuse_cuts("npz/deflated.npz", 7, 0);
 }
 
+Test(npz, damaged_arrays_are_refused_when_they_are_read)
+{
+    notice_damage("npz/stored.npz", 1);
+    notice_damage("npz/deflated.npz", 1);
+}
+
 Test(npz, damaged_files_are_refused_in_one_line)
 {
     survive_damage("npz/stored.npz", 5000, 500);

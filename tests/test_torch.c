@@ -82,6 +82,38 @@ Test(torch, modules_of_torchscript_are_read)
     tomevit_tensors_close(t);
 }
 
+Test(torch, what_stands_besides_is_never_in_the_way)
+{
+    vit_tensors *t = fixture_open("torch/besides.pth", "PyTorch zip");
+    float bias[5] = {0};
+
+    check_names(t, "float8 patch_embed.proj.bias patch_embed.proj.weight "
+                "uint16");
+    check_ramp(t, "patch_embed.proj.weight", "F32", "[2, 3]");
+    cr_assert_str_eq(tomevit_tensors_find(t, "float8")->dtype->name,
+                     "F8_E4M3");
+    cr_assert_str_eq(tomevit_tensors_find(t, "uint16")->dtype->name, "U16");
+    cr_assert_eq(tomevit_tensors_find(t, "uint16")->elements, 2);
+    tomevit_tensors_read(t, tomevit_tensors_find(t, "patch_embed.proj.bias"),
+                         bias, NULL);
+    for (int i = 0; i < 5; i++)
+        cr_assert_eq(bias[i], 1);
+    tomevit_tensors_close(t);
+}
+
+Test(torch, archives_without_sums_are_read)
+{
+    vit_tensors *t = fixture_open("torch/no-sums.pth", "PyTorch zip");
+
+    check_ramp(t, "f32", "F32", "[2, 3]");
+    tomevit_tensors_close(t);
+}
+
+Test(torch, damaged_storages_are_refused_when_they_are_read)
+{
+    notice_damage("torch/zip.pth", 1);
+}
+
 /* ---- refused whole ------------------------------------------------------------- */
 
 static void refuse_fixture(const char *name, const char *words)
@@ -208,7 +240,8 @@ static const bad_pickle bad_pickles[] = {
     P(REBUILD(STORAGE, "K\0", "K\2\x85", "K\4\x85"), "does not lie inside"),
     P(REBUILD(STORAGE, HUGE, "K\2\x85", "K\4\x85"), "does not lie inside"),
     P(REBUILD(STORAGE, "K\0", "K\3\x85", HUGE "\x85"), "does not lie inside"),
-    P(REBUILD(STORAGE, "K\0", "K\5\x85", "K\0\x85"), "more elements than"),
+    P(REBUILD(STORAGE, "K\0", "M\xff\xff\x85", "K\0\x85"),
+      "too many tensors share their storage"),
     P(REBUILD(ID("FloatStorage", "0", "K\5"), "K\0", "K\4\x85", "K\1\x85"),
       "expected a storage of 5 F32, found 16 bytes"),
     P(REBUILD(ID("FloatStorage", "0", "N"), "K\0", "K\4\x85", "K\1\x85"),

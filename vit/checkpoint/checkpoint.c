@@ -75,7 +75,7 @@ static int describe(vit_checkpoint *c, const tomevit_open_options *options,
         (code = set_image_size(c, options->image_size, report)))
         return code;
     mark_used(c);
-    c->description.unused = tomevit_view_unused(c->view);
+    c->description.unused = tomevit_view_unused(c->view, NULL, NULL);
     snprintf(c->description.container, sizeof c->description.container, "%s",
              c->view->container);
     snprintf(c->description.wrapper, sizeof c->description.wrapper, "%s",
@@ -145,15 +145,11 @@ int tomevit_checkpoint_parse(const char *path, const void *bytes, size_t count,
     return code ? code : build(file, &none, 0, checkpoint, description, why);
 }
 
-size_t tomevit_checkpoint_extra(const vit_checkpoint *checkpoint)
+size_t tomevit_checkpoint_unused(const vit_checkpoint *checkpoint,
+                                 void (*each)(void *data, const char *name),
+                                 void *data)
 {
-    return tomevit_view_unused(checkpoint->view);
-}
-
-const char *tomevit_checkpoint_extra_name(const vit_checkpoint *checkpoint,
-                                          size_t index)
-{
-    return tomevit_view_unused_name(checkpoint->view, index);
+    return tomevit_view_unused(checkpoint->view, each, data);
 }
 
 /* The file's positions, resized: the prefix's rows stay as they are. */
@@ -349,8 +345,7 @@ int tomevit_each_unused(const char *path, const tomevit_open_options *options,
                                    why);
     if (code)
         return code;
-    for (size_t i = 0; i < description.unused; i++)
-        each(data, tomevit_checkpoint_extra_name(checkpoint, i));
+    tomevit_checkpoint_unused(checkpoint, each, data);
     tomevit_checkpoint_close(checkpoint);
     return 0;
 }

@@ -16,12 +16,11 @@ int tomevit_checkpoint_open(const char *path,
                             tomevit_description *description,
                             tomevit_message *why);
 
-/* Tensors of the file that the model has no use for. */
-size_t tomevit_checkpoint_extra(const vit_checkpoint *checkpoint);
-
-/* Their names, NULL past the last; valid as long as the checkpoint. */
-const char *tomevit_checkpoint_extra_name(const vit_checkpoint *checkpoint,
-                                          size_t index);
+/* Calls `each`, unless it is NULL, with the names of the file's tensors that
+ * the model has no use for; their number. */
+size_t tomevit_checkpoint_unused(const vit_checkpoint *checkpoint,
+                                 void (*each)(void *data, const char *name),
+                                 void *data);
 
 /* What the file or its neighbours say under a key, or its layout implies; NULL
  * if nothing. */

@@ -412,16 +412,15 @@ static int check_others(const vit_tensors *file, const tomevit_description *d,
         size_t layer = 0;
         int refused = layer_of(name, &layer);
 
-        if (tomevit_tensor_known(d, layer, name))
-            continue;
         for (k = 0; k < sizeof unsupported / sizeof *unsupported; k++)
             refused |= !strncmp(name, unsupported[k], strlen(unsupported[k]));
-        if (refused && unscaled(file, name))
+        if (!refused || tomevit_tensor_known(d, layer, name))
+            continue;
+        if (unscaled(file, name))
             return refuse_int8(file, unscaled(file, name), report);
-        if (refused)
-            return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%.80s\": a "
-                                "part of the model that cannot be run here",
-                                origin_of(file, name).name);
+        return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%.80s\": a part "
+                            "of the model that cannot be run here",
+                            origin_of(file, name).name);
     }
     return 0;
 }

@@ -71,6 +71,8 @@ static const vit_dtype dtypes[] = {
     {"F8_E4M3", 8, NULL},
     {"F8_E5M2", 8, NULL},
     {"F8_E8M0", 8, NULL},
+    {"F8_E4M3FNUZ", 8, NULL},
+    {"F8_E5M2FNUZ", 8, NULL},
     {"F6_E2M3", 6, NULL},
     {"F6_E3M2", 6, NULL},
     {"F4", 4, NULL},

@@ -38,6 +38,7 @@ static int map_descriptor(vit_mapping *mapping, int fd,
         return tomevit_fail(report, TOMEVIT_EIO, "cannot map the file: %s",
                             strerror(errno));
     mapping->map = map;
+    mapping->file = fd;
     mapping->bytes = map;
     mapping->count = (size_t)status.st_size;
     return 0;
@@ -54,15 +55,33 @@ int tomevit_map(vit_mapping *mapping, const vit_report *report)
         return tomevit_fail(report, TOMEVIT_EIO, "cannot open: %s",
                             strerror(errno));
     code = map_descriptor(mapping, fd, report);
-    close(fd);
+    if (code)
+        close(fd);
     return code;
 }
 
 void tomevit_unmap(vit_mapping *mapping)
 {
-    if (mapping->map)
+    if (mapping->map) {
         munmap(mapping->map, mapping->count);
+        close(mapping->file);
+    }
     memset(mapping, 0, sizeof *mapping);
+}
+
+int tomevit_mapping_check(const vit_mapping *mapping, const vit_report *report)
+{
+    struct stat status;
+
+    if (!mapping->map)
+        return 0;
+    if (fstat(mapping->file, &status))
+        return tomevit_fail(report, TOMEVIT_EIO, "%s", strerror(errno));
+    if ((uintmax_t)status.st_size >= mapping->count)
+        return 0;
+    return tomevit_fail(report, TOMEVIT_EIO, "the file became shorter while "
+                        "it was read: expected %zu bytes, found %ju",
+                        mapping->count, (uintmax_t)status.st_size);
 }
 
 void tomevit_mapping_read(const vit_mapping *mapping, size_t begin, size_t end)

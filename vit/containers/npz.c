@@ -98,15 +98,17 @@ static void read_fortran(const vit_stored *t, const unsigned char *bytes,
 static int read_tensor(const vit_tensors *tensors, const vit_stored *tensor,
                        float *out, const vit_report *report)
 {
+    const npz_file *file = tensors->self;
     const array *a = tensor->more;
     size_t begin = (size_t)(a->entry->bytes - tensors->mapping.bytes);
     const unsigned char *bytes = a->entry->bytes;
     void *inflated = NULL;
-    int code = 0;
+    int code;
 
-    /* What is used in place is not summed: that would take as long again. */
     if (a->entry->deflated)
         code = tomevit_zip_bytes(a->entry, &bytes, &inflated, report);
+    else
+        code = tomevit_zip_check(&file->zip, a->entry, report);
     if (code)
         return code;
     if (a->fortran && tensor->dims > 1)
@@ -122,6 +124,7 @@ static int read_range(const vit_tensors *tensors, const vit_stored *tensor,
                       size_t first, size_t count, float *out, void **made,
                       const vit_report *report)
 {
+    const npz_file *file = tensors->self;
     const array *a = tensor->more;
     size_t begin = (size_t)(a->entry->bytes - tensors->mapping.bytes);
     size_t width = tensor->dtype->bits / 8, at = a->header + first * width;
@@ -130,7 +133,9 @@ static int read_range(const vit_tensors *tensors, const vit_stored *tensor,
 
     if (a->fortran && tensor->dims > 1)
         return 1;
-    if (a->entry->deflated && !*made) {
+    if (!a->entry->deflated) {
+        code = tomevit_zip_check(&file->zip, a->entry, report);
+    } else if (!*made) {
         code = tomevit_zip_bytes(a->entry, &bytes, made, report);
         tomevit_mapping_read(&tensors->mapping, begin,
                              begin + a->entry->packed);

@@ -74,7 +74,7 @@ int tomevit_tensors_open_shard(const char *path, vit_tensors **tensors,
 int tomevit_tensors_parse(const char *path, const void *bytes, size_t count,
                           vit_tensors **tensors, tomevit_message *why)
 {
-    vit_mapping mapping = {bytes, count, NULL};
+    vit_mapping mapping = {.bytes = bytes, .count = count};
 
     return open_mapping(path, &mapping, 0, tensors, why);
 }

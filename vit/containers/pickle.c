@@ -101,17 +101,15 @@ static int take_line(vit_pk *m, const char **text, size_t *length)
 static int push_global(vit_pk *m, const char *module, size_t module_length,
                        const char *name, size_t name_length)
 {
-    const vit_global *known = tomevit_pickle_global(module, module_length,
-                                                    name, name_length);
+    int known;
+    const vit_global *global = tomevit_pickle_global(
+        module, module_length, name, name_length, &known);
 
-    if (known)
-        return tomevit_pk_push_new(m, (vit_value){.kind = VIT_GLOBAL,
-                                                  .global = known});
-    return tomevit_fail(m->report, TOMEVIT_EFORMAT, "%s: byte %zu: it uses "
-                        "\"%.*s.%.*s\", which no tensor is rebuilt with: save "
-                        "the model's state_dict() alone", m->name, m->opcode,
-                        (int)(module_length < 80 ? module_length : 80), module,
-                        (int)(name_length < 80 ? name_length : 80), name);
+    if (!known && !m->pickle->unknown.module)
+        m->pickle->unknown = (vit_unknown){module, name, module_length,
+                                           name_length, m->opcode};
+    return tomevit_pk_push_new(m, (vit_value){.kind = VIT_GLOBAL,
+                                              .global = global});
 }
 
 static int global_by_lines(vit_pk *m)

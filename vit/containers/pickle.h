@@ -2,10 +2,9 @@
 /*
  * Pickles, read without running anything. A pickle is a program for a stack
  * machine that builds values and calls functions by name. Here only the names
- * of one table have a meaning (vit/containers/pickle_names.c): those that tensors and
- * the dicts around them are rebuilt with. Others of that table, which real
- * checkpoints carry besides, become opaque values; a name that is not in it
- * is refused. Nothing is ever imported or called.
+ * of one table have a meaning (pickle_names.c): those that tensors and the
+ * dicts around them are rebuilt with. Whatever others name or call becomes an
+ * opaque value. Nothing is ever imported or called.
  * [Python 3, Lib/pickletools.py: opcodes of protocols 2 to 5]
  *
  * Memory goes with the number of values, which is limited; nothing recurses.
@@ -38,14 +37,15 @@ enum vit_global_kind {
     VIT_MAKES_TENSOR, VIT_MAKES_DICT, VIT_MAKES_OBJECT, VIT_MAKES_OPAQUE,
     VIT_IS_ARGUMENT,                        /* its first argument */
     VIT_IS_CALL,                            /* its first, called with its third */
-    VIT_IS_STORAGE                          /* the type of a storage */
+    VIT_IS_STORAGE,                         /* the type of a storage */
+    VIT_IS_BYTES                            /* that of one without a type */
 };
 
 typedef struct vit_global {
     const char *module;                     /* "a.*": any below a */
     const char *name;                       /* "*": any, "_x*": that start so */
     int kind;                               /* enum vit_global_kind */
-    const char *dtype;                      /* of a storage */
+    const char *dtype;                      /* of a storage, or the one meant */
 } vit_global;
 
 typedef struct vit_value {
@@ -64,6 +64,12 @@ typedef struct vit_value {
     };
 } vit_value;
 
+/* A name that has no meaning here. */
+typedef struct vit_unknown {
+    const char *module, *name;              /* in the pickle; NULL: none */
+    size_t module_length, name_length, at;
+} vit_unknown;
+
 /* The values of a pickle; all zero is empty. They live until it is freed, and
  * as long as the pickle's bytes. */
 typedef struct vit_pickle {
@@ -71,6 +77,7 @@ typedef struct vit_pickle {
     vit_value **lists;                      /* every one with items */
     size_t lists_count, lists_room;
     vit_value *root;
+    vit_unknown unknown;                    /* the first */
     size_t used;                            /* bytes of the pickle */
 } vit_pickle;
 
@@ -81,10 +88,11 @@ int tomevit_pickle_read(vit_pickle *pickle, const char *name,
                         const vit_report *report);
 void tomevit_pickle_free(vit_pickle *pickle);
 
-/* NULL if the name is not known. */
+/* A name that is not known makes opaque values: *known is 0. Never NULL. */
 const vit_global *tomevit_pickle_global(const char *module,
                                         size_t module_length,
-                                        const char *name, size_t name_length);
+                                        const char *name, size_t name_length,
+                                        int *known);
 
 /* The value of a text key of a dict, NULL if there is none. */
 const vit_value *tomevit_pickle_get(const vit_value *dict, const char *key);

@@ -8,6 +8,7 @@
 
 #define STORAGE(name, dtype) {"torch", name, VIT_IS_STORAGE, dtype}
 #define OPAQUE(module, name) {module, name, VIT_MAKES_OPAQUE, NULL}
+#define DTYPE(name, dtype) {"torch", name, VIT_MAKES_OPAQUE, dtype}
 
 /* The first row that fits holds. What is opaque here was seen in published
  * checkpoints: optimizers' numbers, options, random generators, metrics. */
@@ -15,6 +16,7 @@ static const vit_global globals[] = {
     /* tensors [torch/_utils.py, torch/_tensor.py] */
     {"torch._utils", "_rebuild_tensor_v2", VIT_MAKES_TENSOR, NULL},
     {"torch._utils", "_rebuild_tensor", VIT_MAKES_TENSOR, NULL},
+    {"torch._utils", "_rebuild_tensor_v3", VIT_MAKES_TENSOR, NULL},
     {"torch._utils", "_rebuild_parameter*", VIT_IS_ARGUMENT, NULL},
     {"torch._tensor", "_rebuild_from_type_v2", VIT_IS_CALL, NULL},
     OPAQUE("torch._utils", "_rebuild_*"),   /* sparse, quantised, no storage */
@@ -30,6 +32,13 @@ static const vit_global globals[] = {
     STORAGE("ByteStorage", "U8"),
     STORAGE("BoolStorage", "BOOL"),
     STORAGE("ComplexFloatStorage", "C64"),
+    {"torch.storage", "UntypedStorage", VIT_IS_BYTES, "U8"},
+    /* dtypes of tensors in storages without a type */
+    DTYPE("float8_e4m3fn", "F8_E4M3"), DTYPE("float8_e5m2", "F8_E5M2"),
+    DTYPE("float8_e4m3fnuz", "F8_E4M3FNUZ"),
+    DTYPE("float8_e5m2fnuz", "F8_E5M2FNUZ"),
+    DTYPE("float8_e8m0fnu", "F8_E8M0"), DTYPE("uint16", "U16"),
+    DTYPE("uint32", "U32"), DTYPE("uint64", "U64"),
     /* what holds them */
     {"collections", "OrderedDict", VIT_MAKES_DICT, NULL},
     {"collections", "defaultdict", VIT_MAKES_DICT, NULL},
@@ -92,13 +101,17 @@ static int fits(const char *pattern, const char *text, size_t length)
 
 const vit_global *tomevit_pickle_global(const char *module,
                                         size_t module_length,
-                                        const char *name, size_t name_length)
+                                        const char *name, size_t name_length,
+                                        int *known)
 {
+    static const vit_global unknown = OPAQUE("*", "*");
     size_t i;
 
+    *known = 1;
     for (i = 0; i < sizeof globals / sizeof *globals; i++)
         if (fits(globals[i].module, module, module_length) &&
             fits(globals[i].name, name, name_length))
             return &globals[i];
-    return NULL;
+    *known = 0;
+    return &unknown;
 }

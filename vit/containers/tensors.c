@@ -72,6 +72,33 @@ int tomevit_tensors_read(const vit_tensors *tensors, const vit_stored *tensor,
                          float *out, tomevit_message *why)
 {
     vit_report report = {tensors->path, why};
+    int code = tomevit_mapping_check(&tensors->mapping, &report);
 
-    return tensors->read(tensors, tensor, out, &report);
+    return code ? code : tensors->read(tensors, tensor, out, &report);
+}
+
+int tomevit_tensors_read_range(const vit_tensors *tensors,
+                               const vit_stored *tensor, size_t first,
+                               size_t count, float *out, void **made,
+                               tomevit_message *why)
+{
+    vit_report report = {tensors->path, why};
+    int code;
+
+    if (!tensors->read_range)
+        return 1;
+    code = tomevit_mapping_check(&tensors->mapping, &report);
+    return code ? code : tensors->read_range(tensors, tensor, first, count,
+                                             out, made, &report);
+}
+
+int tomevit_tensors_read_int8(const vit_tensors *tensors,
+                              const vit_stored *tensor, signed char *out,
+                              float *scale)
+{
+    vit_report report = {tensors->path, NULL};
+
+    return tensors->read_int8 &&
+           !tomevit_mapping_check(&tensors->mapping, &report) &&
+           tensors->read_int8(tensors, tensor, out, scale);
 }

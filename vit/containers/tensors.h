@@ -103,4 +103,16 @@ const char *tomevit_tensors_metadata(const vit_tensors *tensors,
 int tomevit_tensors_read(const vit_tensors *tensors, const vit_stored *tensor,
                          float *out, tomevit_message *why);
 
+/* As the function of the same name above; 1 also where there is none. */
+int tomevit_tensors_read_range(const vit_tensors *tensors,
+                               const vit_stored *tensor, size_t first,
+                               size_t count, float *out, void **made,
+                               tomevit_message *why);
+
+/* As the function of the same name above; 0 also where there is none, and for
+ * bytes that are gone: reading them as f32 says so. */
+int tomevit_tensors_read_int8(const vit_tensors *tensors,
+                              const vit_stored *tensor, signed char *out,
+                              float *scale);
+
 #endif

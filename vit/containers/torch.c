@@ -17,9 +17,11 @@ enum {
     SHARED = 16                             /* how often bytes may be used */
 };
 
-/* What outlives the pickle: names and strides. */
+/* What outlives the pickle: names and strides; and the archive, if the file
+ * is one. */
 typedef struct torch_file {
     vit_pool pool;
+    vit_zip zip;
 } torch_file;
 
 typedef struct walk {
@@ -99,25 +101,49 @@ static int get_shape(const walk *w, const vit_value *tensor, vit_stored *t,
     return 0;
 }
 
+int tomevit_torch_is_storage(const vit_value *value)
+{
+    return value->kind == VIT_GLOBAL && (value->global->kind == VIT_IS_STORAGE ||
+                                         value->global->kind == VIT_IS_BYTES);
+}
+
+/* The dtype of a tensor: its storage's or, where that has none, what its
+ * rebuilding says. NULL for one that is not known. */
+static const vit_dtype *find_dtype(const vit_value *tensor,
+                                   const vit_value *storage)
+{
+    const vit_value *said = tensor->list.count > 6 ? tensor->list.items[6]
+                                                   : NULL;
+
+    if (storage->global->kind == VIT_IS_STORAGE)
+        return tomevit_dtype_find(storage->global->dtype);
+    return said && said->kind == VIT_GLOBAL && said->global->dtype
+               ? tomevit_dtype_find(said->global->dtype) : NULL;
+}
+
 /* The id of a storage: "storage", type, key, device, elements; in old files a
  * part of it may be meant: (key, offset, elements). */
-static int find_storage(const walk *w, const vit_value *id, vit_stored *t,
+static int find_storage(const walk *w, const vit_value *tensor, vit_stored *t,
                         size_t *elements)
 {
+    const vit_value *id = tensor->list.items[0];
     vit_value **items = id->list.items;
     const vit_value *part = id->list.count > 5 ? items[5] : NULL;
     size_t begin = 0, bytes = 0, width, first = 0;
     char key[64];
     int code;
 
-    if (id->list.count < 5 || items[1]->kind != VIT_GLOBAL ||
-        items[1]->global->kind != VIT_IS_STORAGE ||
+    if (id->list.count < 5 || !tomevit_torch_is_storage(items[1]) ||
         items[2]->kind != VIT_TEXT || items[2]->text.length >= sizeof key ||
         !get_size(items[4], elements))
         return wrong(w, "expected a storage of a known type, its key and its "
                      "length");
-    t->dtype = tomevit_dtype_find(items[1]->global->dtype);
+    t->dtype = find_dtype(tensor, items[1]);
+    if (!t->dtype)
+        return wrong(w, "expected a storage with a type, or a known dtype");
     width = t->dtype->bits / 8;
+    if (items[1]->global->kind == VIT_IS_BYTES)
+        *elements /= width;
     snprintf(key, sizeof key, "%.*s", (int)items[2]->text.length,
              items[2]->text.start);
     code = w->storages->find(w->storages->self, key, &begin, &bytes, w->report);
@@ -153,8 +179,6 @@ static int check_place(walk *w, const vit_stored *t, size_t offset,
                             "its storage of %zu", w->name,
                             tomevit_shape_text(t->shape, t->dims).text, offset,
                             elements);
-    if (t->elements > elements)
-        return wrong(w, "it has more elements than its storage");
     if (t->elements * width > SIZE_MAX - w->bytes ||
         (w->bytes += t->elements * width) / SHARED >
             w->tensors->mapping.count)
@@ -170,7 +194,7 @@ static int add_tensor(walk *w, const vit_value *value)
     int code = get_shape(w, value, &t, &offset, strides);
 
     if (!code)
-        code = find_storage(w, value->list.items[0], &t, &elements);
+        code = find_storage(w, value, &t, &elements);
     if (!code)
         code = check_place(w, &t, offset, elements, strides);
     if (code)
@@ -270,9 +294,12 @@ static int check_names(const vit_tensors *tensors, const vit_report *report)
 static int read_tensor(const vit_tensors *tensors, const vit_stored *tensor,
                        float *out, const vit_report *report)
 {
+    const torch_file *file = tensors->self;
     const unsigned char *bytes = tensors->mapping.bytes + tensor->begin;
+    int code = tomevit_zip_check_at(&file->zip, bytes, report);
 
-    (void)report;
+    if (code)
+        return code;
     if (tensor->more)
         tomevit_read_strided(tensor, tensor->more, bytes, out);
     else
@@ -285,13 +312,29 @@ static void release(vit_tensors *tensors)
 {
     torch_file *file = tensors->self;
 
-    if (file)
+    if (file) {
+        tomevit_zip_close(&file->zip);
         tomevit_pool_free(&file->pool);
+    }
     free(file);
 }
 
-int tomevit_torch_list(vit_tensors *tensors, const vit_value *root,
-                       const vit_storages *storages, const vit_report *report)
+/* Without a tensor it is some other object that was pickled. */
+static int refuse_unknown(const vit_unknown *u, const char *name,
+                          const vit_report *report)
+{
+    return tomevit_fail(report, TOMEVIT_EFORMAT, "%s: byte %zu: it uses "
+                        "\"%.*s.%.*s\", which no tensor is rebuilt with: save "
+                        "the model's state_dict() alone", name, u->at,
+                        (int)(u->module_length < 80 ? u->module_length : 80),
+                        u->module,
+                        (int)(u->name_length < 80 ? u->name_length : 80),
+                        u->name);
+}
+
+int tomevit_torch_list(vit_tensors *tensors, const vit_pickle *pickle,
+                       const char *name, const vit_storages *storages,
+                       const vit_report *report)
 {
     walk w = {.tensors = tensors, .storages = storages, .report = report};
     int code;
@@ -302,9 +345,19 @@ int tomevit_torch_list(vit_tensors *tensors, const vit_value *root,
     tensors->self = w.file;
     tensors->read = read_tensor;
     tensors->release = release;
-    code = visit(&w, root, 0);
+    code = visit(&w, pickle->root, 0);
+    if (!code && !tensors->count && pickle->unknown.module)
+        code = refuse_unknown(&pickle->unknown, name, report);
     if (code)
         return code;
     tomevit_tensors_sort(tensors);
     return check_names(tensors, report);
+}
+
+void tomevit_torch_check(vit_tensors *tensors, vit_zip *zip)
+{
+    torch_file *file = tensors->self;
+
+    file->zip = *zip;
+    memset(zip, 0, sizeof *zip);
 }

@@ -8,6 +8,7 @@
 
 #include "pickle.h"
 #include "tensors.h"
+#include "zip.h"
 
 /* Where the storages of a file are. */
 typedef struct vit_storages {
@@ -17,9 +18,18 @@ typedef struct vit_storages {
     const void *self;
 } vit_storages;
 
-/* Fills the list, `read`, `release` and `self` from a pickle's root. Every
- * tensor lies inside its storage. EFORMAT, ENOMEM. */
-int tomevit_torch_list(vit_tensors *tensors, const vit_value *root,
-                       const vit_storages *storages, const vit_report *report);
+/* 1 if the value is the type of a storage. */
+int tomevit_torch_is_storage(const vit_value *value);
+
+/* Fills the list, `read`, `release` and `self` from a pickle, which messages
+ * call `name`. Every tensor lies inside its storage. EFORMAT, also for a file
+ * without tensors that holds something else, ENOMEM. */
+int tomevit_torch_list(vit_tensors *tensors, const vit_pickle *pickle,
+                       const char *name, const vit_storages *storages,
+                       const vit_report *report);
+
+/* The sums over this archive's entries are checked when a tensor of theirs is
+ * read first. Takes over *zip. */
+void tomevit_torch_check(vit_tensors *tensors, vit_zip *zip);
 
 #endif

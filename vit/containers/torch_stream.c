@@ -81,8 +81,7 @@ static int list_storages(stream *s, const vit_pickle *values,
         storage *now = &s->storages[s->count];
 
         if (id->kind != VIT_STORAGE || id->list.count < 3 ||
-            id->list.items[1]->kind != VIT_GLOBAL ||
-            id->list.items[1]->global->kind != VIT_IS_STORAGE ||
+            !tomevit_torch_is_storage(id->list.items[1]) ||
             id->list.items[2]->kind != VIT_TEXT)
             continue;
         now->key = id->list.items[2]->text.start;
@@ -195,7 +194,7 @@ static int read_values(vit_tensors *tensors, stream *s, vit_pickle *values,
         code = list_storages(s, values, report);
     if (!code)
         code = place_storages(s, file, at, keys->root, report);
-    return code ? code : tomevit_torch_list(tensors, values->root, &storages,
+    return code ? code : tomevit_torch_list(tensors, values, "pickle", &storages,
                                             report);
 }
 

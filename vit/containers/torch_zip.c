@@ -80,9 +80,11 @@ static int check_order(const archive *a, const vit_report *report)
 {
     const vit_zip_entry *entry = find(a, "byteorder");
 
-    if (!entry || entry->deflated || entry->size != 3 ||
+    int code = entry ? tomevit_zip_check(a->zip, entry, report) : 0;
+
+    if (code || !entry || entry->deflated || entry->size != 3 ||
         memcmp(entry->bytes, "big", 3))
-        return 0;
+        return code;
     return tomevit_fail(report, TOMEVIT_EFORMAT, "expected little-endian "
                         "storages, found big-endian ones");
 }
@@ -97,6 +99,9 @@ static int read_pickle(vit_tensors *tensors, const archive *a,
     vit_pickle pickle = {0};
     int code;
 
+    if (!entry)
+        return tomevit_fail(report, TOMEVIT_EFORMAT, "expected data.pkl in the "
+                            "archive, found none");
     if (entry->size > VIT_PICKLE_BYTES)
         return tomevit_fail(report, TOMEVIT_EFORMAT, "data.pkl of %zu bytes "
                             "exceeds the limit of %d", entry->size,
@@ -106,7 +111,8 @@ static int read_pickle(vit_tensors *tensors, const archive *a,
         return code;
     code = tomevit_pickle_read(&pickle, PICKLE, bytes, entry->size, report);
     if (!code)
-        code = tomevit_torch_list(tensors, pickle.root, &storages, report);
+        code = tomevit_torch_list(tensors, &pickle, PICKLE, &storages,
+                                  report);
     tomevit_pickle_free(&pickle);
     free(inflated);
     return code;
@@ -120,7 +126,11 @@ int tomevit_torch_zip_read(vit_tensors *tensors, vit_zip *zip,
 
     find_folder(&a);
     code = check_order(&a, report);
-    return code ? code : read_pickle(tensors, &a, report);
+    if (!code)
+        code = read_pickle(tensors, &a, report);
+    if (!code)
+        tomevit_torch_check(tensors, zip);
+    return code;
 }
 
 int tomevit_torch_zip_detect(const vit_zip *zip)

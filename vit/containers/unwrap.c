@@ -42,13 +42,13 @@ static int prefix_length(const char *name)
     size_t length = strlen(name), i;
 
     for (i = 0; i < sizeof anchors / sizeof *anchors; i++) {
-        size_t tail = strlen(anchors[i]);
-        const char *start = name + length - tail;
+        size_t tail = strlen(anchors[i]), before = length - tail;
 
-        if (length >= tail && !strcmp(start, anchors[i]) &&
-            length - tail < sizeof ((vit_tensors *)0)->prefix &&
-            (start == name || start[-1] == '.' || start[-1] == '/'))
-            return (int)(length - tail);
+        if (length >= tail && !strcmp(name + before, anchors[i]) &&
+            before < sizeof ((vit_tensors *)0)->prefix &&
+            (before == 0 || name[before - 1] == '.' ||
+             name[before - 1] == '/'))
+            return (int)before;
     }
     return -1;
 }

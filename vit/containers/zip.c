@@ -264,6 +264,28 @@ static int check_all(vit_zip *zip, const vit_report *report)
     return 0;
 }
 
+static int by_pointed_place(const void *a, const void *b)
+{
+    return by_place(*(const vit_zip_entry *const *)a,
+                    *(const vit_zip_entry *const *)b);
+}
+
+/* For the sums of what is used in place. */
+static int list_places(vit_zip *zip, const vit_report *report)
+{
+    size_t i;
+
+    zip->places = calloc(zip->count + 1, sizeof *zip->places);
+    zip->checked = calloc(zip->count + 1, sizeof *zip->checked);
+    if (!zip->places || !zip->checked)
+        return tomevit_fail(report, TOMEVIT_ENOMEM,
+                            "out of memory for a zip directory");
+    for (i = 0; i < zip->count; i++)
+        zip->places[i] = &zip->entries[i];
+    qsort(zip->places, zip->count, sizeof *zip->places, by_pointed_place);
+    return 0;
+}
+
 int tomevit_zip_open(vit_zip *zip, const vit_mapping *mapping,
                      const vit_report *report)
 {
@@ -284,12 +306,15 @@ int tomevit_zip_open(vit_zip *zip, const vit_mapping *mapping,
         if (code)
             return code;
     }
-    return check_all(zip, report);
+    code = check_all(zip, report);
+    return code ? code : list_places(zip, report);
 }
 
 void tomevit_zip_close(vit_zip *zip)
 {
     free(zip->entries);
+    free(zip->places);
+    free(zip->checked);
     tomevit_pool_free(&zip->pool);
     memset(zip, 0, sizeof *zip);
 }

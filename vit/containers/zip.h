@@ -5,11 +5,13 @@
  *
  * Weights are stored, not compressed, in most archives: such entries are used
  * where they lie in the mapping. Compressed ones (deflate) are inflated by
- * zlib or libdeflate, into memory that the caller frees. All entries may be read from any
- * number of threads at once.
+ * zlib or libdeflate, into memory that the caller frees. All entries may be
+ * read from any number of threads at once.
  */
 #ifndef TOMEVIT_ZIP_H
 #define TOMEVIT_ZIP_H
+
+#include <stdatomic.h>
 
 #include "mapping.h"
 #include "pool.h"
@@ -24,6 +26,8 @@ typedef struct vit_zip_entry {
 
 typedef struct vit_zip {
     vit_zip_entry *entries;                 /* [count], by name */
+    const vit_zip_entry **places;           /* the same by their places */
+    atomic_uchar *checked;                  /* [count]: the sum was right */
     size_t count;
     vit_pool pool;
 } vit_zip;
@@ -41,6 +45,16 @@ const vit_zip_entry *tomevit_zip_find(const vit_zip *zip, const char *name);
  * `out`; the sum over all of them is checked. EFORMAT, ENOMEM. */
 int tomevit_zip_inflate(const vit_zip_entry *entry, size_t size, void *out,
                         const vit_report *report);
+
+/* The sum over the bytes of a stored entry, worked out once. EFORMAT. From any
+ * number of threads at once. */
+int tomevit_zip_check(const vit_zip *zip, const vit_zip_entry *entry,
+                      const vit_report *report);
+
+/* The same of the entry that this byte of the file belongs to, if there is
+ * one. */
+int tomevit_zip_check_at(const vit_zip *zip, const unsigned char *byte,
+                         const vit_report *report);
 
 /* All bytes of an entry: in place or, if deflated, in *inflated, which the
  * caller frees (NULL otherwise). A checksum that is wrong is EFORMAT. */

@@ -96,9 +96,10 @@ void tomevit_view_origin(const vit_tensors *view, const char *name,
 /* Notes that the model uses a tensor of the view. */
 void tomevit_view_use(vit_tensors *view, const char *name);
 
-/* The names of the file's tensors that nothing uses: their number, which is
- * also the first index that gives NULL. */
-size_t tomevit_view_unused(const vit_tensors *view);
-const char *tomevit_view_unused_name(const vit_tensors *view, size_t index);
+/* Calls `each`, unless it is NULL, with the names of the file's tensors that
+ * nothing uses, in their order; their number. */
+size_t tomevit_view_unused(const vit_tensors *view,
+                           void (*each)(void *data, const char *name),
+                           void *data);
 
 #endif

@@ -8,40 +8,47 @@
 
 /* ---- what is kept ---------------------------------------------------------- */
 
-/* Takes what is kept of a tensor (or, from NULL, a free place) away and leaves
- * `bytes` of another in its place; 0 if there is none such. */
-static int swap(vit_kept *kept, const vit_stored *from,
-                const vit_stored *other, void **bytes)
+/* Stands in a place that some thread is changing. */
+static const vit_stored changing;
+
+/* Finds a place with this mark and makes it the caller's own for a moment;
+ * NULL if there is none. No thread ever waits for another. */
+static vit_kept_place *claim(vit_kept *kept, const vit_stored *mark)
 {
-    int found = 0;
+    for (size_t i = 0; i < VIT_KEPT; i++) {
+        const vit_stored *expected = mark;
 
-    while (atomic_flag_test_and_set(&kept->busy))
-        ;
-    for (size_t i = 0; !found && i < VIT_KEPT; i++)
-        if (kept->places[i].from == from) {
-            void *old = kept->places[i].bytes;
-
-            kept->places[i].from = other;
-            kept->places[i].bytes = *bytes;
-            *bytes = old;
-            found = 1;
-        }
-    atomic_flag_clear(&kept->busy);
-    return found;
+        if (atomic_compare_exchange_strong(&kept->places[i].from, &expected,
+                                           &changing))
+            return &kept->places[i];
+    }
+    return NULL;
 }
 
+/* What is kept of a tensor, which is the caller's then; NULL if nothing is. */
 static void *take(vit_kept *kept, const vit_stored *from)
 {
-    void *bytes = NULL;
+    vit_kept_place *place = claim(kept, from);
+    void *bytes = place ? place->bytes : NULL;
 
-    swap(kept, from, NULL, &bytes);
+    if (place) {
+        place->bytes = NULL;
+        atomic_store(&place->from, NULL);
+    }
     return bytes;
 }
 
+/* The bytes are freed if there is no place for them. */
 static void keep(vit_kept *kept, const vit_stored *from, void *bytes)
 {
-    if (bytes && !swap(kept, NULL, from, &bytes))
+    vit_kept_place *place = bytes ? claim(kept, NULL) : NULL;
+
+    if (!place) {
         free(bytes);
+        return;
+    }
+    place->bytes = bytes;
+    atomic_store(&place->from, from);
 }
 
 void tomevit_kept_free(vit_kept *kept)
@@ -52,9 +59,12 @@ void tomevit_kept_free(vit_kept *kept)
 
 /* ---- reading ----------------------------------------------------------------- */
 
-static int no_memory(const vit_stored *from, const vit_report *report)
+static int no_memory(const vit_tensors *file, const vit_stored *from,
+                     tomevit_message *why)
 {
-    return tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory for tensor "
+    vit_report report = {file->path, why};
+
+    return tomevit_fail(&report, TOMEVIT_ENOMEM, "out of memory for tensor "
                         "\"%.80s\"", from->name);
 }
 
@@ -62,14 +72,14 @@ static int no_memory(const vit_stored *from, const vit_report *report)
  * the next one. */
 static int read_whole(const vit_tensors *file, const vit_stored *from,
                       const vit_axes *axes, float *out, void **whole,
-                      const vit_report *report)
+                      tomevit_message *why)
 {
     int code = 0;
 
     if (!*whole) {
         *whole = malloc((from->elements ? from->elements : 1) * sizeof *out);
-        code = *whole ? file->read(file, from, *whole, report)
-                      : no_memory(from, report);
+        code = *whole ? tomevit_tensors_read(file, from, *whole, why)
+                      : no_memory(file, from, why);
     }
     if (!code)
         tomevit_axes_move(axes, *whole, out);
@@ -79,7 +89,7 @@ static int read_whole(const vit_tensors *file, const vit_stored *from,
 /* The part's elements alone. 1 if the file cannot give them so. */
 static int read_range(const vit_tensors *file, const vit_stored *from,
                       const vit_axes *axes, float *out, void **made,
-                      const vit_report *report)
+                      tomevit_message *why)
 {
     vit_axes alone = *axes;
     float *part;
@@ -89,10 +99,10 @@ static int read_range(const vit_tensors *file, const vit_stored *from,
         return 1;
     part = malloc((axes->elements ? axes->elements : 1) * sizeof *part);
     if (!part)
-        return no_memory(from, report);
+        return no_memory(file, from, why);
     alone.offset = 0;
-    code = file->read_range(file, from, axes->offset, axes->elements, part,
-                            made, report);
+    code = tomevit_tensors_read_range(file, from, axes->offset,
+                                      axes->elements, part, made, why);
     if (!code)
         tomevit_axes_move(&alone, part, out);
     free(part);
@@ -101,18 +111,18 @@ static int read_range(const vit_tensors *file, const vit_stored *from,
 
 int tomevit_piece_read(vit_kept *kept, const vit_tensors *file,
                        const vit_stored *from, const vit_axes *axes,
-                       float *out, const vit_report *report)
+                       float *out, tomevit_message *why)
 {
     int last = axes->offset + axes->elements == from->elements, code;
     void *bytes;
 
     if (tomevit_axes_plain(axes))
-        return file->read(file, from, out, report);
+        return tomevit_tensors_read(file, from, out, why);
     bytes = take(kept, from);
     code = axes->elements < from->elements
-               ? read_range(file, from, axes, out, &bytes, report) : 1;
+               ? read_range(file, from, axes, out, &bytes, why) : 1;
     if (code == 1)
-        code = read_whole(file, from, axes, out, &bytes, report);
+        code = read_whole(file, from, axes, out, &bytes, why);
     if (code || last)
         free(bytes);
     else

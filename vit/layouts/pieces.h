@@ -16,18 +16,20 @@
 
 enum { VIT_KEPT = 32 };    /* tensors at a time */
 
+typedef struct vit_kept_place {
+    _Atomic(const vit_stored *) from; /* NULL: free */
+    void *bytes;
+} vit_kept_place;
+
+/* All zero keeps nothing. */
 typedef struct vit_kept {
-    atomic_flag busy;
-    struct {
-        const vit_stored *from; /* NULL: free */
-        void *bytes;
-    } places[VIT_KEPT];
+    vit_kept_place places[VIT_KEPT];
 } vit_kept;
 
 /* From any number of threads at once. */
 int tomevit_piece_read(vit_kept *kept, const vit_tensors *file,
                        const vit_stored *from, const vit_axes *axes,
-                       float *out, const vit_report *report);
+                       float *out, tomevit_message *why);
 void tomevit_kept_free(vit_kept *kept);
 
 #endif
