@@ -157,18 +157,19 @@ static void collect(const options *o, folder *files)
 static void classify_all(classify *c, dataset *d)
 {
     session *s = c->s;
-    output people = {stdout, "-"};
     evaluation e;
 
     if (s->csv.file != NULL)
         csv_header(s->csv.file, s->options->topk);
-    if (dataset_evaluate(d, s, 1, &e, seen, c) == 0)
+    int done = dataset_evaluate(d, s, 1, &e, seen, c) == 0;
+    if (done)
         dataset_remark(d, &e);
+    done = done && dataset_has_result(&e);
     evaluate_free(&e);
-    output_close(&s->json);
-    output_close(&s->csv);
+    output_end(&s->json, done);
+    output_end(&s->csv, done);
     if (c->people)
-        output_close(&people);
+        output_flush_people();
 }
 
 void command_classify(const options *o)
@@ -183,7 +184,7 @@ void command_classify(const options *o)
         collect(o, &d.files);
         if (d.files.count == 0)
             message_failed("there is no image to classify");
-        else
+        else if (dataset_check_outputs(&d, &s) == 0)
             classify_all(&c, &d);
         dataset_close(&d);
     }

@@ -103,7 +103,6 @@ static void report(session *s, const dataset *d, const evaluation *e)
                              COUNT(columns), 0, NULL, 0, NULL};
 
     session_write(s, &report);
-    dataset_remark(d, e);
     json_decref(rows);
     json_decref(object);
 }
@@ -122,11 +121,14 @@ static void evaluate_and_report(session *s, dataset *d)
     }
     if (predictions.file != NULL)
         predictions_header(predictions.file);
-    int result = dataset_evaluate(d, s, 1, &e, seen, &predictions);
-    output_close(&predictions);
-    class_tables_close(&tables, d, s, 1, result == 0 ? &e : NULL);
-    if (result == 0)
+    int done = dataset_evaluate(d, s, 1, &e, seen, &predictions) == 0;
+    int whole = done && dataset_has_result(&e);
+    output_end(&predictions, whole);
+    class_tables_close(&tables, d, s, 1, whole ? &e : NULL);
+    if (whole)
         report(s, d, &e);
+    if (done)
+        dataset_remark(d, &e);
     evaluate_free(&e);
 }
 

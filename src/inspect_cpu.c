@@ -93,7 +93,7 @@ static json_t *idle_threads(void)
 
 void inspect_cpu(const options *o)
 {
-    output json = {NULL, NULL}, people = {stdout, "-"};
+    output json;
 
     if (output_open(&json, o->json) != 0)
         return;
@@ -108,7 +108,7 @@ void inspect_cpu(const options *o)
     output_close(&json);
     if (!output_is_stdout(o->json)) {
         report_list(stdout, list, COUNT(list), object);
-        output_close(&people);
+        output_flush_people();
     }
     json_decref(object);
 }

@@ -3,6 +3,7 @@
 #include "base/args.h"
 #include "base/message.h"
 #include "base/output.h"
+#include "base/replace.h"
 #include "base/signals.h"
 #include "commands.h"
 
@@ -116,7 +117,7 @@ static void run(size_t index, int argc, char **argv)
     argc--;
     argv++;
     int result = args_parse(options_table, command, argc, argv, &o,
-                            &o.operand_count, why);
+                            o.given, &o.operand_count, why);
     o.operands = argv;
     if (result == ARGS_SHOW_HELP) {
         args_help(stdout, options_table, command);
@@ -124,7 +125,7 @@ static void run(size_t index, int argc, char **argv)
         message_usage("%s", why);
     } else {
         message_quiet(o.quiet);
-        signals_install();
+        signals_install(replacement_abandon_all);
         subcommands[index].run(&o);
     }
     options_free(&o);
@@ -155,7 +156,6 @@ static size_t find(const char *name)
 int main(int argc, char **argv)
 {
     const char *word = argc > 1 ? argv[1] : "";
-    output people = {stdout, "-"};
     size_t index = find(word);
     char option[] = "--help", *help[] = {NULL, option};
 
@@ -178,6 +178,6 @@ int main(int argc, char **argv)
     } else {
         unknown(word);
     }
-    output_close(&people);
+    output_flush_people();
     return message_status();
 }

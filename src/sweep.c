@@ -5,6 +5,7 @@
 #include "base/message.h"
 #include "evaluation/class_tables.h"
 #include "evaluation/dataset.h"
+#include "session/options_files.h"
 #include "sweep/sweep_html.h"
 #include "sweep/sweep_models.h"
 #include "sweep/sweep_plots.h"
@@ -169,8 +170,8 @@ static void close_files(sweep_files *f, const sweep_models *m, const dataset *d,
         sweep_svg(f->svg.file, sweep, m->each[0].merging.kind);
     if (sweep != NULL && f->html.file != NULL)
         sweep_html(f->html.file, m, d, e, sweep);
-    output_close(&f->svg);
-    output_close(&f->html);
+    output_end(&f->svg, sweep != NULL);
+    output_end(&f->html, sweep != NULL);
     class_tables_close(&f->tables, d, m->s, m->count, sweep != NULL ? e : NULL);
 }
 
@@ -199,8 +200,12 @@ static void evaluate_and_report(sweep_models *m, dataset *d)
 
     memset(&e, 0, sizeof(e));
     if (open_files(&files, &m->each[0]) == 0 &&
-        dataset_evaluate(d, m->s, m->count, &e, NULL, NULL) == 0)
-        object = sweep_json(d, m, &e);
+        dataset_evaluate(d, m->s, m->count, &e, NULL, NULL) == 0) {
+        if (dataset_has_result(&e))
+            object = sweep_json(d, m, &e);
+        else
+            dataset_remark(d, &e);
+    }
     close_files(&files, m, d, &e, object);
     if (object != NULL) {
         report(m, object);

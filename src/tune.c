@@ -29,6 +29,7 @@ typedef struct tune {
     int stopped;           /* by a signal */
     size_t constant;       /* r of the constant schedule to compare with */
     output file;
+    int written;           /* the schedule is in it */
     journal journal;       /* if --resume wants one */
 } tune;
 
@@ -377,6 +378,7 @@ static void write_schedule(tune *t)
              "for --schedule @FILE", t->s->options->model, goal,
              t->stopped ? ", as far as the search went" : "");
     schedule_file_write(t->file.file, comment, t->best.r, t->search.depth);
+    t->written = 1;
 }
 
 /* What was found until a signal came is not lost. */
@@ -461,7 +463,7 @@ static void tune_parts(session *s, dataset *all)
             search_and_report(&t);
         if (t.parts[0].journal != NULL)
             journal_close(&t.journal);
-        output_close(&t.file);
+        output_end(&t.file, t.written);
     }
     for (size_t p = 0; p < PARTS; p++)
         free(t.parts[p].files.files);

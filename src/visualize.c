@@ -13,7 +13,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum {
     MOST_LAYERS = 7,       /* of a strip, besides the crop */
@@ -37,31 +36,6 @@ typedef struct visualize {
     size_t count;
     sheet sheet;
 } visualize;
-
-/* ---- the input ------------------------------------------------------------------- */
-
-static int same_file(const char *a, const char *b)
-{
-    struct stat first, second;
-
-    return stat(a, &first) == 0 && stat(b, &second) == 0 &&
-           first.st_dev == second.st_dev && first.st_ino == second.st_ino;
-}
-
-/* The picture must not take the place of what it is made from. */
-static int check_output(const options *o)
-{
-    const char *inputs[] = {o->operands[0], o->model};
-
-    for (size_t i = 0; i < 2; i++) {
-        if (output_is_stdout(o->output) || !same_file(o->output, inputs[i]))
-            continue;
-        message_usage("--output: '%s' is the input '%s'", o->output,
-                      inputs[i]);
-        return -1;
-    }
-    return 0;
-}
 
 /* ---- which panels ------------------------------------------------------------------ */
 
@@ -310,7 +284,7 @@ void command_visualize(const options *o)
 
     memset(&v, 0, sizeof(v));
     v.s = &s;
-    if (session_open(&s, o) == 0 && check_output(o) == 0 &&
+    if (session_open(&s, o) == 0 &&
         (v.crop = merged_crop(&s, o->operands[0])) != NULL &&
         session_context(&s) == 0) {
         v.grid = s.description->image_size / s.description->patch;

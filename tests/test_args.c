@@ -26,21 +26,21 @@ static int parse_word(const char *text, void *field, char *why)
 }
 
 static const args_option table[] = {
-    {"One", 0, NULL, 0, ARGS_SECTION, 0, 0, 0, NULL, NULL},
-    {"model", 'm', "FILE", 3, ARGS_TEXT, offsetof(fields, model), 0, 0, NULL,
+    {"One", 0, NULL, 0, 0, ARGS_SECTION, 0, 0, 0, NULL, NULL},
+    {"model", 'm', "FILE", 3, 0, ARGS_TEXT, offsetof(fields, model), 0, 0, NULL,
      "the model"},
-    {"batch", 'b', "N", 3, ARGS_SIZE, offsetof(fields, batch), 1, 64, NULL,
+    {"batch", 'b', "N", 3, 0, ARGS_SIZE, offsetof(fields, batch), 1, 64, NULL,
      "images in one pass, described at such length that the text has to wrap "
      "more than once to stay within the columns that a terminal has"},
-    {"Two", 0, NULL, 0, ARGS_SECTION, 0, 0, 0, NULL, NULL},
-    {"share", 0, "P", 2, ARGS_REAL, offsetof(fields, share), 0, 1, NULL, "s"},
-    {"Three", 0, NULL, 0, ARGS_SECTION, 0, 0, 0, NULL, NULL},
-    {"word", 0, "W", 3, ARGS_PARSE, offsetof(fields, parsed), 0, 0,
+    {"Two", 0, NULL, 0, 0, ARGS_SECTION, 0, 0, 0, NULL, NULL},
+    {"share", 0, "P", 2, 0, ARGS_REAL, offsetof(fields, share), 0, 1, NULL, "s"},
+    {"Three", 0, NULL, 0, 0, ARGS_SECTION, 0, 0, 0, NULL, NULL},
+    {"word", 0, "W", 3, 0, ARGS_PARSE, offsetof(fields, parsed), 0, 0,
      parse_word, "a word"},
-    {"quiet", 'q', NULL, 3, ARGS_FLAG, offsetof(fields, quiet), 0, 0, NULL,
+    {"quiet", 'q', NULL, 3, 0, ARGS_FLAG, offsetof(fields, quiet), 0, 0, NULL,
      "say nothing"},
-    {"help", 'h', NULL, 3, ARGS_HELP, 0, 0, 0, NULL, "this"},
-    {NULL, 0, NULL, 0, 0, 0, 0, 0, NULL, NULL}
+    {"help", 'h', NULL, 3, 0, ARGS_HELP, 0, 0, 0, NULL, "this"},
+    {NULL, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL}
 };
 static const args_command command =
     {"eval", 1, "FOLDER", 1, 2, "A summary.", NULL, NULL};
@@ -61,7 +61,8 @@ static int parse(const char *line)
     snprintf(copy, sizeof(copy), "%s", line);
     for (char *w = strtok(copy, " "); w != NULL; w = strtok(NULL, " "))
         words[count++] = w;
-    return args_parse(table, &command, count, words, &got, &operands, why);
+    return args_parse(table, &command, count, words, &got, NULL, &operands,
+                      why);
 }
 
 static void refused(const char *line, const char *expected)

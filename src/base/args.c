@@ -81,7 +81,7 @@ const char *args_nearest(const char *word, const char *const *names,
     return nearest;
 }
 
-static int applies(const args_option *option, const args_command *command)
+int args_applies(const args_option *option, const args_command *command)
 {
     return option->kind != ARGS_SECTION &&
            (option->commands & command->bit) != 0;
@@ -99,7 +99,7 @@ static const args_option *find(const args_option *table,
         if (table->kind == ARGS_SECTION || strlen(table->name) != length ||
             memcmp(table->name, name, length) != 0)
             continue;
-        if (applies(table, command))
+        if (args_applies(table, command))
             return table;
         other = table;
     }
@@ -111,13 +111,13 @@ static const args_option *find_letter(const args_option *table,
 {
     for (; table->name != NULL; table++)
         if (letter != '\0' && table->letter == letter &&
-            applies(table, command))
+            args_applies(table, command))
             return table;
     return NULL;
 }
 
-static int unknown(const args_option *table, const args_command *command,
-                   const char *name, size_t length, char *why)
+static void unknown(const args_option *table, const args_command *command,
+                    const char *name, size_t length, char *why)
 {
     const char *names[128];
     size_t count = 0;
@@ -126,7 +126,7 @@ static int unknown(const args_option *table, const args_command *command,
     snprintf(word, sizeof(word), "%.*s", (int)(length < 60 ? length : 60),
              name);
     for (; table->name != NULL && count < 128; table++)
-        if (applies(table, command))
+        if (args_applies(table, command))
             names[count++] = table->name;
     const char *nearest = args_nearest(word, names, count);
     if (nearest != NULL)
@@ -136,7 +136,6 @@ static int unknown(const args_option *table, const args_command *command,
         snprintf(why, ARGS_WHY,
                  "unknown option '--%s': see 'tomerge %s --help'", word,
                  command->name);
-    return ARGS_WRONG;
 }
 
 static int set_size(const args_option *option, const char *text, size_t *field,
@@ -168,11 +167,21 @@ static int set_real(const args_option *option, const char *text, double *field,
     return ARGS_WRONG;
 }
 
-static int set(const args_option *option, const char *text, void *settings,
+/* Where options go. */
+typedef struct parsed {
+    const args_option *table;
+    void *settings;
+    const char **given;    /* see args_parse */
+} parsed;
+
+static int set(const parsed *p, const args_option *option, const char *text,
                char *why)
 {
-    char *field = (char *)settings + option->offset;
+    char *field = (char *)p->settings + option->offset;
     char expected[ARGS_WHY] = "";
+
+    if (p->given != NULL)
+        p->given[option - p->table] = text != NULL ? text : "";
 
     switch (option->kind) {
     case ARGS_FLAG:
@@ -198,41 +207,52 @@ static int set(const args_option *option, const char *text, void *settings,
     }
 }
 
-/* One option at argv[*i]; *i moves past the value it uses. */
-static int parse_option(const args_option *table, const args_command *command,
-                        int argc, char **argv, int *i, void *settings,
-                        char *why)
+/* The option that a word spells, and the value behind its "=", if any. NULL
+ * with a line in `why`. */
+static const args_option *which(const args_option *table,
+                                const args_command *command, const char *word,
+                                const char **attached, char *why)
 {
-    const char *word = argv[*i];
-    const char *attached = NULL;
     const args_option *option;
 
-    if (word[1] == '-') {
-        size_t length = strcspn(word + 2, "=");
-        if (word[2 + length] == '=')
-            attached = word + 2 + length + 1;
-        option = find(table, command, word + 2, length);
-        if (option == NULL)
-            return unknown(table, command, word + 2, length, why);
-        if (!applies(option, command)) {
-            snprintf(why, ARGS_WHY, "'tomerge %s' takes no option '--%s'",
-                     command->name, option->name);
-            return ARGS_WRONG;
-        }
-    } else {
+    if (word[1] != '-') {
         option = find_letter(table, command, word[1]);
-        if (option == NULL || word[2] != '\0') {
-            snprintf(why, ARGS_WHY,
-                     "unknown option '%.60s': see 'tomerge %s --help'", word,
-                     command->name);
-            return ARGS_WRONG;
-        }
+        if (option != NULL && word[2] == '\0')
+            return option;
+        snprintf(why, ARGS_WHY,
+                 "unknown option '%.60s': see 'tomerge %s --help'", word,
+                 command->name);
+        return NULL;
     }
+    size_t length = strcspn(word + 2, "=");
+    if (word[2 + length] == '=')
+        *attached = word + 2 + length + 1;
+    option = find(table, command, word + 2, length);
+    if (option == NULL)
+        unknown(table, command, word + 2, length, why);
+    else if (args_applies(option, command))
+        return option;
+    else
+        snprintf(why, ARGS_WHY, "'tomerge %s' takes no option '--%s'",
+                 command->name, option->name);
+    return NULL;
+}
+
+/* One option at argv[*i]; *i moves past the value it uses. */
+static int parse_option(const parsed *p, const args_command *command,
+                        int argc, char **argv, int *i, char *why)
+{
+    const char *attached = NULL;
+    const args_option *option = which(p->table, command, argv[*i], &attached,
+                                      why);
+
+    if (option == NULL)
+        return ARGS_WRONG;
     if (option->kind == ARGS_HELP)
         return ARGS_SHOW_HELP;
     if (option->kind == ARGS_FLAG) {
         if (attached == NULL)
-            return set(option, NULL, settings, why);
+            return set(p, option, NULL, why);
         snprintf(why, ARGS_WHY, "--%s takes no value ('%.60s')", option->name,
                  attached);
         return ARGS_WRONG;
@@ -245,13 +265,14 @@ static int parse_option(const args_option *table, const args_command *command,
         }
         attached = argv[++*i];
     }
-    return set(option, attached, settings, why);
+    return set(p, option, attached, why);
 }
 
 int args_parse(const args_option *table, const args_command *command,
-               int argc, char **argv, void *settings, size_t *operands,
-               char *why)
+               int argc, char **argv, void *settings, const char **given,
+               size_t *operands, char *why)
 {
+    const parsed p = {table, settings, given};
     size_t count = 0;
     int only_operands = 0;
 
@@ -261,8 +282,7 @@ int args_parse(const args_option *table, const args_command *command,
         } else if (strcmp(argv[i], "--") == 0) {
             only_operands = 1;
         } else {
-            int result = parse_option(table, command, argc, argv, &i,
-                                      settings, why);
+            int result = parse_option(&p, command, argc, argv, &i, why);
             if (result != ARGS_DONE)
                 return result;
         }

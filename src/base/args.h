@@ -18,11 +18,21 @@ enum args_kind {
     ARGS_PARSE             /* `parse` fills the field */
 };
 
+/* What an option acts on. Every option is one of the first two, so that none
+ * can be forgotten where results are kept to be gone on with. */
+enum args_effect {
+    ARGS_RESULT = 1,       /* the numbers of a report depend on it */
+    ARGS_REPORT = 2,       /* only what is told of them, and where, does */
+    ARGS_READS = 4,        /* its value is a file that is read */
+    ARGS_WRITES = 8        /* its value is a file that is written */
+};
+
 typedef struct args_option {
     const char *name;      /* without dashes; the heading of a section */
     char letter;           /* short form, or 0 */
     const char *value;     /* what the help calls its value */
     unsigned commands;     /* bits of the subcommands that take it */
+    unsigned effect;       /* bits of enum args_effect */
     int kind;              /* enum args_kind */
     size_t offset;         /* of the field in the settings */
     double min, max;
@@ -45,10 +55,15 @@ enum args_result { ARGS_DONE = 0, ARGS_SHOW_HELP = 1, ARGS_WRONG = -1 };
 
 /* Parses argv[0 .. argc) (without program and subcommand). Operands move to
  * the front of argv, in order, and *operands is their number. The table ends
- * with a row whose name is NULL. ARGS_WRONG: one line in why[ARGS_WHY]. */
+ * with a row whose name is NULL. given[rows], if it is not NULL, gets each
+ * option's value as it was given, "" of a flag. ARGS_WRONG: one line in
+ * why[ARGS_WHY]. */
 int args_parse(const args_option *table, const args_command *command,
-               int argc, char **argv, void *settings, size_t *operands,
-               char *why);
+               int argc, char **argv, void *settings, const char **given,
+               size_t *operands, char *why);
+
+/* 1 if it is an option, not a heading, and the subcommand takes it. */
+int args_applies(const args_option *option, const args_command *command);
 
 /* The words as a shell would read them, to be freed. */
 char *args_quote(int argc, char **argv);

@@ -19,35 +19,50 @@ static const char *name(const char *path)
 
 int output_open(output *out, const char *path)
 {
+    memset(out, 0, sizeof(*out));
     out->path = path;
-    out->file = NULL;
     if (path == NULL)
         return 0;
-    out->file = output_is_stdout(path) ? stdout : fopen(path, "w");
-    if (out->file != NULL)
+    if (replacement_open(&out->place, path) == 0) {
+        out->file = out->place.file;
         return 0;
+    }
     message_failed("%s: %s", path, strerror(errno));
     return -1;
 }
 
 int output_close(output *out)
 {
-    FILE *file = out->file;
-
-    if (file == NULL)
+    if (out->file == NULL)
         return 0;
     out->file = NULL;
-    /* An earlier failure is remembered by the stream, its reason is not. */
-    int failed = ferror(file);
-    errno = 0;
-    failed |= (file == stdout ? fflush(file) : fclose(file)) != 0;
-    if (!failed)
+    if (replacement_commit(&out->place) == 0)
         return 0;
     message_failed("%s: %s", name(out->path),
                    errno ? strerror(errno) : "cannot be written");
-    if (file == stdout)
-        clearerr(file);
     return -1;
+}
+
+void output_abandon(output *out)
+{
+    if (out->file != NULL)
+        replacement_abandon(&out->place);
+    out->file = NULL;
+}
+
+int output_end(output *out, int is_whole)
+{
+    if (is_whole)
+        return output_close(out);
+    output_abandon(out);
+    return 0;
+}
+
+int output_flush_people(void)
+{
+    output people;
+
+    return output_open(&people, "-") == 0 ? output_close(&people) : -1;
 }
 
 void output_csv_field(FILE *file, const char *text)

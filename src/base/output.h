@@ -3,19 +3,33 @@
 #ifndef TOMERGE_OUTPUT_H
 #define TOMERGE_OUTPUT_H
 
+#include "replace.h"
+
 #include <stdio.h>
 
 typedef struct output {
     FILE *file;            /* NULL: not wanted */
     const char *path;      /* "-" is standard output */
+    replacement place;
 } output;
 
-/* Opens `path`, or nothing for NULL. 0, or -1 after a message. */
+/* Opens `path`, or nothing for NULL. What is there already stays as it is
+ * until output_close. 0, or -1 after a message. */
 int output_open(output *out, const char *path);
 
-/* Flushes and closes. 0, or -1 after a message if anything written since
- * the opening did not arrive. */
+/* The results are whole, or as far as they go: they take their place. 0, or -1
+ * after a message if anything written since the opening did not arrive. */
 int output_close(output *out);
+
+/* There are no results: what was there before stays. */
+void output_abandon(output *out);
+
+/* One of the two. */
+int output_end(output *out, int is_whole);
+
+/* Sees to it that what was printed for people has arrived. 0, or -1 after a
+ * message. */
+int output_flush_people(void);
 
 /* 1 if `path` is standard output. */
 int output_is_stdout(const char *path);

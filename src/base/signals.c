@@ -7,25 +7,46 @@
 #include <signal.h>
 #include <string.h>
 
-static volatile sig_atomic_t stop;
+static volatile sig_atomic_t stop, interrupted, terminated;
+static void (*clean_up)(void);
+
+/* The second of its kind finds the default action, death. */
+static void end_if_second(int number, volatile sig_atomic_t *come)
+{
+    if (*come) {
+        if (clean_up != NULL)
+            clean_up();
+        signal(number, SIG_DFL);
+        raise(number);
+    }
+    *come = 1;
+}
 
 static void on_signal(int number)
 {
-    (void)number;
     stop = 1;
+    if (number == SIGINT)
+        end_if_second(number, &interrupted);
+    else if (number == SIGTERM)
+        end_if_second(number, &terminated);
+    /* A terminal that closes sends SIGHUP, and so do its shell and the kernel
+     * once the shell is gone: that is one wish to end, not three. */
 }
 
-void signals_install(void)
+void signals_install(void (*clean)(void))
 {
-    struct sigaction action;
+    struct sigaction action, before;
 
+    clean_up = clean;
     memset(&action, 0, sizeof(action));
     sigemptyset(&action.sa_mask);
     action.sa_handler = on_signal;
-    /* SA_RESETHAND: the second one finds the default action, death. */
-    action.sa_flags = SA_RESTART | SA_RESETHAND;
+    action.sa_flags = SA_RESTART;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    /* Under nohup it is ignored, and stays so. */
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+        sigaction(SIGHUP, &action, NULL);
     action.sa_handler = SIG_IGN;
     action.sa_flags = 0;
     sigaction(SIGPIPE, &action, NULL);

@@ -4,9 +4,11 @@
 #ifndef TOMERGE_SIGNALS_H
 #define TOMERGE_SIGNALS_H
 
-void signals_install(void);
+/* `clean` is called before a second signal ends the process, in the handler;
+ * NULL: nothing is. */
+void signals_install(void (*clean)(void));
 
-/* 1 once SIGINT or SIGTERM has come. */
+/* 1 once SIGINT, SIGTERM or SIGHUP has come. */
 int signals_stop(void);
 
 #endif

@@ -189,7 +189,7 @@ int class_tables_open(class_tables *t, const options *o)
         return -1;
     if (output_open(&t->confusion, o->confusion) == 0)
         return 0;
-    output_close(&t->per_class);
+    output_abandon(&t->per_class);
     return -1;
 }
 
@@ -200,6 +200,6 @@ void class_tables_close(class_tables *t, const dataset *d, const session *s,
         write_per_class(t->per_class.file, d, s, count, e);
     if (e != NULL && t->confusion.file != NULL)
         write_confusion(t->confusion.file, d, s, count, e);
-    output_close(&t->per_class);
-    output_close(&t->confusion);
+    output_end(&t->per_class, e != NULL);
+    output_end(&t->confusion, e != NULL);
 }

@@ -5,6 +5,7 @@
 #include "../base/memory.h"
 #include "../base/message.h"
 #include "../folders/valid_labels.h"
+#include "../session/options_files.h"
 #include "journal_settings.h"
 
 #include <stdlib.h>
@@ -107,6 +108,19 @@ static int check_valid(const dataset *d, const session *s, char *why)
     return -1;
 }
 
+int dataset_check_outputs(const dataset *d, const session *s)
+{
+    char why[ARGS_WHY];
+
+    for (size_t i = 0; i < d->files.count; i++)
+        if (options_files_input(s->options, d->files.files[i].path, why) !=
+            0) {
+            message_usage("%s", why);
+            return -1;
+        }
+    return 0;
+}
+
 int dataset_open(dataset *d, const session *s)
 {
     const options *o = s->options;
@@ -130,11 +144,13 @@ int dataset_open(dataset *d, const session *s)
         folder_limit(&d->files, o->limit);
         result = open_real(d, s, why);
     }
-    if (result == 0)
-        return 0;
-    message_failed("%s", why);
-    dataset_close(d);
-    return -1;
+    if (result != 0)
+        message_failed("%s", why);
+    else
+        result = dataset_check_outputs(d, s);
+    if (result != 0)
+        dataset_close(d);
+    return result;
 }
 
 void dataset_close(dataset *d)
@@ -238,6 +254,11 @@ int dataset_evaluate(dataset *d, session *s, size_t count, evaluation *e,
         result |= journal_close(e->journal);
     e->journal = NULL;
     return result;
+}
+
+int dataset_has_result(const evaluation *e)
+{
+    return e->outcomes.images > 0 || e->partial;
 }
 
 void dataset_remark(const dataset *d, const evaluation *e)

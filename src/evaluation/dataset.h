@@ -21,6 +21,9 @@ typedef struct dataset {
 int dataset_open(dataset *d, const session *s);
 void dataset_close(dataset *d);
 
+/* That no output would take the place of an image: 0, or -1 after a message. */
+int dataset_check_outputs(const dataset *d, const session *s);
+
 /* Runs all runs of the sessions over the images, those of the first session
  * first; their classes are the same. 0, or -1 after a message; evaluate_free is
  * the caller's in both cases. */
@@ -34,6 +37,10 @@ tally dataset_tally(const dataset *d, const session *s, const evaluation *e,
 /* Everything about the session's run `index`: the object that eval prints. */
 json_t *dataset_run_json(const dataset *d, const session *s,
                          const evaluation *e, size_t index);
+
+/* 1 if there is something to report: a run of which no image could be used has
+ * failed, and what its outputs held before stays. */
+int dataset_has_result(const evaluation *e);
 
 /* Says what a report cannot: that it is partial, or that nothing could be
  * used. */

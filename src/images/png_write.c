@@ -5,17 +5,14 @@
 #include "png_write.h"
 
 #include "../base/memory.h"
-#include "../base/output.h"
+#include "../base/replace.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <png.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* ---- in memory ------------------------------------------------------------------- */
 
@@ -107,69 +104,16 @@ uint8_t *png_encode(const image *picture, size_t *count, char *why)
 
 /* ---- in a file --------------------------------------------------------------------- */
 
-/* Writes and closes; -1 with errno set. */
-static int write_all(int fd, const uint8_t *bytes, size_t count)
-{
-    while (count > 0) {
-        ssize_t done = write(fd, bytes, count);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done < 0) {
-            int reason = errno;
-            close(fd);
-            errno = reason;
-            return -1;
-        }
-        bytes += done;
-        count -= (size_t)done;
-    }
-    return close(fd);
-}
-
-static int write_in_place(const char *path, const uint8_t *bytes,
-                          size_t count)
-{
-    int fd = output_is_stdout(path) ? dup(STDOUT_FILENO)
-                                    : open(path, O_WRONLY | O_CLOEXEC);
-    return fd < 0 ? -1 : write_all(fd, bytes, count);
-}
-
-/* In a file beside it that then takes its name. */
-static int write_beside(const char *path, const uint8_t *bytes, size_t count)
-{
-    size_t size = strlen(path) + 32;
-    char *part = memory_zero(size, 1);
-    int fd, failed;
-
-    snprintf(part, size, "%s.%ld.part", path, (long)getpid());
-    fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    failed = fd < 0;
-    if (fd >= 0) {
-        failed = write_all(fd, bytes, count) != 0 || rename(part, path) != 0;
-        if (failed) {
-            int reason = errno;
-            unlink(part);
-            errno = reason;
-        }
-    }
-    free(part);
-    return failed ? -1 : 0;
-}
-
-/* Devices and pipes are written to as they are; a link's target is replaced
- * rather than the link. */
+/* -1 with errno set. */
 static int write_file(const char *path, const uint8_t *bytes, size_t count)
 {
-    struct stat status;
+    replacement r;
 
-    if (output_is_stdout(path) ||
-        (stat(path, &status) == 0 && !S_ISREG(status.st_mode)))
-        return write_in_place(path, bytes, count);
-    char *target = realpath(path, NULL);
-    int failed = write_beside(target != NULL ? target : path, bytes, count);
-    int reason = errno;
-    free(target);
-    errno = reason;
+    if (replacement_open(&r, path) != 0)
+        return -1;
+    int reason = fwrite(bytes, 1, count, r.file) == count ? 0 : errno;
+    int failed = replacement_commit(&r);
+    errno = reason ? reason : errno;
     return failed;
 }
 

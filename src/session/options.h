@@ -7,6 +7,8 @@
 #include "merging_args.h"
 #include "preprocessing.h"
 
+#include <sys/types.h>
+
 enum options_command {
     OPTIONS_EVAL = 1,
     OPTIONS_SWEEP = 2,
@@ -15,10 +17,29 @@ enum options_command {
     OPTIONS_INSPECT = 16,
     OPTIONS_VISUALIZE = 32,
     OPTIONS_CONVERT = 64,
-    OPTIONS_TUNE = 128
+    OPTIONS_TUNE = 128,
+    /* Those that answer with classes, and those that merge in several ways. */
+    OPTIONS_CLASSES = OPTIONS_EVAL | OPTIONS_SWEEP | OPTIONS_CLASSIFY |
+                      OPTIONS_TUNE,
+    OPTIONS_LISTS = OPTIONS_SWEEP | OPTIONS_BENCH
 };
 
 enum { OPTIONS_MODELS = 8 }; /* the most in one sweep */
+
+/* What sweep, bench and visualize --grid merge if not told. */
+#define OPTIONS_DEFAULT_LIST "0,8,13,16,13:-1"
+
+/* The files that outputs will replace: there before the work, so that an input
+ * may be one of them. */
+enum { OPTIONS_OUTPUTS = 12 };
+typedef struct options_outputs {
+    struct {
+        const char *option, *path;
+        dev_t device;
+        ino_t inode;
+    } there[OPTIONS_OUTPUTS];
+    size_t count;
+} options_outputs;
 
 typedef struct model_list {
     const char *path[OPTIONS_MODELS];
@@ -26,6 +47,8 @@ typedef struct model_list {
 } model_list;
 
 typedef struct options {
+    unsigned command;      /* enum options_command, once checked */
+    const char **given;    /* [rows of the table]: values as given, or NULL */
     const char *model, *arch;
     model_list models;     /* of sweep: the first is `model` as well */
     int dtype;             /* enum tomevit_dtype */
@@ -54,6 +77,8 @@ typedef struct options {
     preprocessing_args preprocessing;
     char **operands;       /* of argv */
     size_t operand_count;
+    char *found[OPTIONS_MODELS]; /* models found in folders; owned */
+    options_outputs outputs;
 } options;
 
 extern const args_option options_table[];
@@ -65,7 +90,5 @@ void options_free(options *o);
  * subcommand (the operands, if any, are known by now). 0, or -1 with a line in why. */
 int options_check(options *o, const args_command *command, char *why);
 
-/* 1 if an output is standard output, which then holds nothing else. */
-int options_use_stdout(const options *o);
 
 #endif

@@ -198,8 +198,9 @@ int session_context(session *s)
 
 void session_close(session *s)
 {
-    output_close(&s->json);
-    output_close(&s->csv);
+    /* Still open are those of work that failed. */
+    output_abandon(&s->json);
+    output_abandon(&s->csv);
     for (size_t i = 0; i < s->run_count; i++)
         merging_run_free(&s->runs[i]);
     free(s->runs);

@@ -2,6 +2,8 @@
 /* What reports have in common: model, preprocessing, merging, computing. */
 #include "session.h"
 
+#include "options_files.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -129,7 +131,6 @@ void session_compute_json(const session *s, json_t *out)
 int session_write(session *s, const session_report *report)
 {
     const options *o = s->options;
-    output people = {NULL, "-"};
     int result = 0;
 
     if (s->json.file != NULL) {
@@ -143,7 +144,6 @@ int session_write(session *s, const session_report *report)
     }
     if (options_use_stdout(o))
         return result;
-    people.file = stdout;
     if (report->list != NULL)
         report_list(stdout, report->list, report->list_count, report->object);
     if (report->list != NULL && report->table)
@@ -156,5 +156,5 @@ int session_write(session *s, const session_report *report)
         report_table(stdout, report->more, report->more_count, report->rows,
                      report->group);
     }
-    return result | output_close(&people);
+    return result | output_flush_people();
 }

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* Files that are written beside their place and take it when they are whole. */
+#include "config.h"
+
+#include "replace.h"
+
+#include "memory.h"
+#include "signals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- what is unfinished ---------------------------------------------------------- */
+
+/* More than are ever open at a time; one that finds no place here is only not
+ * removed by replacement_abandon_all. */
+enum { MOST = 16 };
+static char *volatile unfinished[MOST];
+
+static void note_unfinished(char *was, char *is)
+{
+    for (size_t i = 0; i < MOST; i++)
+        if (unfinished[i] == was) {
+            unfinished[i] = is;
+            return;
+        }
+}
+
+void replacement_abandon_all(void)
+{
+    for (size_t i = 0; i < MOST; i++) {
+        const char *part = unfinished[i];
+        unfinished[i] = NULL;
+        if (part != NULL)
+            unlink(part);
+    }
+}
+
+/* ---- opening --------------------------------------------------------------------- */
+
+/* A pipe that nobody reads yet; a signal ends the waiting. */
+static int open_pipe(const char *path)
+{
+    const struct timespec pause = {0, 20 * 1000 * 1000};
+    int fd;
+
+    while ((fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0 &&
+           errno == ENXIO && !signals_stop())
+        nanosleep(&pause, NULL);
+    if (fd >= 0)
+        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+    else if (errno == ENXIO)
+        errno = EINTR;
+    return fd;
+}
+
+static int open_as_it_comes(replacement *r, const char *path, int is_pipe)
+{
+    int fd;
+
+    if (strcmp(path, "-") == 0) {
+        r->file = stdout;
+        return 0;
+    }
+    fd = is_pipe ? open_pipe(path)
+                 : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    r->file = fd < 0 ? NULL : fdopen(fd, "w");
+    return r->file == NULL ? -1 : 0;
+}
+
+/* Under a name that nothing has; `was` is the file that is there, or NULL. */
+static int open_beside(replacement *r, const struct stat *was)
+{
+    size_t size = strlen(r->target) + 32;
+    int fd;
+
+    r->part = memory_zero(size, 1);
+    snprintf(r->part, size, "%s.%ld.part", r->target, (long)getpid());
+    note_unfinished(NULL, r->part);
+    fd = open(r->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        int reason = errno;
+        note_unfinished(r->part, NULL);
+        free(r->part);
+        r->part = NULL;
+        errno = reason;
+        return -1;
+    }
+    /* Owner and permissions stay, as far as this process may decide. */
+    if (was != NULL && fchown(fd, was->st_uid, was->st_gid) == 0)
+        fchmod(fd, was->st_mode & 07777);
+    else if (was != NULL)
+        fchmod(fd, was->st_mode & 0777);
+    r->file = fdopen(fd, "w");
+    return r->file == NULL ? -1 : 0;
+}
+
+/* 1 if the name leads through the descriptors of this process or to a device,
+ * whatever file is at the end of it. */
+static int is_special(const char *path)
+{
+    return strcmp(path, "-") == 0 || strncmp(path, "/dev/", 5) == 0 ||
+           strncmp(path, "/proc/", 6) == 0;
+}
+
+int replacement_open(replacement *r, const char *path)
+{
+    struct stat status, link;
+    int there = stat(path, &status) == 0;
+
+    memset(r, 0, sizeof(*r));
+    if (there && S_ISDIR(status.st_mode)) {
+        errno = EISDIR;
+        return -1;
+    }
+    /* A link that leads nowhere: its file is new, so nothing can be lost. */
+    if (is_special(path) || (there && !S_ISREG(status.st_mode)) ||
+        (!there && lstat(path, &link) == 0))
+        return open_as_it_comes(r, path, there && S_ISFIFO(status.st_mode));
+    if (there && access(path, W_OK) != 0)
+        return -1;
+    r->target = there ? realpath(path, NULL) : memory_text(path);
+    if (r->target == NULL)
+        return -1;
+    if (open_beside(r, there ? &status : NULL) == 0)
+        return 0;
+    if (there && (errno == EACCES || errno == EROFS || errno == EPERM))
+        r->file = tmpfile();
+    if (r->file != NULL)
+        return 0;
+    int reason = errno;
+    replacement_abandon(r);
+    errno = reason;
+    return -1;
+}
+
+/* ---- the end --------------------------------------------------------------------- */
+
+static int copy_into(FILE *from, const char *path)
+{
+    char block[4096];
+    size_t got;
+    FILE *to = fopen(path, "w");
+
+    if (to == NULL)
+        return -1;
+    while ((got = fread(block, 1, sizeof(block), from)) > 0)
+        fwrite(block, 1, got, to);
+    int failed = ferror(from) || ferror(to);
+    return (fclose(to) != 0) | failed ? -1 : 0;
+}
+
+/* A file that something is mounted on, as containers do, cannot be renamed
+ * to. */
+static int copy_part(const replacement *r)
+{
+    FILE *from = fopen(r->part, "r");
+    int result = from == NULL ? -1 : copy_into(from, r->target);
+
+    if (from != NULL)
+        fclose(from);
+    return result;
+}
+
+static int take_place(replacement *r, int failed)
+{
+    if (r->target == NULL || failed)
+        return failed ? -1 : 0;
+    if (rename(r->part, r->target) == 0) {
+        note_unfinished(r->part, NULL);
+        free(r->part);
+        r->part = NULL;
+        return 0;
+    }
+    return errno == EBUSY || errno == EXDEV ? copy_part(r) : -1;
+}
+
+int replacement_commit(replacement *r)
+{
+    FILE *file = r->file;
+    /* An earlier failure is remembered by the stream, its reason is not. */
+    int failed = file == NULL || ferror(file), result;
+
+    errno = 0;
+    if (file != NULL && r->target != NULL && r->part == NULL) {
+        failed = fflush(file) != 0 || failed;
+        rewind(file);
+        result = failed ? -1 : copy_into(file, r->target);
+    } else if (file == stdout) {
+        result = fflush(stdout) != 0 || failed ? -1 : 0;
+        clearerr(stdout);
+    } else {
+        failed = (file != NULL && fclose(file) != 0) || failed;
+        r->file = NULL;
+        result = take_place(r, failed);
+    }
+    int reason = errno;
+    replacement_abandon(r);
+    errno = reason;
+    return result;
+}
+
+void replacement_abandon(replacement *r)
+{
+    if (r->file != NULL && r->file != stdout)
+        fclose(r->file);
+    if (r->part != NULL) {
+        unlink(r->part);
+        note_unfinished(r->part, NULL);
+    }
+    free(r->part);
+    free(r->target);
+    memset(r, 0, sizeof(*r));
+}

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of all options of all subcommands. */
+#include "options.h"
+
+#include <ctype.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+    FOLDER = OPTIONS_EVAL | OPTIONS_SWEEP,
+    LABELLED = FOLDER | OPTIONS_TUNE,
+    MANY = LABELLED | OPTIONS_CLASSIFY,
+    IMAGES = MANY | OPTIONS_VISUALIZE,
+    RUNS = IMAGES | OPTIONS_BENCH,
+    ALL = RUNS | OPTIONS_INSPECT,
+    LISTS = OPTIONS_LISTS,
+    GIVEN = ALL & ~OPTIONS_TUNE, /* schedules are */
+    ONE = GIVEN & ~(LISTS | OPTIONS_VISUALIZE),
+    EVERY = ALL | OPTIONS_CONVERT
+};
+
+/* Effects: exactly one of the first two, WRITES having the second in it. */
+enum {
+    RESULT = ARGS_RESULT,
+    REPORT = ARGS_REPORT,
+    READS = ARGS_READS,
+    WRITES = ARGS_REPORT | ARGS_WRITES
+};
+
+static int parse_cpu(const char *text, void *field, char *why)
+{
+    uint32_t mask = UINT32_MAX;
+
+    if (strcmp(text, "auto") != 0 && tomerge_cpu_mask(text, &mask) != 0) {
+        snprintf(why, ARGS_WHY, "'%.40s' is not one of auto, scalar, avx2, "
+                 "avx512, avx512-vnni, avx512-bf16, amx-bf16, amx-int8",
+                 text);
+        return -1;
+    }
+    if (mask != UINT32_MAX && (mask & ~tomerge_cpu_detected()) != 0) {
+        snprintf(why, ARGS_WHY, "this machine has no '%s'; its highest tier "
+                 "is %s", text, tomerge_cpu_name(tomerge_cpu_detected()));
+        return -1;
+    }
+    *(uint32_t *)field = mask;
+    return 0;
+}
+
+static int parse_dtype(const char *text, void *field, char *why)
+{
+    if (tomevit_dtype_from_name(text, field) == 0)
+        return 0;
+    snprintf(why, ARGS_WHY, "'%.40s' is not one of f32, bf16, int8", text);
+    return -1;
+}
+
+static int parse_storage(const char *text, void *field, char *why)
+{
+    static const char *const names[] = {"f32", "f16", "bf16", "int8"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(text, names[i]) == 0) {
+            *(const char **)field = names[i];
+            return 0;
+        }
+    snprintf(why, ARGS_WHY, "'%.40s' is not one of f32, f16, bf16, int8", text);
+    return -1;
+}
+
+static int parse_model(const char *text, void *field, char *why)
+{
+    const char **model = field;
+
+    if (text[0] == '\0')
+        snprintf(why, ARGS_WHY, "its value, FILE, is empty");
+    else if (*model != NULL)
+        snprintf(why, ARGS_WHY, "a second one, '%.80s': sweep takes several",
+                 text);
+    else
+        *model = text;
+    return why[0] == '\0' ? 0 : -1;
+}
+
+static int is_same_file(const char *a, const char *b)
+{
+    struct stat one, other;
+
+    return strcmp(a, b) == 0 ||
+           (stat(a, &one) == 0 && stat(b, &other) == 0 &&
+            one.st_dev == other.st_dev && one.st_ino == other.st_ino);
+}
+
+/* One more model. */
+static int parse_models(const char *text, void *field, char *why)
+{
+    model_list *list = field;
+
+    for (size_t i = 0; i < list->count; i++)
+        if (is_same_file(list->path[i], text)) {
+            snprintf(why, ARGS_WHY, "'%.80s' is given twice", text);
+            return -1;
+        }
+    if (text[0] == '\0')
+        snprintf(why, ARGS_WHY, "its value, FILE, is empty");
+    else if (list->count == OPTIONS_MODELS)
+        snprintf(why, ARGS_WHY, "more than %d models", OPTIONS_MODELS);
+    else
+        list->path[list->count++] = text;
+    return why[0] == '\0' ? 0 : -1;
+}
+
+/* The power of 1024 that a unit stands for: K, M, G or T, in either case, with
+ * or without a B or iB behind it; 0 for anything else. */
+static size_t unit_of(const char *text)
+{
+    static const char letters[] = "KMGT";
+    const char *letter = strchr(letters, toupper((unsigned char)text[0]));
+
+    if (text[0] == '\0')
+        return 1;
+    if (letter == NULL)
+        return (text[0] == 'B' || text[0] == 'b') && text[1] == '\0' ? 1 : 0;
+    text += 1 + (tolower((unsigned char)text[1]) == 'i' && text[2] != '\0');
+    if (text[0] != '\0' &&
+        (tolower((unsigned char)text[0]) != 'b' || text[1] != '\0'))
+        return 0;
+    size_t bits = 10 * ((size_t)(letter - letters) + 1);
+    return bits < 8 * sizeof(size_t) ? (size_t)1 << bits : 0;
+}
+
+static int parse_bytes(const char *text, void *field, char *why)
+{
+    char number[32] = "";
+    size_t length = strspn(text, "0123456789"), value;
+    size_t unit = unit_of(text + length);
+
+    if (length < sizeof(number))
+        memcpy(number, text, length);
+    if (unit == 0 || args_size(number, &value) != 0 || value == 0 ||
+        value > SIZE_MAX / 4 / unit) {
+        snprintf(why, ARGS_WHY,
+                 "'%.40s' is not a size such as 512M or 2G", text);
+        return -1;
+    }
+    *(size_t *)field = value * unit;
+    return 0;
+}
+
+#define FIELD(name) offsetof(options, name)
+#define SECTION(text) \
+    {text, 0, NULL, 0, 0, ARGS_SECTION, 0, 0, 0, NULL, NULL}
+#define ROW(text, letter, value, commands, effect, kind, field, min, max, \
+            parse, help) \
+    {text, letter, value, commands, effect, kind, FIELD(field), min, max, \
+     parse, help}
+#define FLAG(text, letter, commands, effect, field, help) \
+    ROW(text, letter, NULL, commands, effect, ARGS_FLAG, field, 0, 0, NULL, \
+        help)
+#define TEXT(text, letter, value, commands, effect, field, help) \
+    ROW(text, letter, value, commands, effect, ARGS_TEXT, field, 0, 0, NULL, \
+        help)
+#define SIZE(text, letter, value, commands, effect, field, min, max, help) \
+    ROW(text, letter, value, commands, effect, ARGS_SIZE, field, min, max, \
+        NULL, help)
+#define REAL(text, value, commands, effect, field, min, max, help) \
+    ROW(text, 0, value, commands, effect, ARGS_REAL, field, min, max, NULL, \
+        help)
+#define PARSE(text, value, commands, effect, field, parse, help) \
+    ROW(text, 0, value, commands, effect, ARGS_PARSE, field, 0, 0, parse, help)
+
+const args_option options_table[] = {
+    SECTION("Input"),
+    ROW("model", 'm', "FILE", OPTIONS_SWEEP, RESULT | READS, ARGS_PARSE,
+        models, 0, 0, parse_models,
+        "a model, as for eval (default: the demonstration's); given several "
+        "times, several models side by side"),
+    ROW("model", 'm', "FILE", ALL & ~OPTIONS_SWEEP, RESULT | READS, ARGS_PARSE,
+        model, 0, 0, parse_model,
+        "the model: a checkpoint of a ViT, as timm, transformers, torchvision, "
+        "Google, CLIP and others publish it: .safetensors, .pth, .npz, .gguf, "
+        "the .index.json of one in several files, or the folder that one is "
+        "in (default: the demonstration's, on 16 classes of drawn shapes)"),
+    TEXT("arch", 0, "NAME", OPTIONS_BENCH | OPTIONS_INSPECT, RESULT, arch,
+         "a published shape with random weights instead of a model file: "
+         "deit_tiny_patch16_224, deit_small_patch16_224, "
+         "deit_base_patch16_224, deit_base_distilled_patch16_224, "
+         "vit_large_patch16_224, vit_large_patch16_384, vit_huge_patch14_224"),
+    SIZE("image-size", 0, "N", EVERY, RESULT, image_size, 1, 16384,
+         "images of N x N pixels, whatever the model was trained on: the "
+         "position embeddings are resized"),
+    TEXT("head", 0, "FILE", EVERY, RESULT | READS, head,
+         "the classification head of a model that comes without one"),
+    TEXT("text-embeddings", 0, "FILE", EVERY, RESULT | READS, text_embeddings,
+         "for CLIP and SigLIP: one row for each class, the embedding of its "
+         "text, as a matrix in a .npy or other file"),
+    TEXT("labels", 0, "FILE", LABELLED, RESULT | READS, labels,
+         "FOLDER is flat and FILE has a line for each image: name, tab or "
+         "comma, class (index, WordNet id or class name)"),
+    TEXT("labels", 0, "FILE", OPTIONS_CLASSIFY, REPORT | READS, labels,
+         "class names to print, one a line, in the order of the model's "
+         "outputs (default: those in the checkpoint, or ImageNet's for 1000 "
+         "classes)"),
+    TEXT("class-map", 0, "FILE", LABELLED, RESULT | READS, class_map,
+         "which class a folder is: lines of folder, tab or comma, class"),
+    TEXT("real-labels", 0, "FILE", FOLDER, REPORT | READS, real_labels,
+         "ReaL labels of ImageNet's validation images as published (JSON, a "
+         "list of classes for each): accuracy by them as well"),
+    TEXT("valid-labels", 0, "FILE", LABELLED, RESULT | READS, valid_labels,
+         "a class on each line: the images are of these, and no other is an "
+         "answer"),
+    SIZE("limit", 0, "N", MANY, RESULT, limit, 1, 1e9,
+         "use only N images, spread evenly over the folder"),
+    FLAG("exif", 0, IMAGES, RESULT, exif,
+         "turn images as their EXIF orientation says"),
+    FLAG("lenient", 0, IMAGES, RESULT, lenient,
+         "use what can be decoded of a truncated image instead of refusing "
+         "it"),
+
+    SECTION("Merging"),
+    PARSE("r", "N[:INFLECTION]", ONE, RESULT, merging, merging_parse_r,
+          "tokens merged away in each layer (default 0). INFLECTION from -1 "
+          "(merge early) to 1 (merge late) makes it a ramp with the mean N"),
+    PARSE("r", "LIST", LISTS, RESULT, merging, merging_parse_r_list,
+          "entries N[:INFLECTION] with commas between: tokens merged away in "
+          "each layer; INFLECTION from -1 (merge early) to 1 (merge late) "
+          "makes it a ramp with the mean N (default " OPTIONS_DEFAULT_LIST ")"),
+    PARSE("r", "N[:INFLECTION]", OPTIONS_VISUALIZE, RESULT, merging,
+          merging_parse_r_list,
+          "tokens merged away in each layer (default 8). INFLECTION from -1 "
+          "(merge early) to 1 (merge late) makes it a ramp with the mean N. "
+          "With --grid a list with commas between (default "
+          OPTIONS_DEFAULT_LIST ")"),
+    PARSE("schedule", "LIST|@FILE", GIVEN, RESULT | READS, merging,
+          merging_parse_schedule,
+          "r of the first layer, the second, ..., zero after the last given; "
+          "@FILE reads them from a file"),
+    PARSE("merge-ratio", "RATIO", ONE, RESULT, merging, merging_parse_ratio,
+          "the evenest schedule that merges this share of the tokens away, "
+          "averaged over the layers"),
+    PARSE("merge-ratio", "LIST", LISTS, RESULT, merging,
+          merging_parse_ratio_list,
+          "instead of --r: shares of tokens merged away, averaged over the "
+          "layers, such as 0.1,0.2,0.4"),
+    PARSE("merge-ratio", "RATIO", OPTIONS_VISUALIZE, RESULT, merging,
+          merging_parse_ratio_list,
+          "the evenest schedule that merges this share of the tokens away, "
+          "averaged over the layers. With --grid a list"),
+    REAL("max-drop", "POINTS", OPTIONS_TUNE, RESULT, max_drop, 0, 100,
+         "find the least arithmetic that loses at most so much top-1"),
+    REAL("min-speedup", "X", OPTIONS_TUNE, RESULT, min_speedup, 1, 1000,
+         "find the one that is at least X times as fast and changes the "
+         "answers least"),
+    REAL("target-gmacs", "G", OPTIONS_TUNE, RESULT, target_gmacs, 0, 1e6,
+         "find the one that takes at most G GMACs and changes the answers "
+         "least"),
+    REAL("confidence", "PERCENT", OPTIONS_TUNE, RESULT, confidence, 50,
+     99.99, "how sure it is to be that no more than --max-drop is lost "
+     "(default 80; 50: the estimate itself is within it)"),
+    SIZE("rounds", 0, "N", OPTIONS_TUNE, RESULT, rounds, 0, 100,
+         "rounds of moving tokens between layers (default 3)"),
+    PARSE("method", "NAME", ALL, RESULT, merging, merging_parse_method,
+          "how tokens are split and matched: alternating (default), "
+          "sequential, random, strided"),
+    SIZE("stride", 0, "N", ALL, RESULT, merging.stride, 2, 1e6,
+         "of --method strided (default 2): layers whose r is not 0 keep one "
+         "of every N tokens, however large that r is"),
+    PARSE("similarity", "NAME", RUNS, RESULT, merging, merging_parse_similarity,
+          "cosine (default), dot, euclidean, softmax"),
+    PARSE("combine", "NAME", RUNS, RESULT, merging, merging_parse_combine,
+          "weighted (mean by size, default), mean, sum, max, keep, mlerp"),
+    PARSE("metric", "NAME", RUNS, RESULT, merging, merging_parse_metric,
+          "what similarity is measured on: K (keys, default), Q, V, X"),
+    PARSE("prop-attn", "on|off", RUNS, RESULT, merging, merging_parse_prop_attn,
+          "proportional attention: add ln(size) to the attention logits "
+          "(default on)"),
+    PARSE("seed", "N", RUNS, RESULT, merging, merging_parse_seed,
+          "of --method random (default 0)"),
+
+    SECTION("Preprocessing (default: the model's own)"),
+    PARSE("crop-pct", "P", IMAGES, RESULT, preprocessing,
+          preprocessing_parse_crop_pct,
+          "the crop's side as a share of the resized shorter side"),
+    PARSE("crop-mode", "NAME", IMAGES, RESULT, preprocessing,
+          preprocessing_parse_crop_mode,
+          "center (the shorter side is resized, the middle cut out) or squash "
+          "(both sides are resized, whatever the proportions)"),
+    PARSE("interpolation", "NAME", IMAGES, RESULT, preprocessing,
+          preprocessing_parse_interpolation, "bicubic or bilinear"),
+    PARSE("mean", "R,G,B", IMAGES, RESULT, preprocessing,
+          preprocessing_parse_mean,
+          "subtracted from values in [0, 1]"),
+    PARSE("std", "R,G,B", IMAGES, RESULT, preprocessing,
+          preprocessing_parse_std,
+          "divides what is left"),
+
+    SECTION("Computing"),
+    SIZE("threads", 't', "N", RUNS, RESULT, threads, 1, 1024,
+         "threads (default: the CPUs available)"),
+    SIZE("batch", 'b', "N", MANY | OPTIONS_BENCH, RESULT, batch, 1, 4096,
+         "images in one forward pass (default 32)"),
+    PARSE("dtype", "TYPE", RUNS, RESULT, dtype, parse_dtype,
+          "what weights are multiplied in: f32 (default), bf16, int8"),
+    PARSE("cpu", "TIER", RUNS, RESULT, cpu_mask, parse_cpu,
+          "highest CPU tier to use: auto (default), scalar, avx2, avx512, "
+          "avx512-vnni, avx512-bf16, amx-bf16, amx-int8"),
+    FLAG("cpu", 0, OPTIONS_INSPECT, REPORT, cpu,
+         "instead of a model: the tiers this machine has, the one that each "
+         "kind of work would use, and threads"),
+    PARSE("cache-mem", "SIZE", MANY, REPORT, cache_mem, parse_bytes,
+          "memory for decoded images waiting for the model, such as 512M "
+          "(default 32M)"),
+    REAL("seconds", "S", OPTIONS_BENCH, RESULT, seconds, 0, 86400,
+     "time to measure for, at least 5 passes each (default 5)"),
+
+    SECTION("Output"),
+    SIZE("topk", 'k', "N", OPTIONS_CLASSIFY, REPORT, topk, 1, 1000,
+         "classes to print for an image (default 5)"),
+    TEXT("json", 0, "FILE|-", ALL & ~OPTIONS_CLASSIFY, WRITES, json,
+         "write the report as JSON; - is standard output"),
+    TEXT("json", 0, "FILE|-", OPTIONS_CLASSIFY, WRITES, json,
+         "write JSON Lines, one object for each image; - is standard output"),
+    TEXT("output", 'o', "FILE|-", OPTIONS_VISUALIZE, WRITES, output,
+         "write the picture, a PNG; - is standard output"),
+    TEXT("output", 'o', "FILE", OPTIONS_CONVERT, WRITES, output,
+         "write the model, a .safetensors file"),
+    PARSE("dtype", "TYPE", OPTIONS_CONVERT, RESULT, storage, parse_storage,
+          "f32, f16 or bf16 (default: f16 or bf16 if all of the model's "
+          "weights are, else f32), or int8: a quarter of the size, opens with "
+          "--dtype int8 at once"),
+    TEXT("output", 'o', "FILE|-", OPTIONS_TUNE, WRITES, output,
+         "write the schedule, for --schedule @FILE; - is standard output"),
+    FLAG("layers", 0, OPTIONS_VISUALIZE, RESULT, layers,
+         "a strip over depth: the crop, then the groups after each layer that "
+         "merges, or of many layers those at even distances"),
+    FLAG("grid", 0, OPTIONS_VISUALIZE, RESULT, grid,
+         "the crop and the final groups of each --r of a list side by side"),
+    FLAG("overlay", 0, OPTIONS_VISUALIZE, RESULT, overlay,
+         "outlines over the image's own pixels instead of mean colours"),
+    SIZE("scale", 0, "N", OPTIONS_VISUALIZE, RESULT, scale, 1, 64,
+         "pixels of the picture for each of the crop's (default: as many as "
+         "make patches of 32 pixels or a little more)"),
+    TEXT("csv", 0, "FILE|-", ALL & ~OPTIONS_VISUALIZE, WRITES, csv,
+         "write the same numbers as CSV; - is standard output"),
+    TEXT("predictions", 0, "FILE|-", OPTIONS_EVAL, WRITES, predictions,
+         "write each image's five most probable classes as CSV"),
+    TEXT("per-class", 0, "FILE|-", FOLDER, WRITES, per_class,
+         "write each class's images and accuracy as CSV"),
+    TEXT("confusion", 0, "FILE|-", FOLDER, WRITES, confusion,
+         "write the confusion matrix as CSV: a row for each class, a column "
+         "for each answer"),
+    TEXT("svg", 0, "FILE|-", OPTIONS_SWEEP, WRITES, svg,
+         "draw accuracy against speed and against GMACs"),
+    TEXT("html", 0, "FILE|-", OPTIONS_SWEEP, WRITES, html,
+         "write the report as a page: plots, tables, pictures, in one file"),
+    TEXT("resume", 0, "FILE", LABELLED, WRITES, resume,
+         "keep a journal in FILE, and go on from what it has"),
+    FLAG("quiet", 'q', EVERY, REPORT, quiet, "no progress line and no remarks"),
+    {"help", 'h', NULL, EVERY, 0, ARGS_HELP, 0, 0, 0, NULL, "show this help"},
+    {NULL, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL}
+};
