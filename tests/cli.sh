@@ -58,6 +58,28 @@ usage "'x' is not N or N:INFLECTION" eval $model --r x set
 usage "lists are for 'tomerge sweep'" eval $model --r 1,2 set
 usage "cannot be combined with --r" eval $model --r 1 --merge-ratio 0.2 set
 usage "the model has 3" eval $model --schedule 1,1,1,1 set
+usage "not a number from 0.01 to 1: did you mean '0.875'?" eval $model \
+    --crop-pct 87.5 set
+usage "--cache-mem: '64X' is not a size such as 512M" eval $model \
+    --cache-mem 64X set
+usage "'16777216T' is not a size" eval $model --cache-mem 16777216T set
+for size in 64 64K 64k 64m 512MB 1MiB 1T 1gb 9b; do
+    run 0 eval $model set --cache-mem $size
+done
+mkdir models
+usage "models: there is no checkpoint in this folder" eval -m models set
+cp plain.safetensors models/model.safetensors
+echo '{}' >models/config.json
+: >models/optimizer.bin
+run 0 eval -m models set --json -
+holds out model.file
+says values '"models/model.safetensors"'
+run 0 inspect models/
+run 0 sweep -m models -m plain.safetensors set --r 2
+run 0 convert models -o converted.safetensors
+cp plain.safetensors models/pytorch_model.bin
+usage "2 checkpoints are in this folder, model.safetensors and pytorch_model" \
+    eval -m models set
 usage "--json needs a value" eval $model set --json
 usage "both write to '-'" eval $model set --json - --csv -
 usage "FOLDER is missing" eval $model

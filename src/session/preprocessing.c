@@ -12,6 +12,11 @@ int preprocessing_parse_crop_pct(const char *text, void *args, char *why)
     preprocessing_args *p = args;
     double value;
 
+    if (args_real(text, &value) == 0 && value > 1 && value <= 100) {
+        snprintf(why, ARGS_WHY, "'%.40s' is not a number from 0.01 to 1: did "
+                 "you mean '%g'?", text, value / 100);
+        return -1;
+    }
     if (args_real(text, &value) != 0 || value < 0.01 || value > 1) {
         snprintf(why, ARGS_WHY, "'%.40s' is not a number from 0.01 to 1",
                  text);
