@@ -35,16 +35,15 @@ typedef struct tile_config {
     uint8_t rows[16];
 } tile_config;
 
-static void configure(void)
-{
-    tile_config config = {.palette = 1};
-
-    for (size_t i = 0; i < 8; i++) {
-        config.row_bytes[i] = VIT_CHUNK;
-        config.rows[i] = TILE_ROWS;
-    }
-    _tile_loadconfig(&config);
-}
+/* A constant: gcc 12 takes _tile_loadconfig to read 8 bytes only, and may leave
+ * out what was stored to the others of a variable. */
+static const tile_config full_tiles = {
+    .palette = 1,
+    .row_bytes = {VIT_CHUNK, VIT_CHUNK, VIT_CHUNK, VIT_CHUNK,
+                  VIT_CHUNK, VIT_CHUNK, VIT_CHUNK, VIT_CHUNK},
+    .rows = {TILE_ROWS, TILE_ROWS, TILE_ROWS, TILE_ROWS,
+             TILE_ROWS, TILE_ROWS, TILE_ROWS, TILE_ROWS},
+};
 
 /* A block whose sums are complete, some of its rows finished. */
 typedef struct pending {
@@ -196,7 +195,7 @@ static void product(const vit_low *low, const vit_low_product *p)
     size_t passes = (all + MOST_CHUNKS - 1) / MOST_CHUNKS;
     size_t chunks = (all + passes - 1) / passes;
 
-    configure();
+    _tile_loadconfig(&full_tiles);
     for (size_t q = 0; q < all; q += chunks)
         pass(low, p, q, all - q < chunks ? all - q : chunks);
     _tile_release();
