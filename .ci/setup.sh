@@ -45,6 +45,7 @@ need_to_build() {
     need pkg-config have pkg-config
     need libpng-dev have_library "libpng >= 1.6"
     need libjpeg-dev have_library libjpeg
+    need libwebp-dev have_library libwebpdemux
     need zlib1g-dev have_library zlib
     need libdeflate-dev have_library libdeflate
     need libjansson-dev have_library "jansson >= 2.7"

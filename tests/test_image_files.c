@@ -87,7 +87,7 @@ Test(image_files, what_is_no_image_is_refused)
     cr_assert_eq(image_decode(text, 0, &options, &out, why), -1);
     cr_assert_str_eq(why, "the file is empty");
     cr_assert_eq(image_decode(text, 12, &options, &out, why), -1);
-    cr_assert_str_eq(why, "neither PNG nor JPEG: the file starts with "
+    cr_assert_str_eq(why, "neither PNG nor JPEG nor WebP: the file starts with "
                           "68 65 6c 6c 6f 2c 20 77");
     check_refused("/nonexistent/file", "cannot be opened: No such file");
     check_refused("/", "a folder, not a file");

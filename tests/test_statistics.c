@@ -171,8 +171,8 @@ Test(outcomes, are_counted)
          empty[] = "ILSVRC2012_val_00000001.JPEG",
          past[] = "ILSVRC2012_val_00000004.JPEG";
     folder_file files[] = {
-        {name, name, 0, any_label}, {other, other, 0, any_label},
-        {empty, empty, 0, any_label}, {past, past, 0, any_label}
+        {name, name, 0, any_label, 0}, {other, other, 0, any_label, 0},
+        {empty, empty, 0, any_label, 0}, {past, past, 0, any_label, 0}
     };
     folder list = {.files = files, .count = 4};
     real_labels real;

@@ -196,6 +196,7 @@ static int begin_models(const dataset *d, session *s, size_t count,
     image_options_init(&decoding);
     decoding.exif = o->exif;
     decoding.lenient = o->lenient;
+    decoding.strict = o->strict;
     for (size_t i = 0; i < count; i++) {
         size_t same = 0;
         while (same < i && !same_crops(&s[same].pre, &s[i].pre))

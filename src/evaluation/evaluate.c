@@ -171,6 +171,14 @@ static void refuse(evaluation *e, work *w, size_t file, const char *why)
     line->refused[line->refused_count++].why = memory_text(why);
 }
 
+/* A file that is used all the same; said once, however often it is loaded. */
+static void remark(folder_file *file, const char *why)
+{
+    if (why[0] != '\0' && !file->remarked)
+        message_note("%s: %s", file->path, why);
+    file->remarked |= why[0] != '\0';
+}
+
 /* What an earlier process has found. */
 static void adopt(evaluation *e, const journal_batch *line)
 {
@@ -286,7 +294,8 @@ static void show(const evaluation *e, size_t before)
 }
 
 /* What all loaders made of a file of the window: 1 if every model has its crop,
- * 0 with the reason, "" if it was not tried. */
+ * with what is to be remarked about it or ""; 0 with the reason, "" if it was
+ * not tried. */
 static int is_loaded(const evaluation *e, size_t place, const char **why)
 {
     for (size_t i = 0; loader_at(e, i) != NULL; i++) {
@@ -315,7 +324,7 @@ static int window(evaluation *e, work *w, size_t before, size_t first,
 {
     const folder_file *files = e->files->files + first;
     size_t left = e->files->count - first - count, ahead = window_size(e);
-    const char *why;
+    const char *why = "";
 
     for (size_t i = 0; loader_at(e, i) != NULL; i++)
         loader_load(loader_at(e, i), files, count,
@@ -323,6 +332,7 @@ static int window(evaluation *e, work *w, size_t before, size_t first,
     w->count = 0;
     for (size_t i = 0; i < count; i++) {
         if (is_loaded(e, i, &why)) {
+            remark(&e->files->files[first + i], why);
             w->places[w->count] = i;
             w->files[w->count++] = &files[i];
         } else if (why[0] != '\0') {

@@ -159,6 +159,7 @@ static void set_preprocessing(json_t *out, const session *s)
         json_object_del(members, derived[i]);
     set_members(out, members);
     json_object_set_new(out, "--lenient", json_boolean(s->options->lenient));
+    json_object_set_new(out, "--strict", json_boolean(s->options->strict));
 }
 
 static json_t *settings_of(const dataset *d, const session *s)

@@ -76,6 +76,7 @@ static void add_file(folder *f, char *path, char *name, size_t group)
     f->files[f->count].name = name;
     f->files[f->count].group = group;
     f->files[f->count].label = -1;
+    f->files[f->count].remarked = 0;
     f->count++;
 }
 

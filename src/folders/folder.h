@@ -13,6 +13,7 @@ typedef struct folder_file {
     char *name;            /* relative to the folder walked */
     size_t group;          /* index of its class folder; 0 if flat */
     int32_t label;         /* class index, -1 until it is known */
+    int remarked;          /* 1 once it was told that it is damaged */
 } folder_file;
 
 /* Files and groups are in the order of strcmp on their names. */

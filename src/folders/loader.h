@@ -15,7 +15,8 @@ enum { LOADER_WHY = 200 };
 typedef struct loader_item {
     uint8_t *crop;         /* [size, size, 3], the loader's; RGB8_HWC */
     int loaded;            /* 0: refused, see `why`, or the work was stopped */
-    char why[LOADER_WHY];  /* "" if it was not tried */
+    char why[LOADER_WHY];  /* "" if it was not tried; of a loaded one, what is
+                            * damaged, or "" */
 } loader_item;
 
 typedef struct loader {

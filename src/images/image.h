@@ -1,9 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Image files to 8-bit RGB: PNG and JPEG, told apart by content.
+ * Image files to 8-bit RGB: PNG, JPEG and WebP, told apart by content.
  *
  * Pixels are those Pillow gives after convert("RGB"), bit for bit, except
- * that 16-bit gray is scaled to 8 bits where Pillow clips.
+ * that 16-bit gray is scaled to 8 bits where Pillow clips. Of an animation it
+ * is the first picture.
+ *
+ * Damage that Pillow overlooks is overlooked, with a line that names it:
+ *
+ *   JPEG   entropy-coded data that cannot be right, a restart marker lost or
+ *          misplaced, fewer rows than the header says: what libjpeg makes of it
+ *   PNG    a wrong checksum of pixel data (of a chunk, or of all), and
+ *          whatever is wrong after the pixels, such as a missing end
+ *
+ * Other damage is refused: a file that ends before its pixels do, a chunk
+ * before the pixels whose checksum is wrong, pixel data that cannot be
+ * unpacked. Rows below those that are wanted are not looked at.
  */
 #ifndef TOMERGE_IMAGE_H
 #define TOMERGE_IMAGE_H
@@ -24,6 +36,7 @@ typedef struct image_region {
 typedef struct image_options {
     size_t max_pixels;     /* larger images are refused before memory is asked for */
     int exif;              /* 1: turn as the EXIF orientation says */
+    int strict;            /* 1: all damage is refused */
     int lenient;           /* 1: a truncated or damaged file gives what could
                             * be decoded, the rest black or as the decoder
                             * guesses it */
@@ -34,18 +47,19 @@ typedef struct image_options {
     void *user;
 } image_options;
 
-/* 2^28 pixels, EXIF ignored, damage refused, every pixel wanted. */
+/* 2^28 pixels, EXIF ignored, damage as above, every pixel wanted. */
 void image_options_init(image_options *options);
 
-/* Reads one file. Returns 0, or -1 with one line in why[200] (without the
- * file's name) and nothing allocated. Thread-safe. */
+/* Reads one file. Returns 0, with why[200] empty or one line about damage; or
+ * -1 with the reason there and nothing allocated. Neither line has the file's
+ * name. Thread-safe. */
 int image_read(const char *path, const image_options *options, image *out,
                char why[200]);
 int image_decode(const uint8_t *bytes, size_t count,
                  const image_options *options, image *out, char why[200]);
 void image_free(image *picture);
 
-/* 1 if the first bytes are those of a file type read here. */
+/* 1 if the first bytes are those of a file type read here. 32 are enough. */
 int image_recognised(const uint8_t *bytes, size_t count);
 
 #endif

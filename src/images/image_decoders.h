@@ -7,15 +7,27 @@
 
 enum { IMAGE_WHY = 200 };
 
-/* Both fill `out` as image_decode does, except that the picture is not turned:
+/* Fills `out` as image_decode does, except that the picture is not turned:
  * *orientation becomes 1 to 8 (1 = as it is, also when options->exif is 0).
- * After a failure out->rgb may still hold memory: the caller frees it. */
-int image_decode_jpeg(const uint8_t *bytes, size_t count,
-                      const image_options *options, image *out,
-                      int *orientation, char why[IMAGE_WHY]);
-int image_decode_png(const uint8_t *bytes, size_t count,
-                     const image_options *options, image *out,
-                     int *orientation, char why[IMAGE_WHY]);
+ * `why` comes empty. After a failure out->rgb may still hold memory: the caller
+ * frees it. */
+typedef int image_decoder(const uint8_t *bytes, size_t count,
+                          const image_options *options, image *out,
+                          int *orientation, char why[IMAGE_WHY]);
+
+image_decoder image_decode_jpeg, image_decode_png, image_decode_webp;
+
+/* A kind of file, by the bytes it begins with. */
+typedef struct image_format {
+    const char *name;
+    const char *begins;    /* '?' stands for any byte */
+    size_t length;         /* of `begins` */
+    int text;              /* 1: after blanks, in capitals or not */
+    image_decoder *decode; /* NULL: told apart, but not read */
+} image_format;
+
+/* NULL if it is none of those known. */
+const image_format *image_format_of(const uint8_t *bytes, size_t count);
 
 /* Checks the size a header claims against the limit and against what
  * `file_bytes` of compressed data, at `pixels_per_byte`, can at most hold. */
@@ -31,8 +43,14 @@ int image_allocate(image *out, size_t width, size_t height,
 image_region image_wanted(const image *picture, const image_options *options,
                           int orientation);
 
-/* The orientation tag of a TIFF block, 1 if it has none or is malformed. */
-int image_exif_orientation(const uint8_t *tiff, size_t count);
+/* What a file says of itself; NULL where it says nothing. */
+typedef struct image_tags {
+    const uint8_t *exif, *xmp;
+    size_t exif_bytes, xmp_bytes;
+} image_tags;
+
+/* 1 to 8; 1 if nothing is said. */
+int image_orientation(const image_tags *tags);
 
 /* Turns the picture upright. 0, or -1 if there is no memory. */
 int image_turn(image *picture, int orientation);

@@ -1,86 +1,176 @@
 /* SPDX-License-Identifier: MIT */
-/* EXIF orientation: finding the tag, and turning the picture upright. */
+/*
+ * EXIF and XMP: which way up a picture is, read as Pillow's
+ * ImageOps.exif_transpose reads it.
+ *
+ * EXIF is a TIFF file of tags; XMP is XML, where it counts only if EXIF says
+ * nothing. Whatever type a tag was written in, its first value counts.
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "image_decoders.h"
 
-enum { ORIENTATION_TAG = 0x0112, TYPE_SHORT = 3 };
+enum { ORIENTATION_TAG = 0x0112, ENTRY_BYTES = 12, TYPES = 17 };
 
-static unsigned get16(const uint8_t *p, int big)
+/* Bytes of one value of a TIFF type; 0 for what is no type. */
+static const uint8_t type_bytes[TYPES] = {
+    0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8
+};
+
+enum {
+    TYPE_SHORT = 3, TYPE_LONG = 4, TYPE_RATIONAL = 5, TYPE_SBYTE = 6,
+    TYPE_SSHORT = 8, TYPE_SLONG = 9, TYPE_SRATIONAL = 10, TYPE_FLOAT = 11,
+    TYPE_DOUBLE = 12, TYPE_IFD = 13, TYPE_LONG8 = 16
+};
+
+typedef struct tiff {
+    const uint8_t *bytes;
+    size_t count;
+    int big;               /* the bytes of a number begin with the highest */
+} tiff;
+
+static uint64_t number(const tiff *t, const uint8_t *p, size_t bytes)
 {
-    return big ? (unsigned)p[0] << 8 | p[1] : (unsigned)p[1] << 8 | p[0];
+    uint64_t value = 0;
+
+    for (size_t i = 0; i < bytes; i++)
+        value = value << 8 | p[t->big ? i : bytes - 1 - i];
+    return value;
 }
 
-static uint32_t get32(const uint8_t *p, int big)
+/* 2 to 8 where the value is one of them, 1 where it is anything else: no
+ * number, a share of one, out of range. */
+static int orientation_of(const tiff *t, unsigned type, const uint8_t *value)
 {
-    uint32_t a = get16(p, big), b = get16(p + 2, big);
+    uint64_t whole = number(t, value, type_bytes[type]), over;
+    uint32_t bits;
+    float single;
+    double real;
 
-    return big ? a << 16 | b : b << 16 | a;
-}
-
-int image_exif_orientation(const uint8_t *tiff, size_t count)
-{
-    size_t offset, entries;
-    int big;
-
-    if (count < 8 || (memcmp(tiff, "II*", 4) && memcmp(tiff, "MM\0*", 4)))
+    switch (type) {
+    case TYPE_FLOAT:
+        bits = (uint32_t)whole;
+        memcpy(&single, &bits, sizeof single);
+        real = (double)single;
+        break;
+    case TYPE_DOUBLE:
+        memcpy(&real, &whole, sizeof real);
+        break;
+    case TYPE_RATIONAL:
+    case TYPE_SRATIONAL:
+        over = number(t, value + 4, 4);
+        whole = number(t, value, 4);
+        real = over ? (double)(int64_t)whole / (double)(int64_t)over : 0.0;
+        break;
+    case TYPE_SHORT:
+    case TYPE_LONG:
+    case TYPE_SBYTE:
+    case TYPE_SSHORT:
+    case TYPE_SLONG:
+    case TYPE_IFD:
+    case TYPE_LONG8:
+        real = (double)whole;
+        break;
+    default:
         return 1;
-    big = tiff[0] == 'M';
-    offset = get32(tiff + 4, big);
-    if (offset > count - 2)
-        return 1;
-    entries = get16(tiff + offset, big);
-    offset += 2;
-    for (; entries > 0 && count - offset >= 12; entries--, offset += 12) {
-        const uint8_t *entry = tiff + offset;
-        unsigned value;
-
-        if (get16(entry, big) != ORIENTATION_TAG)
-            continue;
-        value = get16(entry + 8, big);
-        if (get16(entry + 2, big) != TYPE_SHORT || get32(entry + 4, big) != 1
-            || value < 1 || value > 8)
-            return 1;
-        return (int)value;
     }
-    return 1;
+    return real >= 2.0 && real <= 8.0 && real == (double)(int)real ? (int)real
+                                                                   : 1;
 }
 
-/*
- *   1 as it is     2 left-right          3 half turn     4 top-bottom
- *   5 transpose    6 quarter clockwise   7 transverse    8 quarter back
- * 5 to 8 swap the axes: pixel (x, y) of the result is (y, x) of the source,
- * whose columns are mirrored in 2, 3, 7, 8 and rows in 3, 4, 6, 7.
- */
-int image_turn(image *picture, int orientation)
+/* Looks through the first folder of tags; 0 if none of them is it. What lies
+ * outside of the block ends the search, as it ends Pillow's. */
+static int search_tags(const tiff *t, size_t at)
 {
-    size_t width = picture->width, height = picture->height;
-    int swap = orientation >= 5;
-    int mirror_x = orientation == 2 || orientation == 3 || orientation == 7
-                   || orientation == 8;
-    int mirror_y = orientation == 3 || orientation == 4 || orientation == 6
-                   || orientation == 7;
-    size_t out_width = swap ? height : width;
-    size_t out_height = swap ? width : height;
-    uint8_t *turned = malloc(3 * width * height);
-    uint8_t *out = turned;
+    size_t entries, taken = 0;
 
-    if (!turned)
-        return -1;
-    for (size_t y = 0; y < out_height; y++)
-        for (size_t x = 0; x < out_width; x++, out += 3) {
-            size_t from_x = swap ? y : x, from_y = swap ? x : y;
+    if (at > t->count || t->count - at < 2)
+        return 0;
+    entries = (size_t)number(t, t->bytes + at, 2);
+    at += 2;
+    for (; entries > 0 && t->count - at >= ENTRY_BYTES;
+         entries--, at += ENTRY_BYTES) {
+        const uint8_t *entry = t->bytes + at, *value = entry + 8;
+        unsigned type = (unsigned)number(t, entry + 2, 2);
+        uint64_t size = number(t, entry + 4, 4);
 
-            if (mirror_x)
-                from_x = width - 1 - from_x;
-            if (mirror_y)
-                from_y = height - 1 - from_y;
-            memcpy(out, picture->rgb + 3 * (from_y * width + from_x), 3);
+        if (type >= TYPES || type_bytes[type] == 0)
+            continue;
+        size *= type_bytes[type];
+        if (size > 4) {
+            size_t offset = (size_t)number(t, value, 4);
+
+            if (size > t->count - taken)
+                continue;
+            taken += (size_t)size;
+            if (offset > t->count || size > t->count - offset)
+                return 0;
+            value = t->bytes + offset;
         }
-    free(picture->rgb);
-    picture->rgb = turned;
-    picture->width = out_width;
-    picture->height = out_height;
+        if (size > 0 && number(t, entry, 2) == ORIENTATION_TAG)
+            return orientation_of(t, type, value);
+    }
     return 0;
+}
+
+static int exif_orientation(const uint8_t *exif, size_t count)
+{
+    static const char prefix[6] = "Exif\0";
+    tiff t;
+
+    /* Some writers put the prefix of a JPEG segment twice, or into a PNG. */
+    for (int i = 0; i < 2 && count >= sizeof prefix
+                    && memcmp(exif, prefix, sizeof prefix) == 0; i++) {
+        exif += sizeof prefix;
+        count -= sizeof prefix;
+    }
+    if (count < 8 || (memcmp(exif, "II*", 4) != 0
+                      && memcmp(exif, "MM\0*", 4) != 0
+                      && memcmp(exif, "II\0*", 4) != 0
+                      && memcmp(exif, "MM*", 4) != 0))
+        return 0;
+    t.bytes = exif;
+    t.count = count;
+    t.big = exif[0] == 'M';
+    return search_tags(&t, (size_t)number(&t, exif + 4, 4));
+}
+
+/* The digit in tiff:Orientation="6" or <tiff:Orientation>6<; 0 if there is no
+ * such place, 1 if it is no orientation that turns. */
+static int xmp_orientation(const uint8_t *xmp, size_t count)
+{
+    static const char name[] = "tiff:Orientation";
+    const size_t length = sizeof name - 1;
+
+    for (; count > length; xmp++, count--) {
+        const uint8_t *rest = memchr(xmp, name[0], count - length);
+        size_t equals;
+
+        if (!rest)
+            return 0;
+        count -= (size_t)(rest - xmp);
+        xmp = rest;
+        if (memcmp(xmp, name, length) != 0)
+            continue;
+        rest += length;
+        equals = count - length >= 3 && memcmp(rest, "=\"", 2) == 0 ? 2 : 1;
+        if (equals == 1 && *rest != '>')
+            continue;
+        if (count - length > equals && rest[equals] >= '0'
+            && rest[equals] <= '9')
+            return rest[equals] >= '2' && rest[equals] <= '8'
+                ? rest[equals] - '0' : 1;
+    }
+    return 0;
+}
+
+int image_orientation(const image_tags *tags)
+{
+    int found = tags->exif ? exif_orientation(tags->exif, tags->exif_bytes)
+                           : 0;
+
+    if (!found && tags->xmp)
+        found = xmp_orientation(tags->xmp, tags->xmp_bytes);
+    return found ? found : 1;
 }

@@ -25,7 +25,7 @@ enum {
     MAX_SCANS = 100,
     ROWS_AT_ONCE = 16,
     MARGIN = 8,            /* columns; see select_part */
-    EXIF_MARKER = JPEG_APP0 + 1
+    TAGS_MARKER = JPEG_APP0 + 1
 };
 
 typedef struct reader {
@@ -39,6 +39,7 @@ typedef struct reader {
     int *orientation;
     char *why;
     uint8_t *cmyk;         /* one row of a four-component image */
+    uint8_t *exif;         /* all of its segments */
     size_t left;           /* the first column that is decoded */
     int rows_begun;        /* errors leave something for the lenient */
     jmp_buf escape;
@@ -70,7 +71,20 @@ static int harmless(int code)
            || code == JWRN_BOGUS_PROGRESSION || code == JWRN_JFIF_MAJOR;
 }
 
-/* Level -1 is a warning, others are traces. */
+/* Remembers the first damage. */
+static void remark(reader *r)
+{
+    char message[JMSG_LENGTH_MAX];
+
+    if (r->why[0] != '\0')
+        return;
+    r->errors.format_message((j_common_ptr)&r->info, message);
+    snprintf(r->why, IMAGE_WHY, "damaged near byte %zu of %zu: %.130s",
+             r->count - r->info.src->bytes_in_buffer, r->count, message);
+}
+
+/* Level -1 is a warning, others are traces. Pillow minds one of them: the
+ * file is over before the picture is. */
 static void on_message(j_common_ptr common, int level)
 {
     reader *r = common->client_data;
@@ -78,8 +92,10 @@ static void on_message(j_common_ptr common, int level)
     if (level >= 0 || harmless(r->errors.msg_code))
         return;
     r->errors.num_warnings++;
-    if (!r->options->lenient)
+    if (!r->options->lenient
+        && (r->options->strict || r->errors.msg_code == JWRN_JPEG_EOF))
         on_error(common);
+    remark(r);
 }
 
 static void on_progress(j_common_ptr common)
@@ -90,21 +106,46 @@ static void on_progress(j_common_ptr common)
         refuse(r, "more than 100 scans");
 }
 
-/* The first marker that says it is EXIF. */
+/* What comes after the name that a segment begins with; NULL if it begins
+ * otherwise. */
+static const uint8_t *named(jpeg_saved_marker_ptr marker, const char *name,
+                            size_t length, size_t *rest)
+{
+    if (marker->marker != TAGS_MARKER || marker->data_length < length
+        || memcmp(marker->data, name, length) != 0)
+        return NULL;
+    *rest = marker->data_length - length;
+    return marker->data + length;
+}
+
+/* EXIF that is too long for one segment goes on in the next; of XMP the last
+ * counts. */
 static void read_orientation(reader *r)
 {
-    static const char prefix[6] = "Exif\0";
+    static const char exif[] = "Exif\0", xmp[] = "http://ns.adobe.com/xap/1.0/";
+    image_tags tags = { NULL, NULL, 0, 0 };
+    size_t all = 0, length;
 
-    for (jpeg_saved_marker_ptr marker = r->info.marker_list; marker;
-         marker = marker->next)
-        if (marker->marker == EXIF_MARKER
-            && marker->data_length >= sizeof prefix
-            && memcmp(marker->data, prefix, sizeof prefix) == 0) {
-            *r->orientation = image_exif_orientation(
-                marker->data + sizeof prefix,
-                marker->data_length - sizeof prefix);
-            return;
+    for (jpeg_saved_marker_ptr m = r->info.marker_list; m; m = m->next)
+        all += m->data_length;
+    r->exif = malloc(all + 1);
+    if (!r->exif)
+        return;
+    for (jpeg_saved_marker_ptr m = r->info.marker_list; m; m = m->next) {
+        const uint8_t *data = named(m, exif, sizeof exif, &length);
+
+        if (data) {
+            memcpy(r->exif + tags.exif_bytes, data, length);
+            tags.exif = r->exif;
+            tags.exif_bytes += length;
         }
+        data = named(m, xmp, sizeof xmp, &length);
+        if (data) {
+            tags.xmp = data;
+            tags.xmp_bytes = length;
+        }
+    }
+    *r->orientation = image_orientation(&tags);
 }
 
 /* Sets what to decode to; -1 with a line for what Pillow does not read. */
@@ -185,6 +226,19 @@ static int usual_sampling(const struct jpeg_decompress_struct *info)
            && c[2].h_samp_factor == 1 && c[2].v_samp_factor == 1;
 }
 
+/* Where scans of a progressive file are missing, libjpeg smooths what there is
+ * across blocks, and takes the edge of a part for the picture's. */
+static int smooths_blocks(const struct jpeg_decompress_struct *info)
+{
+    if (!info->coef_bits)
+        return 0;
+    for (int c = 0; c < info->num_components; c++)
+        for (int i = 0; i < DCTSIZE2; i++)
+            if (info->coef_bits[c][i] != 0)
+                return 1;
+    return 0;
+}
+
 /*
  * Spares the transforms of what lies left, right and above. Chroma is
  * smoothed across two columns, where libjpeg takes the edge of its part for
@@ -195,7 +249,7 @@ static void select_part(reader *r, const image_region *region)
     size_t right = region->x + region->width + MARGIN;
     JDIMENSION x, width;
 
-    if (!usual_sampling(&r->info))
+    if (!usual_sampling(&r->info) || smooths_blocks(&r->info))
         return;
     if (right > r->out->width)
         right = r->out->width;
@@ -247,7 +301,7 @@ static int read_pixels(reader *r)
 
     jpeg_mem_src(&r->info, r->bytes, r->count);
     if (r->options->exif)
-        jpeg_save_markers(&r->info, EXIF_MARKER, 0xffff);
+        jpeg_save_markers(&r->info, TAGS_MARKER, 0xffff);
     jpeg_read_header(&r->info, TRUE);
     if (image_check_size(r->info.image_width, r->info.image_height, r->options,
                          r->count, PIXELS_PER_BYTE, r->why)
@@ -299,5 +353,6 @@ int image_decode_jpeg(const uint8_t *bytes, size_t count,
     failed = read_guarded(&r);
     jpeg_destroy_decompress(&r.info);
     free(r.cmyk);
+    free(r.exif);
     return failed;
 }

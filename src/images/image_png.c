@@ -10,11 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "image_decoders.h"
+#include "image_png_chunks.h"
 
 enum {
     DEFLATE_RATIO = 1032,  /* the most bytes that one byte unpacks to */
     MAX_CHUNK_BYTES = 1 << 20,
+    INTERLACE_PASSES = 7,
     HEADER_BYTES = 33      /* signature and the header chunk */
 };
 
@@ -23,27 +24,48 @@ typedef struct reader {
     size_t count, position;
     const image_options *options;
     image *out;
-    int *orientation;
     char *why;
+    png_cut cut;
     png_structp png;
     png_infop info;
     int rows_begun;        /* errors leave something for the lenient */
     jmp_buf escape;
 } reader;
 
+/* 1 once libpng has delivered all rows. */
+static int has_all_rows(const reader *r)
+{
+    if (!r->rows_begun)
+        return 0;
+    if (png_get_interlace_type(r->png, r->info) != PNG_INTERLACE_NONE)
+        return png_get_current_pass_number(r->png) >= INTERLACE_PASSES;
+    return png_get_current_row_number(r->png)
+           >= png_get_image_height(r->png, r->info);
+}
+
 static void on_error(png_structp png, png_const_charp message)
 {
     reader *r = png_get_error_ptr(png);
 
-    snprintf(r->why, IMAGE_WHY, "bad PNG near byte %zu of %zu: %s",
-             r->position, r->count, message);
+    /* Of what is wrong after the rows, the chunks told more. */
+    if (!has_all_rows(r) || r->why[0] == '\0')
+        snprintf(r->why, IMAGE_WHY, "bad PNG near byte %zu of %zu: %s",
+                 r->position, r->count, message);
     longjmp(r->escape, 1);
 }
 
+/* Of warnings, those about pixel data tell of damage. */
 static void on_warning(png_structp png, png_const_charp message)
 {
-    (void)png;
-    (void)message;
+    reader *r = png_get_error_ptr(png);
+
+    if (strncmp(message, "IDAT", 4) != 0)
+        return;
+    if (r->options->strict)
+        png_error(png, message);
+    if (r->why[0] == '\0')
+        snprintf(r->why, IMAGE_WHY, "damaged near byte %zu of %zu: %s",
+                 r->position, r->count, message);
 }
 
 static void on_read(png_structp png, png_bytep to, size_t length)
@@ -55,23 +77,20 @@ static void on_read(png_structp png, png_bytep to, size_t length)
         png_error(png, "truncated");
     }
     memcpy(to, r->bytes + r->position, length);
+    if (r->cut.at > 0 && r->position == r->cut.at && length >= 4)
+        png_save_uint_32(to, (png_uint_32)r->cut.length);
     r->position += length;
 }
 
 /* Text, profiles and the like are skipped unread: nothing in them changes
- * the pixels, and unpacking them costs whatever the file says. */
+ * the pixels, and unpacking them costs whatever the file says. Checksums were
+ * looked at before. */
 static void set_limits(reader *r)
 {
-    static const png_byte exif[] = "eXIf";
-    int crc = r->options->lenient ? PNG_CRC_QUIET_USE : PNG_CRC_ERROR_QUIT;
-
     png_set_user_limits(r->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
     png_set_chunk_malloc_max(r->png, MAX_CHUNK_BYTES);
     png_set_keep_unknown_chunks(r->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
-    if (r->options->exif)
-        png_set_keep_unknown_chunks(r->png, PNG_HANDLE_CHUNK_AS_DEFAULT, exif,
-                                    1);
-    png_set_crc_action(r->png, crc, crc);
+    png_set_crc_action(r->png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);
 }
 
 /* Asks for RGB of 8 bits, whatever the file holds. */
@@ -92,16 +111,6 @@ static void set_transforms(reader *r)
     png_set_strip_alpha(r->png);
     /* Indices past the palette are black, as in Pillow. */
     png_set_check_for_invalid_index(r->png, -1);
-}
-
-static void read_orientation(reader *r)
-{
-    png_bytep tiff;
-    png_uint_32 length;
-
-    if (r->options->exif
-        && png_get_eXIf_1(r->png, r->info, &length, &tiff) == PNG_INFO_eXIf)
-        *r->orientation = image_exif_orientation(tiff, length);
 }
 
 /* Checks the size in the header chunk, which is the first and whose layout
@@ -128,8 +137,6 @@ static int read_pixels(reader *r)
     size_t width, height;
     int passes;
 
-    if (check_header(r))
-        return -1;
     png_read_info(r->png, r->info);
     width = png_get_image_width(r->png, r->info);
     height = png_get_image_height(r->png, r->info);
@@ -153,7 +160,8 @@ static int read_pixels(reader *r)
 static int read_guarded(reader *r)
 {
     if (setjmp(r->escape))
-        return r->options->lenient && r->rows_begun ? 0 : -1;
+        return (r->options->lenient && r->rows_begun)
+               || (!r->options->strict && has_all_rows(r)) ? 0 : -1;
     set_limits(r);
     if (read_pixels(r))
         return -1;
@@ -166,19 +174,26 @@ int image_decode_png(const uint8_t *bytes, size_t count,
 {
     reader r = {
         .bytes = bytes, .count = count, .options = options, .out = out,
-        .orientation = orientation, .why = why,
+        .why = why,
     };
+    enum png_damage damage;
     int failed = -1;
 
     *orientation = 1;
+    if (check_header(&r))
+        return -1;
+    damage = png_chunks_check(bytes, count, &r.cut, why);
+    if (!options->lenient
+        && (damage == PNG_REFUSED || (damage && options->strict)))
+        return -1;
     r.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &r, on_error,
                                    on_warning);
     r.info = r.png ? png_create_info_struct(r.png) : NULL;
     if (r.info) {
         png_set_read_fn(r.png, &r, on_read);
         failed = read_guarded(&r);
-        if (!failed)
-            read_orientation(&r);
+        if (!failed && options->exif)
+            *orientation = png_chunks_orientation(bytes, count);
     } else {
         snprintf(why, IMAGE_WHY, "no memory for the PNG decoder");
     }

@@ -14,55 +14,47 @@
 
 #define MAX_FILE_BYTES ((size_t)1 << 30)
 
-static int is_png(const uint8_t *bytes, size_t count)
-{
-    static const uint8_t signature[8] = "\x89PNG\r\n\x1a\n";
-
-    return count >= sizeof signature
-           && memcmp(bytes, signature, sizeof signature) == 0;
-}
-
-static int is_jpeg(const uint8_t *bytes, size_t count)
-{
-    return count >= 3 && memcmp(bytes, "\xff\xd8\xff", 3) == 0;
-}
-
 int image_recognised(const uint8_t *bytes, size_t count)
 {
-    return is_png(bytes, count) || is_jpeg(bytes, count);
+    const image_format *format = image_format_of(bytes, count);
+
+    return format && format->decode;
 }
 
-static int refuse_unknown(const uint8_t *bytes, size_t count,
-                          char why[IMAGE_WHY])
+static int refuse_unknown(const image_format *format, const uint8_t *bytes,
+                          size_t count, char why[IMAGE_WHY])
 {
     char found[3 * 8 + 1] = "";
 
+    if (format) {
+        snprintf(why, IMAGE_WHY, "%s: PNG, JPEG and WebP are read",
+                 format->name);
+        return -1;
+    }
     if (count == 0) {
         snprintf(why, IMAGE_WHY, "the file is empty");
         return -1;
     }
     for (size_t i = 0; i < 8 && i < count; i++)
         snprintf(found + 3 * i, sizeof found - 3 * i, " %02x", bytes[i]);
-    snprintf(why, IMAGE_WHY, "neither PNG nor JPEG: the file starts with%s",
-             found);
+    snprintf(why, IMAGE_WHY,
+             "neither PNG nor JPEG nor WebP: the file starts with%s", found);
     return -1;
 }
 
 int image_decode(const uint8_t *bytes, size_t count,
                  const image_options *options, image *out, char why[IMAGE_WHY])
 {
+    const image_format *format = image_format_of(bytes, count);
     int orientation = 1;
     int failed;
 
     memset(out, 0, sizeof *out);
-    if (is_png(bytes, count))
-        failed = image_decode_png(bytes, count, options, out, &orientation,
-                                  why);
-    else if (is_jpeg(bytes, count))
-        failed = image_decode_jpeg(bytes, count, options, out, &orientation,
-                                   why);
+    why[0] = '\0';
+    if (format && format->decode)
+        failed = format->decode(bytes, count, options, out, &orientation, why);
     else
-        failed = refuse_unknown(bytes, count, why);
+        failed = refuse_unknown(format, bytes, count, why);
     if (!failed && orientation != 1 && image_turn(out, orientation)) {
         snprintf(why, IMAGE_WHY, "no memory to turn %zu x %zu pixels",
                  out->width, out->height);

@@ -18,10 +18,13 @@ uint8_t *merged_crop(const session *s, const char *path)
     image_options_init(&decoding);
     decoding.exif = s->options->exif;
     decoding.lenient = s->options->lenient;
+    decoding.strict = s->options->strict;
     if (image_read(path, &decoding, &picture, why) != 0) {
         message_failed("%s: %s", path, why);
         return NULL;
     }
+    if (why[0] != '\0')
+        message_note("%s: %s", path, why);
     uint8_t *crop = memory_zero(pre->size * pre->size, 3);
     int error = tomevit_resize_crop(pre, picture.rgb, picture.width,
                                     picture.height, picture.width * 3, crop);

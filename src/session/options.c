@@ -159,6 +159,10 @@ int options_check(options *o, const args_command *command, char *why)
                  "are for a model from a file, not for --arch");
         return -1;
     }
+    if (o->strict && o->lenient) {
+        snprintf(why, ARGS_WHY, "--strict and --lenient exclude each other");
+        return -1;
+    }
     o->classifies = (command->bit & OPTIONS_CLASSES) != 0;
     if (command->bit & OPTIONS_LISTS)
         merging_args_default(&o->merging, OPTIONS_DEFAULT_LIST);

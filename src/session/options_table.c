@@ -216,6 +216,9 @@ const args_option options_table[] = {
     FLAG("lenient", 0, IMAGES, RESULT, lenient,
          "use what can be decoded of a truncated image instead of refusing "
          "it"),
+    FLAG("strict", 0, IMAGES, RESULT, strict,
+         "refuse images that are damaged in any way, also where Pillow shows "
+         "them without a word (default: use them, with a remark)"),
 
     SECTION("Merging"),
     PARSE("r", "N[:INFLECTION]", ONE, RESULT, merging, merging_parse_r,

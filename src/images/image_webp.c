@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * WebP to 8-bit RGB, through libwebp as it decodes by itself. Alpha is dropped,
+ * and of an animation the first picture is taken, on black where it leaves
+ * some of the canvas free: as Pillow does.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <webp/decode.h>
+#include <webp/demux.h>
+
+#include "image_decoders.h"
+
+enum {
+    /* A lossless picture of one colour takes no bits a pixel; 16383 pixels
+     * square in the few bytes of a header are still some memory. */
+    PIXELS_PER_BYTE = 1 << 24
+};
+
+static const char *reason(VP8StatusCode status)
+{
+    switch (status) {
+    case VP8_STATUS_OUT_OF_MEMORY:
+        return "no memory";
+    case VP8_STATUS_UNSUPPORTED_FEATURE:
+        return "a feature that is not known";
+    case VP8_STATUS_SUSPENDED:
+    case VP8_STATUS_NOT_ENOUGH_DATA:
+        return "truncated";
+    default:
+        return "its data cannot be right";
+    }
+}
+
+static int refuse(VP8StatusCode status, char why[IMAGE_WHY])
+{
+    snprintf(why, IMAGE_WHY, "bad WebP: %s", reason(status));
+    return -1;
+}
+
+/* 1 if the file is shorter than it says. */
+static int is_cut(const uint8_t *bytes, size_t count)
+{
+    size_t wanted = (size_t)bytes[4] | (size_t)bytes[5] << 8
+                    | (size_t)bytes[6] << 16 | (size_t)bytes[7] << 24;
+
+    return wanted > count - 8;
+}
+
+/* A still picture into `rgb`, rows `stride` bytes apart. */
+static VP8StatusCode decode_still(const uint8_t *bytes, size_t count,
+                                  uint8_t *rgb, size_t width, size_t height,
+                                  size_t stride)
+{
+    WebPDecoderConfig config;
+    VP8StatusCode status;
+    WebPIDecoder *decoder;
+
+    if (!WebPInitDecoderConfig(&config))
+        return VP8_STATUS_INVALID_PARAM;
+    config.output.colorspace = MODE_RGB;
+    config.output.is_external_memory = 1;
+    config.output.u.RGBA.rgba = rgb;
+    config.output.u.RGBA.stride = (int)stride;
+    config.output.u.RGBA.size = stride * (height - 1) + 3 * width;
+    /* Row by row, so that what was there of a cut file is in its place. */
+    decoder = WebPIDecode(NULL, 0, &config);
+    if (!decoder)
+        return VP8_STATUS_OUT_OF_MEMORY;
+    status = WebPIUpdate(decoder, bytes, count);
+    WebPIDelete(decoder);
+    WebPFreeDecBuffer(&config.output);
+    return status;
+}
+
+/* The first picture of an animation, in its place on the canvas. */
+static VP8StatusCode decode_first(const WebPDemuxer *demuxer, image *out)
+{
+    size_t x, y, width, height;
+    VP8StatusCode status = VP8_STATUS_BITSTREAM_ERROR;
+    WebPIterator frame;
+
+    if (!WebPDemuxGetFrame(demuxer, 1, &frame))
+        return VP8_STATUS_NOT_ENOUGH_DATA;
+    x = (size_t)frame.x_offset;
+    y = (size_t)frame.y_offset;
+    width = (size_t)frame.width;
+    height = (size_t)frame.height;
+    if (x < out->width && width <= out->width - x && y < out->height
+        && height <= out->height - y) {
+        if (width < out->width || height < out->height)
+            memset(out->rgb, 0, 3 * out->width * out->height);
+        status = decode_still(frame.fragment.bytes, frame.fragment.size,
+                              out->rgb + 3 * (y * out->width + x), width,
+                              height, 3 * out->width);
+    }
+    WebPDemuxReleaseIterator(&frame);
+    return status;
+}
+
+/* One chunk, NULL if there is none; valid as long as the file's bytes. */
+static const uint8_t *find_chunk(const WebPDemuxer *demuxer, const char *name,
+                                 size_t *length)
+{
+    WebPChunkIterator found;
+    const uint8_t *bytes = NULL;
+
+    if (WebPDemuxGetChunk(demuxer, name, 1, &found)) {
+        bytes = found.chunk.bytes;
+        *length = found.chunk.size;
+        WebPDemuxReleaseChunkIterator(&found);
+    }
+    return bytes;
+}
+
+static int read_orientation(const WebPDemuxer *demuxer)
+{
+    image_tags tags = { NULL, NULL, 0, 0 };
+
+    tags.exif = find_chunk(demuxer, "EXIF", &tags.exif_bytes);
+    tags.xmp = find_chunk(demuxer, "XMP ", &tags.xmp_bytes);
+    return image_orientation(&tags);
+}
+
+int image_decode_webp(const uint8_t *bytes, size_t count,
+                      const image_options *options, image *out,
+                      int *orientation, char why[IMAGE_WHY])
+{
+    WebPData data = { bytes, count };
+    WebPBitstreamFeatures features;
+    WebPDemuxer *demuxer = NULL;
+    VP8StatusCode status = WebPGetFeatures(bytes, count, &features);
+
+    *orientation = 1;
+    if (status == VP8_STATUS_OK && !options->lenient && is_cut(bytes, count))
+        status = VP8_STATUS_NOT_ENOUGH_DATA;
+    if (status != VP8_STATUS_OK)
+        return refuse(status, why);
+    if (image_check_size((size_t)features.width, (size_t)features.height,
+                         options, count, PIXELS_PER_BYTE, why)
+        || image_allocate(out, (size_t)features.width,
+                          (size_t)features.height, options, why))
+        return -1;
+    if (features.has_animation || options->exif)
+        demuxer = WebPDemuxPartial(&data, NULL);
+    if (!features.has_animation)
+        status = decode_still(bytes, count, out->rgb, out->width, out->height,
+                              3 * out->width);
+    else
+        status = demuxer ? decode_first(demuxer, out)
+                         : VP8_STATUS_BITSTREAM_ERROR;
+    if (demuxer && options->exif)
+        *orientation = read_orientation(demuxer);
+    WebPDemuxDelete(demuxer);
+    if (status == VP8_STATUS_OK)
+        return 0;
+    refuse(status, why);
+    return options->lenient ? 0 : -1;
+}
