@@ -127,6 +127,22 @@ static const struct {
     {"{}", 1, "end after 0 bytes|has 1"},
 };
 
+Test(safetensors, metadata_may_be_null)
+{
+    const char *header = "{\"__metadata__\":null,\"a\":{\"dtype\":\"F32\","
+                         "\"shape\":[1],\"data_offsets\":[0,4]}}";
+    size_t count;
+    unsigned char *bytes = model_file_raw(header, strlen(header), 4, &count);
+    vit_tensors *tensors;
+
+    cr_assert_eq(tomevit_tensors_parse("some/file", bytes, count, &tensors,
+                                       NULL), 0);
+    cr_assert_eq(tensors->count, 1);
+    cr_assert_null(tomevit_tensors_metadata(tensors, "format"));
+    tomevit_tensors_close(tensors);
+    free(bytes);
+}
+
 Test(safetensors, bad_headers_are_refused)
 {
     size_t i, count;

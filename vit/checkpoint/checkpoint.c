@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "checkpoint.h"
 #include "description.h"
@@ -24,13 +25,37 @@ struct vit_checkpoint {
     atomic_flag failed;
 };
 
+/* The side of the crop that the files beside the weights say, 0 if none. DINOv2
+ * in transformers takes any, and resizes its positions; other models refuse
+ * what they were not made for. */
+static int said_size(const vit_checkpoint *c, size_t *size,
+                     const vit_report *report)
+{
+    const char *text = tomevit_tensors_metadata(c->view, "input_size");
+    const char *from = tomevit_tensors_metadata(c->view,
+                                                "preprocessing_source");
+
+    *size = text ? (size_t)strtoul(text, NULL, 10) : 0;
+    if (*size == c->description.image_size)
+        *size = 0;
+    if (!*size || !strcmp(tomevit_view_layout(c->view), "Hugging Face DINOv2"))
+        return 0;
+    return tomevit_fail(report, TOMEVIT_EMODEL, "%s beside it: expected a crop "
+                        "of %zu pixels, which the model's positions are for, "
+                        "found %zu", from ? from : "a file",
+                        c->description.image_size, *size);
+}
+
 /* The image's side as asked for; positions come resized from then on. */
 static int set_image_size(vit_checkpoint *c, size_t size,
                           const vit_report *report)
 {
     tomevit_description *d = &c->description;
+    int code;
 
     c->side = d->image_size / d->patch;
+    if (size == 0 && (code = said_size(c, &size, report)))
+        return code;
     if (size == 0)
         return 0;
     if (size > VIT_MAX_IMAGE || size % d->patch ||

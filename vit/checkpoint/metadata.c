@@ -323,6 +323,7 @@ int tomevit_metadata_class_names(const vit_tensors *file, size_t classes,
                                  char ***names, const vit_report *report)
 {
     const char *text = tomevit_tensors_metadata(file, "class_names");
+    int beside = tomevit_tensors_metadata(file, "class_names_source") != NULL;
     json_t *list;
     size_t i = 0;
     int code = 0;
@@ -334,7 +335,9 @@ int tomevit_metadata_class_names(const vit_tensors *file, size_t classes,
     if (json_is_array(list) && json_array_size(list) == classes)
         while (i < classes && json_is_string(json_array_get(list, i)))
             i++;
-    if (i < classes)
+    if (i < classes && beside)
+        ;               /* of another head than this one: numbers, then */
+    else if (i < classes)
         code = tomevit_fail(report, TOMEVIT_EFORMAT,
                             "metadata \"class_names\": expected a JSON array "
                             "of %zu strings, found \"%.60s\"", classes, text);

@@ -14,6 +14,10 @@ typedef struct vit_container {
     int (*read)(vit_tensors *tensors, const vit_report *report);
 } vit_container;
 
+/* What a file is that is no checkpoint, told by its first bytes; NULL if that
+ * is not known. */
+const char *tomevit_foreign(const unsigned char *bytes, size_t count);
+
 int tomevit_zip_detect(const unsigned char *bytes, size_t count);
 int tomevit_zip_read(vit_tensors *tensors, const vit_report *report);
 

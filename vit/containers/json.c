@@ -70,6 +70,11 @@ json_t *tomevit_json_parse(const char *text, size_t length, size_t depth,
                            json_error_t *error)
 {
     memset(error, 0, sizeof *error);
+    /* A byte order mark is no part of the text. */
+    if (length >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) {
+        text += 3;
+        length -= 3;
+    }
     if (too_much(text, length, depth, error))
         return NULL;
     return json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,

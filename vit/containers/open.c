@@ -25,8 +25,12 @@ static int parse(vit_tensors *tensors, int shard, const vit_report *report)
     size_t count = tensors->mapping.count, i = 0;
     int code;
 
-    while (i + 1 < CONTAINERS && !containers[i].detect(bytes, count))
+    while (i < CONTAINERS && !containers[i].detect(bytes, count))
         i++;
+    if (i == CONTAINERS && tomevit_foreign(bytes, count))
+        return tomevit_fail(report, TOMEVIT_EFORMAT, "expected a checkpoint, "
+                            "found %s", tomevit_foreign(bytes, count));
+    i -= i == CONTAINERS;
     if (shard && containers[i].read == tomevit_shards_read)
         return tomevit_fail(report, TOMEVIT_EFORMAT, "expected tensors, found "
                             "an index of other files");

@@ -192,6 +192,8 @@ static int parse_entries(vit_tensors *tensors, json_t *json,
 
     json_object_foreach(json, key, value) {
         if (!strcmp(key, "__metadata__")) {
+            if (json_is_null(value))
+                continue;
             code = check_metadata(value, report);
             tensors->metadata = json_incref(value);
         } else {

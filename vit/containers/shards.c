@@ -203,10 +203,11 @@ int tomevit_shards_read(vit_tensors *tensors, const vit_report *report)
     return 0;
 }
 
-/* JSON whose first 8 bytes are not the length of a .safetensors header. */
+/* JSON whose first 8 bytes are not the length of a .safetensors header; a byte
+ * order mark may stand before it. */
 int tomevit_shards_detect(const unsigned char *bytes, size_t count)
 {
-    size_t i = 0;
+    size_t i = count >= 3 && !memcmp(bytes, "\xef\xbb\xbf", 3) ? 3 : 0;
 
     while (i < count && i < 64 && memchr(" \t\r\n", bytes[i], 4))
         i++;

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* One file beside a checkpoint: opened, parsed, and what it says noted. */
+#include "config.h"
+
+#include "neighbour.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MOST = 16 << 20, DEPTH = 16 };
+
+/* ---- the file ------------------------------------------------------------ */
+
+/* The file's path in the folder of the view's; NULL without memory. */
+static char *path_of(const vit_neighbour *n)
+{
+    const char *slash = strrchr(n->view->path, '/');
+    size_t folder = slash ? (size_t)(slash + 1 - n->view->path) : 0;
+    char *path = malloc(folder + strlen(n->name) + 1);
+
+    if (path) {
+        memcpy(path, n->view->path, folder);
+        strcpy(path + folder, n->name);
+    }
+    return path;
+}
+
+static int cannot_read(const vit_neighbour *n, const char *why)
+{
+    return tomevit_fail(n->report, TOMEVIT_EIO, "%s beside it cannot be read: "
+                        "%s", n->name, why);
+}
+
+/* *fd is -1 if there is no such file, not even a link that leads nowhere. */
+static int open_regular(const vit_neighbour *n, const char *path, int *fd,
+                        size_t *length)
+{
+    struct stat status;
+
+    /* Without O_NONBLOCK a named pipe would hold the caller up for ever. */
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (*fd < 0) {
+        int error = errno;
+
+        return (error == ENOENT && lstat(path, &status)) || error == ENOTDIR
+                   ? 0 : cannot_read(n, strerror(error));
+    }
+    if (fstat(*fd, &status))
+        return cannot_read(n, strerror(errno));
+    if (!S_ISREG(status.st_mode))
+        return cannot_read(n, "it is not a regular file");
+    if (status.st_size > MOST)
+        return cannot_read(n, "it is longer than 16 MiB");
+    *length = (size_t)status.st_size;
+    return 0;
+}
+
+/* All of the file, or as much as is still there. */
+static int read_all(const vit_neighbour *n, int fd, char *text,
+                    size_t *length)
+{
+    size_t done = 0;
+
+    while (done < *length) {
+        ssize_t got = read(fd, text + done, *length - done);
+
+        if (got < 0 && errno != EINTR)
+            return cannot_read(n, strerror(errno));
+        if (got == 0)
+            break;
+        done += got > 0 ? (size_t)got : 0;
+    }
+    *length = done;
+    return 0;
+}
+
+static int parse(const vit_neighbour *n, int fd, size_t length, json_t **json)
+{
+    char *text = malloc(length + 1);
+    json_error_t error;
+    int code;
+
+    if (!text)
+        return tomevit_fail(n->report, TOMEVIT_ENOMEM, "out of memory");
+    code = read_all(n, fd, text, &length);
+    if (!code) {
+        *json = tomevit_json_parse(text, length, DEPTH, &error);
+        if (!*json)
+            code = tomevit_fail(n->report, TOMEVIT_EFORMAT, "%s beside it: "
+                                "expected JSON: %s", n->name, error.text);
+    }
+    free(text);
+    return code;
+}
+
+int tomevit_neighbour_load(const vit_neighbour *n, json_t **json)
+{
+    char *path = path_of(n);
+    size_t length = 0;
+    int fd = -1, code;
+
+    *json = NULL;
+    if (!path)
+        return tomevit_fail(n->report, TOMEVIT_ENOMEM, "out of memory");
+    code = open_regular(n, path, &fd, &length);
+    free(path);
+    if (!code && fd >= 0)
+        code = parse(n, fd, length, json);
+    if (fd >= 0)
+        close(fd);
+    return code;
+}
+
+/* ---- what it says ---------------------------------------------------------- */
+
+int tomevit_neighbour_refuse(const vit_neighbour *n, const char *format, ...)
+{
+    char what[256];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    return tomevit_fail(n->report, TOMEVIT_EMODEL, "%s beside it: %s", n->name,
+                        what);
+}
+
+void tomevit_neighbour_say(const vit_neighbour *n, const char *key,
+                           json_t *value)
+{
+    json_t *metadata = n->view->metadata;
+    char *text = json_is_string(value)
+                     ? strdup(json_string_value(value))
+                     : value ? json_dumps(value, JSON_ENCODE_ANY |
+                                                     JSON_COMPACT)
+                             : NULL;
+
+    if (text && !json_object_get(metadata, key))
+        json_object_set_new(metadata, key, json_string(text));
+    free(text);
+    json_decref(value);
+}
+
+void tomevit_neighbour_pass(const vit_neighbour *n, const char *key,
+                            const json_t *object, const char *member)
+{
+    json_t *value = json_object_get(object, member);
+
+    if (!json_is_null(value))
+        tomevit_neighbour_say(n, key, json_incref(value));
+}
+
+/* The part of the resized image that a crop of `crop` pixels keeps: such that
+ * cutting crop / part to a whole number gives `resized` again. */
+static double crop_part(size_t crop, size_t resized)
+{
+    double part = (double)crop / (double)resized;
+
+    return floor((double)crop / part) == (double)resized
+               ? part : (double)crop / ((double)resized + 0.5);
+}
+
+void tomevit_neighbour_crop(const vit_neighbour *n, size_t crop,
+                            size_t resized, int squash)
+{
+    tomevit_neighbour_say(n, "crop_pct", json_real(crop_part(crop, resized)));
+    tomevit_neighbour_say(n, "crop_mode",
+                          json_string(squash ? "squash" : "center"));
+}
+
+size_t tomevit_json_size(const json_t *object, const char *member)
+{
+    json_int_t value = json_integer_value(json_object_get(object, member));
+
+    return value > 0 ? (size_t)value : 0;
+}
+
+const char *tomevit_json_text(const json_t *object, const char *member)
+{
+    return json_string_value(json_object_get(object, member));
+}
+
+int tomevit_neighbour_fits(const vit_neighbour *n, const json_t *object,
+                           const char *member)
+{
+    const vit_stored *t = tomevit_tensors_find(n->view,
+                                               "patch_embed.proj.weight");
+    size_t dim = tomevit_json_size(object, member);
+
+    return !dim || !t || t->dims < 1 || t->shape[0] == dim;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* One file beside a checkpoint: its JSON, and what it says of the model. */
+#ifndef TOMEVIT_NEIGHBOUR_H
+#define TOMEVIT_NEIGHBOUR_H
+
+#include "../containers/json.h"
+#include "../containers/tensors.h"
+
+/* Of functions that return a code, whatever could not be obeyed is refused
+ * with the name of the file and of the key. */
+typedef struct vit_neighbour {
+    vit_tensors *view;     /* its metadata get what the neighbour says */
+    const char *name;      /* of the file */
+    const vit_report *report;
+} vit_neighbour;
+
+/* *json is what the file holds, to be released; NULL if there is no such file.
+ * Only a regular file is opened, and none is waited for. EIO for one that is
+ * there and cannot be read, EFORMAT for other than JSON, ENOMEM. */
+int tomevit_neighbour_load(const vit_neighbour *n, json_t **json);
+
+/* EMODEL: "NAME beside it: " and what cannot be done. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+int tomevit_neighbour_refuse(const vit_neighbour *n, const char *format, ...);
+
+/* Sets a key of the metadata, unless it is there or the value is NULL; the
+ * value is given away. */
+void tomevit_neighbour_say(const vit_neighbour *n, const char *key,
+                           json_t *value);
+
+/* The same from a member of an object. */
+void tomevit_neighbour_pass(const vit_neighbour *n, const char *key,
+                            const json_t *object, const char *member);
+
+/* The crop of `crop` pixels out of an image whose shorter side (or, to
+ * squash, each side) is resized to `resized`, which is not less. */
+void tomevit_neighbour_crop(const vit_neighbour *n, size_t crop,
+                            size_t resized, int squash);
+
+/* A member that is a positive whole number, else 0. */
+size_t tomevit_json_size(const json_t *object, const char *member);
+
+/* A member that is a string, else NULL. */
+const char *tomevit_json_text(const json_t *object, const char *member);
+
+/* 1 if an object's member, where it is a number, is the model's width. */
+int tomevit_neighbour_fits(const vit_neighbour *n, const json_t *object,
+                           const char *member);
+
+/* The kinds of files; each reads what says something of the view. 0, or what
+ * they refused. */
+int tomevit_from_preprocessor(const vit_neighbour *n, json_t *config);
+int tomevit_from_transformers(const vit_neighbour *n, json_t *config);
+int tomevit_from_timm(const vit_neighbour *n, json_t *config);
+int tomevit_from_open_clip(const vit_neighbour *n, json_t *config);
+
+#endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What transformers writes of the pixels: preprocessor_config.json, and the
+ * "image_processor" of processor_config.json. A step that cannot be done here
+ * is refused by the name of its key: none is left out in silence.
+ * [transformers, image_processing_base.py, image_transforms.py,
+ * models/clip, vit, siglip, bit: image_processing_*.py]
+ */
+#include "config.h"
+
+#include "neighbour.h"
+
+#include "../layouts/layout.h"
+
+#include <math.h>
+#include <string.h>
+
+/* What the images become, as far as it can be done here. */
+typedef struct pixels {
+    size_t resized;        /* the side, or both with `squash` */
+    size_t crop;           /* 0: none */
+    int squash;
+} pixels;
+
+/* 1 if a member is there and true, `otherwise` if it is not there. */
+static int is_true(const json_t *config, const char *member, int otherwise)
+{
+    const json_t *value = json_object_get(config, member);
+
+    return value && !json_is_null(value) ? json_is_true(value) : otherwise;
+}
+
+/* The processors that resize the shorter side and cut the centre out unless
+ * they are told otherwise: CLIP's and BiT's, which is DINOv2's. Files of old
+ * versions may not say whose they are. */
+static int cuts_centre(const vit_neighbour *n, const json_t *config)
+{
+    const char *type = tomevit_json_text(config, "image_processor_type");
+    const char *layout = tomevit_view_layout(n->view);
+
+    if (!type)
+        type = tomevit_json_text(config, "feature_extractor_type");
+    if (type)
+        return !strncmp(type, "CLIP", 4) || !strncmp(type, "Bit", 3) ||
+               !strncmp(type, "ChineseCLIP", 11);
+    return !strcmp(layout, "Hugging Face CLIP") ||
+           !strcmp(layout, "Hugging Face DINOv2");
+}
+
+/* ---- sides --------------------------------------------------------------------- */
+
+/* A number, or {height, width} of one number; 0 for anything else. */
+static size_t square_side(const json_t *size)
+{
+    size_t height = tomevit_json_size(size, "height");
+
+    if (json_is_integer(size))
+        return json_integer_value(size) > 0 ? (size_t)json_integer_value(size)
+                                            : 0;
+    return height == tomevit_json_size(size, "width") ? height : 0;
+}
+
+static int find_resized(const vit_neighbour *n, const json_t *config,
+                        pixels *p)
+{
+    const json_t *size = json_object_get(config, "size");
+    size_t shortest = tomevit_json_size(size, "shortest_edge");
+
+    if (json_is_number(json_object_get(size, "longest_edge")))
+        return tomevit_neighbour_refuse(n, "\"size\" with \"longest_edge\" "
+                                        "cannot be done here");
+    p->squash = !shortest && (json_is_object(size) || !cuts_centre(n, config));
+    p->resized = shortest ? shortest : square_side(size);
+    return p->resized ? 0 : tomevit_neighbour_refuse(
+        n, "\"size\": expected a number, \"shortest_edge\", or \"height\" and "
+        "\"width\" that are the same");
+}
+
+static int find_crop(const vit_neighbour *n, const json_t *config, pixels *p)
+{
+    const json_t *size = json_object_get(config, "crop_size");
+
+    p->crop = p->resized;
+    if (!is_true(config, "do_center_crop", cuts_centre(n, config)))
+        return p->squash ? 0 : tomevit_neighbour_refuse(
+            n, "\"shortest_edge\" without \"do_center_crop\" leaves images "
+            "that are not square");
+    if (size)
+        p->crop = square_side(size);
+    if (!p->crop)
+        return tomevit_neighbour_refuse(n, "\"crop_size\": expected a square");
+    if (p->crop > p->resized)
+        return tomevit_neighbour_refuse(
+            n, "\"crop_size\" %zu is larger than \"size\" %zu: padding cannot "
+            "be done here", p->crop, p->resized);
+    return 0;
+}
+
+/* ---- values -------------------------------------------------------------------- */
+
+/* Three numbers times a factor; NULL if they are none. */
+static json_t *scaled(const json_t *three, double factor)
+{
+    json_t *out = json_array();
+
+    for (size_t i = 0; i < 3; i++)
+        json_array_append_new(out, json_real(factor * json_number_value(
+                                       json_array_get(three, i))));
+    return out;
+}
+
+/* Pixels v f, less mean m, over std s, are v / 255 less m / (255 f), over
+ * s / (255 f). */
+static int find_values(const vit_neighbour *n, const json_t *config)
+{
+    double f = json_number_value(json_object_get(config, "rescale_factor"));
+    json_t *mean = json_object_get(config, "image_mean");
+    json_t *std = json_object_get(config, "image_std");
+    json_t *zero = json_pack("[i,i,i]", 0, 0, 0);
+    json_t *one = json_pack("[i,i,i]", 1, 1, 1);
+
+    if (!is_true(config, "do_rescale", 1))
+        f = 1;
+    else if (!json_object_get(config, "rescale_factor"))
+        f = 1.0 / 255;
+    if (!is_true(config, "do_normalize", 1)) {
+        mean = zero;
+        std = one;
+    }
+    if (f > 0 && fabs(255 * f - 1) > 1e-6 && mean && std) {
+        tomevit_neighbour_say(n, "mean", scaled(mean, 1 / (255 * f)));
+        tomevit_neighbour_say(n, "std", scaled(std, 1 / (255 * f)));
+    } else {
+        tomevit_neighbour_say(n, "mean", json_incref(mean));
+        tomevit_neighbour_say(n, "std", json_incref(std));
+    }
+    json_decref(zero);
+    json_decref(one);
+    return f > 0 ? 0 : tomevit_neighbour_refuse(
+        n, "\"rescale_factor\": expected a number above 0");
+}
+
+/* Numbers of PIL.Image.Resampling. */
+static int find_filter(const vit_neighbour *n, const json_t *config)
+{
+    static const char *const names[] = {"nearest", "lanczos", "bilinear",
+                                        "bicubic", "box", "hamming"};
+    const json_t *value = json_object_get(config, "resample");
+    json_int_t filter = json_integer_value(value);
+
+    if (!value || json_is_null(value))
+        return 0;
+    if (!json_is_integer(value) || (filter != 2 && filter != 3))
+        return tomevit_neighbour_refuse(
+            n, "\"resample\" %lld (%s) cannot be done here: expected 2 "
+            "(bilinear) or 3 (bicubic)", (long long)filter,
+            filter >= 0 && filter < 6 ? names[filter] : "unknown");
+    tomevit_neighbour_say(n, "interpolation", json_string(names[filter]));
+    return 0;
+}
+
+/* ---- all of it ------------------------------------------------------------------ */
+
+/* Steps that other processors have. */
+static int refuse_others(const vit_neighbour *n, json_t *config)
+{
+    static const char *const done[] = {
+        "do_resize", "do_center_crop", "do_rescale", "do_normalize",
+        "do_convert_rgb", "do_reduce_labels",
+    };
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(config, key, value) {
+        size_t i = 0;
+
+        while (i < sizeof done / sizeof *done && strcmp(key, done[i]))
+            i++;
+        if (i == sizeof done / sizeof *done && !strncmp(key, "do_", 3) &&
+            json_is_true(value))
+            return tomevit_neighbour_refuse(n, "\"%.40s\" cannot be done here",
+                                            key);
+    }
+    if (json_is_number(json_object_get(config, "crop_pct")))
+        return tomevit_neighbour_refuse(n, "\"crop_pct\" cannot be done here");
+    return 0;
+}
+
+int tomevit_from_preprocessor(const vit_neighbour *n, json_t *config)
+{
+    json_t *nested = json_object_get(config, "image_processor");
+    pixels p = {0};
+    int code;
+
+    if (json_is_object(nested))
+        config = nested;
+    /* A tokenizer's, or one for other data. */
+    if (!json_object_get(config, "image_mean") &&
+        !json_object_get(config, "size"))
+        return 0;
+    if (!is_true(config, "do_resize", 1))
+        return tomevit_neighbour_refuse(n, "\"do_resize\" false cannot be done "
+                                        "here");
+    if ((code = refuse_others(n, config)) ||
+        (code = find_resized(n, config, &p)) ||
+        (code = find_crop(n, config, &p)) ||
+        (code = find_filter(n, config)))
+        return code;
+    tomevit_neighbour_say(n, "preprocessing_source", json_string(n->name));
+    tomevit_neighbour_crop(n, p.crop, p.resized, p.squash);
+    tomevit_neighbour_say(n, "input_size", json_integer((json_int_t)p.crop));
+    return find_values(n, config);
+}
