@@ -125,6 +125,7 @@ int tomerge_match_batch(const tomerge_options *options, size_t sequences,
     batch.part = bytes / (size_t)threads;
     batch.rows = offsets_out + 1;
     tomerge_for_sequences(sequences, threads, match_task, &batch);
+    tomerge_unpoison(workspace, bytes);
 
     offsets_out[0] = 0;
     for (size_t s = 0; s < sequences; s++)
@@ -238,7 +239,15 @@ int tomerge_check_packed(tomerge_packed *p, int allow_empty,
     if (!p->workspace || workspace_bytes < bytes)
         return TOMERGE_ESPACE;
     p->part = bytes / (size_t)threads;
-    return check_contents(p, allow_empty, rows, y);
+    error = check_contents(p, allow_empty, rows, y);
+    if (error)
+        tomerge_packed_done(p, threads);
+    return error;
+}
+
+void tomerge_packed_done(const tomerge_packed *p, int threads)
+{
+    tomerge_unpoison(p->workspace, p->part * (size_t)threads);
 }
 
 int tomerge_merge_batch(int combine, size_t sequences, const size_t *offsets,
@@ -262,6 +271,7 @@ int tomerge_merge_batch(int combine, size_t sequences, const size_t *offsets,
     tomerge_dsp_init(&dsp, tomerge_cpu_flags());
     batch.dsp = &dsp;
     tomerge_for_sequences(sequences, threads, merge_task, &batch);
+    tomerge_packed_done(&batch.packed, threads);
     return 0;
 }
 

@@ -38,6 +38,9 @@ int tomerge_check_packed(tomerge_packed *packed, int allow_empty,
                          const tomerge_rows *rows, tomerge_const_view y,
                          int threads, size_t workspace_bytes);
 
+/* After the last use of a batch that has been checked: see poison.h. */
+void tomerge_packed_done(const tomerge_packed *packed, int threads);
+
 tomerge_groups tomerge_groups_in(const tomerge_packed *packed, size_t s);
 
 /* The groups of a sequence in a batch that has been checked. */

@@ -7,6 +7,7 @@
 #define TOMERGE_CHECK_H
 
 #include "dsp.h"
+#include "poison.h"
 #include "tomerge.h"
 
 /* TOMERGE_ERANGE for more rows than an int32_t can number. */
@@ -75,7 +76,9 @@ void tomerge_store(const tomerge_dsp *dsp, int dtype, void *to,
 /*
  * A workspace is carved in order into pieces aligned to 64 bytes. The size
  * query carves nothing (base 0) by the same code, so the two always agree;
- * the first 63 bytes may go to align a caller's pointer.
+ * the first 63 bytes may go to align a caller's pointer. What lies between the
+ * pieces is poisoned (poison.h), so a public function that has carved calls
+ * tomerge_unpoison on all of its workspace before it returns.
  */
 typedef struct tomerge_arena {
     uintptr_t base;        /* 0: only count */
@@ -98,20 +101,27 @@ static inline tomerge_arena tomerge_arena_at(void *workspace)
 static inline void *tomerge_take(tomerge_arena *arena, size_t count,
                                  size_t element)
 {
-    size_t bytes, at = arena->used;
+    size_t used, bytes;
+    char *piece;
 
-    if (count > (PTRDIFF_MAX - TOMERGE_ALIGNMENT) / element) {
+    if (count > (PTRDIFF_MAX - TOMERGE_ALIGNMENT - TOMERGE_GAP) / element) {
         arena->overflow = 1;
         return NULL;
     }
-    bytes = (count * element + TOMERGE_ALIGNMENT - 1) / TOMERGE_ALIGNMENT *
-            TOMERGE_ALIGNMENT;
+    used = count * element;
+    bytes = (used + TOMERGE_ALIGNMENT - 1) / TOMERGE_ALIGNMENT *
+            TOMERGE_ALIGNMENT + TOMERGE_GAP;
     if (bytes > PTRDIFF_MAX - TOMERGE_ALIGNMENT - arena->used) {
         arena->overflow = 1;
         return NULL;
     }
+    piece = arena->base ? (char *)(arena->base + arena->used) : NULL;
     arena->used += bytes;
-    return arena->base ? (void *)(arena->base + at) : NULL;
+    if (piece) { /* the memory may have been carved otherwise before */
+        tomerge_unpoison(piece, used);
+        tomerge_poison(piece + used, bytes - used);
+    }
+    return piece;
 }
 
 /* The bytes to ask the caller for, or ERANGE. */

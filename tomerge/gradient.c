@@ -237,6 +237,7 @@ int tomerge_merge_backward(int combine, const tomerge_plan *plan,
         return error;
     tomerge_dsp_init(&dsp, tomerge_cpu_flags());
     tomerge_merge_backward_run(&dsp, &of, &groups, &space);
+    tomerge_group_done(&groups, workspace);
     return 0;
 }
 
@@ -276,5 +277,6 @@ int tomerge_unmerge_backward(const tomerge_plan *plan, size_t channels,
         return error;
     tomerge_dsp_init(&dsp, tomerge_cpu_flags());
     tomerge_unmerge_backward_run(&dsp, &rows, &groups, &space);
+    tomerge_group_done(&groups, workspace);
     return 0;
 }

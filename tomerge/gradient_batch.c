@@ -57,11 +57,14 @@ int tomerge_merge_backward_batch(int combine, size_t sequences,
     if (!error)
         error = tomerge_check_view(tomerge_constant(grad_x),
                                    offsets[sequences], channels);
-    if (error)
+    if (error) {
+        tomerge_packed_done(&batch.packed, threads);
         return error;
+    }
     tomerge_dsp_init(&dsp, tomerge_cpu_flags());
     batch.dsp = &dsp;
     tomerge_for_sequences(sequences, threads, merge_task, &batch);
+    tomerge_packed_done(&batch.packed, threads);
     return 0;
 }
 
@@ -101,5 +104,6 @@ int tomerge_unmerge_backward_batch(size_t sequences, const size_t *offsets,
     tomerge_dsp_init(&dsp, tomerge_cpu_flags());
     batch.dsp = &dsp;
     tomerge_for_sequences(sequences, threads, unmerge_task, &batch);
+    tomerge_packed_done(&batch.packed, threads);
     return 0;
 }

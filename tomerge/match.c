@@ -271,6 +271,7 @@ int tomerge_match(const tomerge_options *options, size_t channels,
     tomerge_dsp_init(&dsp, tomerge_cpu_flags());
     job = tomerge_new_job(&dsp, options, channels, metric, r, plan);
     tomerge_match_run(&job, workspace);
+    tomerge_unpoison(workspace, bytes);
     plan->rows = job.rows;
     return 0;
 }

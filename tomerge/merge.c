@@ -130,7 +130,18 @@ int tomerge_group(const tomerge_groups *groups, int allow_empty,
     if (error)
         return error;
     tomerge_merge_carve(space, &arena, groups->tokens);
-    return sort_members(groups, allow_empty, space);
+    error = sort_members(groups, allow_empty, space);
+    if (error)
+        tomerge_group_done(groups, workspace);
+    return error;
+}
+
+void tomerge_group_done(const tomerge_groups *groups, void *workspace)
+{
+    size_t bytes;
+
+    if (!tomerge_merge_workspace(groups->tokens, &bytes))
+        tomerge_unpoison(workspace, bytes);
 }
 
 /* ---- rows ------------------------------------------------------------------- */
@@ -357,6 +368,7 @@ int tomerge_merge(int combine, const tomerge_plan *plan, size_t channels,
         return error;
     tomerge_dsp_init(&dsp, tomerge_cpu_flags());
     tomerge_merge_run(&dsp, &rows, &groups, &space);
+    tomerge_group_done(&groups, workspace);
     return 0;
 }
 

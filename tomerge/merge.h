@@ -38,6 +38,9 @@ int tomerge_check_groups(const tomerge_groups *groups);
 int tomerge_group(const tomerge_groups *groups, int allow_empty,
                   tomerge_merge_space *space, void *workspace);
 
+/* After the last use of groups: see poison.h. */
+void tomerge_group_done(const tomerge_groups *groups, void *workspace);
+
 /* Arguments that are the same for every sequence; x, size, y, size_out begin
  * at the sequence. */
 typedef struct tomerge_rows {

@@ -192,6 +192,7 @@ int tomerge_match_rounds(const tomerge_options *options, size_t channels,
         run_rounds(&job, size, &space);
     else
         tomerge_match_run(&job, space.match);
+    tomerge_unpoison(workspace, bytes);
     plan->rows = job.rows;
     return 0;
 }

@@ -72,6 +72,7 @@ int tomerge_merge_tensors(const tomerge_plan *plan, size_t count,
         merge_tensor(&dsp, &tensors[i], size, &groups, &space);
     if (size_out)
         tomerge_sum_sizes(size, size_out, &groups);
+    tomerge_group_done(&groups, workspace);
     return 0;
 }
 
@@ -202,8 +203,10 @@ int tomerge_merge_table(int combine, const tomerge_plan *plan, size_t tables,
         return TOMERGE_EINVAL;
     carve_table(&space, &arena, plan->tokens);
     error = tomerge_group(&groups, 0, &space.merge, space.workspace);
-    if (error || groups.rows == 0)
+    if (error || groups.rows == 0) {
+        tomerge_unpoison(workspace, bytes);
         return error;
+    }
 
     tomerge_dsp_init(&dsp, tomerge_cpu_flags());
     rows.channels = plan->tokens;
@@ -213,5 +216,6 @@ int tomerge_merge_table(int combine, const tomerge_plan *plan, size_t tables,
         y.data = tomerge_at_mutable(to, t, 0);
         merge_table(&dsp, &rows, y, &groups, &space);
     }
+    tomerge_unpoison(workspace, bytes);
     return 0;
 }
