@@ -150,7 +150,16 @@ enum tomerge_method {
     TOMERGE_RANDOM = 2,
     /* The last of every `stride` tokens is a destination, all others merge;
      * tokens after the last whole group are dropped. r is not used. */
-    TOMERGE_STRIDED = 3
+    TOMERGE_STRIDED = 3,
+    /* The r least important tokens are dropped (see `importance` below). The
+     * grouped order is that of falling importance. */
+    TOMERGE_TOPK = 4,
+    /* The r + 1 least important tokens become one row, the last, whose origin
+     * is the most important of them [Liang et al., "Not All Patches are What
+     * You Need: Expediting Vision Transformers via Token Reorganizations",
+     * ICLR 2022: EViT]. Its values there: TOMERGE_WEIGHTED_SUM with the
+     * importance in place of sizes. The grouped order is as above. */
+    TOMERGE_EVIT = 5
 };
 
 /* What "similar" means [ToMe, table 1b]. */
@@ -194,19 +203,36 @@ typedef struct tomerge_options {
                             * call; NULL: all are TOMERGE_MERGEABLE */
     int order;             /* enum tomerge_order */
     int reserved_int;      /* 0 */
-    uint64_t reserved[6];  /* 0 */
+    const float *importance; /* [tokens], read during the call: the higher,
+                            * the longer a token is kept, a NaN longest;
+                            * among equals the first. Usually the attention
+                            * that the class token pays to each token, meaned
+                            * over the heads. For methods that need it */
+    uint64_t reserved[8];  /* 0 */
 } tomerge_options;
 
-/* Alternating, cosine, nothing protected, stride 2, seed 0, no roles, grouped.
+/* Alternating, cosine, nothing protected, stride 2, seed 0, no roles, grouped,
+ * no importance.
  * NULL is ignored. */
 void tomerge_options_init(tomerge_options *options);
 
-/* "alternating", "sequential", "random", "strided" and back; NULL or
- * TOMERGE_EINVAL for what is not a method. Likewise for similarities. */
+/* "alternating", "sequential", "random", "strided", "topk", "evit" and back;
+ * NULL or TOMERGE_EINVAL for what is not a method. Likewise for similarities. */
 const char *tomerge_method_name(int method);
 int tomerge_method_from_name(const char *name, int *method);
 const char *tomerge_similarity_name(int similarity);
 int tomerge_similarity_from_name(const char *name, int *similarity);
+
+/* What a method looks at. What it does not need is not read: such a metric may
+ * be without data and have 0 channels. */
+enum tomerge_need {
+    TOMERGE_NEEDS_METRIC = 1,
+    TOMERGE_NEEDS_R = 2,   /* else the method decides how many tokens go */
+    TOMERGE_NEEDS_IMPORTANCE = 4
+};
+
+/* The bits of enum tomerge_need for a method; 0 for what is none. */
+uint32_t tomerge_method_needs(int method);
 
 /* How one sequence merges: the result of matching, the input of merging.
  * Both arrays are the caller's. */
@@ -218,10 +244,13 @@ typedef struct tomerge_plan {
                             * caller has no use for it (TOMERGE_KEEP has) */
 } tomerge_plan;
 
-/* The most tokens one merge can remove: floor((tokens - protect) / 2)
- * [ToMe, appendix D], `protect` being all tokens that may not merge. Larger r
- * are lowered to this; tomerge_match_rounds removes more. */
-size_t tomerge_max_r(size_t tokens, size_t protect);
+/* The most tokens one call of a method can remove, of n = tokens - protect,
+ * `protect` being all tokens that may not merge: where sources and
+ * destinations are matched, n / 2 [ToMe, appendix D] (tomerge_match_rounds
+ * removes more); all n by TOMERGE_TOPK; n - 1 by TOMERGE_EVIT. Larger r are
+ * lowered to this. TOMERGE_STRIDED, which takes no r: n. 0 for what is not a
+ * method. */
+size_t tomerge_max_r(int method, size_t tokens, size_t protect);
 
 /* Bytes of workspace tomerge_match needs for one sequence of at most
  * `tokens` tokens: O(tokens * channels); no tokens x tokens matrix is kept.
@@ -233,7 +262,8 @@ int tomerge_match_workspace(const tomerge_options *options, size_t tokens,
 /*
  * Finds the tokens of one sequence to merge.
  *
- * metric     [tokens, channels], any dtype; compared in f32
+ * metric     [tokens, channels], any dtype; compared in f32. Ignored by
+ *            methods that do not need it
  * r          tokens to remove, lowered to tomerge_max_r
  * plan       in: `tokens`, `map`, `origin` or NULL; out: map, origin, rows
  * workspace  any alignment; see tomerge_match_workspace. Nothing in it is
@@ -241,8 +271,8 @@ int tomerge_match_workspace(const tomerge_options *options, size_t tokens,
  *
  * Output rows: the protected tokens in ascending order (a class token alone
  * falls first anyway), then the unmerged sources, then all destinations, both
- * in ascending order; or by position, see enum tomerge_order. Rows of padding
- * come last, in ascending order. With r = 0, also after lowering, all other
+ * in ascending order; or as the method says, or by position, see enum
+ * tomerge_order. Rows of padding come last, in ascending order. With r = 0, also after lowering, all other
  * rows stay in order, as in the reference.
  *
  * Ties: highest score first, then lowest source index; among equally similar
@@ -252,8 +282,8 @@ int tomerge_match_workspace(const tomerge_options *options, size_t tokens,
  * -infinity. `rows` may then exceed tokens - r; so it may where protected
  * tokens leave fewer than r on a side.
  *
- * Errors: EINVAL (also for a role that is none), EOPTION, ESPACE (also for no
- * workspace), ERANGE.
+ * Errors: EINVAL (also for a role that is none, and for no importance where it
+ * is needed), EOPTION, ESPACE (also for no workspace), ERANGE.
  */
 int tomerge_match(const tomerge_options *options, size_t channels,
                   tomerge_const_view metric, size_t r, tomerge_plan *plan,
@@ -269,8 +299,8 @@ int tomerge_join(tomerge_plan *plan, const tomerge_plan *next);
  * As tomerge_match, for any r: rounds of matching, each on the rows that the
  * one before left, their metric being the mean over the group weighted by
  * size, until r tokens are removed or a later round removes none. Where one
- * round is enough the plan is that of tomerge_match. TOMERGE_STRIDED is always
- * one round; TOMERGE_RANDOM adds the number of the round, from 0, to the seed.
+ * round is enough the plan is that of tomerge_match. TOMERGE_STRIDED and methods
+ * that do not need a metric are always one round; TOMERGE_RANDOM adds the number of the round, from 0, to the seed.
  *
  * size       [plan->tokens], or NULL: all 1
  *
@@ -293,10 +323,11 @@ enum tomerge_combine {
     TOMERGE_SUM = 2,
     TOMERGE_MAX = 3,       /* elementwise */
     TOMERGE_KEEP = 4,      /* the origin's row, unchanged (pruning) */
-    TOMERGE_MLERP = 5      /* the weighted mean, made as long as the longest
+    TOMERGE_MLERP = 5,     /* the weighted mean, made as long as the longest
                             * row of the group: norm-preserving [Kim et al.,
                             * "Token Fusion", WACV 2024]. The mean itself if
                             * it is 0 or a norm leaves the range of f32 */
+    TOMERGE_WEIGHTED_SUM = 6 /* the sum of size times row, not divided */
 };
 
 /* As tomerge_method_name. */
@@ -312,8 +343,8 @@ int tomerge_merge_workspace(size_t tokens, size_t *bytes);
  *
  * x          [plan->tokens, channels]
  * plan       from tomerge_match, or the caller's own: any map onto its rows
- * size       [plan->tokens], the size of each input row, positive and finite;
- *            NULL means all 1
+ * size       [plan->tokens], the size of each input row, positive and finite
+ *            (TOMERGE_WEIGHTED_SUM: finite); NULL means all 1
  * y          [plan->rows, channels]; may have another dtype than x
  * size_out   [plan->rows], sums of sizes; NULL if not wanted
  * workspace  any alignment; see tomerge_merge_workspace
@@ -402,6 +433,8 @@ int tomerge_merge_table(int combine, const tomerge_plan *plan, size_t tables,
  *   TOMERGE_WEIGHTED  g s / S                       h + g.(x[i] - y) / S
  *   TOMERGE_MEAN      g / n                         h
  *   TOMERGE_SUM       g                             h
+ *   TOMERGE_WEIGHTED_SUM
+ *                     g s                           h + g.x[i]
  *   TOMERGE_MAX       g in the channels where x[i]  h
  *                     is the first to be the largest
  *                     (or a NaN), 0 in the others
@@ -463,7 +496,7 @@ int tomerge_mean_heads(size_t tokens, size_t heads, size_t channels,
 /*
  * Sequences of any lengths lie one after another: sequence s has the rows
  * offsets[s] .. offsets[s + 1] - 1 of every buffer (offsets[0] need not be 0).
- * map, origin and options->role have one entry for every such row, maps and
+ * map, origin, options->role and options->importance have one entry for every such row, maps and
  * origins counted from the first row of their own sequence: map[offsets[s] + i] is a row within sequence s.
  *
  * workspace: `threads` times what the single call needs for the longest
@@ -545,16 +578,18 @@ int tomerge_schedule_list(size_t layers, size_t count, const size_t *list,
  * except that a layer with less to give merges what it can. The ratio is met
  * to half a token in all, to half a token a layer (0.5 / tokens) where layers
  * run out. ERANGE if even merging the most in every layer stays more than
- * that below it. EINVAL: no layers, no tokens, a ratio outside its range. */
-int tomerge_schedule_ratio(size_t layers, size_t tokens, size_t protect,
-                           double ratio, size_t *out);
+ * that below it. EINVAL: no layers, no tokens, a ratio outside its range.
+ * EOPTION: no method. */
+int tomerge_schedule_ratio(int method, size_t layers, size_t tokens,
+                           size_t protect, double ratio, size_t *out);
 
 /* What a schedule does to one sequence: tokens leaving each layer (out
  * [layers], or NULL) and the merge ratio, the share of tokens merged away
  * averaged over the layers (or NULL). r beyond tomerge_max_r is lowered.
- * EINVAL: no layers or no tokens. ERANGE. */
-int tomerge_schedule_tokens(size_t layers, size_t tokens, size_t protect,
-                            const size_t *r, size_t *out, double *ratio);
+ * EINVAL: no layers or no tokens. EOPTION: no method. ERANGE. */
+int tomerge_schedule_tokens(int method, size_t layers, size_t tokens,
+                            size_t protect, const size_t *r, size_t *out,
+                            double *ratio);
 
 #if defined(__GNUC__)
 #pragma GCC visibility pop

@@ -102,6 +102,13 @@ const char *golden_real_folder(void)
     return shared_folder("golden-real", "index.json", buffer);
 }
 
+const char *golden_methods_folder(void)
+{
+    static char buffer[PATH_MAX];
+
+    return shared_folder("golden-methods", "index.json", buffer);
+}
+
 const char *golden_data_folder(void)
 {
     static char buffer[PATH_MAX];

@@ -32,6 +32,10 @@ const char *golden_small_folder(void);
 const char *golden_real_folder(void);
 const char *golden_data_folder(void);
 
+/* $TOMERGE_SHARED/golden-methods likewise: what the code published with other
+ * methods gives. */
+const char *golden_methods_folder(void);
+
 /* folder/name, to be freed by the caller. */
 char *golden_path(const char *folder, const char *name);
 

@@ -12,7 +12,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { TOKENS = 14, WIDEST = 1030, COMBINATIONS = 6 };
+enum { TOKENS = 14, WIDEST = 1030, COMBINATIONS = 7 };
 
 /* ---- a merge in double ------------------------------------------------------------ */
 
@@ -64,7 +64,7 @@ static double entry(const oracle *o, size_t row, size_t c, double total)
 /* What a row adds to the loss, g.y + h size_out; and MLERP's factor. */
 static double loss(const oracle *o, size_t row, double *factor)
 {
-    double y[WIDEST], total = 0, count = 0, longest = 0, sum = 0;
+    double y[WIDEST], total = 0, count = 0, longest = 0, sum = 0, divisor;
 
     for (size_t i = 0; i < TOKENS; i++) {
         if (o->plan->map[i] != (int32_t)row)
@@ -73,8 +73,13 @@ static double loss(const oracle *o, size_t row, double *factor)
         count++;
         longest = fmax(longest, norm_of(row_of(o, i), o->channels));
     }
+    divisor = total;
+    if (o->combine == TOMERGE_MEAN)
+        divisor = count;
+    else if (o->combine == TOMERGE_WEIGHTED_SUM && count > 1)
+        divisor = 1; /* a single token is copied */
     for (size_t c = 0; c < o->channels; c++)
-        y[c] = entry(o, row, c, o->combine == TOMERGE_MEAN ? count : total);
+        y[c] = entry(o, row, c, divisor);
     *factor = 1;
     if (o->combine == TOMERGE_MLERP)
         *factor = longest / norm_of(y, o->channels);

@@ -117,7 +117,7 @@ static tomerge_plan plain_match(const tomerge_options *o, size_t tokens,
     pairing *pairs = test_alloc(tokens * sizeof(*pairs));
     int *is_source = test_alloc(tokens * sizeof(int));
     int *is_destination = test_alloc(tokens * sizeof(int));
-    size_t n = 0, most = tomerge_max_r(tokens, o->protect);
+    size_t n = 0, most = tomerge_max_r(o->method, tokens, o->protect);
 
     split(o, tokens, is_source, is_destination);
     for (size_t i = 0; i < tokens; i++) {
@@ -218,7 +218,7 @@ static void check_plain(const tomerge_options *o, size_t tokens,
     found = match_f32(o, tokens, channels, metric, r);
     expect_valid(&found);
     if (o->method != TOMERGE_STRIDED &&
-        (r == 0 || tomerge_max_r(tokens, o->protect) == 0)) {
+        (r == 0 || tomerge_max_r(o->method, tokens, o->protect) == 0)) {
         cr_assert_eq(found.rows, tokens);
         for (size_t i = 0; i < tokens; i++)
             cr_assert_eq(found.map[i], (int32_t)i);
@@ -310,12 +310,17 @@ TIER_TEST(match, equals_scalar_on_any_floats)
 
 Test(match, r_is_lowered_as_published)
 {
-    cr_assert_eq(tomerge_max_r(197, 1), 98);
-    cr_assert_eq(tomerge_max_r(198, 2), 98);
-    cr_assert_eq(tomerge_max_r(5, 0), 2);
-    cr_assert_eq(tomerge_max_r(5, 4), 0);
-    cr_assert_eq(tomerge_max_r(5, 5), 0);
-    cr_assert_eq(tomerge_max_r(5, SIZE_MAX), 0);
+    cr_assert_eq(tomerge_max_r(TOMERGE_ALTERNATING, 197, 1), 98);
+    cr_assert_eq(tomerge_max_r(TOMERGE_ALTERNATING, 198, 2), 98);
+    cr_assert_eq(tomerge_max_r(TOMERGE_ALTERNATING, 5, 0), 2);
+    cr_assert_eq(tomerge_max_r(TOMERGE_ALTERNATING, 5, 4), 0);
+    cr_assert_eq(tomerge_max_r(TOMERGE_ALTERNATING, 5, 5), 0);
+    cr_assert_eq(tomerge_max_r(TOMERGE_ALTERNATING, 5, SIZE_MAX), 0);
+    cr_assert_eq(tomerge_max_r(TOMERGE_SEQUENTIAL, 198, 2), 98);
+    cr_assert_eq(tomerge_max_r(TOMERGE_RANDOM, 198, 2), 98);
+    cr_assert_eq(tomerge_max_r(TOMERGE_STRIDED, 198, 2), 196);
+    cr_assert_eq(tomerge_max_r(TOMERGE_TOPK, 197, 1), 196);
+    cr_assert_eq(tomerge_max_r(TOMERGE_EVIT, 197, 1), 195);
 }
 
 /* All alike: the lowest sources go, all to the lowest destination. */
@@ -399,7 +404,8 @@ TIER_TEST(match, protected_tokens_stay)
 
     tomerge_options_init(&o);
     o.stride = 4;
-    for (o.method = 0; o.method < 4; o.method++) {
+    o.importance = metric;
+    for (o.method = 0; tomerge_method_name(o.method); o.method++) {
         for (o.protect = 0; o.protect <= 25; o.protect++) {
             tomerge_plan plan = match_f32(&o, 23, 8, metric, 23);
 
@@ -408,7 +414,8 @@ TIER_TEST(match, protected_tokens_stay)
                 for (size_t i = 0; i < 23; i++)
                     cr_assert_eq(plan.map[i] == (int32_t)p, i == p);
             if (o.method != TOMERGE_STRIDED)
-                cr_assert_eq(plan.rows, 23 - tomerge_max_r(23, o.protect));
+                cr_assert_eq(plan.rows,
+                             23 - tomerge_max_r(o.method, 23, o.protect));
             free_plan(&plan);
         }
     }

@@ -68,8 +68,8 @@ static void check_merge_image(const golden_case *g, size_t image, size_t r,
                               size_t protect)
 {
     size_t T = g->tokens, C = g->channels, B = g->batch;
-    size_t merged = r < tomerge_max_r(T, protect) ? r
-                                                  : tomerge_max_r(T, protect);
+    size_t most = tomerge_max_r(TOMERGE_ALTERNATING, T, protect);
+    size_t merged = r < most ? r : most;
     size_t rows = T - merged, kept = (T + 1) / 2 - merged;
     const float *x = golden_f32(g->file, "x", B * T * C) + image * T * C;
     const float *size = golden_f32(g->file, "size", B * T) + image * T;

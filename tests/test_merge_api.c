@@ -97,23 +97,25 @@ Test(api, names_round_trip)
 {
     int value;
 
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i <= TOMERGE_EVIT; i++) {
         cr_assert_eq(tomerge_method_from_name(tomerge_method_name(i), &value),
                      0);
         cr_assert_eq(value, i);
+    }
+    for (int i = 0; i < 4; i++) {
         cr_assert_eq(tomerge_similarity_from_name(tomerge_similarity_name(i),
                                                   &value), 0);
         cr_assert_eq(value, i);
     }
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i <= TOMERGE_WEIGHTED_SUM; i++) {
         cr_assert_eq(tomerge_combine_from_name(tomerge_combine_name(i),
                                                &value), 0);
         cr_assert_eq(value, i);
     }
     value = 77;
-    cr_assert_null(tomerge_method_name(4));
+    cr_assert_null(tomerge_method_name(TOMERGE_EVIT + 1));
     cr_assert_null(tomerge_similarity_name(-1));
-    cr_assert_null(tomerge_combine_name(6));
+    cr_assert_null(tomerge_combine_name(TOMERGE_WEIGHTED_SUM + 1));
     cr_assert_eq(tomerge_method_from_name("even", &value), TOMERGE_EINVAL);
     cr_assert_eq(tomerge_similarity_from_name(NULL, &value), TOMERGE_EINVAL);
     cr_assert_eq(tomerge_combine_from_name("mean", NULL), TOMERGE_EINVAL);
@@ -146,9 +148,10 @@ Test(api, structs_keep_their_layout)
     cr_assert_eq(offsetof(tomerge_plan, origin), 24);
     cr_assert_eq(sizeof(tomerge_tensor), 88);
     cr_assert_eq(offsetof(tomerge_tensor, y_part), 80);
-    cr_assert_eq(sizeof(tomerge_options), 104);
+    cr_assert_eq(sizeof(tomerge_options), 128);
     cr_assert_eq(offsetof(tomerge_options, role), 40);
-    cr_assert_eq(offsetof(tomerge_options, reserved), 56);
+    cr_assert_eq(offsetof(tomerge_options, importance), 56);
+    cr_assert_eq(offsetof(tomerge_options, reserved), 64);
 }
 
 /* ---- no call allocates -------------------------------------------------------------- */
@@ -181,7 +184,7 @@ static int every_call(int dtype)
                                    valid.out.map, C,
                                    (tomerge_const_view){y.data, C, dtype},
                                    back, 2);
-    error |= tomerge_schedule_ratio(12, 197, 1, 0.3, valid.out.schedule);
+    error |= tomerge_schedule_ratio(TOMERGE_ALTERNATING, 12, 197, 1, 0.3, valid.out.schedule);
     return error;
 }
 

@@ -221,10 +221,10 @@ CALL(tomerge_unmerge_backward_batch, a->sequences, a->offsets, a->offsets_out,
      a->space)
 CALL(tomerge_schedule, a->layers, a->r, a->inflection, a->schedule)
 CALL(tomerge_schedule_list, a->layers, a->count, a->schedule_in, a->schedule)
-CALL(tomerge_schedule_ratio, a->layers, a->tokens, a->protect, a->ratio,
-     a->schedule)
-CALL(tomerge_schedule_tokens, a->layers, a->tokens, a->protect,
-     a->schedule_in, a->schedule, a->ratio_out)
+CALL(tomerge_schedule_ratio, a->options->method, a->layers, a->tokens,
+     a->protect, a->ratio, a->schedule)
+CALL(tomerge_schedule_tokens, a->options->method, a->layers, a->tokens,
+     a->protect, a->schedule_in, a->schedule, a->ratio_out)
 
 /* ---- refusals ------------------------------------------------------------------ */
 
@@ -273,14 +273,14 @@ CALL(tomerge_schedule_tokens, a->layers, a->tokens, a->protect,
         REFUSES(function, TOMERGE_ERANGE, a->channels = SIZE_MAX / 8);       \
         REFUSES(function, TOMERGE_EOPTION, a->options->struct_size -= 1);    \
         REFUSES(function, TOMERGE_EOPTION, a->options->struct_size += 8);    \
-        REFUSES(function, TOMERGE_EOPTION, a->options->method = 4);          \
+        REFUSES(function, TOMERGE_EOPTION, a->options->method = 99);         \
         REFUSES(function, TOMERGE_EOPTION, a->options->method = -1);         \
         REFUSES(function, TOMERGE_EOPTION, a->options->similarity = 4);      \
         REFUSES(function, TOMERGE_EOPTION, a->options->similarity = -1);     \
         REFUSES(function, TOMERGE_EOPTION, a->options->order = 2);           \
         REFUSES(function, TOMERGE_EOPTION, a->options->order = -1);          \
         REFUSES(function, TOMERGE_EOPTION, a->options->reserved_int = 1);    \
-        REFUSES(function, TOMERGE_EOPTION, a->options->reserved[5] = 1);     \
+        REFUSES(function, TOMERGE_EOPTION, a->options->reserved[7] = 1);     \
         REFUSES_AFTER(a->options->method = TOMERGE_STRIDED, function,        \
                       TOMERGE_EINVAL, a->options->stride = 1);               \
     } while (0)
@@ -288,6 +288,17 @@ CALL(tomerge_schedule_tokens, a->layers, a->tokens, a->protect,
 #define REFUSES_ROLES(function)                                              \
     REFUSES_AFTER(a->options->role = a->role, function, TOMERGE_EINVAL,      \
                   a->role[T - 1] = 4)
+
+/* For each method that needs it. */
+#define REFUSES_NO_IMPORTANCE(function)                                      \
+    do {                                                                     \
+        REFUSES_AFTER(a->options->importance = a->sizes, function,           \
+                      TOMERGE_EINVAL, (a->options->method = TOMERGE_TOPK,    \
+                                       a->options->importance = NULL));      \
+        REFUSES_AFTER(a->options->importance = a->sizes, function,           \
+                      TOMERGE_EINVAL, (a->options->method = TOMERGE_EVIT,    \
+                                       a->options->importance = NULL));      \
+    } while (0)
 
 #define REFUSES_SPACE(function, query)                                       \
     do {                                                                     \
@@ -336,7 +347,7 @@ CALL(tomerge_schedule_tokens, a->layers, a->tokens, a->protect,
 
 #define REFUSES_COMBINATIONS(function, field)                                \
     do {                                                                     \
-        REFUSES(function, TOMERGE_EOPTION, (field) = 6);                     \
+        REFUSES(function, TOMERGE_EOPTION, (field) = 99);                    \
         REFUSES(function, TOMERGE_EOPTION, (field) = -1);                    \
         REFUSES_AFTER((field) = TOMERGE_KEEP, function, TOMERGE_EINVAL,      \
                       a->merged->origin = NULL);                             \
@@ -372,6 +383,7 @@ static void refuse_matching(void)
 
     REFUSES_OPTIONS(tomerge_match);
     REFUSES_ROLES(tomerge_match);
+    REFUSES_NO_IMPORTANCE(tomerge_match);
     REFUSES_VIEWS(tomerge_match, a->in);
     REFUSES(tomerge_match, TOMERGE_EINVAL, a->plan = NULL);
     REFUSES(tomerge_match, TOMERGE_EINVAL, a->plan->map = NULL);
@@ -380,6 +392,7 @@ static void refuse_matching(void)
 
     REFUSES_OPTIONS(tomerge_match_rounds);
     REFUSES_ROLES(tomerge_match_rounds);
+    REFUSES_NO_IMPORTANCE(tomerge_match_rounds);
     REFUSES_VIEWS(tomerge_match_rounds, a->in);
     REFUSES_SIZES(tomerge_match_rounds);
     REFUSES(tomerge_match_rounds, TOMERGE_EINVAL, a->plan = NULL);
@@ -457,7 +470,7 @@ static void refuse_tensors(void)
     REFUSES_AFTER(TWO, tomerge_merge_tensors, TOMERGE_EINVAL,
                   a->tensors = NULL);
     REFUSES_AFTER(TWO, tomerge_merge_tensors, TOMERGE_EOPTION,
-                  a->tensor[1].combine = 6);
+                  a->tensor[1].combine = 99);
     REFUSES_AFTER(TWO; a->tensor[1].combine = TOMERGE_KEEP,
                   tomerge_merge_tensors, TOMERGE_EINVAL,
                   a->merged->origin = NULL);
@@ -535,6 +548,7 @@ static void refuse_matching_batches(void)
     REFUSES_BATCHES(tomerge_match_batch);
     REFUSES_OPTIONS(tomerge_match_batch);
     REFUSES_ROLES(tomerge_match_batch);
+    REFUSES_NO_IMPORTANCE(tomerge_match_batch);
     REFUSES_VIEWS(tomerge_match_batch, a->in);
     REFUSES(tomerge_match_batch, TOMERGE_EINVAL, a->r_of = NULL);
     REFUSES(tomerge_match_batch, TOMERGE_EINVAL, a->batch_out = NULL);
@@ -550,7 +564,7 @@ static void refuse_merging_batches(void)
     REFUSES_SIZES(tomerge_merge_batch);
     REFUSES_VIEWS(tomerge_merge_batch, a->in);
     REFUSES_VIEWS(tomerge_merge_batch, a->to);
-    REFUSES(tomerge_merge_batch, TOMERGE_EOPTION, a->combine = 6);
+    REFUSES(tomerge_merge_batch, TOMERGE_EOPTION, a->combine = 99);
     REFUSES_AFTER(a->combine = TOMERGE_KEEP, tomerge_merge_batch,
                   TOMERGE_EINVAL, a->batch_origin_in = NULL);
     REFUSES(tomerge_merge_batch, TOMERGE_EINVAL, a->channels = 0);
@@ -594,7 +608,7 @@ static void refuse_gradients_of_batches(void)
     REFUSES_VIEWS(tomerge_merge_backward_batch, a->in);
     REFUSES_VIEWS(tomerge_merge_backward_batch, a->rows_in);
     REFUSES_VIEWS(tomerge_merge_backward_batch, a->tokens_to);
-    REFUSES(tomerge_merge_backward_batch, TOMERGE_EOPTION, a->combine = 6);
+    REFUSES(tomerge_merge_backward_batch, TOMERGE_EOPTION, a->combine = 99);
     REFUSES_AFTER(a->combine = TOMERGE_KEEP, tomerge_merge_backward_batch,
                   TOMERGE_EINVAL, a->batch_origin_in = NULL);
     REFUSES(tomerge_merge_backward_batch, TOMERGE_EMAP,
@@ -631,6 +645,7 @@ static void refuse_schedules(void)
 
     for (int i = 0; i < 4; i++)
         REFUSES(tomerge_schedule_ratio, TOMERGE_EINVAL, a->ratio = outside[i]);
+    REFUSES(tomerge_schedule_ratio, TOMERGE_EOPTION, a->options->method = 99);
     REFUSES(tomerge_schedule_ratio, TOMERGE_EINVAL, a->layers = 0);
     REFUSES(tomerge_schedule_ratio, TOMERGE_EINVAL, a->tokens = 0);
     REFUSES(tomerge_schedule_ratio, TOMERGE_EINVAL, a->schedule = NULL);
@@ -638,6 +653,7 @@ static void refuse_schedules(void)
     REFUSES(tomerge_schedule_ratio, TOMERGE_ERANGE, a->layers = MANY);
     REFUSES(tomerge_schedule_ratio, TOMERGE_ERANGE, a->tokens = MANY);
 
+    REFUSES(tomerge_schedule_tokens, TOMERGE_EOPTION, a->options->method = -1);
     REFUSES(tomerge_schedule_tokens, TOMERGE_EINVAL, a->layers = 0);
     REFUSES(tomerge_schedule_tokens, TOMERGE_EINVAL, a->tokens = 0);
     REFUSES(tomerge_schedule_tokens, TOMERGE_EINVAL, a->schedule_in = NULL);
@@ -654,7 +670,7 @@ static const char *const cannot_fail[] = {
     "tomerge_cpu_detected", "tomerge_cpu_flags", "tomerge_set_cpu_mask",
     "tomerge_cpu_name", "tomerge_tier", "tomerge_options_init",
     "tomerge_method_name", "tomerge_similarity_name", "tomerge_combine_name",
-    "tomerge_max_r",
+    "tomerge_max_r", "tomerge_method_needs",
 };
 
 Test(refusals, every_function_refuses_what_it_cannot_take)
@@ -672,22 +688,28 @@ Test(refusals, every_function_refuses_what_it_cannot_take)
     refuse_schedules();
     cr_expect_geq(check_map("tomerge/libtomerge.map", "tomerge_", cannot_fail,
                             sizeof(cannot_fail) / sizeof(*cannot_fail)),
-                  44);
+                  45);
 }
 
 Test(refusals, what_cannot_fail_takes_anything)
 {
     cr_expect_null(tomerge_method_name(-1));
-    cr_expect_null(tomerge_method_name(4));
+    cr_expect_null(tomerge_method_name(99));
     cr_expect_null(tomerge_similarity_name(-1));
     cr_expect_null(tomerge_similarity_name(4));
     cr_expect_null(tomerge_combine_name(-1));
-    cr_expect_null(tomerge_combine_name(6));
+    cr_expect_null(tomerge_combine_name(99));
     cr_expect_not_null(tomerge_strerror(1));
     cr_expect_not_null(tomerge_strerror(-99));
     cr_expect_str_eq(tomerge_cpu_name(0), "scalar");
     cr_expect_str_eq(tomerge_cpu_name(1u << 31), "scalar");
-    cr_expect_eq(tomerge_max_r(0, 0), 0);
-    cr_expect_eq(tomerge_max_r(1, SIZE_MAX), 0);
+    for (int method = -1; method < 99; method++) {
+        cr_expect_eq(tomerge_max_r(method, 0, 0), 0);
+        cr_expect_eq(tomerge_max_r(method, 1, SIZE_MAX), 0);
+    }
+    cr_expect_eq(tomerge_max_r(-1, 9, 0), 0);
+    cr_expect_eq(tomerge_max_r(99, 9, 0), 0);
+    cr_expect_eq(tomerge_method_needs(-1), 0);
+    cr_expect_eq(tomerge_method_needs(99), 0);
     tomerge_options_init(NULL);
 }

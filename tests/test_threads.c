@@ -199,7 +199,7 @@ static int call_batches(const inputs *in, results *out, char *w)
                                    out->batch_map, C,
                                    cview(out->batch_y, C, TOMERGE_F32),
                                    view(out->batch_back, C), 1);
-    return error | tomerge_schedule_ratio(12, 197, 1, 0.3, out->schedule);
+    return error | tomerge_schedule_ratio(TOMERGE_ALTERNATING, 12, 197, 1, 0.3, out->schedule);
 }
 
 static int call_all(const inputs *in, results *out, char *workspace)

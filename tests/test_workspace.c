@@ -3,7 +3,7 @@
  * Workspaces under AddressSanitizer: a piece ends where it says, and a call
  * leaves nothing poisoned behind, whether it succeeds or not.
  */
-#include "check.h"
+#include "../tomerge/check.h"
 #include "planning.h"
 
 #ifdef TM_ASAN

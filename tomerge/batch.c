@@ -67,9 +67,12 @@ static void match_task(void *context, size_t s, size_t thread)
         return;
     }
     job.r = batch->r[s];
-    job.metric = tomerge_rows_from(job.metric, offset, job.tokens);
+    if (tomerge_method_needs(job.options.method) & TOMERGE_NEEDS_METRIC)
+        job.metric = tomerge_rows_from(job.metric, offset, job.tokens);
     if (job.options.role)
         job.options.role += offset;
+    if (job.options.importance)
+        job.options.importance += offset;
     job.map = batch->map + offset;
     job.origin = batch->origin ? batch->origin + offset : NULL;
     tomerge_match_run(&job, batch->workspace + thread * batch->part);
@@ -108,7 +111,8 @@ int tomerge_match_batch(const tomerge_options *options, size_t sequences,
     if (!error && (!r || !offsets_out || (offsets[sequences] && !map)))
         error = TOMERGE_EINVAL;
     if (!error)
-        error = tomerge_check_view(metric, offsets[sequences], channels);
+        error = tomerge_check_needs(options, channels, metric,
+                                    offsets[sequences]);
     if (!error && options->role)
         error = tomerge_check_roles(options->role + offsets[0],
                                     offsets[sequences] - offsets[0]);
@@ -206,7 +210,8 @@ static int check_contents(const tomerge_packed *p, int allow_empty,
         error = tomerge_check_view(y, p->offsets_out[p->sequences],
                                    rows->channels);
     if (!error && rows->size)
-        error = tomerge_check_sizes(rows->size + first, tokens - first);
+        error = tomerge_check_weights(rows->combine, rows->size + first,
+                                      tokens - first);
     for (size_t s = 0; s < p->sequences && !error; s++) {
         tomerge_groups groups = tomerge_groups_in(p, s);
         tomerge_merge_space space;

@@ -41,12 +41,6 @@ static void store_grad(const backward *b, int32_t token, size_t c,
                   tomerge_chunk(b->rows.channels, c));
 }
 
-static int weighted(const backward *b)
-{
-    return b->rows.combine == TOMERGE_WEIGHTED ||
-           b->rows.combine == TOMERGE_MLERP;
-}
-
 /* The whole row has to be seen before the first of its chunks is done. */
 static row_terms terms_of(const backward *b, const int32_t *member,
                           size_t count, size_t j)
@@ -80,7 +74,7 @@ static void grad_of_mean(const backward *b, const row_terms *t,
     b->dsp->scale(grad, grad, t->stretch.factor, n);
 }
 
-/* One chunk of WEIGHTED, MEAN, SUM or MLERP. */
+/* One chunk of WEIGHTED, MEAN, the sums or MLERP. */
 static void spread_chunk(const backward *b, const row_terms *t,
                          const int32_t *member, size_t count, size_t j,
                          size_t c)
@@ -88,10 +82,11 @@ static void spread_chunk(const backward *b, const row_terms *t,
     size_t n = tomerge_chunk(b->rows.channels, c);
     float mean[TOMERGE_CHUNK], grad[TOMERGE_CHUNK], scratch[TOMERGE_CHUNK];
     float out[TOMERGE_CHUNK];
-    int mlerp = t->stretch.applies, sizes = b->grad_size && weighted(b);
+    int mlerp = t->stretch.applies, whole = tomerge_undivided(b->rows.combine);
+    int sizes = b->grad_size && tomerge_weighted(b->rows.combine);
 
     memcpy(grad, load_grad(b, j, c, scratch), n * sizeof(*grad));
-    if (mlerp || sizes)
+    if (mlerp || (sizes && !whole))
         tomerge_combine_chunk(b->dsp, &b->rows, member, count, t->total, c,
                               mean);
     grad_of_mean(b, t, mean, n, grad);
@@ -109,9 +104,11 @@ static void spread_chunk(const backward *b, const row_terms *t,
         store_grad(b, member[m], c, out);
         if (!sizes)
             continue;
-        b->dsp->scale(out, mean, -1, n);
-        b->dsp->accumulate(out, x, 1, n);
-        b->dsp->dot(grad, out, n, &dot);
+        if (!whole) {
+            b->dsp->scale(out, mean, -1, n);
+            b->dsp->accumulate(out, x, 1, n);
+        }
+        b->dsp->dot(grad, whole ? x : out, n, &dot);
         b->grad_size[member[m]] += dot / t->total;
     }
 }

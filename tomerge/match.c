@@ -6,11 +6,38 @@
 
 #include <string.h>
 
+/* Each source needs a destination of its own, at the worst. */
+static size_t half(size_t mergeable)
+{
+    return mergeable / 2;
+}
+
+static size_t all(size_t mergeable)
+{
+    return mergeable;
+}
+
+static size_t all_but_one(size_t mergeable)
+{
+    return mergeable ? mergeable - 1 : 0;
+}
+
+enum {
+    METRIC = TOMERGE_NEEDS_METRIC, R = TOMERGE_NEEDS_R,
+    IMPORTANCE = TOMERGE_NEEDS_IMPORTANCE,
+};
+
 static const tomerge_method_entry methods[] = {
-    [TOMERGE_ALTERNATING] = {"alternating", 1, 0, tomerge_plan_alternating},
-    [TOMERGE_SEQUENTIAL] = {"sequential", 1, 0, tomerge_plan_sequential},
-    [TOMERGE_RANDOM] = {"random", 1, 0, tomerge_plan_random},
-    [TOMERGE_STRIDED] = {"strided", 0, 1, tomerge_plan_strided},
+    [TOMERGE_ALTERNATING] = {"alternating", METRIC | R, 0, 1, half,
+                             tomerge_plan_alternating},
+    [TOMERGE_SEQUENTIAL] = {"sequential", METRIC | R, 0, 1, half,
+                            tomerge_plan_sequential},
+    [TOMERGE_RANDOM] = {"random", METRIC | R, 0, 1, half,
+                        tomerge_plan_random},
+    [TOMERGE_STRIDED] = {"strided", METRIC, 1, 0, all, tomerge_plan_strided},
+    [TOMERGE_TOPK] = {"topk", IMPORTANCE | R, 0, 0, all, tomerge_plan_topk},
+    [TOMERGE_EVIT] = {"evit", IMPORTANCE | R, 0, 0, all_but_one,
+                      tomerge_plan_evit},
 };
 enum { METHODS = sizeof(methods) / sizeof(methods[0]) };
 
@@ -52,9 +79,18 @@ void tomerge_options_init(tomerge_options *options)
         *options = defaults;
 }
 
-size_t tomerge_max_r(size_t tokens, size_t protect)
+uint32_t tomerge_method_needs(int method)
 {
-    return protect < tokens ? (tokens - protect) / 2 : 0;
+    const tomerge_method_entry *entry = tomerge_method_of(method);
+
+    return entry ? entry->needs : 0;
+}
+
+size_t tomerge_max_r(int method, size_t tokens, size_t protect)
+{
+    const tomerge_method_entry *entry = tomerge_method_of(method);
+
+    return entry && protect < tokens ? entry->most(tokens - protect) : 0;
 }
 
 /* A field of a later version, whose 0 means what this one does. */
@@ -72,7 +108,7 @@ int tomerge_check_options(const tomerge_options *options, size_t channels)
 {
     const tomerge_method_entry *method;
 
-    if (!options || channels == 0)
+    if (!options)
         return TOMERGE_EINVAL;
     if (options->struct_size != sizeof(*options) || reserved_used(options))
         return TOMERGE_EOPTION;
@@ -81,9 +117,21 @@ int tomerge_check_options(const tomerge_options *options, size_t channels)
         options->order < TOMERGE_GROUPED ||
         options->order > TOMERGE_BY_POSITION)
         return TOMERGE_EOPTION;
-    if (method->needs_stride && options->stride < 2)
+    if ((method->needs_stride && options->stride < 2) ||
+        (method->needs & TOMERGE_NEEDS_METRIC && channels == 0))
         return TOMERGE_EINVAL;
     return 0;
+}
+
+int tomerge_check_needs(const tomerge_options *options, size_t channels,
+                        tomerge_const_view metric, size_t tokens)
+{
+    uint32_t needs = tomerge_method_needs(options->method);
+
+    if (needs & TOMERGE_NEEDS_IMPORTANCE && tokens && !options->importance)
+        return TOMERGE_EINVAL;
+    return needs & TOMERGE_NEEDS_METRIC
+               ? tomerge_check_view(metric, tokens, channels) : 0;
 }
 
 int tomerge_check_roles(const uint8_t *role, size_t count)
@@ -110,7 +158,7 @@ void tomerge_match_carve(tomerge_match_space *s, tomerge_arena *arena,
     s->kept = tomerge_take(arena, tokens, sizeof(*s->kept));
     s->merges = tomerge_take(arena, tokens, sizeof(*s->merges));
     s->rest = tomerge_take(arena, whole, sizeof(*s->rest));
-    if (tokens + 3 * TOMERGE_PANEL > SIZE_MAX / channels) {
+    if (channels && tokens + 3 * TOMERGE_PANEL > SIZE_MAX / channels) {
         arena->overflow = 1;
         return;
     }
@@ -146,7 +194,7 @@ int tomerge_check_match(const tomerge_options *options, size_t channels,
         return TOMERGE_EINVAL;
     error = tomerge_match_workspace(options, plan->tokens, channels, bytes);
     if (!error)
-        error = tomerge_check_view(metric, plan->tokens, channels);
+        error = tomerge_check_needs(options, channels, metric, plan->tokens);
     return error ? error : tomerge_check_roles(options->role, plan->tokens);
 }
 
@@ -175,6 +223,18 @@ void tomerge_open_rows(tomerge_job *job, const int32_t *token, size_t count)
     job->rows += count;
 }
 
+void tomerge_open_protected(tomerge_job *job)
+{
+    const int32_t *present = job->space.present;
+    size_t protect = job->options.protect;
+
+    protect = protect < job->present ? protect : job->present;
+    tomerge_open_rows(job, present, protect);
+    for (size_t p = protect; job->options.role && p < job->present; p++)
+        if (!tomerge_may_merge(job, p))
+            tomerge_open_rows(job, &present[p], 1);
+}
+
 /* Renumbers the rows by their first token. */
 static void order_rows(tomerge_job *job)
 {
@@ -201,15 +261,17 @@ void tomerge_match_present(tomerge_job *job, void *workspace)
 {
     const tomerge_method_entry *method = tomerge_method_of(job->options.method);
     tomerge_arena arena = tomerge_arena_at(workspace);
+    size_t most;
 
     tomerge_match_carve(&job->space, &arena, job->tokens, job->channels);
     count_tokens(job);
     job->rows = 0;
     for (size_t i = 0; i < job->tokens; i++)
         job->map[i] = -1;
-    if (job->r > job->mergeable / 2)
-        job->r = job->mergeable / 2;
-    if (method->needs_r && job->r == 0) /* the rows stay in order */
+    most = method->most(job->mergeable);
+    if (job->r > most)
+        job->r = most;
+    if (method->needs & TOMERGE_NEEDS_R && job->r == 0) /* the rows stay in order */
         tomerge_open_rows(job, job->space.present, job->present);
     else
         method->plan(job);

@@ -8,6 +8,7 @@
 #define TOMERGE_MATCH_H
 
 #include "check.h"
+#include "numeric.h"
 
 /* The pieces of a workspace for up to T tokens. */
 typedef struct tomerge_match_space {
@@ -47,8 +48,11 @@ typedef struct tomerge_job {
 /* A row of the table of methods. */
 typedef struct tomerge_method_entry {
     const char *name;
-    int needs_r;           /* else it decides itself how many merge */
+    uint32_t needs;        /* enum tomerge_need */
     int needs_stride;
+    int rounds;            /* what a round leaves can be matched anew */
+    size_t (*most)(size_t mergeable); /* of the tokens that may merge, those
+                            * that one call can remove */
     void (*plan)(tomerge_job *job);
 } tomerge_method_entry;
 
@@ -59,6 +63,8 @@ void tomerge_plan_alternating(tomerge_job *job);
 void tomerge_plan_sequential(tomerge_job *job);
 void tomerge_plan_random(tomerge_job *job);
 void tomerge_plan_strided(tomerge_job *job);
+void tomerge_plan_topk(tomerge_job *job);
+void tomerge_plan_evit(tomerge_job *job);
 
 /* A row of the table of similarities. */
 typedef struct tomerge_similarity_entry {
@@ -82,6 +88,21 @@ static inline int tomerge_may_merge(const tomerge_job *job, size_t position)
 /* The next output rows are built on these tokens. */
 void tomerge_open_rows(tomerge_job *job, const int32_t *token, size_t count);
 
+/* Opens the rows of the tokens that are there and may not merge. */
+void tomerge_open_protected(tomerge_job *job);
+
+/* A number that sorts as the score does, the highest first. */
+static inline uint32_t tomerge_descending(float score)
+{
+    uint32_t bits = tomerge_bits(score + 0.0f); /* -0 becomes +0 */
+
+    return bits & 0x80000000 ? bits : ~bits & 0x7fffffff;
+}
+
+/* The tokens that may merge by falling importance, into space.sources.
+ * Returns how many there are. */
+size_t tomerge_rank(tomerge_job *job);
+
 /* Merges the r sources that are most similar to their best destination, and
  * opens the rows. The two lists lie in the space; tokens in neither are
  * dropped, unless protected. A row that may not merge has a NaN for its scale,
@@ -92,8 +113,15 @@ void tomerge_pair(tomerge_job *job, size_t sources, size_t destinations,
 /* Moves the `count` smallest of `n` keys to the front, in any order. */
 void tomerge_select(uint64_t *key, size_t n, size_t count);
 
+/* Sorts the keys, the smallest first. */
+void tomerge_sort(uint64_t *key, size_t n);
+
 /* Checks all but the sequences' own lengths, roles and workspace. */
 int tomerge_check_options(const tomerge_options *options, size_t channels);
+
+/* The metric and the arrays of the options that the method needs. */
+int tomerge_check_needs(const tomerge_options *options, size_t channels,
+                        tomerge_const_view metric, size_t tokens);
 
 /* EINVAL unless every role is one; NULL is fine. */
 int tomerge_check_roles(const uint8_t *role, size_t count);

@@ -17,6 +17,7 @@ static const char *const combinations[] = {
     [TOMERGE_MAX] = "max",
     [TOMERGE_KEEP] = "keep",
     [TOMERGE_MLERP] = "mlerp",
+    [TOMERGE_WEIGHTED_SUM] = "weighted-sum",
 };
 enum { COMBINATIONS = sizeof(combinations) / sizeof(combinations[0]) };
 
@@ -41,6 +42,16 @@ int tomerge_combine_from_name(const char *name, int *combine)
 int tomerge_check_combine(int combine)
 {
     return combine < 0 || combine >= COMBINATIONS ? TOMERGE_EOPTION : 0;
+}
+
+int tomerge_check_weights(int combine, const float *size, size_t count)
+{
+    if (combine != TOMERGE_WEIGHTED_SUM)
+        return tomerge_check_sizes(size, count);
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(size[i]))
+            return TOMERGE_EINVAL;
+    return 0;
 }
 
 int tomerge_check_keep(int combine, const tomerge_groups *groups)
@@ -168,9 +179,8 @@ void tomerge_copy_row(const tomerge_dsp *dsp, size_t channels,
 
 float tomerge_weight(const tomerge_rows *rows, int32_t token)
 {
-    return (rows->combine == TOMERGE_WEIGHTED ||
-            rows->combine == TOMERGE_MLERP) && rows->size
-               ? rows->size[token] : 1;
+    return tomerge_weighted(rows->combine) && rows->size ? rows->size[token]
+                                                         : 1;
 }
 
 float tomerge_total(const tomerge_rows *rows, const int32_t *member,
@@ -178,7 +188,7 @@ float tomerge_total(const tomerge_rows *rows, const int32_t *member,
 {
     float total = 0;
 
-    if (rows->combine == TOMERGE_SUM)
+    if (tomerge_undivided(rows->combine))
         return 1;
     for (size_t m = 0; m < count; m++)
         total += tomerge_weight(rows, member[m]);
@@ -204,7 +214,7 @@ void tomerge_combine_chunk(const tomerge_dsp *dsp, const tomerge_rows *rows,
         else
             dsp->scale(acc, x, weight, n);
     }
-    if (rows->combine != TOMERGE_SUM && rows->combine != TOMERGE_MAX)
+    if (!tomerge_undivided(rows->combine) && rows->combine != TOMERGE_MAX)
         dsp->divide(acc, total, n);
 }
 
@@ -265,7 +275,7 @@ static void combine_row(const tomerge_dsp *dsp, const tomerge_rows *rows,
         rows->combine != TOMERGE_MAX && rows->combine != TOMERGE_MLERP) {
         dsp->weigh(tomerge_at_mutable(rows->y, to, 0), rows->x.data,
                    rows->x.stride, member, count,
-                   rows->combine == TOMERGE_WEIGHTED ? rows->size : NULL,
+                   tomerge_weighted(rows->combine) ? rows->size : NULL,
                    total, rows->channels);
         return;
     }
@@ -344,7 +354,7 @@ int tomerge_check_merge(int combine, const tomerge_plan *plan,
         return error;
     if (!workspace || workspace_bytes < bytes)
         return TOMERGE_ESPACE;
-    return size ? tomerge_check_sizes(size, plan->tokens) : 0;
+    return size ? tomerge_check_weights(combine, size, plan->tokens) : 0;
 }
 
 int tomerge_merge(int combine, const tomerge_plan *plan, size_t channels,

@@ -61,6 +61,23 @@ static inline size_t tomerge_chunk(size_t channels, size_t c)
     return channels - c < TOMERGE_CHUNK ? channels - c : TOMERGE_CHUNK;
 }
 
+/* Whether rows are multiplied by their sizes. */
+static inline int tomerge_weighted(int combine)
+{
+    return combine == TOMERGE_WEIGHTED || combine == TOMERGE_MLERP ||
+           combine == TOMERGE_WEIGHTED_SUM;
+}
+
+/* Whether their sum is the result. */
+static inline int tomerge_undivided(int combine)
+{
+    return combine == TOMERGE_SUM || combine == TOMERGE_WEIGHTED_SUM;
+}
+
+/* EINVAL for a size that the combination cannot take: one that is not
+ * positive and finite, but for WEIGHTED_SUM only one that is not finite. */
+int tomerge_check_weights(int combine, const float *size, size_t count);
+
 /* What a token's row is multiplied by, and what the sum over a group's
  * tokens is divided by. */
 float tomerge_weight(const tomerge_rows *rows, int32_t token);

@@ -97,14 +97,6 @@ static tomerge_panels pack(const tomerge_job *job, int needs_norm,
     return packed;
 }
 
-/* A number that sorts as the score does, the highest first. */
-static uint32_t descending(float score)
-{
-    uint32_t bits = tomerge_bits(score + 0.0f); /* -0 becomes +0 */
-
-    return bits & 0x80000000 ? bits : ~bits & 0x7fffffff;
-}
-
 /* Chooses the r sources that merge: the first of the keys, whose lower halves
  * number them. Returns r, lowered to those that can. */
 static size_t choose(const tomerge_job *job, size_t r)
@@ -118,7 +110,7 @@ static size_t choose(const tomerge_job *job, size_t r)
     for (size_t i = 0; i < job->a.rows; i++) {
         float scaled = score[i] * scale[i];
 
-        key[candidates] = (uint64_t)descending(scaled) << 32 | i;
+        key[candidates] = (uint64_t)tomerge_descending(scaled) << 32 | i;
         candidates += (best[i] >= 0) & (scaled == scaled);
     }
     r = r < candidates ? r : candidates;
@@ -133,13 +125,9 @@ static void write_map(tomerge_job *job, size_t destinations, size_t r)
     const int32_t *source = s->sources, *best = s->best;
     const uint8_t *merges = s->merges;
     int32_t *map = job->map, *kept = s->kept;
-    size_t protect = job->options.protect, count = 0;
+    size_t count = 0;
 
-    protect = protect < job->present ? protect : job->present;
-    tomerge_open_rows(job, s->present, protect);
-    for (size_t p = protect; job->options.role && p < job->present; p++)
-        if (!tomerge_may_merge(job, p))
-            tomerge_open_rows(job, &s->present[p], 1);
+    tomerge_open_protected(job);
     memset(s->merges, 0, job->a.rows);
     for (size_t i = 0; i < r; i++)
         s->merges[s->key[i] & UINT32_MAX] = 1;

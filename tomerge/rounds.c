@@ -84,7 +84,7 @@ static int carve(rounds_space *s, tomerge_arena *arena,
     s->next_origin = tomerge_take(arena, tokens, sizeof(*s->next_origin));
     s->merge = tomerge_take(arena, merge_bytes, 1);
     s->match = tomerge_take(arena, match_bytes, 1);
-    if (tokens > SIZE_MAX / channels)
+    if (channels && tokens > SIZE_MAX / channels)
         arena->overflow = 1;
     else
         s->metric = tomerge_take(arena, tokens * channels, sizeof(*s->metric));
@@ -150,6 +150,7 @@ static void run_rounds(tomerge_job *first, const float *size,
                        const rounds_space *s)
 {
     size_t r = first->r, goal, removed = 1;
+    tomerge_arena arena = tomerge_arena_at(s->match);
     tomerge_plan plan = {first->tokens, 0, first->map, first->origin};
 
     tomerge_match_present(first, s->match);
@@ -158,6 +159,8 @@ static void run_rounds(tomerge_job *first, const float *size,
     for (size_t round = 1; plan.rows > goal && removed; round++)
         removed = later_round(first, &plan, size, round, plan.rows - goal, s);
     first->rows = plan.rows;
+    /* Later rounds have carved the same memory for fewer tokens. */
+    tomerge_match_carve(&first->space, &arena, first->tokens, first->channels);
     tomerge_match_finish(first);
 }
 
@@ -188,7 +191,7 @@ int tomerge_match_rounds(const tomerge_options *options, size_t channels,
     job = tomerge_new_job(&dsp, options, channels, metric, r, plan);
     if (!job.origin)
         job.origin = space.origin;
-    if (tomerge_method_of(options->method)->needs_r)
+    if (tomerge_method_of(options->method)->rounds)
         run_rounds(&job, size, &space);
     else
         tomerge_match_run(&job, space.match);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The smallest keys of an array, in place: qsort() may allocate. */
+/* The smallest keys of an array, and all of them in order, in place: qsort()
+ * may allocate. */
 #include "build.h"
 
 #include "match.h"
@@ -38,5 +39,18 @@ void tomerge_select(uint64_t *key, size_t n, size_t count)
             key[0] = smaller;
             sink(key, count, 0);
         }
+    }
+}
+
+void tomerge_sort(uint64_t *key, size_t n)
+{
+    for (size_t i = n / 2; i-- > 0;)
+        sink(key, n, i);
+    for (size_t last = n; last-- > 1;) {
+        uint64_t largest = key[0];
+
+        key[0] = key[last];
+        key[last] = largest;
+        sink(key, last, 0);
     }
 }

@@ -24,6 +24,17 @@ static int check_tensor(const tomerge_tensor *t, const tomerge_groups *groups)
     return error;
 }
 
+/* Sizes must suit every tensor, and sums of them where there is none. */
+static int check_sizes(size_t count, const tomerge_tensor *tensors,
+                       const float *size, size_t tokens)
+{
+    int error = count ? 0 : tomerge_check_sizes(size, tokens);
+
+    for (size_t i = 0; i < count && !error; i++)
+        error = tomerge_check_weights(tensors[i].combine, size, tokens);
+    return error;
+}
+
 static void merge_tensor(const tomerge_dsp *dsp, const tomerge_tensor *t,
                          const float *size, const tomerge_groups *groups,
                          const tomerge_merge_space *space)
@@ -62,7 +73,7 @@ int tomerge_merge_tensors(const tomerge_plan *plan, size_t count,
         return error;
     if (!workspace || workspace_bytes < bytes)
         return TOMERGE_ESPACE;
-    if (size && tomerge_check_sizes(size, plan->tokens))
+    if (size && check_sizes(count, tensors, size, plan->tokens))
         return TOMERGE_EINVAL;
     error = tomerge_group(&groups, 0, &space, workspace);
     if (error)
@@ -130,7 +141,7 @@ static float combine_entry(const tomerge_rows *rows, const float *x,
     acc *= tomerge_weight(rows, member[0]);
     for (size_t m = 1; m < count; m++)
         acc += x[member[m]] * tomerge_weight(rows, member[m]);
-    return rows->combine == TOMERGE_SUM
+    return tomerge_undivided(rows->combine)
                ? acc : acc / tomerge_total(rows, member, count);
 }
 
@@ -199,7 +210,7 @@ int tomerge_merge_table(int combine, const tomerge_plan *plan, size_t tables,
         return error;
     if (!workspace || workspace_bytes < bytes)
         return TOMERGE_ESPACE;
-    if (size && tomerge_check_sizes(size, plan->tokens))
+    if (size && tomerge_check_weights(combine, size, plan->tokens))
         return TOMERGE_EINVAL;
     carve_table(&space, &arena, plan->tokens);
     error = tomerge_group(&groups, 0, &space.merge, space.workspace);

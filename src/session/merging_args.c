@@ -188,8 +188,16 @@ static int parse_name(const char *text, int *field,
 
 int merging_parse_method(const char *text, void *args, char *why)
 {
-    return parse_name(text, &((merging_args *)args)->method,
-                      tomerge_method_from_name, tomerge_method_name, why);
+    int *method = &((merging_args *)args)->method;
+
+    if (parse_name(text, method, tomerge_method_from_name,
+                   tomerge_method_name, why) != 0)
+        return -1;
+    if (!(tomerge_method_needs(*method) & TOMERGE_NEEDS_IMPORTANCE))
+        return 0;
+    snprintf(why, ARGS_WHY, "'%s' needs the tokens' importance, which a model "
+             "does not give", text);
+    return -1;
 }
 
 int merging_parse_similarity(const char *text, void *args, char *why)

@@ -67,8 +67,9 @@ static void finish(const tomevit_description *model, merging_run *run)
     if (run->merging.matching.method == TOMERGE_STRIDED) {
         finish_strided(model, run);
     } else {
-        tomerge_schedule_tokens(model->depth, model->tokens, model->prefix,
-                                run->r, run->tokens, &run->ratio);
+        tomerge_schedule_tokens(run->merging.matching.method, model->depth,
+                                model->tokens, model->prefix, run->r,
+                                run->tokens, &run->ratio);
         run->gmacs = tomevit_macs(model, run->r) * 1e-9;
     }
     run->gmacs_computed = run->gmacs - 1e-9 * tomevit_macs_unread(
@@ -114,15 +115,17 @@ static int resolve_ratio(const merging_entry *entry,
                          const tomevit_description *model, merging_run *run,
                          char *why)
 {
+    int method = run->merging.matching.method;
+
     snprintf(run->label, sizeof(run->label), "%g", entry->ratio);
-    int error = tomerge_schedule_ratio(model->depth, model->tokens,
+    int error = tomerge_schedule_ratio(method, model->depth, model->tokens,
                                        model->prefix, entry->ratio, run->r);
     if (error != 0) {
         double most = 0;
         for (size_t i = 0; i < model->depth; i++)
             run->r[i] = model->tokens;
-        tomerge_schedule_tokens(model->depth, model->tokens, model->prefix,
-                                run->r, NULL, &most);
+        tomerge_schedule_tokens(method, model->depth, model->tokens,
+                                model->prefix, run->r, NULL, &most);
         snprintf(why, ARGS_WHY, "--merge-ratio %g is out of reach: merging "
                  "the most in every layer gives %.3f", entry->ratio, most);
     }

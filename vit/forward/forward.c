@@ -298,6 +298,9 @@ static int valid_merging(const tomevit_merging *m,
            tomevit_metric_name(m->metric) &&
            !m->reserved_int && VIT_UNUSED(m->reserved) &&
            !m->matching.role && /* rows of later layers have none */
+           !m->matching.importance &&
+           !(tomerge_method_needs(m->matching.method) &
+             TOMERGE_NEEDS_IMPORTANCE) &&
            !tomerge_match_workspace(&m->matching, d->tokens, d->dim, &bytes);
 }
 

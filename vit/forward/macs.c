@@ -14,7 +14,7 @@ double tomevit_macs(const tomevit_description *d, const size_t *r)
         double before = (double)tokens;
 
         if (r)
-            tomerge_schedule_tokens(1, tokens, d->prefix, &r[layer], &tokens,
+            tomerge_schedule_tokens(TOMERGE_ALTERNATING, 1, tokens, d->prefix, &r[layer], &tokens,
                                     NULL);
         macs += 4 * before * dim * dim + 2 * before * before * dim +
                 (double)tokens * dim *

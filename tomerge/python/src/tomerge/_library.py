@@ -109,9 +109,9 @@ _PROTOTYPES = {
     "tomerge_schedule_list": (
         c_int, (c_size_t, c_size_t, c_void_p, c_void_p)),
     "tomerge_schedule_ratio": (
-        c_int, (c_size_t, c_size_t, c_size_t, c_double, c_void_p)),
+        c_int, (c_int, c_size_t, c_size_t, c_size_t, c_double, c_void_p)),
     "tomerge_schedule_tokens": (
-        c_int, (c_size_t, c_size_t, c_size_t, c_void_p, c_void_p,
+        c_int, (c_int, c_size_t, c_size_t, c_size_t, c_void_p, c_void_p,
                 POINTER(c_double))),
 }
 

@@ -61,7 +61,7 @@ def schedule_for_ratio(layers: int, tokens: int, ratio: float,
     """
     out = np.zeros(count(layers, "layers"), np.uintp)
     check(library.tomerge_schedule_ratio(
-        len(out), count(tokens, "tokens"), count(protect, "protect"),
+        0, len(out), count(tokens, "tokens"), count(protect, "protect"),
         float(ratio), address(out)), "schedule_for_ratio")
     return out.tolist()
 
@@ -74,7 +74,7 @@ def schedule_tokens(r: Sequence[int], tokens: int,
     out = np.zeros(len(given), np.uintp)
     ratio = ctypes.c_double()
     check(library.tomerge_schedule_tokens(
-        len(given), count(tokens, "tokens"), count(protect, "protect"),
+        0, len(given), count(tokens, "tokens"), count(protect, "protect"),
         address(given), address(out), ctypes.byref(ratio)),
         "schedule_tokens")
     return out.tolist(), ratio.value
