@@ -280,11 +280,116 @@ Test(classes, label_files)
     pairs_free(&labels);
 }
 
+/* Labels `names` by `text`; how many are labelled, each as wanted. */
+static size_t count_labelled(const char *text, const char *const *names)
+{
+    pairs labels = from_text(text);
+    size_t left_out = 0, count = 0;
+    folder f;
+
+    cr_assert_gt(labels.count, 0, "%s", why);
+    memset(&f, 0, sizeof(f));
+    for (; *names != NULL; names++)
+        folder_add(&f, *names);
+    if (classes_label_files(&twelve, &f, &labels, NULL, &left_out, why) == 0)
+        count = f.count;
+    /* An image's class is the number in its name. */
+    for (size_t i = 0; i < count; i++)
+        cr_expect_eq(f.files[i].label,
+                     atoi(strpbrk(f.files[i].name, "0123456789")), "%s",
+                     f.files[i].name);
+    folder_free(&f);
+    pairs_free(&labels);
+    return count;
+}
+
+Test(classes, names_in_lists_as_people_write_them)
+{
+    static const char *const flat[] = {"b1.png", "b2.JPEG", NULL};
+    static const char *const deep[] = {"x/b1.png", "y/b2.png", NULL};
+    static const char *const same[] = {"x/b1.png", "y/b1.png", "y/b2.png", NULL};
+    static const char *const stem[] = {"b3.png", "b3.jpg", NULL};
+
+    cr_expect_eq(count_labelled("b1.png,1\nb2.JPEG,2\n", flat), 2);
+    cr_expect_eq(count_labelled("./b1.png 1\n./b2.JPEG 2\n", flat), 2);
+    cr_expect_eq(count_labelled("b1,1\nb2,2\n", flat), 2);
+    cr_expect_eq(count_labelled("b1.jpg,1\nb2.jpg,2\n", flat), 2);
+    cr_expect_eq(count_labelled("val/b1.png,1\nval/b2.JPEG,2\n", flat), 2);
+    cr_expect_eq(count_labelled("/data/val/b1 1\n/data/val/b2 2\n", flat), 2);
+    cr_expect_eq(count_labelled("val\\b1.png,1\nval\\b2.JPEG,2\n", flat), 2);
+    cr_expect_eq(count_labelled("val/x/b1.png,1\nval/y/b2.png,2\n", deep), 2);
+    cr_expect_eq(count_labelled("b1.png,1\nb2.png,2\n", deep), 2);
+    cr_expect_eq(count_labelled("a/b/c/x/b1,1\na/b/c/y/b2,2\n", deep), 2);
+    /* One name for two images fits neither. */
+    cr_expect_eq(count_labelled("b1.png,1\n", same), 0);
+    cr_expect_not_null(strstr(why, "it has 'b1.png', the folder 'x/b1.png'"),
+                       "%s", why);
+    cr_expect_eq(count_labelled("b3,3\n", stem), 0);
+    cr_expect_eq(count_labelled("v/x/b1.png,1\nv/y/b1.png,1\n", same), 2);
+    cr_expect_eq(count_labelled("w/b1.png,1\nv/b1.png,2\nw/b2.JPEG,2\n", flat),
+                 0, "b1.png is two lines of two classes");
+}
+
+Test(classes, boxes_behind_a_wordnet_id)
+{
+    pairs labels = from_text("ImageId,PredictionString\n"
+                             "a,n02123045 85 1 499 272\n");
+    size_t left_out = 0;
+    folder f;
+
+    memset(&f, 0, sizeof(f));
+    folder_add(&f, "a.JPEG");
+    cr_assert_eq(classes_label_files(&thousand, &f, &labels, NULL, &left_out,
+                                     why), 0, "%s", why);
+    cr_expect_eq(f.files[0].label, 281);
+    folder_free(&f);
+    pairs_free(&labels);
+}
+
+/* Lists as people have them; each line is a.png of class 2, or what is given. */
+Test(pairs, ways_to_write_a_line)
+{
+    static const struct {
+        const char *text, *key, *value;
+    } lines[] = {
+        {"a.png 2", "a.png", "2"}, {"a.png\t2", "a.png", "2"},
+        {"a.png,2", "a.png", "2"}, {"a.png, 2", "a.png", "2"},
+        {"a.png;2", "a.png", "2"}, {"a.png   2  ", "a.png", "2"},
+        {"  a.png 2", "a.png", "2"}, {"\"a.png\",\"2\"", "a.png", "2"},
+        {"\"a.png\" \"2\"", "a.png", "2"}, {"\"a.png\" 2", "a.png", "2"},
+        {"\"a.png\"\t2", "a.png", "2"}, {"a.png \"2\"", "a.png", "2"},
+        {"\"a.png\" , \"2\"", "a.png", "2"},
+        {"a.png great white shark", "a.png", "great white shark"},
+        {"a.png tench, Tinca", "a.png", "tench, Tinca"},
+        {"a.png,\"tench, Tinca\"", "a.png", "tench, Tinca"},
+        {"my cat.png,2", "my cat.png", "2"},
+        {"my cat 2", "my cat", "2"},
+        {"x,y.png,2", "x,y.png", "2"},
+        {"\"say \"\"a\"\"\",2", "say \"a\"", "2"},
+        {"ILSVRC2012_val_1,n02123045 1 2 3 4", "ILSVRC2012_val_1",
+         "n02123045 1 2 3 4"},
+        {"\xef\xbb\xbf" "a.png,2", "a.png", "2"},
+        {"\xef\xbb\xbf" "\"a.png\",2\r", "a.png", "2"},
+        {"image_id,breed\na,2", "a", "2"},
+        {"\xef\xbb\xbf" "ImageId,PredictionString\na,2", "a", "2"}
+    };
+
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        pairs p = from_text(lines[i].text);
+        cr_assert_eq(p.count, 1, "%s: %s", lines[i].text, why);
+        cr_expect_str_eq(p.items[0].key, lines[i].key, "%s: '%s'",
+                         lines[i].text, p.items[0].key);
+        cr_expect_str_eq(p.items[0].value, lines[i].value, "%s: '%s'",
+                         lines[i].text, p.items[0].value);
+        pairs_free(&p);
+    }
+}
+
 Test(pairs, what_cannot_be_read_is_named)
 {
     pairs p;
 
-    p = from_text("a.png 3\n");
+    p = from_text("a.png\n");
     cr_expect_eq(p.count, 0);
     cr_expect_not_null(strstr(why, "line 1: expected a name"), "%s", why);
     p = from_text("a,1\nb,2\na,3\n");
@@ -292,6 +397,9 @@ Test(pairs, what_cannot_be_read_is_named)
     cr_expect_not_null(strstr(why, "'a' is on lines 1 and 3"), "%s", why);
     p = from_text("\"a,1\n");
     cr_expect_eq(p.count, 0);
+    p = from_text("\xff\xfe" "a");
+    cr_expect_eq(p.count, 0);
+    cr_expect_not_null(strstr(why, "UTF-16"), "%s", why);
     p = from_text("\n# nothing\n");
     cr_expect_eq(p.count, 0);
     cr_expect_not_null(strstr(why, "no line of a name and a class"));

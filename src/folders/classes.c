@@ -4,6 +4,7 @@
 
 #include "../base/args.h"
 #include "../base/memory.h"
+#include "names.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -245,6 +246,20 @@ int classes_label_groups(const classes *c, folder *f, const pairs *map,
 
 /* ---- flat folders -------------------------------------------------------------- */
 
+/* The class that a line means. Of a WordNet id with more behind it, as in lists
+ * of boxes, the id counts. */
+static int32_t find_listed(const classes *c, const char *text, char *why)
+{
+    int32_t found = classes_find(c, text, why);
+    size_t length = strcspn(text, " ");
+    char wnid[16] = "";
+
+    if (found >= 0 || length >= sizeof(wnid))
+        return found;
+    memcpy(wnid, text, length);
+    return find_wnid(c, wnid);
+}
+
 static int label_file(const classes *c, folder_file *file, const pair *entry,
                       const pairs *labels, const pairs *map, char *why)
 {
@@ -254,7 +269,7 @@ static int label_file(const classes *c, folder_file *file, const pair *entry,
 
     if (mapped != NULL)
         text = mapped->value;
-    file->label = classes_find(c, text, reason);
+    file->label = find_listed(c, text, reason);
     if (file->label >= 0)
         return 0;
     snprintf(why, CLASSES_WHY, "%.200s: line %zu: %.250s", labels->path,
@@ -265,27 +280,26 @@ static int label_file(const classes *c, folder_file *file, const pair *entry,
 int classes_label_files(const classes *c, folder *f, const pairs *labels,
                         const pairs *map, size_t *left_out, char *why)
 {
+    const pair **entries = names_match(labels, f);
     size_t kept = 0, all = f->count;
     int result = 0;
 
+    snprintf(why, CLASSES_WHY, "%.150s: none of the folder's images is in it: "
+             "it has '%.100s', the folder '%.100s'", labels->path,
+             labels->items[0].key, f->files[0].name);
     for (size_t i = 0; i < all; i++) {
         folder_file file = f->files[i];
-        const pair *entry = pairs_find(labels, file.name);
-        if (entry != NULL && result == 0)
-            result = label_file(c, &file, entry, labels, map, why);
-        if (entry == NULL) {
+        if (entries[i] != NULL && result == 0)
+            result = label_file(c, &file, entries[i], labels, map, why);
+        if (entries[i] == NULL) {
             free(file.path);
             free(file.name);
         } else {
             f->files[kept++] = file;
         }
     }
+    free(entries);
     f->count = kept;
     *left_out = all - kept;
-    if (result == 0 && kept == 0) {
-        snprintf(why, CLASSES_WHY, "%.200s: none of the folder's images is in "
-                 "it", labels->path);
-        result = -1;
-    }
-    return result;
+    return result == 0 && kept == 0 ? -1 : result;
 }

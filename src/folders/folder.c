@@ -32,9 +32,7 @@ typedef struct walk {
 
 /* ---- what is an image -------------------------------------------------------- */
 
-/* Files named like an image are taken whatever they hold, so that a spoilt
- * one is refused by name rather than passed over. */
-static int named_like_image(const char *name)
+const char *folder_ending(const char *name)
 {
     static const char *const endings[] = {
         ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp",
@@ -44,8 +42,15 @@ static int named_like_image(const char *name)
 
     for (size_t i = 0; dot && i < sizeof(endings) / sizeof(endings[0]); i++)
         if (strcasecmp(dot, endings[i]) == 0)
-            return 1;
-    return 0;
+            return dot;
+    return name + strlen(name);
+}
+
+/* Files named like an image are taken whatever they hold, so that a spoilt
+ * one is refused by name rather than passed over. */
+static int named_like_image(const char *name)
+{
+    return *folder_ending(name) != '\0';
 }
 
 static int begins_like_image(const char *path)

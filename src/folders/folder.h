@@ -43,6 +43,9 @@ int folder_walk_flat(const char *path, folder *out, folder_refuse *refuse,
 /* Appends one file that is not part of a walk (name = path). */
 void folder_add(folder *f, const char *path);
 
+/* The ending of an image's name, from its dot; "" if it has none. */
+const char *folder_ending(const char *name);
+
 /* Keeps `limit` files spread evenly over the list, if it has more. */
 void folder_limit(folder *f, size_t limit);
 void folder_free(folder *f);

@@ -5,12 +5,21 @@
 #include "pairs.h"
 
 #include "../base/memory.h"
+#include "../base/text.h"
+#include "folder.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+/* The byte order marks of UTF-16. */
+static int is_wide(const char *text)
+{
+    return strncmp(text, "\xff\xfe", 2) == 0 ||
+           strncmp(text, "\xfe\xff", 2) == 0;
+}
 
 char **pairs_read_lines(const char *path, size_t *count, char *why)
 {
@@ -29,16 +38,19 @@ char **pairs_read_lines(const char *path, size_t *count, char *why)
                (line[length - 1] == '\n' || line[length - 1] == '\r'))
             line[--length] = '\0';
         lines = memory_grow(lines, *count, &capacity, sizeof(*lines));
-        lines[(*count)++] = memory_text(line);
+        lines[*count] = memory_text(*count == 0 ? text_begin(line) : line);
+        (*count)++;
     }
     int failed = ferror(file);
     free(line);
     fclose(file);
     lines = memory_grow(lines, *count, &capacity, sizeof(*lines));
     lines[*count] = NULL;
-    if (!failed)
+    int wide = *count > 0 && is_wide(lines[0]);
+    if (!failed && !wide)
         return lines;
-    snprintf(why, PAIRS_WHY, "%.400s: cannot be read", path);
+    snprintf(why, PAIRS_WHY, "%.400s: %s", path,
+             wide ? "UTF-16, where UTF-8 is expected" : "cannot be read");
     pairs_free_lines(lines);
     return NULL;
 }
@@ -50,7 +62,7 @@ void pairs_free_lines(char **lines)
     free(lines);
 }
 
-/* The end of a quoted key, its quotes undone in place; NULL if it has none. */
+/* The end of quoted text, its quotes undone in place; NULL if it has none. */
 static char *unquote(char *text)
 {
     char *out = text;
@@ -65,36 +77,76 @@ static char *unquote(char *text)
     return NULL;
 }
 
+/* Where an unquoted key ends: at a tab; else at the blank behind the ending of
+ * an image; else at the comma before a quote, or the last one, or semicolon;
+ * else at the last blank. */
+static char *find_end(char *line)
+{
+    char *tab = strchr(line, '\t'), *blank = strchr(line, ' ');
+    char *comma = strstr(line, ",\"");
+    int named = 0;
+
+    if (tab != NULL)
+        return tab;
+    if (blank != NULL) {
+        *blank = '\0';
+        named = *folder_ending(line) != '\0' && strchr(line, ',') == NULL;
+        *blank = ' ';
+    }
+    if (named)
+        return blank;
+    if (comma == NULL)
+        comma = strrchr(line, ',');
+    if (comma == NULL)
+        comma = strrchr(line, ';');
+    return comma != NULL ? comma : strrchr(line, ' ');
+}
+
+static void trim_end(char *text)
+{
+    size_t length = strlen(text);
+
+    while (length > 0 && (text[length - 1] == ' ' || text[length - 1] == '\t'))
+        text[--length] = '\0';
+}
+
 /* Splits a line in place. 0, or -1 if it has no two columns. */
 static int split(char *line, char **key, char **value)
 {
+    static const char between[] = " \t,;";
     char *end;
 
+    line += strspn(line, " \t");
+    trim_end(line);
     *key = line;
-    if (line[0] == '"') {
-        end = unquote(line);
-        if (end == NULL || (*end != ',' && *end != '\t'))
-            return -1;
-    } else {
-        end = strchr(line, '\t');
-        if (end == NULL)
-            end = strrchr(line, ',');
-        if (end == NULL)
-            return -1;
+    end = line[0] == '"' ? unquote(line) : find_end(line);
+    if (end == NULL || *end == '\0' || strchr(between, *end) == NULL)
+        return -1;
+    char *rest = end + strspn(end, " \t");
+    if (*rest == ',' || *rest == ';')
+        rest++;
+    rest += strspn(rest, " \t");
+    if (*line != '"')
         *end = '\0';
+    trim_end(*key);
+    *value = rest;
+    if (*rest == '"') {
+        end = unquote(rest);
+        if (end == NULL || *end != '\0')
+            return -1;
     }
-    *value = end + 1;
-    while (**value == ' ')
-        (*value)++;
     return **key != '\0' && **value != '\0' ? 0 : -1;
 }
 
 static int is_heading(const char *key, const char *value)
 {
     static const char *const keys[] =
-        {"file", "filename", "name", "image", "path", "folder"};
+        {"file", "filename", "file_name", "name", "image", "image_id",
+         "imageid", "image_name", "img", "id", "path", "filepath", "folder"};
     static const char *const values[] =
-        {"class", "label", "index", "target", "wnid"};
+        {"class", "class_id", "classid", "category", "label", "labels",
+         "label_id", "index", "target", "wnid", "synset", "breed",
+         "predictionstring"};
     int found = 0;
 
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
@@ -139,7 +191,7 @@ int pairs_read(const char *path, pairs *out, char *why)
             continue;
         if (split(lines[i], &key, &value) != 0) {
             snprintf(why, PAIRS_WHY, "%.400s: line %zu: expected a name, a "
-                     "tab or comma, and a class", path, i + 1);
+                     "tab, comma or blank, and a class", path, i + 1);
             goto failed;
         }
         if (out->count == 0 && is_heading(key, value))

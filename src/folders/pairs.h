@@ -19,17 +19,19 @@ typedef struct pairs {
     const char *path;      /* the caller's, for messages */
 } pairs;
 
-/* Reads lines "key<TAB>value", or "key,value" split at the last comma, or
- * with the key in double quotes ("" for a quote in it). Empty lines, lines
- * that begin with # and one heading ("file,label" and the like) are left
- * out. 0, or -1 with a line in why[PAIRS_WHY]. */
+/* Reads lines of a key and a value with a tab between, or a comma (the last, or
+ * the one before a quote), a semicolon, or a blank (the one after the ending of
+ * an image, or the last). Either can stand in double quotes ("" for a quote in
+ * it). Empty lines, lines that begin with # and one heading ("file,label" and
+ * the like) are left out. 0, or -1 with a line in why[PAIRS_WHY]. */
 int pairs_read(const char *path, pairs *out, char *why);
 
 /* NULL if there is none. */
 const pair *pairs_find(const pairs *p, const char *key);
 void pairs_free(pairs *p);
 
-/* The lines of a file without their ends, the last NULL; one allocation for
+/* The lines of a UTF-8 file without their ends or a byte order mark, the last
+ * NULL; one allocation for
  * each and one for the list: free with pairs_free_lines. */
 char **pairs_read_lines(const char *path, size_t *count, char *why);
 void pairs_free_lines(char **lines);

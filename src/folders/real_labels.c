@@ -3,6 +3,7 @@
 #include "real_labels.h"
 
 #include "../base/memory.h"
+#include "../base/text.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -45,7 +46,7 @@ int real_labels_read(const char *path, size_t classes, real_labels *out,
     char reason[REAL_LABELS_WHY - 212] = "expected a list with a list of "
         "class indices for each image";
     json_error_t error;
-    json_t *root = json_load_file(path, 0, &error);
+    json_t *root = text_load_json(path, &error);
     size_t capacity = 0;
     int result = -1;
 

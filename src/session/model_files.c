@@ -6,6 +6,7 @@
 
 #include "../base/args.h"
 #include "../base/memory.h"
+#include "../base/text.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -56,7 +57,8 @@ static int each_beside(const char *path, const char *name, model_file *each,
  * none. To be released. */
 static json_t *names_in_index(const char *path)
 {
-    json_t *index = is_regular(path) ? json_load_file(path, 0, NULL) : NULL;
+    json_error_t ignored;
+    json_t *index = is_regular(path) ? text_load_json(path, &ignored) : NULL;
     json_t *names = json_object(), *value;
     const char *tensor;
 

@@ -195,14 +195,14 @@ const args_option options_table[] = {
          "for CLIP and SigLIP: one row for each class, the embedding of its "
          "text, as a matrix in a .npy or other file"),
     TEXT("labels", 0, "FILE", LABELLED, RESULT | READS, labels,
-         "FOLDER is flat and FILE has a line for each image: name, tab or "
-         "comma, class (index, WordNet id or class name)"),
+         "FOLDER is flat and FILE has a line for each image: name, comma, tab "
+         "or blank, class (index, WordNet id or class name)"),
     TEXT("labels", 0, "FILE", OPTIONS_CLASSIFY, REPORT | READS, labels,
          "class names to print, one a line, in the order of the model's "
          "outputs (default: those in the checkpoint, or ImageNet's for 1000 "
          "classes)"),
     TEXT("class-map", 0, "FILE", LABELLED, RESULT | READS, class_map,
-         "which class a folder is: lines of folder, tab or comma, class"),
+         "which class a folder is: lines of folder, comma, tab or blank, class"),
     TEXT("real-labels", 0, "FILE", FOLDER, REPORT | READS, real_labels,
          "ReaL labels of ImageNet's validation images as published (JSON, a "
          "list of classes for each): accuracy by them as well"),

@@ -6,6 +6,7 @@
 
 #include "../base/args.h"
 #include "../base/memory.h"
+#include "../base/text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -50,6 +51,8 @@ char *schedule_file_read(const char *path, char *why)
         /* A zero byte ends no list: it is in a word, which is no number. */
         for (size_t i = 0; i < length; i++)
             text[i] = text[i] == '\0' ? '?' : text[i];
+        char *begin = text_begin(text);
+        memmove(text, begin, strlen(begin) + 1);
         tidy(text);
         if (text[0] != '\0')
             return text;
