@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "base/message.h"
+#include "base/printable.h"
 #include "evaluation/dataset.h"
 
 #include <errno.h>
@@ -94,12 +95,13 @@ static void csv_line(const classify *c, const char *file, const top_class *top)
 static void people_line(const classify *c, const char *file,
                         const top_class *top)
 {
-    printf("%s:", file);
+    printable_put(file, stdout);
+    putchar(':');
     for (size_t k = 0; k < c->s->options->topk && top[k].index >= 0; k++) {
         const char *name = name_of(c, top[k].index);
         fputs(k ? ", " : " ", stdout);
         if (name != NULL)
-            fputs(name, stdout);
+            printable_put(name, stdout);
         else
             printf("class %d", top[k].index);
         printf(" %.1f %%", 100 * top[k].probability);

@@ -87,6 +87,19 @@ usage "one argument too many" eval $model set set
 usage "takes no option '--topk'" eval $model --topk 3 set
 usage "is not one of deit_tiny" bench --arch resnet50
 
+# ---- names that would steer a terminal
+
+esc=$(printf '\033')
+mkdir -p "odd/a$esc[31m" odd/b odd/c
+cp set/a/1.png "odd/b/${esc}]0;x.png"
+echo "no image" >"odd/c/bad$esc[2J.png"
+run 3 eval $model odd
+run 3 classify $model odd
+cat out err >both
+grep -q "$esc" both && fail "an escape byte of a file's name reached the terminal"
+says err 'bad\x1b[2J.png'
+says out 'odd/b/\x1b]0;x.png:'
+
 # ---- no model named: the demonstration's
 
 run 0 inspect

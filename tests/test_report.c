@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include "../src/base/output.h"
+#include "../src/base/printable.h"
 #include "../src/base/progress.h"
 #include "../src/base/report.h"
 #include "../src/evaluation/predictions.h"
@@ -183,4 +184,29 @@ Test(predictions, header_and_lines)
     expect(out, "file,label,class1,prob1,class2,prob2,class3,prob3,class4,"
                 "prob4,class5,prob5\n"
                 "\"a, \"\"b\"\".png\",7,3,0.5,1,0.25,0,0.125,,,,\n");
+}
+
+/* What steers a terminal is shown, letters are left alone. */
+Test(printable, nothing_steers_the_terminal)
+{
+    static const struct {
+        const char *text, *shown;
+    } cases[] = {
+        {"plain name.png", "plain name.png"},
+        {"a\033[31mred.png", "a\\x1b[31mred.png"},
+        {"two\nlines\r\t\177", "two\\x0alines\\x0d\\x09\\x7f"},
+        {"gr\303\274n \346\274\242 \360\237\220\210",
+         "gr\303\274n \346\274\242 \360\237\220\210"},
+        {"\302\2331m", "\\xc2\\x9b1m"},
+        {"\2331m \377", "\\x9b1m \\xff"},
+        {"\342\200\256gnp.exe", "\\xe2\\x80\\xaegnp.exe"},
+        {"cut \303", "cut \\xc3"},
+        {"long \300\257", "long \\xc0\\xaf"}
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        FILE *out = start();
+        printable_put(cases[i].text, out);
+        expect(out, cases[i].shown);
+    }
 }

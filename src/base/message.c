@@ -2,8 +2,13 @@
 /* Lines for the user on stderr, and the exit status they lead to. */
 #include "message.h"
 
+#include "printable.h"
+
 #include <stdarg.h>
 #include <stdio.h>
+
+/* A path and a reason; what is longer is cut. */
+enum { MESSAGE_BYTES = 8192 };
 
 static int status = STATUS_DONE;
 static int silent;
@@ -36,8 +41,10 @@ static void print_line(const char *format, va_list list)
 {
     if (clear_line != NULL)
         clear_line();
+    char text[MESSAGE_BYTES];
+    vsnprintf(text, sizeof(text), format, list);
     fputs("tomerge: ", stderr);
-    vfprintf(stderr, format, list);
+    printable_put(text, stderr);
     fputc('\n', stderr);
 }
 

@@ -4,6 +4,7 @@
 
 #include "memory.h"
 #include "output.h"
+#include "printable.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -110,7 +111,7 @@ static void cell(FILE *out, const char *text, size_t width, int left, int last)
 
     if (!left)
         pad(out, gap);
-    fputs(text, out);
+    printable_put(text, out);
     if (left && !last)
         pad(out, gap);
     fputs(last ? "\n" : "  ", out);
@@ -156,8 +157,10 @@ static void group_line(FILE *out, const json_t *row, const json_t *before,
 
     report_text(before, group, NULL, other, TEXT_SIZE);
     report_text(row, group, NULL, text, TEXT_SIZE);
-    if (strcmp(text, other) != 0)
-        fprintf(out, "%s\n", text);
+    if (strcmp(text, other) != 0) {
+        printable_put(text, out);
+        fputc('\n', out);
+    }
     free(other);
 }
 
@@ -201,10 +204,12 @@ static void wrapped(FILE *out, char *text, size_t left)
             break;
         }
         *blank = '\0';
-        fprintf(out, "%s\n%*s", line, (int)left, "");
+        printable_put(line, out);
+        fprintf(out, "\n%*s", (int)left, "");
         text = line = blank + 1;
     }
-    fprintf(out, "%s\n", text);
+    printable_put(text, out);
+    fputc('\n', out);
 }
 
 void report_list(FILE *out, const report_column *columns, size_t count,
