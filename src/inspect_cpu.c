@@ -2,11 +2,12 @@
 /* tomerge inspect --cpu: what this machine has, and what would be used. */
 #include "commands.h"
 
+#include "base/cpus.h"
 #include "base/message.h"
+#include "base/waiting.h"
 #include "session/session.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const report_column list[] = {
@@ -76,18 +77,10 @@ static json_t *tiers(void)
 /* What the OpenMP runtime was told about threads that wait. */
 static json_t *idle_threads(void)
 {
-    static const char *const names[] = {
-        "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"
-    };
-    char text[128];
+    const char *chosen = waiting_chosen();
 
-    for (size_t i = 0; i < COUNT(names); i++) {
-        const char *value = getenv(names[i]);
-        if (value == NULL)
-            continue;
-        snprintf(text, sizeof(text), "%s=%.60s", names[i], value);
-        return report_string(text);
-    }
+    if (chosen != NULL)
+        return report_string(chosen);
     return json_string("the OpenMP runtime's default: they spin for a while");
 }
 
@@ -101,7 +94,7 @@ void inspect_cpu(const options *o)
     json_object_set_new(object, "model", cpu_model());
     json_object_set_new(object, "detected", detected());
     json_object_set_new(object, "tiers", tiers());
-    json_object_set_new(object, "threads", json_integer(session_cpus()));
+    json_object_set_new(object, "threads", json_integer(cpus_available()));
     json_object_set_new(object, "idle_threads", idle_threads());
     if (json.file != NULL)
         report_json(json.file, object);

@@ -5,6 +5,7 @@
 #include "base/output.h"
 #include "base/replace.h"
 #include "base/signals.h"
+#include "base/waiting.h"
 #include "commands.h"
 
 #include <stdint.h>
@@ -159,6 +160,7 @@ int main(int argc, char **argv)
     size_t index = find(word);
     char option[] = "--help", *help[] = {NULL, option};
 
+    waiting_choose(argv);
     if (index < SUBCOMMANDS) {
         run(index, argc - 1, argv + 1);
     } else if (argc < 2) {

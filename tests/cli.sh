@@ -299,11 +299,28 @@ holds c.json detected tiers.merging tiers.pixels tiers.f32 tiers.bf16 \
 run 2 inspect --cpu plain.safetensors
 says err "takes no model"
 run 2 inspect --cpu --arch deit_small_patch16_224
+# Threads that wait: what the user's environment says, or a choice of ours.
+policy=${OMP_WAIT_POLICY-}
+unset OMP_WAIT_POLICY
 GOMP_SPINCOUNT=7
 export GOMP_SPINCOUNT
 run 0 inspect --cpu
-grep -qE 'GOMP_SPINCOUNT=7|OMP_WAIT_POLICY=' out || fail "no idle threads"
+grep -qE '^idle threads +GOMP_SPINCOUNT=7$' out || fail "an unheard environment"
 unset GOMP_SPINCOUNT
+run 0 inspect --cpu
+if test -n "$OPENMP_CFLAGS" && test -e /proc/self/exe; then
+    grep -qE '^idle threads +(GOMP_SPINCOUNT=[1-9][0-9]*|.*=passive)$' out ||
+        fail "threads that wait spin for as long as ever"
+    OMP_NUM_THREADS=3
+    run 0 inspect --cpu
+    grep -qE '^threads +3$' out || fail "OMP_NUM_THREADS=3 goes unheard"
+fi
+OMP_NUM_THREADS=2
+OMP_WAIT_POLICY=${policy:-passive}
+export OMP_WAIT_POLICY
+run 0 inspect --cpu
+grep -qE "^idle threads +OMP_WAIT_POLICY=$OMP_WAIT_POLICY\$" out ||
+    fail "OMP_WAIT_POLICY goes unheard"
 
 run 0 inspect plain.safetensors --r 2 --json i.json
 holds i.json family parameters dim depth heads patch image_size classes \

@@ -299,7 +299,7 @@ const args_option options_table[] = {
 
     SECTION("Computing"),
     SIZE("threads", 't', "N", RUNS, RESULT, threads, 1, 1024,
-         "threads (default: the CPUs available)"),
+         "threads (default: OMP_NUM_THREADS, or the CPUs available)"),
     SIZE("batch", 'b', "N", MANY | OPTIONS_BENCH, RESULT, batch, 1, 4096,
          "images in one forward pass (default 32)"),
     PARSE("dtype", "TYPE", RUNS, RESULT, dtype, parse_dtype,

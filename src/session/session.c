@@ -4,32 +4,16 @@
 
 #include "session.h"
 
+#include "../base/cpus.h"
 #include "../base/memory.h"
 #include "../base/message.h"
 #include "../folders/valid_labels.h"
 
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
-
-int session_cpus(void)
-{
-#ifdef _OPENMP
-    long count = sysconf(_SC_NPROCESSORS_ONLN);
-#ifdef CPU_COUNT
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof(set), &set) == 0)
-        count = CPU_COUNT(&set);
-#endif
-    return count < 1 ? 1 : count > 1024 ? 1024 : (int)count;
-#else
-    return 1;
-#endif
-}
 
 static const char *own_name(const void *model, size_t index)
 {
@@ -136,7 +120,7 @@ static int begin(session *s, const options *o, int (*get_model)(session *s))
 {
     memset(s, 0, sizeof(*s));
     s->options = o;
-    s->threads = o->threads ? (int)o->threads : session_cpus();
+    s->threads = o->threads ? (int)o->threads : cpus_available();
     tomerge_set_cpu_mask(o->cpu_mask);
 #ifdef _OPENMP
     omp_set_num_threads(s->threads); /* opening a model has no other number */

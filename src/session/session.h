@@ -33,9 +33,6 @@ int session_open(session *s, const options *o);
 /* The same for those who only say what a model is: without its weights. */
 int session_describe(session *s, const options *o);
 
-/* The CPUs this process may run on. */
-int session_cpus(void);
-
 /* Sees to it that one run merges nothing and sets s->reference. 1 if none did:
  * then one is added in front. */
 int session_need_reference(session *s);
