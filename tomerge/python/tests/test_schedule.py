@@ -31,7 +31,8 @@ def test_forms():
     ((3, (8, -1, 2)), ValueError, r"\(r, inflection\)"),
     ((3, [1, 2, 3, 4]), ValueError, "4 numbers for 3 layers"),
     ((3, [1, 2.5]), TypeError, "2.5"),
-    ((3, (8, 1.5)), tomerge.Error, "schedule"),
+    ((3, (8, 1.5)), tomerge.Error, "inflection from -1 to 1, found 1.5"),
+    ((3, (8, float("nan"))), tomerge.Error, "inflection .* found nan"),
     ((3, [8], 0.5), ValueError, "a list of r has none"),
     ((0, 8), tomerge.Error, "schedule"),
 ])

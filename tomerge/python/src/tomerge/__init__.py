@@ -7,7 +7,7 @@ On arrays of one's own::
     x, size = plan.merge(x, size)                  # fewer rows, their sizes
     x = plan.unmerge(x)                            # as many as before
 
-or in a whole model of timm's::
+or in a whole model of timm, transformers, torchvision or open_clip::
 
     tomerge.patch(model)
     model.r = 13
@@ -15,7 +15,6 @@ or in a whole model of timm's::
 
 from ._arguments import Role
 from ._library import Error, library_path
-from ._merging import Merging
 from ._patch import patch, unpatch
 from ._plan import Plan, mean_heads, merge, plan, trace, unmerge
 from ._schedule import schedule, schedule_for_ratio, schedule_tokens
@@ -26,3 +25,11 @@ __all__ = [
     "mean_heads", "merge", "patch", "plan", "schedule", "schedule_for_ratio",
     "schedule_tokens", "trace", "unmerge", "unpatch",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name == "Merging":  # the only part here that needs torch
+        from ._merging import Merging
+
+        return Merging
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

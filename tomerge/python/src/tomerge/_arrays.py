@@ -162,4 +162,25 @@ def threads_for(threads: Optional[int], array: Any, sequences: int) -> int:
     elif not isinstance(threads, int) or threads < 1:
         raise ValueError(f"threads: expected a number of at least 1, "
                          f"found {threads!r}")
-    return max(1, min(threads, sequences))
+    return _team(min(threads, sequences))
+
+
+# GNU's OpenMP hangs in a child process of one that has formed a team.
+_team_formed = _team_barred = False
+
+
+def _team(threads: int) -> int:
+    global _team_formed
+    if threads <= 1 or _team_barred:
+        return 1
+    _team_formed = True
+    return threads
+
+
+def _after_fork() -> None:
+    global _team_barred
+    _team_barred = _team_formed
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

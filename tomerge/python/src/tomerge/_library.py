@@ -21,6 +21,10 @@ CARRIED = "_libtomerge" + {"darwin": ".dylib", "win32": ".dll"}.get(
     sys.platform, ".so")
 
 
+#: TOMERGE_EINVAL
+EINVAL = -1
+
+
 class Error(ValueError):
     """What libtomerge refused; ``code`` is its TOMERGE_E number."""
 

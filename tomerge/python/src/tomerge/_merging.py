@@ -3,24 +3,65 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, Optional
 
 import numpy as np
+import torch
+from torch.utils.weak import WeakIdKeyDictionary
 
-from ._plan import plan
+from . import _plain
+from ._exact import exact_plan
 from ._schedule import Schedule, schedule
+
+#: What a model's tokens are compared by.
+METRICS = ("keys", "keys-unrotated", "queries", "values", "input")
+#: What becomes of rotary and relative positions.
+POSITIONS = ("destination", "mean")
+BACKENDS = ("auto", "library", "torch")
+
+
+class Pass:
+    """What one forward pass has merged so far.
+
+    Attributes:
+        layer: the next layer.
+        tokens: rows that left each layer.
+        size: input tokens that each row stands for, or None: one each.
+        trace: the row of every input token, int ``[batch, tokens]``, or None.
+        place: for every row the input token whose position it has, int64
+            ``[batch, rows]``, or None: its own.
+    """
+
+    def __init__(self) -> None:
+        self.layer = 0
+        self.tokens: list[int] = []
+        self.size: Any = None
+        self.trace: Any = None
+        self.place: Any = None
+
+    def after(self, tokens: int, size: Any, trace: Any, place: Any) -> Pass:
+        """The pass one layer on. Nothing is changed in place: a checkpointed
+        layer that runs again finds what it found the first time."""
+        result = Pass()
+        result.layer = self.layer + 1
+        result.tokens = self.tokens + [tokens]
+        result.size, result.trace, result.place = size, trace, place
+        return result
 
 
 class Merging:
     """How a patched model merges, and what its last forward pass did.
 
-    ``model.merging`` is one. Like the model's buffers it belongs to one
-    forward pass at a time.
+    ``model.merging`` is one. Its settings are the model's; what it tells of a
+    forward pass is of the calling thread's last one.
 
     Attributes:
         prop_attn: whether log sizes are added to the attention logits.
         trace_source: whether ``trace`` is kept.
-        method, similarity, threads: as in :func:`tomerge.plan`.
+        method, similarity, order, threads: as in :func:`tomerge.plan`.
+        combine: as in :meth:`tomerge.Plan.merge`.
+        metric, positions, restore, backend: see :func:`tomerge.patch`.
         protect: leading tokens that never merge.
         schedule: r for every layer.
         tokens: the number of rows that left each layer of the last pass.
@@ -32,63 +73,192 @@ class Merging:
 
     def __init__(self, layers: int, protect: int, **choices: Any) -> None:
         self.protect = protect
-        self.prop_attn = choices["prop_attn"]
-        self.trace_source = choices["trace_source"]
-        self.method = choices["method"]
-        self.similarity = choices["similarity"]
-        self.threads = choices["threads"]
         self.layers = layers
+        self.positional = False  # whether rows need to know their place
+        for name, value in choices.items():
+            setattr(self, name, value)
+        _one_of("metric", self.metric, METRICS)
+        _one_of("positions", self.positions, POSITIONS)
+        _one_of("backend", self.backend, BACKENDS)
+        if self.backend == "torch" and self.method not in _plain.METHODS:
+            raise ValueError(f"backend: torch has no method {self.method!r}")
+        self._forget()
         self.set(0)
-        self.begin()
+        # Fails here, not in the first pass, where a name is wrong.
+        self._match_now(torch.ones(1, 2, 1), 0)
 
     def set(self, r: Schedule) -> None:
         """What ``model.r = r`` does."""
         self.schedule = schedule(self.layers, r)
         self.r = r
 
-    def begin(self) -> None:
-        """Before the first layer of a forward pass."""
-        self.tokens: list[int] = []
-        self.size: Any = None
-        self.trace: Optional[Any] = None
+    # ---- which pass a layer belongs to ----
 
-    def bias(self, dtype: Any) -> Any:
+    def _forget(self) -> None:
+        self._local = threading.local()
+        self._inputs = WeakIdKeyDictionary()
+        self._compiled: Optional[Pass] = None
+
+    def __getstate__(self) -> dict:
+        """Copies have settings of their own, and no pass."""
+        return {name: value for name, value in self.__dict__.items()
+                if name not in ("_local", "_inputs", "_compiled")}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        self._forget()
+
+    def enter(self, layer: int, x: torch.Tensor,
+              rows: Any = None) -> Pass:
+        """What came before a layer that is about to run on ``x``, of so many
+        rows where its shape does not say so.
+
+        Eagerly a pass is found by the tensor that the layer before returned,
+        so that a layer may run again (checkpointing), in another thread, or
+        in turns with another pass.
+        """
+        if torch.compiler.is_compiling():
+            state = Pass() if layer == 0 else self._compiled
+        else:
+            state = self._inputs.get(x)
+            if state is None or state.layer != layer:
+                state = Pass() if layer == 0 else self._last()
+                self._inputs[x] = state
+        rows = x.shape[1] if rows is None else rows
+        if state is None or state.layer != layer or (
+                layer and state.tokens[-1] != rows):
+            raise RuntimeError(
+                f"layer {layer} of a model that merges tokens runs on rows "
+                f"that the layer before did not return. Rows cannot be added "
+                f"or taken away between layers, and checkpointing has to be "
+                f"of the kind use_reentrant=False")
+        return state
+
+    def leave(self, x: torch.Tensor, state: Pass) -> None:
+        """After a layer, with what it returned."""
+        if torch.compiler.is_compiling():
+            self._compiled = state
+            if state.layer == self.layers and _exporting():
+                self._compiled = None  # its tensors are not real
+            return
+        self._local.state = state
+        self._compiled = None
+        if state.layer < self.layers:
+            self._inputs[x] = state
+
+    def _last(self) -> Optional[Pass]:
+        if self._compiled is not None:
+            return self._compiled
+        return getattr(self._local, "state", None)
+
+    @property
+    def tokens(self) -> list[int]:
+        state = self._last()
+        return [] if state is None else [int(n) for n in state.tokens]
+
+    @property
+    def size(self) -> Any:
+        state = self._last()
+        return None if state is None else state.size
+
+    @property
+    def trace(self) -> Optional[np.ndarray]:
+        state = self._last()
+        if state is None or state.trace is None or not self.trace_source:
+            return None
+        return np.asarray(state.trace.cpu(), np.int32)
+
+    # ---- what a layer does ----
+
+    def bias(self, state: Pass, dtype: torch.dtype) -> Any:
         """What to add to attention logits ``[batch, heads, queries, keys]``
         (proportional attention), or None."""
-        if self.size is None or not self.prop_attn:
+        if state.size is None or not self.prop_attn:
             return None
-        return self.size.log().to(dtype)[:, None, None, :]
+        return state.size.log().to(dtype)[:, None, None, :]
 
-    def merge(self, layer: int, x: Any, metric: Any) -> Any:
-        """Merges the rows ``x`` of a layer by ``metric``."""
-        r = self.schedule[layer]
-        if r > 0 or self.trace_source:
-            merge = self._plan(metric.detach().contiguous(), r)
-            if r > 0:
-                x = x.contiguous()  # without a class token it may not be
-                x, self.size = merge.merge(x, self.size, threads=self.threads)
-            if self.trace_source:
-                self.trace = merge.trace(self.trace)
-        self.tokens.append(x.shape[1])
-        return x
+    def merge(self, state: Pass, x: torch.Tensor,
+              metric: torch.Tensor) -> tuple[torch.Tensor, Pass]:
+        """Merges the rows ``x`` of a layer by ``metric`` [batch, tokens,
+        channels]; returns them and the pass after this layer."""
+        r = self.schedule[state.layer]
+        traced = (self.trace_source or self.restore
+                  or self.positional and self.positions == "mean")
+        trace, place, size = state.trace, state.place, state.size
+        if traced and trace is None:
+            trace = _every(x, torch.int32)
+        if r > 0:
+            x, size, map, origin = self._merge(x, size, metric.detach(), r)
+            size = size.detach()
+            if traced:
+                trace = map.to(torch.int32).gather(1, trace.long())
+            if self.positional:
+                place = _every(map, torch.int64) if place is None else place
+                place = place.gather(1, origin.long())
+        return x, state.after(x.shape[1], size, trace, place)
 
-    def _plan(self, metric: Any, r: int) -> Any:
-        choices = {"protect": self.protect, "method": self.method,
-                   "similarity": self.similarity, "threads": self.threads}
-        result = plan(metric, r, **choices)
-        try:
-            result.rows
-        except ValueError:
-            return self._even_plan(result, metric, r, choices)
-        return result
+    def restored(self, state: Pass, x: torch.Tensor) -> torch.Tensor:
+        """After the last layer: the row of every input token, if wanted."""
+        if (not self.restore or state.layer != self.layers
+                or state.size is None):
+            return x
+        return _plain.take(x, state.trace.long())
 
-    @staticmethod
-    def _even_plan(result: Any, metric: Any, r: int, choices: dict) -> Any:
-        """Rows with a NaN or without a direction do not merge, but a batch
-        has to stay rectangular: those images merge by dot product instead."""
-        choices["similarity"] = "dot"
-        other = plan(metric.nan_to_num(0.0, 0.0, 0.0), r, **choices)
-        odd = np.diff(result.offsets_out) != np.diff(other.offsets_out)
-        result.map[odd], result.origin[odd] = other.map[odd], other.origin[odd]
-        result.offsets_out[:] = other.offsets_out
-        return result
+    def _merge(self, x: torch.Tensor, size: Any, metric: torch.Tensor,
+               r: int) -> tuple:
+        if self._plainly(x):
+            map, origin = _plain.match(metric, r, self.protect,
+                                       self.similarity, self.order)
+            return _plain.merge(x, size, map, origin, self.combine) + (
+                map, origin)
+        from . import _ops  # torch 2.4 or newer
+
+        if not _ops.direct(x):
+            if self.method == "strided":
+                raise NotImplementedError(
+                    "strided merging cannot be traced, compiled or exported")
+            map, origin = torch.ops.tomerge.match(
+                metric, r, self.protect, self.method, self.similarity,
+                self.order, self.threads)
+            return tuple(torch.ops.tomerge.merge(
+                x, size, map, origin, self.combine, self.threads)) + (
+                map, origin)
+        plan = self._match_now(metric.contiguous(), r)
+        x, size = plan.merge(x.contiguous(), size, combine=self.combine,
+                             threads=self.threads)
+        return (x, size, torch.from_numpy(plan.map),
+                torch.from_numpy(plan.origin[:, :x.shape[1]]))
+
+    def _match_now(self, metric: torch.Tensor, r: int) -> Any:
+        return exact_plan(
+            metric, r, protect=self.protect, method=self.method,
+            similarity=self.similarity, order=self.order,
+            threads=self.threads)
+
+    def _plainly(self, x: torch.Tensor) -> bool:
+        """Whether to merge in torch's own operations."""
+        if self.backend != "auto":
+            return self.backend == "torch"
+        plainly = x.device.type != "cpu" or torch.onnx.is_in_onnx_export()
+        if plainly and self.method not in _plain.METHODS:
+            raise NotImplementedError(
+                f"method {self.method!r} off the CPU or in ONNX")
+        return plainly
+
+
+def _every(like: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """The number of every token of a batch."""
+    batch, tokens = like.shape[:2]
+    return torch.arange(tokens, dtype=dtype, device=like.device)[None].expand(
+        batch, tokens)
+
+
+def _exporting() -> bool:
+    exporting = getattr(torch.compiler, "is_exporting", None)
+    return exporting is not None and exporting()
+
+
+def _one_of(name: str, value: str, names: tuple) -> None:
+    if value not in names:
+        raise ValueError(f"{name}: expected one of {', '.join(names)}, found "
+                         f"{value!r}")

@@ -35,6 +35,29 @@ class Plan:
         self._at = tuple(map(_arrays.address, (
             self._offsets, self._offsets_out, self._map, self._origin)))
 
+    @classmethod
+    def of_batch(cls, map: np.ndarray, origin: Optional[np.ndarray] = None,
+                 rows: Optional[int] = None) -> Plan:
+        """The plan with a map of one's own, for a batch of sequences that all
+        keep the same number of rows.
+
+        Args:
+            map: int32 ``[batch, tokens]``.
+            origin: int32 ``[batch, rows]``; None where nothing needs it.
+            rows: how many there are, where ``origin`` does not say.
+        """
+        batch, tokens = map.shape
+        rows = origin.shape[1] if origin is not None else rows
+        result = cls("batch", map.shape,
+                     _arguments.even_offsets(batch, tokens))
+        result._map[...] = map
+        result._origin[...] = 0
+        if origin is not None:
+            result._origin[:, :rows] = origin
+        result._offsets_out[:] = np.arange(batch + 1) * rows
+        result._rows = rows
+        return result
+
     def __repr__(self) -> str:
         return (f"<tomerge.Plan of {self.sequences} sequence(s): "
                 f"{self._map.size} tokens in {int(self._offsets_out[-1])} "
@@ -290,9 +313,11 @@ def plan(metric: Any, r: Union[int, Sequence[int]], *, protect: int = 0,
             without its channels: tokens at any position may be protected, be
             padding, or be dropped.
         order: of the rows: "grouped" (protected tokens, unmerged sources,
-            destinations, as in the paper's own implementation), or "position"
-            (by the first token that went into a row: the sequence keeps its
-            order).
+            destinations, each ascending), "position" (by the first token
+            that went into a row: the sequence keeps its order), or
+            "reference": that of the paper's own implementation, where
+            unmerged sources of alternating matching come by falling
+            similarity if nothing is protected, and else as in "grouped".
         rounds: match again on what is left, until r tokens are removed: for
             more than half of them. On one thread.
         size: how many input tokens each token stands for, float32; counts
@@ -304,8 +329,9 @@ def plan(metric: Any, r: Union[int, Sequence[int]], *, protect: int = 0,
     buffer = _arrays.describe(metric, "metric",
                               (2,) if offsets is not None else (2, 3))
     result = _new_plan(buffer, offsets)
+    reference = order == "reference"
     options = _arguments.options(method, similarity, protect, stride, seed,
-                                 order)
+                                 "grouped" if reference else order)
     amounts = _arguments.amounts(r, result.sequences)
     if role is not None:
         role = _arguments.roles(role, result.map.shape)
@@ -313,8 +339,21 @@ def plan(metric: Any, r: Union[int, Sequence[int]], *, protect: int = 0,
     if result.sequences == 0:
         return result
     if rounds:
+        if reference:
+            raise ValueError("order: the reference has no rounds")
         _match_rounds(result, options, buffer, amounts, size)
-        return result
+    else:
+        _match(result, options, metric, buffer, amounts, threads)
+    if (reference and method == "alternating" and protect == 0
+            and role is None):
+        from . import _reference
+
+        _reference.reorder(result, metric, similarity)
+    return result
+
+
+def _match(result: Plan, options: Any, metric: Any, buffer: _arrays.Buffer,
+           amounts: np.ndarray, threads: Optional[int]) -> None:
     packed = buffer.packed_stride() is not None
     team = 1
     if packed:
@@ -328,7 +367,7 @@ def plan(metric: Any, r: Union[int, Sequence[int]], *, protect: int = 0,
             options, result.sequences, offsets_at, channels, buffer.view(),
             _arrays.address(amounts), rows, origin, offsets_out, team, work,
             room), "plan")
-        return result
+        return
     # Rows too far apart for one stride: sequence by sequence.
     for s in range(result.sequences):
         single = result._single(s)
@@ -336,7 +375,6 @@ def plan(metric: Any, r: Union[int, Sequence[int]], *, protect: int = 0,
             _of_sequence(options, result, s), channels, buffer.view(s),
             int(amounts[s]), single, work, room), "plan")
         result.offsets_out[s + 1] = result.offsets_out[s] + single.rows
-    return result
 
 
 def _of_sequence(options: Any, plan: Plan, sequence: int) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ._arguments import count, counts, is_number
 from ._arrays import address
-from ._library import check, library
+from ._library import EINVAL, Error, check, library
 
 #: What `model.r` takes: a number for all layers, a number and an inflection,
 #: or a list with a number for each of the first layers.
@@ -34,6 +34,9 @@ def schedule(layers: int, r: Schedule, inflection: float = 0.0) -> list[int]:
             raise ValueError(f"r: expected (r, inflection), found {r!r}")
         r, inflection = r
     if is_number(r):
+        if not -1.0 <= inflection <= 1.0:
+            raise Error(EINVAL, f"r: expected an inflection from -1 to 1, "
+                                f"found {inflection!r}")
         check(library.tomerge_schedule(
             len(out), count(r, "r"), float(inflection), address(out)),
             "schedule")

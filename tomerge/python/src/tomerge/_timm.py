@@ -1,101 +1,132 @@
 # SPDX-License-Identifier: MIT
-"""Merging inside timm's Vision Transformers.
-
-A patched module becomes an instance of a subclass of its own class, with the
-same attributes; the class it had is in ``_tomerge_base``.
-"""
+"""Merging inside timm's models: VisionTransformer, Eva (EVA-02, DINOv3,
+Perception Encoder, RoPE-ViT), NaFlexVit, Beit, and classes built on them."""
 
 from __future__ import annotations
 
-import functools
 from typing import Any, Optional
 
 import torch
 import torch.nn.functional as F
-from timm.models.vision_transformer import (Attention, Block,
-                                            VisionTransformer)
+from timm.models import beit, deit, eva, vision_transformer
 
-from ._merging import Merging
+from ._modules import (Layer, Model, NoLayers, Patched, Seen, attend, become,
+                       check_fresh, install, relative_of, rotary_of, summed)
+
+try:
+    from timm.layers import AttentionRope, apply_rot_embed_cat
+    from timm.models.naflexvit import NaFlexVit
+except ImportError:  # older timm: without these models
+    AttentionRope = apply_rot_embed_cat = NaFlexVit = None
+
+_ATTENTIONS = tuple(kind for kind in (
+    vision_transformer.Attention, AttentionRope,
+    getattr(eva, "EvaAttention", None), beit.Attention) if kind is not None)
 
 
-class _Patched:
-    """What the subclasses share: they are made at run time, so copying and
-    pickling has to make them again."""
-
-    def __reduce_ex__(self, protocol: Any) -> tuple:
-        return (_revive, (self._tomerge_kind, self._tomerge_base),
-                self.__dict__)
-
-
-class _Attention(_Patched):
-    def forward(self, x: torch.Tensor, bias: Optional[torch.Tensor]) -> tuple:
-        """Attention with a bias on its logits; also returns the mean of the
-        keys over heads."""
-        batch, tokens, _ = x.shape
+class _Attention(Patched):
+    def forward(self, x: torch.Tensor, bias: Optional[torch.Tensor] = None,
+                rope: Optional[torch.Tensor] = None) -> tuple:
+        """Attention with a bias on its logits; also returns what it saw."""
         gate = self.gate(x).sigmoid() if _has(self, "gate") else None
-        qkv = self.qkv(x).reshape(batch, tokens, 3, self.num_heads, -1)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        q, k, v = self._tomerge_project(x)
         if _has(self, "q_norm"):
             q, k = self.q_norm(q), self.k_norm(k)
-        if self.fused_attn:
-            dropout = self.attn_drop.p if self.training else 0.0
-            x = F.scaled_dot_product_attention(q, k, v, attn_mask=bias,
-                                               dropout_p=dropout)
-        else:
-            logits = (q * self.scale) @ k.transpose(-2, -1)
-            if bias is not None:
-                logits = logits + bias
-            x = self.attn_drop(logits.softmax(dim=-1)) @ v
-        x = x.transpose(1, 2).flatten(2)
+        unrotated = k
+        if rope is not None:
+            q, k = (self._tomerge_rotate(part, rope, v) for part in (q, k))
+        seen = Seen(q, k, v, unrotated)
+        groups = getattr(self, "num_kv_groups", 1)
+        if groups > 1:
+            k, v = (part.repeat_interleave(groups, dim=1) for part in (k, v))
+        drop = self.attn_drop.p if self.training else 0.0
+        x = attend(q, k, v, bias, self.scale, self.fused_attn, drop)
         if _has(self, "norm"):
             x = self.norm(x)
         if gate is not None:
             x = x * gate
-        return self.proj_drop(self.proj(x)), k.mean(1)
+        return self.proj_drop(self.proj(x)), seen
+
+    def _tomerge_project(self, x: torch.Tensor) -> tuple:
+        """Queries, keys and values, by heads."""
+        if self.qkv is None:
+            kv_heads = getattr(self, "num_kv_heads", self.num_heads)
+            return tuple(
+                _heads(project(x), heads).transpose(1, 2) for project, heads in ((self.q_proj, self.num_heads),
+                                       (self.k_proj, kv_heads),
+                                       (self.v_proj, kv_heads)))
+        if not _has(self, "q_bias"):
+            qkv = self.qkv(x)
+        else:
+            qkv_bias = torch.cat((self.q_bias, self.k_bias, self.v_bias))
+            if getattr(self, "qkv_bias_separate", False):
+                qkv = self.qkv(x) + qkv_bias
+            else:
+                qkv = F.linear(x, self.qkv.weight, qkv_bias)
+        qkv = _heads(_heads(qkv, 3), self.num_heads)
+        return qkv.permute(2, 0, 3, 1, 4).unbind(0)
+
+    def _tomerge_rotate(self, part: torch.Tensor, rope: torch.Tensor,
+                        like: torch.Tensor) -> torch.Tensor:
+        prefix = self.num_prefix_tokens
+        half = {"half": True} if getattr(self, "rotate_half", False) else {}
+        turned = apply_rot_embed_cat(part[:, :, prefix:], rope, **half)
+        return torch.cat((part[:, :, :prefix], turned), 2).type_as(like)
 
 
-class _Block(_Patched):
+class _Block(Layer):
+    """A block of VisionTransformer."""
+
     def forward(self, x: torch.Tensor, attn_mask: Any = None,
                 is_causal: bool = False) -> torch.Tensor:
-        if attn_mask is not None or is_causal:
-            raise NotImplementedError("a patched block takes no attention "
-                                      "mask: its tokens merge")
-        merging = self._tomerge_merging
-        y, metric = self.attn(self.norm1(x), merging.bias(x.dtype))
+        _refuse_mask(attn_mask, is_causal)
+        state = self.enter(x)
+        bias = self._tomerge_merging.bias(state, x.dtype)
+        y, seen = self.attn(self.norm1(x), bias)
         x = x + self.drop_path1(self.ls1(y))
-        x = _merge(merging, self._tomerge_layer, x, metric)
-        return x + self.drop_path2(self.ls2(self.mlp(self.norm2(x))))
+        x, state = self.merge(state, x, seen)
+        x = x + self.drop_path2(self.ls2(self.mlp(self.norm2(x))))
+        return self.leave(state, x)
 
 
-class _Model(_Patched):
-    @property
-    def r(self) -> Any:
-        """How many tokens merge in each layer."""
-        return self.merging.r
+class _Eva(Layer):
+    """A block of Eva, of any order of norms, or of Beit."""
 
-    @r.setter
-    def r(self, r: Any) -> None:
-        self.merging.set(r)
+    def forward(self, x: torch.Tensor, rope: Optional[torch.Tensor] = None,
+                attn_mask: Any = None, is_causal: bool = False,
+                shared_rel_pos_bias: Optional[torch.Tensor] = None
+                ) -> torch.Tensor:
+        _refuse_mask(attn_mask, is_causal)
+        merging, state = self._tomerge_merging, self.enter(x)
+        bias = merging.bias(state, x.dtype)
+        own = None
+        if _has(self.attn, "relative_position_bias_table"):
+            own = self.attn._get_rel_pos_bias()
+        table = summed(own, shared_rel_pos_bias)
+        bias = summed(bias, relative_of(table, state, merging.positions))
+        if rope is not None:
+            rope = rotary_of(rope, state, self.attn.num_prefix_tokens,
+                             merging.positions)
+        after = isinstance(self, eva.EvaBlockPostNorm)
+        y, seen = self.attn(x if after else self.norm1(x), bias, rope)
+        if after:
+            y = self.norm1(y)
+        elif self.gamma_1 is not None:
+            y = self.gamma_1 * y
+        x = x + self.drop_path1(y)
+        x, state = self.merge(state, x, seen)
+        y = self.norm2(self.mlp(x)) if after else self.mlp(self.norm2(x))
+        if not after and self.gamma_2 is not None:
+            y = self.gamma_2 * y
+        return self.leave(state, x + self.drop_path2(y))
 
-    def _pos_embed(self, x: torch.Tensor) -> torch.Tensor:
-        # Whatever runs the blocks comes through here once, before them.
-        if self.grad_checkpointing and self.training:
-            raise NotImplementedError(
-                "merging with gradient checkpointing: a block run again would "
-                "merge again; model.set_grad_checkpointing(False)")
-        self.merging.begin()
-        return super()._pos_embed(x)
 
-    def forward_intermediates(self, *arguments: Any, **keywords: Any) -> Any:
-        if any(self.merging.schedule):
-            raise NotImplementedError(
-                "intermediate features of a model that merges: their rows "
-                "are no grid any more; set model.r = 0")
-        return super().forward_intermediates(*arguments, **keywords)
+class _Pooling(Model):
+    """VisionTransformer itself weighs rows in its pooling."""
 
     def pool(self, x: torch.Tensor,
              pool_type: Optional[str] = None) -> torch.Tensor:
-        size = self.merging.size
+        size = None if self.merging.restore else self.merging.size
         kind = self.global_pool if pool_type is None else pool_type
         if size is None or (self.attn_pool is None and
                             kind in ("", "token", "max")):
@@ -115,87 +146,85 @@ class _Model(_Patched):
 # ---- patching --------------------------------------------------------------
 
 
-def patch(model: Any, **choices: Any) -> Any:
-    if not isinstance(model, VisionTransformer):
-        raise TypeError(f"expected a VisionTransformer of timm's, found "
-                        f"{type(model).__name__}")
-    if isinstance(model, _Patched):
-        raise ValueError("the model is patched already: tomerge.unpatch() "
-                         "it first, or change model.merging")
-    _check(model)
-    merging = Merging(len(model.blocks), model.num_prefix_tokens, **choices)
-    # Fails here, not in the first pass, where a name is wrong.
-    merging._plan(torch.ones(1, 2, 1), 0)
-    for layer, block in enumerate(model.blocks):
-        _become(block, _Block)
-        _become(block.attn, _Attention)
-        block._tomerge_merging = merging
-        block._tomerge_layer = layer
-    _become(model, _Model)
-    model.merging = merging
+def patch(model: Any, choices: dict) -> Any:
+    check_fresh(model)
+    plain = isinstance(model, vision_transformer.VisionTransformer)
+    if not plain and not isinstance(model, _kinds()):
+        raise NoLayers
+    blocks = list(model.blocks)
+    for number, block in enumerate(blocks):
+        _check(block, number)
+    for block in blocks:
+        become(block.attn, _Attention)
+        become(block, _Block if type(block).forward is
+               vision_transformer.Block.forward else _Eva)
+    positional = any(_has(block.attn, "relative_position_bias_table") or
+                     hasattr(block.attn, "num_prefix_tokens")
+                     for block in blocks) or _has(model, "rel_pos_bias")
+    pools = (not _weighs(model) if plain
+             else getattr(model, "global_pool", "") not in ("", "token")
+             or _has(model, "attn_pool"))
+    install(model, blocks, model.num_prefix_tokens, choices, pools,
+            positional)
+    if plain and not pools:
+        model.__class__ = model._tomerge_base
+        become(model, _Pooling)
     return model
 
 
-def unpatch(model: Any) -> Any:
-    if not isinstance(model, _Model):
-        raise ValueError("the model is not patched")
-    for block in model.blocks:
-        for module in (block.attn, block):
-            module.__class__ = module._tomerge_base
-        del block._tomerge_merging, block._tomerge_layer
-    model.__class__ = model._tomerge_base
-    del model.merging
-    return model
+def _kinds() -> tuple:
+    return tuple(kind for kind in (eva.Eva, beit.Beit, NaFlexVit)
+                 if kind is not None)
 
 
-def _check(model: Any) -> None:
+def _weighs(model: Any) -> bool:
+    """Whether a VisionTransformer does nothing with its rows that
+    :class:`_Pooling` does not know."""
+    own, base = type(model), vision_transformer.VisionTransformer
+    if own not in (base, deit.VisionTransformerDistilled) and any(
+            getattr(own, name) is not getattr(base, name)
+            for name in ("forward_features", "forward_head", "pool")):
+        return False
+    if _has(model, "attn_pool"):
+        return "attn_mask" in type(
+            model.attn_pool).forward.__code__.co_varnames
+    return getattr(model, "global_pool", "") in ("", "token", "avg", "max",
+                                                 "avgmax")
+
+
+def _check(block: Any, number: int) -> None:
     """The forward passes above replace these, and no others."""
-    for method in ("_pos_embed", "pool", "attn_pool"):
-        if not hasattr(model, method):
-            raise TypeError(f"this version of timm's VisionTransformer has no "
-                            f"{method}: 1.0.9 or newer is needed")
-    kind = getattr(model, "global_pool", None)
-    if model.attn_pool is None and kind not in ("", "token", "avg", "max",
-                                                "avgmax"):
-        raise TypeError(f"merging with global_pool {kind!r} is not supported")
-    if model.attn_pool is not None and not _takes_mask(model.attn_pool):
-        raise TypeError(f"merging before {type(model.attn_pool).__name__} is "
-                        f"not supported: it takes no attn_mask")
-    for i, block in enumerate(model.blocks):
-        if type(block).forward is not Block.forward:
-            raise TypeError(f"blocks.{i}: expected a plain block, found "
-                            f"{type(block).__name__}")
-        if type(block.attn).forward is not Attention.forward:
-            raise TypeError(f"blocks.{i}.attn: expected plain attention, "
-                            f"found {type(block.attn).__name__}")
+    plain = tuple(kind.forward for kind in (
+        vision_transformer.Block, eva.EvaBlock, eva.EvaBlockPostNorm,
+        beit.Block))
+    if type(block).forward not in plain:
+        raise TypeError(f"blocks.{number}: expected a plain block, found "
+                        f"{type(block).__name__}")
+    if type(block.attn).forward not in tuple(kind.forward
+                                             for kind in _ATTENTIONS):
+        raise TypeError(f"blocks.{number}.attn: expected plain attention, "
+                        f"found {type(block.attn).__name__}")
 
 
-def _takes_mask(module: Any) -> bool:
-    return "attn_mask" in type(module).forward.__code__.co_varnames
+def _refuse_mask(mask: Any, is_causal: bool) -> None:
+    """A mask that lets everything through is as good as none."""
+    if is_causal or mask is not None and not _open(mask):
+        raise NotImplementedError("a patched block takes no attention mask: "
+                                  "its tokens merge")
+
+
+def _open(mask: torch.Tensor) -> bool:
+    if torch.compiler.is_compiling():
+        return False
+    return bool(mask.all() if mask.dtype == torch.bool
+                else (mask == 0).all())
+
+
+def _heads(x: torch.Tensor, heads: int) -> torch.Tensor:
+    """The last dimension in so many parts."""
+    return x.unflatten(-1, (heads, x.shape[-1] // heads))
 
 
 def _has(module: Any, name: str) -> bool:
     """Whether an optional part is there, in this version and model."""
     return getattr(module, name, None) is not None
-
-
-@functools.lru_cache(maxsize=None)
-def _subclass(kind: type, base: type) -> type:
-    return type("Merging" + base.__name__, (kind, base),
-                {"_tomerge_base": base, "_tomerge_kind": kind,
-                 "__module__": __name__})
-
-
-def _become(module: Any, kind: type) -> None:
-    module.__class__ = _subclass(kind, type(module))
-
-
-def _revive(kind: type, base: type) -> Any:
-    cls = _subclass(kind, base)
-    return cls.__new__(cls)
-
-
-@torch.compiler.disable
-def _merge(merging: Merging, layer: int, x: torch.Tensor,
-           metric: torch.Tensor) -> torch.Tensor:
-    return merging.merge(layer, x, metric)
