@@ -163,13 +163,14 @@ static json_t *run_json(const bench *b, size_t run, double first)
     statistics(b, run, &median, &best);
     session_run_json(s, &s->runs[run], out);
     session_compute_json(s, out);
-    json_object_set_new(out, "images_per_second", json_pack("{s:f,s:f}",
-        "median", batch / median, "best", batch / best));
+    json_object_set_new(out, "images_per_second", json_pack("{s:o,s:o}",
+        "median", report_real(batch / median),
+        "best", report_real(batch / best)));
     json_object_set_new(out, "gmacs_computed",
-        json_real(s->runs[run].gmacs_computed));
+        report_real(s->runs[run].gmacs_computed));
     json_object_set_new(out, "gflops",
-        json_real(2 * s->runs[run].gmacs_computed * batch / median));
-    json_object_set_new(out, "speedup", json_real(first / median));
+        report_real(2 * s->runs[run].gmacs_computed * batch / median));
+    json_object_set_new(out, "speedup", report_real(first / median));
     json_object_set_new(out, "partial", json_boolean(signals_stop()));
     return out;
 }

@@ -166,10 +166,10 @@ static void classify_all(classify *c, dataset *d)
     int done = dataset_evaluate(d, s, 1, &e, seen, c) == 0;
     if (done)
         dataset_remark(d, &e);
-    done = done && dataset_has_result(&e);
+    int worth = done ? dataset_worth(&e) : OUTPUT_FAILED;
     evaluate_free(&e);
-    output_end(&s->json, done);
-    output_end(&s->csv, done);
+    output_end(&s->json, worth);
+    output_end(&s->csv, worth);
     if (c->people)
         output_flush_people();
 }

@@ -103,6 +103,7 @@ static void report(session *s, const dataset *d, const evaluation *e)
                              COUNT(columns), 0, NULL, 0, NULL};
 
     session_write(s, &report);
+    dataset_remark(d, e);
     json_decref(rows);
     json_decref(object);
 }
@@ -122,13 +123,11 @@ static void evaluate_and_report(session *s, dataset *d)
     if (predictions.file != NULL)
         predictions_header(predictions.file);
     int done = dataset_evaluate(d, s, 1, &e, seen, &predictions) == 0;
-    int whole = done && dataset_has_result(&e);
-    output_end(&predictions, whole);
-    class_tables_close(&tables, d, s, 1, whole ? &e : NULL);
-    if (whole)
-        report(s, d, &e);
+    s->worth = done ? dataset_worth(&e) : OUTPUT_FAILED;
+    output_end(&predictions, s->worth);
+    class_tables_close(&tables, d, s, 1, done ? &e : NULL);
     if (done)
-        dataset_remark(d, &e);
+        report(s, d, &e);
     evaluate_free(&e);
 }
 

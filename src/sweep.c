@@ -140,8 +140,9 @@ static json_t *sweep_json(const dataset *d, const sweep_models *m,
     }
     object = json_object();
     set_shared(object, json_array_get(runs, 0), m->count == 1);
-    json_object_set_new(object, "seconds", json_pack("{s:f,s:f,s:f}",
-        "wall", e->wall, "decode", e->decode, "preprocess", e->preprocess));
+    json_object_set_new(object, "seconds", json_pack("{s:o,s:o,s:o}",
+        "wall", report_real(e->wall), "decode", report_real(e->decode),
+        "preprocess", report_real(e->preprocess)));
     json_object_set_new(object, "models", models);
     json_object_set_new(object, "runs", runs);
     return object;
@@ -170,8 +171,9 @@ static void close_files(sweep_files *f, const sweep_models *m, const dataset *d,
         sweep_svg(f->svg.file, sweep, m->each[0].merging.kind);
     if (sweep != NULL && f->html.file != NULL)
         sweep_html(f->html.file, m, d, e, sweep);
-    output_end(&f->svg, sweep != NULL);
-    output_end(&f->html, sweep != NULL);
+    int worth = sweep != NULL ? dataset_worth(e) : OUTPUT_FAILED;
+    output_end(&f->svg, worth);
+    output_end(&f->html, worth);
     class_tables_close(&f->tables, d, m->s, m->count, sweep != NULL ? e : NULL);
 }
 
@@ -200,12 +202,9 @@ static void evaluate_and_report(sweep_models *m, dataset *d)
 
     memset(&e, 0, sizeof(e));
     if (open_files(&files, &m->each[0]) == 0 &&
-        dataset_evaluate(d, m->s, m->count, &e, NULL, NULL) == 0) {
-        if (dataset_has_result(&e))
-            object = sweep_json(d, m, &e);
-        else
-            dataset_remark(d, &e);
-    }
+        dataset_evaluate(d, m->s, m->count, &e, NULL, NULL) == 0)
+        object = sweep_json(d, m, &e);
+    m->s[0].worth = dataset_worth(&e);
     close_files(&files, m, d, &e, object);
     if (object != NULL) {
         report(m, object);

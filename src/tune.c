@@ -320,7 +320,7 @@ static void set_verdict(const tune *t, const evaluation *e, json_t *object)
                         json_boolean(gained > lost));
     json_object_set_new(object, "constant_r",
                         json_integer((json_int_t)t->constant));
-    json_object_set_new(object, "constant_p", json_real(p));
+    json_object_set_new(object, "constant_p", report_real(p));
     json_object_set_new(object, "verdict", json_string(text));
 }
 
@@ -328,11 +328,13 @@ static json_t *calibration_json(const tune *t)
 {
     const tune_trial *b = &t->best;
 
-    return json_pack("{s:I,s:I,s:f,s:{s:f,s:f},s:f,s:f}",
+    return json_pack("{s:I,s:I,s:o,s:{s:o,s:o},s:o,s:o}",
         "images", (json_int_t)b->images, "trials", (json_int_t)t->trials,
-        "drop", b->drop, "drop_interval", "low", b->drop - SPREAD * b->error,
-        "high", b->drop + SPREAD * b->error, "change", b->change,
-        "speedup", b->speedup);
+        "drop", report_real(b->drop), "drop_interval",
+        "low", report_real(b->drop - SPREAD * b->error),
+        "high", report_real(b->drop + SPREAD * b->error),
+        "change", report_real(b->change),
+        "speedup", report_real(b->speedup));
 }
 
 static json_t *tune_json(const tune *t, const evaluation *e)
@@ -360,7 +362,7 @@ static json_t *tune_json(const tune *t, const evaluation *e)
     json_object_set(object, "gmacs",
                     json_object_get(json_array_get(runs, 1), "gmacs"));
     json_object_set_new(object, "gmacs_computed",
-                        json_real(computed_of(t, t->best.r)));
+                        report_real(computed_of(t, t->best.r)));
     json_object_set_new(object, "calibration", calibration_json(t));
     set_verdict(t, e, object);
     json_object_set_new(object, "runs", runs);

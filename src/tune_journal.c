@@ -13,12 +13,6 @@
 
 #include "evaluation/journal_settings.h"
 
-/* A goal that was not given is negative. */
-static json_t *goal(double value)
-{
-    return value < 0 ? json_null() : json_real(value);
-}
-
 int tune_journal_open(journal *j, const dataset *all, const session *s)
 {
     const options *o = s->options;
@@ -26,12 +20,6 @@ int tune_journal_open(journal *j, const dataset *all, const session *s)
 
     if (settings == NULL)
         return -1;
-    json_object_set_new(settings, "--max-drop", goal(o->max_drop));
-    json_object_set_new(settings, "--min-speedup", goal(o->min_speedup));
-    json_object_set_new(settings, "--target-gmacs", goal(o->target_gmacs));
-    json_object_set_new(settings, "--confidence", json_real(o->confidence));
-    json_object_set_new(settings, "--rounds",
-                        json_integer((json_int_t)o->rounds));
     int result = journal_open(j, o->resume, settings, 0, s->classes.count, 0);
     json_decref(settings);
     return result;

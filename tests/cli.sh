@@ -342,6 +342,78 @@ for pair in 0:4.60 8:3.42 13:2.70 16:2.29; do
     grep -q "^GMACs *${pair#*:}\$" out || fail "GMACs of DeiT-S at ${pair%:*}"
 done
 
+# ---- answers that are not finite: the image is refused, and nothing reports them
+
+# Weights so large that every image overflows but a black one, where the mean is
+# black as well.
+"$fixture" model huge.safetensors 3 '{"num_heads": "3"}' 3e37 || fail "no model"
+huge="--model huge.safetensors --mean 0 --std 1"
+for class in a b c; do
+    mkdir -p mixed/$class
+    cp set/$class/1.png mixed/$class/bright.png
+    "$fixture" image mixed/$class/dark.png 40 40 0 || fail "no image"
+done
+# finite FILE...: no number in them is not
+finite() {
+    grep -iE '(^|[^a-z])-?(nan|inf|infinity)([^a-z]|$)' "$@" &&
+        fail "$*: a number that is not finite"
+}
+for dtype in f32 bf16 int8; do
+    run 3 eval $huge mixed --dtype $dtype --batch 4 --json n.json --csv n.csv \
+        --predictions n.p --per-class n.k --confusion n.f
+    says err "mixed/a/bright.png: the model's answer is not finite"
+    lines err 3
+    holds n.json images refused
+    printf '3\n3\n' | cmp -s - values || { fail "not finite:"; cat values; }
+    lines n.p 4
+    finite n.json n.csv n.p n.k n.f out
+done
+rm -f n.journal
+run 3 eval $huge mixed --batch 2 --resume n.journal --predictions first.p
+cp err first.err
+run 3 eval $huge mixed --batch 2 --resume n.journal --predictions again.p
+cmp -s first.p again.p || fail "not finite: another journal"
+grep -v 'images are done' err | cmp -s - first.err || fail "not refused again"
+finite n.journal
+run 3 sweep $huge mixed --r 2 --json n.json --csv n.csv --svg n.svg --html n.html
+says err "mixed/b/bright.png: the model's answer is not finite (schedule 0)"
+lines err 4
+finite n.json n.csv n.svg out
+run 3 classify $huge mixed --json n.json --csv n.csv
+lines n.json 3
+lines n.csv 4
+finite n.json n.csv out
+# Of no image at all there is a report, if none is lost by it.
+"$fixture" model larger.safetensors 3 '{"num_heads": "3"}' 1e38 ||
+    fail "no model"
+larger="--model larger.safetensors --mean 0 --std 1"
+rm -f n.json
+echo old >old.json
+run 1 eval $larger set --json n.json --csv old.json
+says err "none of the 15 images could be used"
+holds n.json images refused top1
+printf '0\n15\nnull\n' | cmp -s - values || { fail "none:"; cat values; }
+finite n.json out
+test "$(cat old.json)" = old || fail "a report was lost"
+run 1 sweep $larger set --r 2 --json n.json --svg n.svg --html n.html
+finite out
+run 1 classify $larger set/a/1.png --json -
+test ! -s out || fail "a line about an answer that is not finite"
+run 1 visualize $larger set/a/1.png -o n.png
+says err "is not finite"
+run 1 tune $larger set --max-drop 1 --rounds 0
+finite out err
+nan=$TOMERGE_SHARED/cases/04-nan
+if test -d "$nan"; then
+    run 1 classify --model "$nan/model.safetensors" "$nan/val" --json -
+    says err "x.png: the model's answer is not finite"
+    run 1 eval --model "$nan/model.safetensors" "$nan/val" --json -
+    holds out images refused
+    printf '0\n3\n' | cmp -s - values || { fail "case 04:"; cat values; }
+else
+    echo "$name: not tried: a published case of NaN (no reference data)"
+fi
+
 # ---- what cannot be written, and interruption
 
 # full COMMAND...: on a disk that takes no byte; all it says in ./out

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the tests of the command run on:
- *   fixture model FILE CLASSES [METADATA]   a small model, random weights
- *   fixture image FILE WIDTH HEIGHT SEED    a PNG of blobs and noise
+ *   fixture model FILE CLASSES [METADATA [SCALE]]
+ *                                           a small model, random weights, those
+ *                                           of patches SCALE times as large; of
+ *                                           no classes it has no head
+ *   fixture head FILE CLASSES SEED          a head for one without
+ *   fixture image FILE WIDTH HEIGHT SEED    a PNG of blobs and noise, or black if
+ *                                           SEED is 0
  *   fixture json FILE KEY...                the value at a.b.0.c; fails if none
  */
 #include "model_file.h"
@@ -26,23 +31,30 @@ static int write_file(const char *path, const unsigned char *bytes,
 }
 
 /* Weights larger than those training starts from, so that classes differ. */
+typedef struct larger {
+    vit_random random;
+    float patches;         /* times as large */
+} larger;
+
 static int read_larger(void *self, enum vit_tensor t, size_t layer, float *out)
 {
-    vit_random *random = self;
+    larger *l = self;
+    vit_random *random = &l->random;
     size_t count = tomevit_tensor_shape(random->description, t, NULL, NULL);
     vit_source source = tomevit_random_source(random);
     int result = source.read(source.self, t, layer, out);
 
     for (size_t i = 0; i < count; i++)
-        out[i] *= 8;
+        out[i] *= t == VIT_PATCH_WEIGHT ? 8 * l->patches : 8;
     return result;
 }
 
-static int make_model(const char *path, size_t classes, const char *metadata)
+static int make_model(const char *path, size_t classes, const char *metadata,
+                      float patches)
 {
     tomevit_description d;
-    vit_random random = {&d, 7};
-    vit_source larger = {.read = read_larger, .self = &random};
+    larger weights = {{&d, 7}, patches};
+    vit_source source = {.read = read_larger, .self = &weights};
     model_file file;
     size_t count;
 
@@ -56,7 +68,7 @@ static int make_model(const char *path, size_t classes, const char *metadata)
     d.tokens = 17;
     d.classes = classes;
     memset(&file, 0, sizeof(file));
-    model_file_make(&file, &d, larger, "F32");
+    model_file_make(&file, &d, source, "F32");
     file.metadata = metadata;
     unsigned char *bytes = model_file_bytes(&file, &count);
     int result = write_file(path, bytes, count);
@@ -87,7 +99,7 @@ static int make_image(const char *path, unsigned width, unsigned height,
         for (unsigned x = 0; x < width; x++)
             for (int c = 0; c < 3; c++)
                 rgb[((size_t)y * width + x) * 3 + (size_t)c] = (unsigned char)
-                    ((x / step + y / step) % 2 ? tint[c]
+                    (seed == 0 ? 0 : (x / step + y / step) % 2 ? tint[c]
                                                : 255 - draw(&state) % 80);
     memset(&png, 0, sizeof(png));
     png.version = PNG_IMAGE_VERSION;
@@ -97,6 +109,29 @@ static int make_image(const char *path, unsigned width, unsigned height,
     int done = png_image_write_to_file(&png, path, 0, rgb, 0, NULL);
     free(rgb);
     return !done;
+}
+
+/* A .safetensors file of one matrix, "head.weight" [classes, 24]. */
+static int make_head(const char *path, size_t classes, unsigned seed)
+{
+    unsigned char bytes[256] = {0};
+    size_t count = classes * 24;
+    unsigned state = seed;
+    FILE *file = fopen(path, "wb");
+
+    if (file == NULL)
+        return 1;
+    int length = snprintf((char *)bytes + 8, sizeof(bytes) - 8,
+                          "{\"head.weight\":{\"dtype\":\"F32\",\"shape\":"
+                          "[%zu,24],\"data_offsets\":[0,%zu]}}", classes,
+                          count * sizeof(float));
+    bytes[0] = (unsigned char)length;
+    fwrite(bytes, 1, 8 + (size_t)length, file);
+    for (size_t i = 0; i < count; i++) {
+        float value = (float)(draw(&state) % 2001) / 1000 - 1;
+        fwrite(&value, sizeof(value), 1, file);
+    }
+    return fclose(file) != 0;
 }
 
 static const json_t *find(const json_t *value, const char *path)
@@ -149,12 +184,15 @@ int main(int argc, char **argv)
 
     if (strcmp(what, "model") == 0 && argc > 3)
         return make_model(argv[2], number(argv[3]),
-                          argc > 4 ? argv[4] : NULL);
+                          argc > 4 ? argv[4] : NULL,
+                          argc > 5 ? strtof(argv[5], NULL) : 1);
+    if (strcmp(what, "head") == 0 && argc > 4)
+        return make_head(argv[2], number(argv[3]), number(argv[4]));
     if (strcmp(what, "image") == 0 && argc > 5)
         return make_image(argv[2], number(argv[3]), number(argv[4]),
                           number(argv[5]));
     if (strcmp(what, "json") == 0)
         return print_json(argv[2], argc - 3, argv + 3);
-    fputs("usage: fixture model|image|json FILE ...\n", stderr);
+    fputs("usage: fixture model|head|image|json FILE ...\n", stderr);
     return 2;
 }

@@ -3,6 +3,7 @@
 # --resume: whatever ends a run, the next one goes on, and its counts are
 # those of a run that nothing ended.
 . "${srcdir:-.}/tests/guard.sh"
+sources=$(cd "$srcdir" && pwd -P)
 . "${srcdir:-.}/tests/command.sh"
 
 # The demonstration and its pictures, fewer by scalar kernels; a smaller model
@@ -122,11 +123,18 @@ whole torn
 # One that is out of place, and one that answers with no class there is.
 sed "${third}d" kept.journal >journal
 run 0 eval $with pictures $(reports torn) --resume journal
-says err "journal: line $third is not whole"
+says err "journal: line $third is not one that can follow"
 whole torn
 sed "$third s/\"classes\":\[[0-9]*,/\"classes\":[99,/" kept.journal >journal
 run 0 eval $with pictures $(reports torn) --resume journal
-says err "journal: line $third is not whole"
+says err "journal: line $third is not one that can follow"
+whole torn
+tail -n +$third kept.journal | sed "1 s/\"classes\":\[[0-9]*,/\"classes\":[99,/" |
+    cmp -s - journal.rest || fail "what was cut off is lost"
+sed "$third s/\"probabilities\":\[[0-9.e-]*,/\"probabilities\":[null,/" \
+    kept.journal >journal
+run 0 eval $with pictures $(reports torn) --resume journal
+says err "journal: line $third is not one that can follow"
 whole torn
 
 # ---- other options
@@ -155,8 +163,13 @@ fi
 echo 0 >valid
 ls pictures >names
 awk '{ print $1 "\t0" }' names >map
-says='--class-map null, not "map"' other --r 8 --class-map map
-says='other --valid-labels' other --r 8 --class-map map --valid-labels valid
+without() {
+    run 2 eval $with pictures --resume journal "$@"
+    says err "--resume: journal was begun without $says"
+    cmp -s journal kept.journal || fail "$*: the journal was changed"
+}
+says='--class-map' without --r 8 --class-map map
+says='--valid-labels' without --r 8 --class-map map --valid-labels valid
 one=$(head -n 1 names)
 cp -r pictures fewer
 rm "fewer/$one/$(ls "fewer/$one" | head -n 1)"
@@ -166,6 +179,56 @@ says err "was begun with other images"
     '{"num_heads": "3", "name": "other"}'
 run 2 eval $batch --model other.safetensors pictures --resume journal --r 8
 says err "was begun with other --model"
+# Heads, text embeddings and the files behind an index are part of the model; so
+# is what is configured beside it.
+classes=$(wc -l <names)
+begun_with() {
+    rm -f journal
+    run 0 eval $batch --r 8 --resume journal "$@"
+    cp journal kept.journal
+}
+differs() {
+    text=$1
+    shift
+    run 2 eval $batch --r 8 --resume journal "$@"
+    says err "was begun with $text"
+    cmp -s journal kept.journal || fail "$*: the journal was changed"
+}
+# One file, or another of the same shape with other numbers.
+"$fixture" model bare.safetensors 0 '{"num_heads": "3"}' || fail "no model without a head"
+"$fixture" head one.safetensors $classes 1 || fail "no head"
+"$fixture" head two.safetensors $classes 2 || fail "no head"
+begun_with --model bare.safetensors --head one.safetensors pictures
+differs "--image-size 0, not 64" --model bare.safetensors \
+    --head one.safetensors pictures --image-size 64
+differs "other --head" --model bare.safetensors --head two.safetensors pictures
+cp two.safetensors one.safetensors
+differs "other --head" --model bare.safetensors --head one.safetensors pictures
+mkdir parts
+for seed in 1 2; do
+    "$fixture" model part$seed "$classes" "{\"num_heads\": \"3\"}" $seed ||
+        fail "no model"
+done
+cp part1 parts/part
+{
+    printf '{"weight_map":{'
+    grep -ao '"[a-z0-9_.]*":{"dtype"' parts/part | cut -d: -f1 |
+        sed 's/$/:"part"/' | paste -sd, -
+    printf '}}'
+} >parts/model.safetensors.index.json
+begun_with --model parts/model.safetensors.index.json pictures
+cp part2 parts/part
+differs "other --model" --model parts/model.safetensors.index.json pictures
+cp part1 parts/part
+echo '{"layer_norm_eps": 0.1}' >parts/config.json
+differs "other configuration beside --model" \
+    --model parts/model.safetensors.index.json pictures
+# All configurations that the library reads are known here.
+for file in $(grep -ho '"[a-z_]*\.json"' \
+    "$sources"/vit/checkpoint/neighbours*.c | sort -u); do
+    grep -qF "$file" "$sources/src/session/model_files.c" ||
+        fail "$file is read beside a model, but not known as part of it"
+done
 run 2 eval $with pictures --r 8 --resume x --json x
 says err "--json and --resume both write to 'x'"
 

@@ -97,6 +97,11 @@ for edit in "$third s/calibration/held out/" "${inside}d" "$third,\$d"; do
     run 3 tune "$@" $goal $(reports torn) --resume journal
     says err "journal: 2 evaluations are done"
     whole torn
+    says err "journal: line "
+    says err ": what follows is done again, and kept in journal.rest"
+    sed "$edit" kept.journal >edited
+    tail -n +"$(sed -n 's/.*journal: line \([0-9]*\) is.*/\1/p' err)" edited |
+        cmp -s - journal.rest || fail "$edit: what was cut off is lost"
     test "$(grep -c '"evaluate"' journal)" = "$sections" ||
         fail "$edit: another number of evaluations"
 done
@@ -116,7 +121,7 @@ other() {
     cmp -s journal kept.journal || fail "$*: the journal was changed"
 }
 says='--max-drop 30.0, not 29.0' other "$@" --max-drop 29
-says='--max-drop 30.0, not null' other "$@" --target-gmacs 2
+says='--max-drop 30.0, not nothing' other "$@" --target-gmacs 2
 says='--confidence 80.0, not 90.0' other "$@" $goal --confidence 90
 says='--rounds 1, not 2' other "$@" $goal --rounds 2
 says='--batch 4, not 5' other "$@" $goal --batch 5

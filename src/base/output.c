@@ -50,9 +50,11 @@ void output_abandon(output *out)
     out->file = NULL;
 }
 
-int output_end(output *out, int is_whole)
+int output_end(output *out, int worth)
 {
-    if (is_whole)
+    int loses = out->place.target != NULL && !out->place.is_new;
+
+    if (worth == OUTPUT_WHOLE || (worth == OUTPUT_EMPTY && !loses))
         return output_close(out);
     output_abandon(out);
     return 0;

@@ -24,8 +24,14 @@ int output_close(output *out);
 /* There are no results: what was there before stays. */
 void output_abandon(output *out);
 
-/* One of the two. */
-int output_end(output *out, int is_whole);
+/* How a run ended, which decides between the two. */
+enum output_worth {
+    OUTPUT_WHOLE = 0,      /* with results: they take their place */
+    OUTPUT_EMPTY = 1,      /* with none, which is worth saying where nothing is
+                            * lost by it: the file is new, or a pipe */
+    OUTPUT_FAILED = 2
+};
+int output_end(output *out, int worth);
 
 /* Sees to it that what was printed for people has arrived. 0, or -1 after a
  * message. */

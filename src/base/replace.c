@@ -124,6 +124,7 @@ int replacement_open(replacement *r, const char *path)
         return open_as_it_comes(r, path, there && S_ISFIFO(status.st_mode));
     if (there && access(path, W_OK) != 0)
         return -1;
+    r->is_new = !there;
     r->target = there ? realpath(path, NULL) : memory_text(path);
     if (r->target == NULL)
         return -1;

@@ -12,6 +12,7 @@ typedef struct replacement {
     FILE *file;            /* to write to; NULL: nothing is open */
     char *part;            /* its name beside the place, or NULL: it has none */
     char *target;          /* the place; NULL: it is written as it comes */
+    int is_new;            /* nothing was there before */
 } replacement;
 
 /*

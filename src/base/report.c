@@ -6,6 +6,7 @@
 #include "output.h"
 #include "printable.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,11 @@ static size_t real_text(double value, const char *format, char *text,
 #if defined(__GNUC__)
 #pragma GCC diagnostic pop
 #endif
+
+json_t *report_real(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
 
 static size_t value_text(const json_t *value, const char *format, char *text,
                          size_t size)

@@ -17,6 +17,10 @@ typedef struct report_column {
  * then all that is not ASCII becomes question marks. */
 json_t *report_string(const char *text);
 
+/* A number, null if it is not finite: JSON has no such numbers, and a reader of
+ * the report nothing to do with one. */
+json_t *report_real(double value);
+
 /* What a column of a row holds as text: a real by `format`, an array's
  * elements with blanks between, an interval {low, high} with a dash, or "to" if
  * it begins below zero; "" if it is not there. */

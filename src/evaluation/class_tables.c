@@ -200,6 +200,7 @@ void class_tables_close(class_tables *t, const dataset *d, const session *s,
         write_per_class(t->per_class.file, d, s, count, e);
     if (e != NULL && t->confusion.file != NULL)
         write_confusion(t->confusion.file, d, s, count, e);
-    output_end(&t->per_class, e != NULL);
-    output_end(&t->confusion, e != NULL);
+    int worth = e != NULL ? dataset_worth(e) : OUTPUT_FAILED;
+    output_end(&t->per_class, worth);
+    output_end(&t->confusion, worth);
 }

@@ -257,9 +257,9 @@ int dataset_evaluate(dataset *d, session *s, size_t count, evaluation *e,
     return result;
 }
 
-int dataset_has_result(const evaluation *e)
+int dataset_worth(const evaluation *e)
 {
-    return e->outcomes.images > 0 || e->partial;
+    return e->outcomes.images > 0 || e->partial ? OUTPUT_WHOLE : OUTPUT_EMPTY;
 }
 
 void dataset_remark(const dataset *d, const evaluation *e)

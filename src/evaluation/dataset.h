@@ -38,9 +38,9 @@ tally dataset_tally(const dataset *d, const session *s, const evaluation *e,
 json_t *dataset_run_json(const dataset *d, const session *s,
                          const evaluation *e, size_t index);
 
-/* 1 if there is something to report: a run of which no image could be used has
- * failed, and what its outputs held before stays. */
-int dataset_has_result(const evaluation *e);
+/* What the outputs are worth (enum output_worth): little if no image could be
+ * used. */
+int dataset_worth(const evaluation *e);
 
 /* Says what a report cannot: that it is partial, or that nothing could be
  * used. */

@@ -4,12 +4,10 @@
 
 #include "../base/statistics.h"
 
-#include <math.h>
-
 static json_t *share(size_t part, size_t whole)
 {
     return whole == 0 ? json_null()
-                      : json_real(100.0 * (double)part / (double)whole);
+                      : report_real(100.0 * (double)part / (double)whole);
 }
 
 /* Its 95 % interval, in percent. */
@@ -24,12 +22,12 @@ static json_t *share_interval(size_t part, size_t whole)
 static json_t *rate(size_t images, double seconds)
 {
     return images == 0 || seconds <= 0 ? json_null()
-                                       : json_real((double)images / seconds);
+                                       : report_real((double)images / seconds);
 }
 
 static json_t *milliseconds(double seconds)
 {
-    return isnan(seconds) ? json_null() : json_real(1000 * seconds);
+    return report_real(1000 * seconds);
 }
 
 static void set_count(json_t *out, const char *key, size_t value)
@@ -60,7 +58,7 @@ static void set_accuracy(const dataset *d, const tally *t, json_t *out)
         set_count(out, "real_images", t->real_images);
     }
     json_object_set_new(out, "ece", t->images == 0 ? json_null()
-                        : json_real(100 * t->calibration));
+                        : report_real(100 * t->calibration));
 }
 
 /* Against the run that merges nothing, image by image; `itself`: it is that
@@ -71,7 +69,7 @@ static void set_comparison(const tally *t, const tally *base, int itself,
     interval i = statistics_paired(t->gained, t->lost, t->images);
 
     json_object_set_new(out, "drop", t->images == 0 ? json_null()
-        : json_real(100.0 * ((double)base->correct1 - (double)t->correct1) /
+        : report_real(100.0 * ((double)base->correct1 - (double)t->correct1) /
                     (double)t->images));
     json_object_set_new(out, "drop_interval",
                         t->images == 0 || itself ? json_null()
@@ -80,9 +78,9 @@ static void set_comparison(const tally *t, const tally *base, int itself,
     set_count(out, "gained", t->gained);
     set_count(out, "lost", t->lost);
     json_object_set_new(out, "mcnemar_p",
-                        json_real(statistics_mcnemar(t->gained, t->lost)));
+                        report_real(statistics_mcnemar(t->gained, t->lost)));
     json_object_set_new(out, "speedup", t->forward <= 0 ? json_null()
-                        : json_real(base->forward / t->forward));
+                        : report_real(base->forward / t->forward));
 }
 
 /* `index` is that among all runs. */
@@ -98,9 +96,10 @@ static void set_times(const evaluation *e, size_t index, const tally *t,
     json_object_set_new(out, "images_per_second", json_pack("{s:o,s:o}",
         "forward", rate(t->images, t->forward),
         "total", rate(t->images, wall)));
-    json_object_set_new(out, "seconds", json_pack("{s:f,s:f,s:f,s:f}",
-        "wall", wall, "decode", e->decode, "preprocess", e->preprocess,
-        "forward", t->forward));
+    json_object_set_new(out, "seconds", json_pack("{s:o,s:o,s:o,s:o}",
+        "wall", report_real(wall), "decode", report_real(e->decode),
+        "preprocess", report_real(e->preprocess),
+        "forward", report_real(t->forward)));
     json_object_set_new(out, "latency", json_pack("{s:o,s:o,s:o}",
         "p50", milliseconds(outcomes_latency(o, index, 50)),
         "p90", milliseconds(outcomes_latency(o, index, 90)),

@@ -8,6 +8,7 @@
 #include "../base/progress.h"
 #include "../base/signals.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,8 @@ typedef struct work {
     float *logits;         /* [batch, classes] */
     float *valid;          /* [valid classes] of one image */
     top_class *top;        /* [runs, batch, topk] */
+    const merging_run **strange; /* [batch]: the first run whose answer on the
+                                  * image is not finite, or NULL */
     double *seconds;       /* [runs]: of this batch */
     size_t count;
     int warm;              /* caches are */
@@ -35,6 +38,7 @@ static void work_begin(work *w, const evaluation *e)
     w->images = memory_zero(e->batch, sizeof(*w->images));
     w->places = memory_zero(e->batch, sizeof(*w->places));
     w->files = memory_zero(e->batch, sizeof(*w->files));
+    w->strange = memory_zero(e->batch, sizeof(*w->strange));
     w->logits = memory_zero(e->batch * e->classes->count, sizeof(float));
     w->valid = memory_zero(e->classes->valid_count, sizeof(float));
     w->top = memory_zero(e->run_count * e->batch * e->topk,
@@ -48,6 +52,7 @@ static void work_end(work *w)
     free(w->images);
     free(w->places);
     free(w->files);
+    free(w->strange);
     free(w->logits);
     free(w->valid);
     free(w->top);
@@ -61,22 +66,27 @@ static top_class *top_of(const evaluation *e, const work *w, size_t run,
     return w->top + (run * e->batch + i) * e->topk;
 }
 
-/* The first classes of image i, of the valid ones if not all are. */
-static void select_top(const evaluation *e, const work *w, size_t i,
-                       top_class *top)
+/* The first classes of image i, of the valid ones if not all are. 0, or -1 if a
+ * logit is not finite: then no class is an answer, whatever the others say. */
+static int select_top(const evaluation *e, const work *w, size_t i,
+                      top_class *top)
 {
     const classes *c = e->classes;
     const float *logits = w->logits + i * c->count;
 
+    for (size_t k = 0; k < c->count; k++)
+        if (!isfinite(logits[k]))
+            return -1;
     if (c->valid == NULL) {
         top_select(logits, c->count, e->topk, top);
-        return;
+        return 0;
     }
     for (size_t k = 0; k < c->valid_count; k++)
         w->valid[k] = logits[c->valid[k]];
     top_select(w->valid, c->valid_count, e->topk, top);
     for (size_t k = 0; k < e->topk && top[k].index >= 0; k++)
         top[k].index = c->valid[top[k].index];
+    return 0;
 }
 
 /* One batch under one run of a model, run `index` of all: classes and seconds
@@ -97,7 +107,9 @@ static int run_batch(const evaluation *e, work *w, const evaluate_model *m,
         return -1;
     }
     for (size_t i = 0; i < w->count; i++)
-        select_top(e, w, i, top_of(e, w, index, i));
+        if (select_top(e, w, i, top_of(e, w, index, i)) != 0 &&
+            w->strange[i] == NULL)
+            w->strange[i] = run;
     return 0;
 }
 
@@ -157,18 +169,35 @@ static int write_line(evaluation *e, work *w, size_t to, size_t images)
     return result;
 }
 
-/* A file that cannot be used: named, counted, and for the next line. */
+/* A file that cannot be used: named, counted, and for the next line, where they
+ * are in the order of the files. */
 static void refuse(evaluation *e, work *w, size_t file, const char *why)
 {
     journal_batch *line = &w->line;
+    size_t place = line->refused_count++;
 
     e->refused++;
     message_refused("%s: %s", e->files->files[file].path, why);
-    line->refused = memory_grow(line->refused, line->refused_count,
-                                &w->refused_capacity,
+    line->refused = memory_grow(line->refused, place, &w->refused_capacity,
                                 sizeof(*line->refused));
-    line->refused[line->refused_count].file = file;
-    line->refused[line->refused_count++].why = memory_text(why);
+    for (; place > 0 && line->refused[place - 1].file > file; place--)
+        line->refused[place] = line->refused[place - 1];
+    line->refused[place].file = file;
+    line->refused[place].why = memory_text(why);
+}
+
+/* An image of which some run makes no number. */
+static void refuse_strange(evaluation *e, work *w, size_t i)
+{
+    const merging_run *run = w->strange[i];
+    char why[128];
+
+    if (e->run_count > 1)
+        snprintf(why, sizeof(why), "the model's answer is not finite "
+                 "(schedule %s)", run->label);
+    else
+        snprintf(why, sizeof(why), "the model's answer is not finite");
+    refuse(e, w, (size_t)(w->files[i] - e->files->files), why);
 }
 
 /* A file that is used all the same; said once, however often it is loaded. */
@@ -183,8 +212,11 @@ static void remark(folder_file *file, const char *why)
 static void adopt(evaluation *e, const journal_batch *line)
 {
     const outcome *said = line->said;
+    top_class *top = memory_zero(e->topk, sizeof(*top));
     size_t refused = 0;
 
+    for (size_t k = 0; k < e->topk; k++)
+        top[k].index = -1;
     for (size_t i = line->from; i < line->to; i++) {
         const folder_file *file = &e->files->files[i];
         if (refused < line->refused_count &&
@@ -195,7 +227,6 @@ static void adopt(evaluation *e, const journal_batch *line)
         }
         outcome *out = outcomes_add_image(&e->outcomes, i);
         for (size_t run = 0; run < e->run_count; run++) {
-            top_class top[OUTCOME_TOP];
             out[run] = *said++;
             outcome_top(&out[run], top);
             if (e->seen != NULL)
@@ -203,6 +234,7 @@ static void adopt(evaluation *e, const journal_batch *line)
         }
         e->correct += out[0].index[0] == file->label;
     }
+    free(top);
     if (line->to - line->from > line->refused_count)
         memcpy(outcomes_add_batch(&e->outcomes), line->seconds,
                e->run_count * sizeof(*line->seconds));
@@ -264,6 +296,7 @@ static int all_runs(evaluation *e, work *w, size_t to)
 {
     size_t first = 0;
 
+    memset(w->strange, 0, w->count * sizeof(*w->strange));
     for (size_t k = 0; k < e->model_count; k++) {
         const evaluate_model *m = &e->models[k];
         if (begin_model(e, w, m, first) != 0)
@@ -277,11 +310,17 @@ static int all_runs(evaluation *e, work *w, size_t to)
         first += m->run_count;
     }
     w->warm = 1;
-    memcpy(outcomes_add_batch(&e->outcomes), w->seconds,
-           e->run_count * sizeof(*w->seconds));
-    for (size_t i = 0; i < w->count; i++)
-        count_image(e, w, i);
-    return write_line(e, w, to, w->count);
+    size_t before = e->outcomes.images;
+    for (size_t i = 0; i < w->count; i++) {
+        if (w->strange[i] == NULL)
+            count_image(e, w, i);
+        else
+            refuse_strange(e, w, i);
+    }
+    if (e->outcomes.images > before)
+        memcpy(outcomes_add_batch(&e->outcomes), w->seconds,
+               e->run_count * sizeof(*w->seconds));
+    return write_line(e, w, to, e->outcomes.images - before);
 }
 
 /* `before`: files that an earlier process has done. */

@@ -11,7 +11,7 @@
 #include "../session/merging_args.h"
 
 /* Called for every image of every run, image by image in order; `top` has
- * `topk` entries. */
+ * `topk` entries, of which a journal keeps OUTCOME_TOP: index -1 past those. */
 typedef void evaluate_seen(void *data, size_t run, const folder_file *file,
                            const top_class *top);
 

@@ -7,6 +7,7 @@
 #include "../base/clock.h"
 #include "../base/memory.h"
 #include "../base/message.h"
+#include "../base/replace.h"
 #include "journal_line.h"
 
 #include <errno.h>
@@ -48,7 +49,7 @@ static int failed(journal *j, int reason)
 /* One whole line, or nothing of it. */
 static int append(journal *j, const json_t *object)
 {
-    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17));
     size_t length;
 
     if (text == NULL) {
@@ -117,17 +118,65 @@ static void note_sections(const journal *j)
         message_note("%s: %zu evaluations are done", j->path, j->sections);
 }
 
-/* Ends the reading: what follows the last whole line goes. */
-static int cut(journal *j)
+/* What follows the last line that counts, into a file beside the journal: it may
+ * be hours of work, if not of what is asked for now. 0, or -1 with errno. */
+static int keep_rest(const journal *j, const char *path)
+{
+    char block[4096];
+    off_t at = (off_t)j->whole;
+    replacement rest;
+    ssize_t got;
+
+    if (replacement_open(&rest, path) != 0)
+        return -1;
+    while ((got = pread(j->descriptor, block, sizeof(block), at)) > 0) {
+        fwrite(block, 1, (size_t)got, rest.file);
+        at += got;
+    }
+    if (got == 0)
+        return replacement_commit(&rest);
+    replacement_abandon(&rest);
+    return -1;
+}
+
+/* Says why a line does not count, and what becomes of it and the rest. */
+static int explain(const journal *j, const char *fault, int is_work)
+{
+    size_t size = strlen(j->path) + 8;
+    char *path = memory_zero(size, 1);
+    int result = 0;
+
+    snprintf(path, size, "%s.rest", j->path);
+    if (!is_work) {
+        message_note("%s: line %zu %s: the images from there on are done again",
+                     j->path, j->line + 1, fault);
+    } else {
+        result = keep_rest(j, path);
+        if (result == 0)
+            message_note("%s: line %zu %s: what follows is done again, and "
+                         "kept in %s", j->path, j->line + 1, fault, path);
+        else
+            message_failed("%s: %s", path, strerror(errno));
+    }
+    free(path);
+    return result;
+}
+
+/* Ends the reading: what follows the last line that counts goes. `fault` says
+ * what the line after it is, if it is whole. */
+static int cut(journal *j, const char *fault)
 {
     struct stat status;
+    int result = 0;
 
     fclose(j->reader);
     j->reader = NULL;
     note_sections(j);
     if (fstat(j->descriptor, &status) == 0 && status.st_size > j->whole)
-        message_note("%s: line %zu is not whole: the images from there on "
-                     "are done again", j->path, j->line + 1);
+        result = explain(j, fault != NULL ? fault : "is not whole",
+                         fault != NULL);
+    if (result != 0)
+        return -1;
     if (ftruncate(j->descriptor, (off_t)j->whole) == 0 &&
         lseek(j->descriptor, 0, SEEK_END) >= 0)
         return 0;
@@ -157,8 +206,9 @@ int journal_next(journal *j, journal_batch *b)
         j->next = b->to;
         return 1;
     }
+    const char *fault = line == NULL ? NULL : "is not one that can follow";
     unread(j, line, before);
-    return cut(j);
+    return cut(j, fault);
 }
 
 int journal_section(journal *j, json_t *asked, size_t files, size_t run_count)
@@ -170,8 +220,9 @@ int journal_section(journal *j, json_t *asked, size_t files, size_t run_count)
     if (found) {
         json_decref(line);
     } else {
+        const char *fault = line == NULL ? NULL : "is of another evaluation";
         unread(j, line, before);
-        result = j->reader == NULL ? 0 : cut(j);
+        result = j->reader == NULL ? 0 : cut(j, fault);
         if (result == 0)
             result = append(j, asked);
     }
@@ -186,8 +237,9 @@ int journal_section(journal *j, json_t *asked, size_t files, size_t run_count)
 
 static char *dump(const json_t *value)
 {
-    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY |
-                                   JSON_SORT_KEYS | JSON_REAL_PRECISION(9));
+    char *text = json_is_null(value) ? NULL
+        : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS |
+                            JSON_REAL_PRECISION(9));
     return text != NULL ? text : memory_text("nothing");
 }
 
@@ -198,8 +250,11 @@ static int same_setting(const journal *j, const char *key, const json_t *was,
     char *then = dump(was), *now = dump(is);
     int same = strcmp(then, now) == 0;
 
-    if (!same && (json_is_object(was) || json_is_object(is)))
+    if (!same && json_is_object(was) && json_is_object(is))
         message_usage("--resume: %s was begun with other %s", j->path, key);
+    else if (!same && (json_is_object(was) || json_is_object(is)))
+        message_usage("--resume: %s was begun with%s %s", j->path,
+                      json_is_object(was) ? "" : "out", key);
     else if (!same)
         message_usage("--resume: %s was begun with %s %.60s, not %.60s",
                       j->path, key, then, now);

@@ -57,7 +57,8 @@ int journal_open(journal *j, const char *path, json_t *settings,
 
 /* Begins an evaluation, named by an object of what it is asked: in the lines
  * found at opening if the one that comes is the same, or else after the whole
- * lines before it, with the rest cut off. 0, or -1 after a message. */
+ * lines before it, with the rest kept in a file beside it. 0, or -1 after a
+ * message. */
 int journal_section(journal *j, json_t *asked, size_t files, size_t run_count);
 
 /* The next line of those found at opening: 1 and a batch to be freed; 0 if

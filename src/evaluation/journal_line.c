@@ -5,15 +5,9 @@
 #include "../base/memory.h"
 #include "../base/report.h"
 
-#include <math.h>
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A probability that is not a number has no place in JSON. */
-static json_t *real(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
 
 json_t *journal_line_write(const journal *j, const journal_batch *b)
 {
@@ -28,10 +22,10 @@ json_t *journal_line_write(const journal *j, const journal_batch *b)
         const outcome *o = &b->said[i / OUTCOME_TOP];
         size_t k = i % OUTCOME_TOP;
         json_array_append_new(classes, json_integer(o->index[k]));
-        json_array_append_new(probabilities, real((double)o->probability[k]));
+        json_array_append_new(probabilities, report_real((double)o->probability[k]));
     }
     for (size_t i = 0; i < j->run_count; i++)
-        json_array_append_new(seconds, real(b->seconds[i]));
+        json_array_append_new(seconds, report_real(b->seconds[i]));
     return json_pack("{s:I,s:I,s:o,s:o,s:o,s:o,s:f,s:f,s:f}",
                      "from", (json_int_t)b->from, "to", (json_int_t)b->to,
                      "refused", refused, "classes", classes,
@@ -48,6 +42,13 @@ static int read_number(const json_t *value, json_int_t least, json_int_t most,
 {
     *out = json_integer_value(value);
     return json_is_integer(value) && *out >= least && *out <= most ? 0 : -1;
+}
+
+/* One from 0 to `most`. */
+static int read_real(const json_t *value, double most, double *out)
+{
+    *out = json_number_value(value);
+    return json_is_number(value) && *out >= 0 && *out <= most ? 0 : -1;
 }
 
 static int read_refused(const json_t *list, journal_batch *b)
@@ -82,14 +83,14 @@ static int read_said(const journal *j, const json_t *line, journal_batch *b)
     for (size_t i = 0; i < count * OUTCOME_TOP; i++) {
         outcome *o = &b->said[i / OUTCOME_TOP];
         size_t k = i % OUTCOME_TOP;
-        const json_t *p = json_array_get(probabilities, i);
+        double p;
         /* There is a first class always, others where there are as many. */
         if (read_number(json_array_get(classes, i), k == 0 ? 0 : -1,
-                        (json_int_t)j->classes - 1, &index) != 0)
+                        (json_int_t)j->classes - 1, &index) != 0 ||
+            read_real(json_array_get(probabilities, i), 1, &p) != 0)
             return -1;
         o->index[k] = (int32_t)index;
-        o->probability[k] = json_is_null(p) ? (float)NAN
-                                            : (float)json_number_value(p);
+        o->probability[k] = (float)p;
     }
     return 0;
 }
@@ -102,11 +103,13 @@ static int read_times(const journal *j, const json_t *line, journal_batch *b)
         return -1;
     b->seconds = memory_zero(j->run_count, sizeof(*b->seconds));
     for (size_t i = 0; i < j->run_count; i++)
-        b->seconds[i] = json_number_value(json_array_get(seconds, i));
-    b->wall = json_number_value(json_object_get(line, "wall"));
-    b->decode = json_number_value(json_object_get(line, "decode"));
-    b->preprocess = json_number_value(json_object_get(line, "preprocess"));
-    return 0;
+        if (read_real(json_array_get(seconds, i), DBL_MAX,
+                      &b->seconds[i]) != 0)
+            return -1;
+    return read_real(json_object_get(line, "wall"), DBL_MAX, &b->wall) |
+           read_real(json_object_get(line, "decode"), DBL_MAX, &b->decode) |
+           read_real(json_object_get(line, "preprocess"), DBL_MAX,
+                     &b->preprocess);
 }
 
 int journal_line_read(const journal *j, const json_t *line, journal_batch *b)

@@ -5,10 +5,12 @@
 #include "journal_settings.h"
 
 #include "../base/message.h"
+#include "../session/model_files.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* ---- files by their content ------------------------------------------------------- */
 
@@ -40,28 +42,55 @@ static json_t *digest(uint64_t hash, size_t count)
     return json_pack("{s:I,s:s}", "count", (json_int_t)count, "hash", text);
 }
 
-/* NULL after a message. */
-static json_t *model_digest(const char *path)
+typedef struct content {
+    uint64_t hash;
+    size_t bytes;
+} content;
+
+/* One more file; -1 after a message. */
+static int add_file(void *data, const char *path)
 {
     static unsigned char block[1 << 16];
+    content *c = data;
     FILE *file = fopen(path, "rb");
-    uint64_t hash = 0;
-    size_t bytes = 0, got;
+    size_t got;
 
     if (file == NULL) {
         message_failed("%s: %s", path, strerror(errno));
-        return NULL;
+        return -1;
     }
     while ((got = fread(block, 1, sizeof(block), file)) > 0) {
-        hash = mix_bytes(hash, block, got);
-        bytes += got;
+        c->hash = mix_bytes(c->hash, block, got);
+        c->bytes += got;
     }
     int failed = ferror(file);
     fclose(file);
-    if (!failed)
-        return digest(hash, bytes);
-    message_failed("%s: cannot be read", path);
-    return NULL;
+    if (failed)
+        message_failed("%s: cannot be read", path);
+    return failed ? -1 : 0;
+}
+
+/* Of a file and those that it names; null without one. What is no regular file
+ * can be read only once, and goes by its name. NULL after a message. */
+static json_t *file_digest(const char *path)
+{
+    content c = {0, 0};
+    struct stat status;
+
+    if (path == NULL)
+        return json_null();
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
+        return report_string(path);
+    return model_files_each(path, add_file, &c) != 0 ? NULL
+                                                     : digest(c.hash, c.bytes);
+}
+
+static json_t *beside_digest(const char *path)
+{
+    content c = {0, 0};
+
+    return model_files_beside(path, add_file, &c) != 0
+        ? NULL : digest(c.hash, c.bytes);
 }
 
 static json_t *images_digest(const dataset *d)
@@ -84,17 +113,6 @@ static json_t *valid_digest(const classes *c)
 }
 
 /* ---- options ------------------------------------------------------------------------- */
-
-static void set_text(json_t *out, const char *option, const char *text)
-{
-    json_object_set_new(out, option, text == NULL ? json_null()
-                                                  : report_string(text));
-}
-
-static void set_count(json_t *out, const char *option, size_t value)
-{
-    json_object_set_new(out, option, json_integer((json_int_t)value));
-}
 
 static int is_option(const char *name)
 {
@@ -146,8 +164,8 @@ static void set_merging(json_t *out, const session *s)
     /* A long list's label is shortened. */
     json_object_set_new(out, "r of the layers", json_pack("{s:o}", "r", lists));
     set_members(out, last);
-    set_count(out, "--stride", s->options->merging.stride);
-    set_count(out, "--seed", (size_t)s->options->merging.seed);
+    json_object_set_new(out, "--seed", json_integer(
+        (json_int_t)s->options->merging.seed));
 }
 
 static void set_preprocessing(json_t *out, const session *s)
@@ -158,31 +176,76 @@ static void set_preprocessing(json_t *out, const session *s)
     for (size_t i = 0; i < sizeof(derived) / sizeof(derived[0]); i++)
         json_object_del(members, derived[i]);
     set_members(out, members);
-    json_object_set_new(out, "--lenient", json_boolean(s->options->lenient));
-    json_object_set_new(out, "--strict", json_boolean(s->options->strict));
+}
+
+/* What an option of a plain kind says; of one with a parser, as it was given.
+ * NULL after a message. */
+static json_t *plain_value(const options *o, size_t row)
+{
+    const args_option *option = &options_table[row];
+    const void *field = (const char *)o + option->offset;
+
+    switch (option->kind) {
+    case ARGS_FLAG:
+        return json_boolean(*(const int *)field);
+    case ARGS_SIZE:
+        return json_integer((json_int_t)*(const size_t *)field);
+    case ARGS_REAL:                     /* negative: not given */
+        return *(const double *)field < 0 ? json_null()
+                                          : report_real(*(const double *)field);
+    case ARGS_TEXT:
+        if (option->effect & ARGS_READS)
+            return file_digest(*(const char *const *)field);
+        break;
+    default:
+        break;
+    }
+    return o->given[row] == NULL ? json_null() : report_string(o->given[row]);
+}
+
+/* Every option that results depend on and that is not there yet, so that none
+ * can be forgotten. */
+static int set_others(json_t *out, const options *o)
+{
+    const args_command command = {.bit = o->command};
+
+    for (size_t i = 0; options_table[i].name != NULL; i++) {
+        const args_option *option = &options_table[i];
+        char name[64];
+        if (!(option->effect & ARGS_RESULT) || !args_applies(option, &command))
+            continue;
+        snprintf(name, sizeof(name), "--%s", option->name);
+        if (json_object_get(out, name) != NULL)
+            continue;
+        json_t *value = plain_value(o, i);
+        if (value == NULL)
+            return -1;
+        json_object_set_new(out, name, value);
+    }
+    return 0;
 }
 
 static json_t *settings_of(const dataset *d, const session *s)
 {
     const options *o = s->options;
-    json_t *out = json_object(), *model = model_digest(o->model);
-    json_t *compute = json_object();
+    json_t *out = json_object(), *compute = json_object();
 
-    if (model == NULL) {
-        json_decref(out);
-        json_decref(compute);
-        return NULL;
-    }
-    set_text(out, "the version", tomerge_version_string());
-    json_object_set_new(out, "--model", model);
+    json_object_set_new(out, "the version",
+                        json_string(tomerge_version_string()));
+    json_object_set_new(out, "--model", file_digest(o->model));
+    json_object_set_new(out, "configuration beside --model",
+                        beside_digest(o->model));
     set_merging(out, s);
     set_preprocessing(out, s);
     session_compute_json(s, compute);
     set_members(out, compute);
-    set_count(out, "--limit", o->limit);
     json_object_set_new(out, "--valid-labels", valid_digest(&s->classes));
-    set_text(out, "--labels", o->labels);
-    set_text(out, "--class-map", o->class_map);
+    if (json_object_get(out, "--model") == NULL ||
+        json_object_get(out, "configuration beside --model") == NULL ||
+        set_others(out, o) != 0) {
+        json_decref(out);
+        return NULL;
+    }
     json_object_set_new(out, "images or labels of them", images_digest(d));
     return out;
 }

@@ -5,6 +5,7 @@
 #include "../base/memory.h"
 #include "../base/message.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +37,16 @@ uint8_t *merged_crop(const session *s, const char *path)
     return NULL;
 }
 
+/* What tokens that are not numbers merge by is no similarity. */
+static int is_finite(const float *values, size_t count)
+{
+    size_t i = 0;
+
+    while (i < count && isfinite(values[i]))
+        i++;
+    return i == count;
+}
+
 /* The groups after layer l are the final ones of a schedule that is cut there:
  * what comes later does not change what merged before. One image is quick, so
  * each layer is simply a forward pass of its own. */
@@ -51,11 +62,17 @@ int merged_make(merged *m, const session *s, const merging_run *run,
     memcpy(r, run->r, layers * sizeof(*r));
     merging.r = r;
     m->map = memory_zero(d->tokens, sizeof(*m->map));
-    tomevit_output out = {.map = m->map, .rows = &m->rows};
+    float *features = memory_zero(d->features, sizeof(*features));
+    tomevit_output out = {
+        .map = m->map, .rows = &m->rows, .features = features
+    };
     int error = tomevit_forward(s->context, &merging, 1, &input, &out);
+    int finite = is_finite(features, d->features);
+    free(features);
     free(r);
-    if (error != 0) {
-        message_failed("%s: %s", path, tomevit_strerror(error));
+    if (error != 0 || !finite) {
+        message_failed("%s: %s", path, error != 0 ? tomevit_strerror(error)
+                       : "what the model makes of it is not finite");
         return -1;
     }
     groups_make(&m->groups, d->image_size / d->patch, d->patch, crop, m->rows,

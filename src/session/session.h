@@ -20,6 +20,7 @@ typedef struct session {
     char pre_source[128];
     classes classes;
     output json, csv;          /* open if wanted, until session_write */
+    int worth;                 /* enum output_worth: of what is written */
     merging_run *runs;
     size_t run_count;
     size_t reference;          /* index of the run that merges nothing */

@@ -4,14 +4,7 @@
 
 #include "options_files.h"
 
-#include <math.h>
 #include <stdlib.h>
-
-/* NaN and infinity have no place in JSON: they become null. */
-static json_t *real(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
 
 /* A float as the shortest decimal that reads back as it. */
 static json_t *real_float(float value)
@@ -23,7 +16,7 @@ static json_t *real_float(float value)
         if ((float)atof(text) == value)
             break;
     }
-    return json_real(atof(text));
+    return report_real(atof(text));
 }
 
 static json_t *count_array(const size_t *values, size_t count)
@@ -87,7 +80,7 @@ json_t *session_preprocessing_json(const session *s)
              (double)p->mean[2], (double)p->std[0], (double)p->std[1],
              (double)p->std[2]);
     set_count(object, "resize", tomevit_resized_side(p));
-    json_object_set_new(object, "crop_pct", real(p->crop_pct));
+    json_object_set_new(object, "crop_pct", report_real(p->crop_pct));
     set_text(object, "crop_mode",
              preprocessing_crop_mode_name(p->crop_mode));
     set_text(object, "interpolation", filter);
@@ -113,10 +106,10 @@ void session_run_json(const session *s, const merging_run *run, json_t *out)
     set_text(out, "metric", tomevit_metric_name(m->metric));
     json_object_set_new(out, "prop_attn", json_boolean(m->prop_attn));
     json_object_set_new(out, "r", count_array(run->r, depth));
-    json_object_set_new(out, "merge_ratio", real(run->ratio));
+    json_object_set_new(out, "merge_ratio", report_real(run->ratio));
     json_object_set_new(out, "tokens", count_array(run->tokens, depth));
     set_count(out, "tokens_left", run->tokens[depth - 1]);
-    json_object_set_new(out, "gmacs", real(run->gmacs));
+    json_object_set_new(out, "gmacs", report_real(run->gmacs));
 }
 
 void session_compute_json(const session *s, json_t *out)
@@ -135,12 +128,12 @@ int session_write(session *s, const session_report *report)
 
     if (s->json.file != NULL) {
         report_json(s->json.file, report->object);
-        result |= output_close(&s->json);
+        result |= output_end(&s->json, s->worth);
     }
     if (s->csv.file != NULL) {
         report_csv(s->csv.file, report->columns, report->column_count,
                    report->rows);
-        result |= output_close(&s->csv);
+        result |= output_end(&s->csv, s->worth);
     }
     if (options_use_stdout(o))
         return result;
