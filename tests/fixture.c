@@ -111,11 +111,12 @@ static int make_image(const char *path, unsigned width, unsigned height,
     return !done;
 }
 
-/* A .safetensors file of one matrix, "head.weight" [classes, 24]. */
+/* A .safetensors file of "head.weight" [classes, 24] and "head.bias". */
 static int make_head(const char *path, size_t classes, unsigned seed)
 {
     unsigned char bytes[256] = {0};
-    size_t count = classes * 24;
+    size_t weights = classes * 24 * sizeof(float);
+    size_t all = weights + classes * sizeof(float);
     unsigned state = seed;
     FILE *file = fopen(path, "wb");
 
@@ -123,11 +124,14 @@ static int make_head(const char *path, size_t classes, unsigned seed)
         return 1;
     int length = snprintf((char *)bytes + 8, sizeof(bytes) - 8,
                           "{\"head.weight\":{\"dtype\":\"F32\",\"shape\":"
-                          "[%zu,24],\"data_offsets\":[0,%zu]}}", classes,
-                          count * sizeof(float));
+                          "[%zu,24],\"data_offsets\":[0,%zu]},\"head.bias\":{"
+                          "\"dtype\":\"F32\",\"shape\":[%zu],"
+                          "\"data_offsets\":[%zu,%zu]}}", classes, weights,
+                          classes, weights, all);
     bytes[0] = (unsigned char)length;
+    bytes[1] = (unsigned char)(length >> 8);
     fwrite(bytes, 1, 8 + (size_t)length, file);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < all / sizeof(float); i++) {
         float value = (float)(draw(&state) % 2001) / 1000 - 1;
         fwrite(&value, sizeof(value), 1, file);
     }

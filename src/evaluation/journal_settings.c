@@ -170,7 +170,7 @@ static void set_merging(json_t *out, const session *s)
 
 static void set_preprocessing(json_t *out, const session *s)
 {
-    static const char *const derived[] = {"resize", "source", "chain"};
+    static const char *const derived[] = {"resize", "crop", "source", "chain"};
     json_t *members = session_preprocessing_json(s);
 
     for (size_t i = 0; i < sizeof(derived) / sizeof(derived[0]); i++)
