@@ -1,26 +1,70 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# What a reader stumbles over: tabs, trailing blanks, a
-# missing last newline, a file that does not name its licence.
+# What a reader stumbles over: tabs, trailing blanks, lines that are too wide, a
+# missing last newline, a file that does not name its licence, functions and
+# files that are too long. And what ties a build to someone's network: packages
+# come by name, from wherever a machine's own clients look.
 . "${srcdir:-.}/tests/guard.sh"
 cd "$srcdir" || exit 99
+
+COLUMNS=160
+FUNCTION_LINES=100
+FILE_LINES=800
 
 set -- $(find include tomerge vit src tests bench data -name '*.[ch]' \
     ! -path '*/python/build/*' 2>/dev/null)
 test $# -gt 0 || fail "found no source"
+# A function begins with "{" and ends with "}" in the first column.
+LC_ALL=C.UTF-8 awk -v columns=$COLUMNS -v function_lines=$FUNCTION_LINES \
+    -v file_lines=$FILE_LINES '
+    function say(what) { print FILENAME ":" FNR ": " what; bad = 1 }
+    function ended() {
+        if (lines > file_lines)
+            print name ": " lines " lines"
+        bad = bad || lines > file_lines
+    }
+    FNR == 1 {
+        ended()
+        name = FILENAME
+        began = 0
+        if ($0 != "/* SPDX-License-Identifier: MIT */")
+            say("no SPDX line")
+    }
+    { lines = FNR }
+    /\t/ { say("a tab") }
+    /[ \t\r]$/ { say("a trailing blank") }
+    length($0) > columns { say(length($0) " columns") }
+    /^{/ { began = FNR }
+    /^}/ {
+        if (began && FNR - began > function_lines)
+            say("a function of " FNR - began " lines")
+        began = 0
+    }
+    END { ended(); exit bad }' "$@" || status=1
 for file in "$@"; do
-    sed 1q "$file" | grep -qF '/* SPDX-License-Identifier: MIT */' ||
-        fail "$file:1: no SPDX line"
-    LC_ALL=C.UTF-8 awk -v file="$file" '
-        /\t/ { print file ":" NR ": a tab"; bad = 1 }
-        /[ \t\r]$/ { print file ":" NR ": a trailing blank"; bad = 1 }
-        END { exit bad }' "$file" || status=1
     test -z "$(tail -c 1 "$file")" || fail "$file: no newline at the end"
 done
+
 set -- $(find tomerge/python tomerge/examples bench -name '*.py' \
     ! -path '*/python/build/*' 2>/dev/null)
 for file in quickstart run-tests .ci/run .ci/setup.sh tests/*.sh "$@"; do
     sed 2q "$file" | grep -qF '# SPDX-License-Identifier: MIT' ||
         fail "$file: no SPDX line"
 done
+
+# Addresses of registries, and what hands them to a client. Each is written so
+# that it does not find itself.
+registry='([p]ypi|[p]ythonhosted|[c]onda|[a]naconda|[d]ownload\.pytorch'
+registry="$registry|[r]egistry|[n]pmjs|[c]rates|[g]hcr|[q]uay|[d]ocker"
+registry="$registry|[d]eb\.debian|[s]ecurity\.debian|[a]rchive\.ubuntu"
+registry="$registry|[p]roxy\.golang|[r]ubygems|[m]aven)[a-z0-9.-]*\.[a-z]+"
+option='--[i]ndex-url|--[e]xtra-index-url|--[f]ind-links|PIP_[A-Z_]*_?URL'
+option="$option|[s]ources\.list"
+find . \( -name .git -o -name 'build*' -o -name autom4te.cache -o -name m4 \
+    -o -name _build -o -name _inst -o -name corpus \) -prune -o -type f \
+    ! -name Makefile.in ! -name configure ! -name aclocal.m4 -exec \
+    grep -InE -e "//([a-z0-9-]+\.)*$registry" -e "$option" /dev/null {} + \
+    >"$scratch/registries"
+test ! -s "$scratch/registries" ||
+    fail "the address of a registry: $(cat "$scratch/registries")"
 exit $status
