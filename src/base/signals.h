@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Ctrl-C: the first ends the work after the batch under way, the second
- * ends the process. A closed pipe becomes a write error, not a death. */
+ * ends the process. A closed pipe becomes a write error, not a death; a mapped
+ * file that becomes shorter while it is read (SIGBUS), a line and status 1. */
 #ifndef TOMERGE_SIGNALS_H
 #define TOMERGE_SIGNALS_H
 

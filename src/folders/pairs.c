@@ -4,6 +4,7 @@
 
 #include "pairs.h"
 
+#include "../base/input.h"
 #include "../base/memory.h"
 #include "../base/text.h"
 #include "folder.h"
@@ -23,7 +24,7 @@ static int is_wide(const char *text)
 
 char **pairs_read_lines(const char *path, size_t *count, char *why)
 {
-    FILE *file = fopen(path, "r");
+    FILE *file = input_open(path);
     if (file == NULL) {
         snprintf(why, PAIRS_WHY, "%.400s: %s", path, strerror(errno));
         return NULL;

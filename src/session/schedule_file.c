@@ -5,6 +5,7 @@
 #include "schedule_file.h"
 
 #include "../base/args.h"
+#include "../base/input.h"
 #include "../base/memory.h"
 #include "../base/text.h"
 
@@ -35,7 +36,7 @@ static void tidy(char *text)
 
 char *schedule_file_read(const char *path, char *why)
 {
-    FILE *file = fopen(path, "r");
+    FILE *file = input_open(path);
     size_t length = 0;
 
     if (file == NULL) {
