@@ -68,6 +68,16 @@ enum tomevit_crop_mode {
     TOMEVIT_SQUASH = 1
 };
 
+/* Whose pixels: columns or rows are resized first, and rounded in between.
+ * Versions of Pillow before 12.2 always begin with columns; 12.2 and 12.3 with
+ * rows where a picture over 100 times as tall as wide gets less tall; 13 where
+ * the height loses more than twice the pixels that the width loses. */
+enum tomevit_pixels {
+    TOMEVIT_PILLOW_12 = 0,
+    TOMEVIT_PILLOW_12_3 = 1,
+    TOMEVIT_PILLOW_13 = 2
+};
+
 /* From a decoded image to the model's input: the shorter side (TOMEVIT_SQUASH:
  * each side) is resized to floor(size / crop_pct), the centre size x size is
  * cut out, and each value v of channel c becomes (v / 255 - mean[c]) / std[c]. */
@@ -78,7 +88,8 @@ typedef struct tomevit_preprocessing {
     int crop_mode;         /* enum tomevit_crop_mode */
     float mean[3];
     float std[3];
-    uint64_t reserved[4];  /* 0 */
+    int pixels;            /* enum tomevit_pixels */
+    uint64_t reserved[3];  /* 0 */
 } tomevit_preprocessing;
 
 /* The length the shorter side is resized to; 0 if `pre` is not usable. */
@@ -86,14 +97,14 @@ size_t tomevit_resized_side(const tomevit_preprocessing *pre);
 
 /*
  * Resizes and crops with the arithmetic of Pillow's Image.resize on 8-bit
- * RGB (antialiased, fixed point, columns first), bit for bit; only the rows
- * and columns that the crop needs are computed.
+ * RGB (antialiased, fixed point, in the order of pre->pixels), bit for bit;
+ * only the rows and columns that the crop needs are computed.
  *
  * rgb   [height, width, 3], rows `stride` bytes apart
  * crop  [size, size, 3]
  *
  * EINVAL: an empty image, sides over 2^24, size 0, crop_pct outside (0, 1],
- * an unknown interpolation or crop mode, rows that overlap.
+ * an unknown interpolation, crop mode or pixels, rows that overlap.
  * ENOMEM: no memory for the coefficients (freed before returning).
  */
 int tomevit_resize_crop(const tomevit_preprocessing *pre, const uint8_t *rgb,

@@ -311,7 +311,9 @@ static void refuse_pixels(void)
     REFUSES(tomevit_resize_crop, a->pre->size = 0);
     REFUSES(tomevit_resize_crop, a->pre->interpolation = 2);
     REFUSES(tomevit_resize_crop, a->pre->crop_mode = 2);
-    REFUSES(tomevit_resize_crop, a->pre->reserved[3] = 1);
+    REFUSES(tomevit_resize_crop, a->pre->pixels = 3);
+    REFUSES(tomevit_crop_rows, a->pre->pixels = -1);
+    REFUSES(tomevit_resize_crop, a->pre->reserved[2] = 1);
     REFUSES(tomevit_resize_crop, a->rgb = NULL);
     REFUSES(tomevit_resize_crop, a->crop = NULL);
     REFUSES(tomevit_resize_crop, a->width = 0);
@@ -431,7 +433,7 @@ Test(refusals_vit, structs_keep_their_layout)
         cr_skip_test("pointers of %zu bytes", sizeof(void *));
     cr_expect_eq(sizeof(tomevit_message), 512);
     cr_expect_eq(sizeof(tomevit_preprocessing), 80);
-    cr_expect_eq(offsetof(tomevit_preprocessing, reserved), 48);
+    cr_expect_eq(offsetof(tomevit_preprocessing, reserved), 56);
     cr_expect_eq(sizeof(tomevit_description), 624);
     cr_expect_eq(offsetof(tomevit_description, reserved), 496);
     cr_expect_eq(sizeof(tomevit_open_options), 104);

@@ -181,7 +181,7 @@ static int same_crops(const tomevit_preprocessing *a,
 {
     return a->size == b->size && a->crop_pct == b->crop_pct &&
            a->crop_mode == b->crop_mode &&
-           a->interpolation == b->interpolation;
+           a->interpolation == b->interpolation && a->pixels == b->pixels;
 }
 
 /* The models as evaluate takes them, with the memory for their forward passes.

@@ -290,6 +290,10 @@ const args_option options_table[] = {
           "(both sides are resized, whatever the proportions)"),
     PARSE("interpolation", "NAME", IMAGES, RESULT, preprocessing,
           preprocessing_parse_interpolation, "bicubic or bilinear"),
+    PARSE("pixels", "NAME", IMAGES, RESULT, preprocessing,
+          preprocessing_parse_pixels,
+          "whose resizing: pillow-12 (up to 12.1, default), pillow-12.3 or "
+          "pillow-13, which resize some tall pictures in the other order"),
     PARSE("mean", "R,G,B", IMAGES, RESULT, preprocessing,
           preprocessing_parse_mean,
           "subtracted from values in [0, 1]"),

@@ -93,6 +93,29 @@ static int parse_channels(const char *text, float out[3], double least,
     return count == 2 ? -1 : 0;
 }
 
+static const char *const pixels_names[] =
+    {"pillow-12", "pillow-12.3", "pillow-13"};
+
+const char *preprocessing_pixels_name(int pixels)
+{
+    return pixels_names[pixels];
+}
+
+int preprocessing_parse_pixels(const char *text, void *args, char *why)
+{
+    preprocessing_args *p = args;
+
+    for (int i = TOMEVIT_PILLOW_12; i <= TOMEVIT_PILLOW_13; i++)
+        if (strcmp(text, pixels_names[i]) == 0) {
+            p->pixels = i;
+            p->has_pixels = 1;
+            return 0;
+        }
+    snprintf(why, ARGS_WHY, "'%.40s' is not one of pillow-12, pillow-12.3, "
+             "pillow-13", text);
+    return -1;
+}
+
 int preprocessing_parse_mean(const char *text, void *args, char *why)
 {
     preprocessing_args *p = args;
@@ -141,6 +164,10 @@ void preprocessing_resolve(const preprocessing_args *args,
     if (args->has_interpolation) {
         out->interpolation = args->interpolation;
         strcat(changed, ", interpolation");
+    }
+    if (args->has_pixels) {
+        out->pixels = args->pixels;
+        strcat(changed, ", pixels");
     }
     if (args->has_mean) {
         memcpy(out->mean, args->mean, sizeof(out->mean));

@@ -7,9 +7,10 @@
 
 /* The options as given; zero bytes change nothing. */
 typedef struct preprocessing_args {
-    int has_crop_pct, has_crop_mode, has_interpolation, has_mean, has_std;
+    int has_crop_pct, has_crop_mode, has_interpolation, has_pixels,
+        has_mean, has_std;
     double crop_pct;
-    int crop_mode, interpolation;
+    int crop_mode, interpolation, pixels;
     float mean[3], std[3];
 } preprocessing_args;
 
@@ -17,11 +18,13 @@ typedef struct preprocessing_args {
 int preprocessing_parse_crop_pct(const char *text, void *args, char *why);
 int preprocessing_parse_crop_mode(const char *text, void *args, char *why);
 int preprocessing_parse_interpolation(const char *text, void *args, char *why);
+int preprocessing_parse_pixels(const char *text, void *args, char *why);
 int preprocessing_parse_mean(const char *text, void *args, char *why);
 int preprocessing_parse_std(const char *text, void *args, char *why);
 
 const char *preprocessing_crop_mode_name(int mode);
 const char *preprocessing_interpolation_name(int interpolation);
+const char *preprocessing_pixels_name(int pixels);
 
 /* The model's preprocessing with `args` applied; source[128] says where it
  * comes from, as in "metadata; crop-pct from the command line". */

@@ -84,6 +84,7 @@ json_t *session_preprocessing_json(const session *s)
     set_text(object, "crop_mode",
              preprocessing_crop_mode_name(p->crop_mode));
     set_text(object, "interpolation", filter);
+    set_text(object, "pixels", preprocessing_pixels_name(p->pixels));
     set_count(object, "crop", p->size);
     json_object_set_new(object, "mean", mean);
     json_object_set_new(object, "std", std);
