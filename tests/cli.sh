@@ -3,6 +3,7 @@
 # The command as its user meets it: help, errors, exit statuses, reports,
 # folders with bad files in them, interruption, full disks.
 . "${srcdir:-.}/tests/guard.sh"
+pictures=$(cd "$srcdir/tests/fixtures/pictures" && pwd -P) || exit 99
 . "${srcdir:-.}/tests/command.sh"
 
 # ---- something to work on
@@ -86,6 +87,34 @@ usage "FOLDER is missing" eval $model
 usage "one argument too many" eval $model set set
 usage "takes no option '--topk'" eval $model --topk 3 set
 usage "is not one of deit_tiny" bench --arch resnet50
+
+# ---- damage
+
+run 0 classify $model "$pictures/no-end.png" "$pictures/lossy.webp"
+says err "no-end.png: damaged near byte"
+lines err 1
+lines out 2
+run 0 classify $model --quiet "$pictures/no-end.png"
+test ! -s err || fail "--quiet leaves a remark"
+run 3 classify $model --strict "$pictures/no-end.png" "$pictures/lossy.webp"
+says err "no-end.png: damaged near byte"
+lines out 1
+usage "--strict and --lenient exclude each other" \
+    classify $model --strict --lenient "$pictures/no-end.png"
+
+# ---- whose pixels
+
+"$fixture" image tall.png 33 320 4 || fail "no image"
+run 0 classify $model --crop-mode squash tall.png
+cp out twelve
+run 0 classify $model --crop-mode squash --pixels pillow-12 tall.png
+cmp -s out twelve || fail "--pixels pillow-12 is not the default"
+run 0 visualize $model --crop-mode squash tall.png -o twelve.png
+run 0 visualize $model --crop-mode squash --pixels pillow-13 tall.png \
+    -o thirteen.png
+cmp -s twelve.png thirteen.png && fail "--pixels pillow-13 changes nothing"
+usage "'pillow-9' is not one of pillow-12, pillow-12.3, pillow-13" \
+    classify $model --pixels pillow-9 tall.png
 
 # ---- names that would steer a terminal
 

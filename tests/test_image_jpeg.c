@@ -98,11 +98,11 @@ static void check_region(const uint8_t *bytes, size_t count,
     image_free(&out);
 }
 
-static void check_kind(const encode_jpeg_options *o)
+/* The whole picture and parts of it, against libjpeg's own whole picture. */
+static void check_bytes(const encode_jpeg_options *o, const uint8_t *bytes,
+                        size_t count)
 {
     static const size_t cuts[] = { 0, 1, 7, 8, 9, 15, 16, 17, 30, 47, 64 };
-    size_t count;
-    uint8_t *bytes = make_file(o, &count);
     uint8_t *expected = plain_decode(bytes, count, JCS_RGB, 3);
     image_options options;
     image out;
@@ -126,6 +126,14 @@ static void check_kind(const encode_jpeg_options *o)
                 x0, y0, x1 - x0, (y1 < o->height ? y1 : o->height) - y0 });
         }
     free(expected);
+}
+
+static void check_kind(const encode_jpeg_options *o)
+{
+    size_t count;
+    uint8_t *bytes = make_file(o, &count);
+
+    check_bytes(o, bytes, count);
     free(bytes);
 }
 
@@ -158,6 +166,43 @@ Test(image_jpeg, gray)
     check_kind(&o);
     o.progressive = 1;
     check_kind(&o);
+}
+
+/* A progressive file that ends after fewer scans than its writer meant is
+ * smoothed across blocks, in parts as in the whole. */
+static void check_fewer_scans(const encode_jpeg_options *o)
+{
+    size_t count, scans = 0;
+    uint8_t *bytes = make_file(o, &count);
+    uint8_t *fewer = malloc(count + 2);
+
+    for (size_t i = 0; i + 1 < count; i++) {
+        if (bytes[i] != 0xff || bytes[i + 1] != 0xda || scans++ == 0)
+            continue;
+        memcpy(fewer, bytes, i);
+        memcpy(fewer + i, "\xff\xd9", 2);
+        check_bytes(o, fewer, i + 2);
+    }
+    cr_assert_gt(scans, 5);
+    free(fewer);
+    free(bytes);
+}
+
+Test(image_jpeg, fewer_scans_than_meant)
+{
+    encode_jpeg_options o = {
+        .width = 75, .height = 66, .components = 3, .quality = 80,
+        .progressive = 1,
+    };
+
+    check_fewer_scans(&o);
+    o.h[0] = 2;
+    check_fewer_scans(&o);
+    o.v[0] = 2;
+    check_fewer_scans(&o);
+    o.components = 1;
+    o.h[0] = o.v[0] = 1;
+    check_fewer_scans(&o);
 }
 
 /* Inverted ink on inverted black: R = (1 - C)(1 - K), in whole numbers

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Image files: decoded whole, in part (the same pixels), leniently, turned. */
+/* Image files: decoded whole, in part (the same pixels), leniently,
+ * strictly, turned. */
 #include "fuzz.h"
 #include "../../src/images/image.h"
 
@@ -62,6 +63,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     decode(data, size, &options, &part);
     image_free(&part);
     options.want = NULL;
+    options.lenient = 0;
+    options.strict = 1;
+    decode(data, size, &options, &whole);
+    image_free(&whole);
+    options.strict = 0;
     options.exif = 1;
     decode(data, size, &options, &whole);
     image_free(&whole);
