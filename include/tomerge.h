@@ -22,7 +22,9 @@
  *     OpenMP team and give the same bits for any number of threads.
  *   - Every function that can fail returns 0 or a negative TOMERGE_E code and
  *     then has written to none of its outputs.
- *   - Inputs and outputs must not overlap unless a function says so.
+ *   - Inputs and outputs must not overlap unless a function says so. The very
+ *     same rows as input and output are refused (EINVAL); other overlaps are
+ *     not looked for.
  *   - Strides and offsets are counted in elements and rows, never in bytes.
  *   - The same bits on every CPU tier, for any number of threads, for a
  *     sequence alone or in a batch: a map does not depend on the machine.
@@ -133,6 +135,57 @@ typedef struct tomerge_const_view {
     int dtype;
 } tomerge_const_view;
 
+/* Views of rows that lie one after the other, `channels` apart. */
+static inline tomerge_view tomerge_view_of(void *data, size_t channels,
+                                           int dtype)
+{
+    tomerge_view view;
+
+    view.data = data;
+    view.stride = (ptrdiff_t)channels;
+    view.dtype = dtype;
+    return view;
+}
+
+static inline tomerge_const_view tomerge_const_view_of(const void *data,
+                                                       size_t channels,
+                                                       int dtype)
+{
+    tomerge_const_view view;
+
+    view.data = data;
+    view.stride = (ptrdiff_t)channels;
+    view.dtype = dtype;
+    return view;
+}
+
+/* The same rows, to be read only. */
+static inline tomerge_const_view tomerge_view_const(tomerge_view view)
+{
+    tomerge_const_view same;
+
+    same.data = view.data;
+    same.stride = view.stride;
+    same.dtype = view.dtype;
+    return same;
+}
+
+/* The rows from `row` on. */
+static inline tomerge_view tomerge_view_at(tomerge_view view, size_t row)
+{
+    view.data = (char *)view.data + (ptrdiff_t)row * view.stride *
+                (view.dtype == TOMERGE_F32 ? 4 : 2);
+    return view;
+}
+
+static inline tomerge_const_view tomerge_const_view_at(tomerge_const_view view,
+                                                       size_t row)
+{
+    view.data = (const char *)view.data + (ptrdiff_t)row * view.stride *
+                (view.dtype == TOMERGE_F32 ? 4 : 2);
+    return view;
+}
+
 /* ---- matching: which tokens merge -------------------------------------- */
 
 /* How a sequence is split into sources and destinations. */
@@ -159,7 +212,10 @@ enum tomerge_method {
      * You Need: Expediting Vision Transformers via Token Reorganizations",
      * ICLR 2022: EViT]. Its values there: TOMERGE_WEIGHTED_SUM with the
      * importance in place of sizes. The grouped order is as above. */
-    TOMERGE_EVIT = 5
+    TOMERGE_EVIT = 5,
+    /* The tokens of TOMERGE_DESTINATION are destinations, all others sources;
+     * see tomerge_partition_grid. r may be any number of sources. */
+    TOMERGE_GIVEN = 6
 };
 
 /* What "similar" means [ToMe, table 1b]. */
@@ -176,7 +232,9 @@ enum tomerge_role {
     TOMERGE_PROTECTED = 1, /* never merges, at any position */
     TOMERGE_PADDING = 2,   /* not there: never merges, becomes one of the last
                             * rows. The others merge as if they were alone */
-    TOMERGE_DROPPED = 3    /* not there either, and gets no row: map -1 */
+    TOMERGE_DROPPED = 3,   /* not there either, and gets no row: map -1 */
+    TOMERGE_DESTINATION = 4 /* others may merge into it: TOMERGE_GIVEN alone
+                            * knows it, and needs one */
 };
 
 /* In which order the output rows come. */
@@ -202,7 +260,8 @@ typedef struct tomerge_options {
     const uint8_t *role;   /* [tokens] of enum tomerge_role, read during the
                             * call; NULL: all are TOMERGE_MERGEABLE */
     int order;             /* enum tomerge_order */
-    int reserved_int;      /* 0 */
+    int exact;             /* 1: exactly r tokens go, which no number in
+                            * the metric can change; 0: see tomerge_match */
     const float *importance; /* [tokens], read during the call: the higher,
                             * the longer a token is kept, a NaN longest;
                             * among equals the first. Usually the attention
@@ -212,11 +271,17 @@ typedef struct tomerge_options {
 } tomerge_options;
 
 /* Alternating, cosine, nothing protected, stride 2, seed 0, no roles, grouped,
- * no importance.
+ * not exact, no importance.
  * NULL is ignored. */
 void tomerge_options_init(tomerge_options *options);
 
-/* "alternating", "sequential", "random", "strided", "topk", "evit" and back;
+/* The same as an initialiser: tomerge_options options = TOMERGE_OPTIONS_INIT; */
+#define TOMERGE_OPTIONS_INIT                                                 \
+    {sizeof(tomerge_options), TOMERGE_ALTERNATING, TOMERGE_COSINE, 0, 2, 0,  \
+     NULL, TOMERGE_GROUPED, 0, NULL, {0, 0, 0, 0, 0, 0, 0, 0}}
+
+/* "alternating", "sequential", "random", "strided", "topk", "evit", "given" and
+ * back;
  * NULL or TOMERGE_EINVAL for what is not a method. Likewise for similarities. */
 const char *tomerge_method_name(int method);
 int tomerge_method_from_name(const char *name, int *method);
@@ -228,11 +293,31 @@ int tomerge_similarity_from_name(const char *name, int *similarity);
 enum tomerge_need {
     TOMERGE_NEEDS_METRIC = 1,
     TOMERGE_NEEDS_R = 2,   /* else the method decides how many tokens go */
-    TOMERGE_NEEDS_IMPORTANCE = 4
+    TOMERGE_NEEDS_IMPORTANCE = 4,
+    TOMERGE_NEEDS_DESTINATIONS = 8 /* role names some */
 };
 
 /* The bits of enum tomerge_need for a method; 0 for what is none. */
 uint32_t tomerge_method_needs(int method);
+
+/*
+ * Partitions for TOMERGE_GIVEN: each writes TOMERGE_DESTINATION or
+ * TOMERGE_MERGEABLE to all of `role`, which then goes to options->role. With
+ * other tokens in front or behind, point into a longer array.
+ *
+ * tomerge_partition_list: the `count` tokens of `destinations` (any order).
+ * EINVAL: NULL, an entry outside of the tokens. ERANGE.
+ *
+ * tomerge_partition_grid: tokens in h rows of w; of each whole tile of sy by
+ * sx one is a destination: the top left one, or, with a seed, one at random.
+ * Tokens in no whole tile are sources. [Bolya, Hoffman: "Token Merging for Fast
+ * Stable Diffusion", CVPR workshops 2023], whose values are TOMERGE_MEAN.
+ * role [h * w]. EINVAL: NULL, an empty tile. ERANGE.
+ */
+int tomerge_partition_list(size_t tokens, size_t count,
+                           const int32_t *destinations, uint8_t *role);
+int tomerge_partition_grid(size_t h, size_t w, size_t sy, size_t sx,
+                           const uint64_t *seed, uint8_t *role);
 
 /* How one sequence merges: the result of matching, the input of merging.
  * Both arrays are the caller's. */
@@ -247,7 +332,8 @@ typedef struct tomerge_plan {
 /* The most tokens one call of a method can remove, of n = tokens - protect,
  * `protect` being all tokens that may not merge: where sources and
  * destinations are matched, n / 2 [ToMe, appendix D] (tomerge_match_rounds
- * removes more); all n by TOMERGE_TOPK; n - 1 by TOMERGE_EVIT. Larger r are
+ * removes more); all n by TOMERGE_TOPK; n - 1 by TOMERGE_EVIT and, if there is
+ * but one destination, by TOMERGE_GIVEN. Larger r are
  * lowered to this. TOMERGE_STRIDED, which takes no r: n. 0 for what is not a
  * method. */
 size_t tomerge_max_r(int method, size_t tokens, size_t protect);
@@ -282,8 +368,16 @@ int tomerge_match_workspace(const tomerge_options *options, size_t tokens,
  * -infinity. `rows` may then exceed tokens - r; so it may where protected
  * tokens leave fewer than r on a side.
  *
- * Errors: EINVAL (also for a role that is none, and for no importance where it
- * is needed), EOPTION, ESPACE (also for no workspace), ERANGE.
+ * With options->exact it may not: `rows` is what is there less r, r being
+ * lowered to tomerge_max_r and for TOMERGE_GIVEN to the sources. Sources that
+ * never merge by the above then merge last, the first first, into the first
+ * destination that would not be merged into either, or into the first of all
+ * if there is none. Where protected tokens leave too few on a side, positions
+ * count tokens that may merge only. (TOMERGE_STRIDED has no r.)
+ *
+ * Errors: EINVAL (also for a role that is none, for destinations where they
+ * are not known, and for no importance or destinations where they are needed),
+ * EOPTION, ESPACE (also for no workspace), ERANGE.
  */
 int tomerge_match(const tomerge_options *options, size_t channels,
                   tomerge_const_view metric, size_t r, tomerge_plan *plan,

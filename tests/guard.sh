@@ -23,6 +23,7 @@ declared() {
     ${CC:-cc} -E -P -I"$srcdir/include" - <<EOT | tr -s '[:space:]' ' ' |
 $(sed 's/^#include <.*//' "$1")
 EOT
+        sed 's/static inline [^{]*{[^}]*}//g' |
         grep -oE '\b[A-Za-z_][A-Za-z0-9_]* ?\(' | tr -d ' (' |
         grep -vE '^(__attribute__|sizeof)$' | grep "^$2_" | sort -u
 }

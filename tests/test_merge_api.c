@@ -97,7 +97,7 @@ Test(api, names_round_trip)
 {
     int value;
 
-    for (int i = 0; i <= TOMERGE_EVIT; i++) {
+    for (int i = 0; i <= TOMERGE_GIVEN; i++) {
         cr_assert_eq(tomerge_method_from_name(tomerge_method_name(i), &value),
                      0);
         cr_assert_eq(value, i);
@@ -113,7 +113,7 @@ Test(api, names_round_trip)
         cr_assert_eq(value, i);
     }
     value = 77;
-    cr_assert_null(tomerge_method_name(TOMERGE_EVIT + 1));
+    cr_assert_null(tomerge_method_name(TOMERGE_GIVEN + 1));
     cr_assert_null(tomerge_similarity_name(-1));
     cr_assert_null(tomerge_combine_name(TOMERGE_WEIGHTED_SUM + 1));
     cr_assert_eq(tomerge_method_from_name("even", &value), TOMERGE_EINVAL);
@@ -121,6 +121,39 @@ Test(api, names_round_trip)
     cr_assert_eq(tomerge_combine_from_name("mean", NULL), TOMERGE_EINVAL);
     cr_assert_eq(tomerge_combine_from_name("average", &value), TOMERGE_EINVAL);
     cr_assert_eq(value, 77);
+}
+
+Test(api, options_are_the_same_by_call_and_by_initialiser)
+{
+    tomerge_options called, initialised = TOMERGE_OPTIONS_INIT;
+
+    memset(&called, 0, sizeof(called));
+    tomerge_options_init(&called);
+    cr_assert_eq(memcmp(&called, &initialised, sizeof(called)), 0);
+}
+
+Test(api, views_of_rows)
+{
+    for (int dtype = TOMERGE_F32; dtype <= TOMERGE_F16; dtype++) {
+        size_t element = dtype == TOMERGE_F32 ? 4 : 2;
+        char rows[64];
+        tomerge_view view = tomerge_view_of(rows, 3, dtype);
+        tomerge_const_view fixed = tomerge_const_view_of(rows, 3, dtype);
+
+        cr_assert_eq(view.data, (void *)rows);
+        cr_assert_eq(view.stride, 3);
+        cr_assert_eq(view.dtype, dtype);
+        cr_assert_eq(tomerge_view_const(view).data, fixed.data);
+        cr_assert_eq(tomerge_view_const(view).stride, fixed.stride);
+        cr_assert_eq(tomerge_view_const(view).dtype, fixed.dtype);
+        cr_assert_eq((char *)tomerge_view_at(view, 2).data,
+                     rows + 6 * element);
+        view.stride = -3;
+        view.data = rows + 6 * element;
+        cr_assert_eq((char *)tomerge_view_at(view, 2).data, rows);
+        cr_assert_eq((const char *)tomerge_const_view_at(fixed, 1).data,
+                     rows + 3 * element);
+    }
 }
 
 Test(api, errors_have_texts)

@@ -24,6 +24,7 @@ typedef struct outputs {
     double ratio;
     uint32_t mask;
     int value;
+    uint8_t role[T];
 } outputs;
 
 /* What calls take, all of it valid; whatever a call may write is in `out` or
@@ -32,7 +33,9 @@ typedef struct arguments {
     tomerge_options options_is, *options;
     tomerge_plan plan_is, *plan, merged_is, *merged, next_is, *next;
     size_t tokens, channels, heads, r, count, rows, tables, sequences, layers;
-    size_t list[LAYERS], protect;
+    size_t list[LAYERS], protect, parts;
+    const int32_t *list_in;
+    uint8_t *role_to;
     tomerge_const_view in, rows_in, keys, table_in;
     tomerge_view to, tokens_to, table_to;
     ptrdiff_t head_stride, table_stride, table_to_stride;
@@ -132,6 +135,9 @@ static arguments *fresh(void)
     a->channels = C;
     a->heads = 3;
     a->head_stride = C / 3;
+    a->parts = 2;
+    a->list_in = a->origin;
+    a->role_to = a->out.role;
     a->tables = 1;
     a->sequences = S;
     a->layers = LAYERS;
@@ -177,6 +183,9 @@ CALL(tomerge_combine_from_name, a->name, a->value)
 CALL(tomerge_match_workspace, a->options, a->tokens, a->channels, a->bytes)
 CALL(tomerge_match, a->options, a->channels, a->in, a->r, a->plan,
      a->workspace, a->space)
+CALL(tomerge_partition_list, a->tokens, a->count, a->list_in, a->role_to)
+CALL(tomerge_partition_grid, a->heads, a->heads, a->parts, a->parts, NULL,
+     a->role_to)
 CALL(tomerge_join, a->merged, a->next)
 CALL(tomerge_match_rounds_workspace, a->options, a->tokens, a->channels,
      a->bytes)
@@ -279,7 +288,8 @@ CALL(tomerge_schedule_tokens, a->options->method, a->layers, a->tokens,
         REFUSES(function, TOMERGE_EOPTION, a->options->similarity = -1);     \
         REFUSES(function, TOMERGE_EOPTION, a->options->order = 2);           \
         REFUSES(function, TOMERGE_EOPTION, a->options->order = -1);          \
-        REFUSES(function, TOMERGE_EOPTION, a->options->reserved_int = 1);    \
+        REFUSES(function, TOMERGE_EOPTION, a->options->exact = 2);           \
+        REFUSES(function, TOMERGE_EOPTION, a->options->exact = -1);          \
         REFUSES(function, TOMERGE_EOPTION, a->options->reserved[7] = 1);     \
         REFUSES_AFTER(a->options->method = TOMERGE_STRIDED, function,        \
                       TOMERGE_EINVAL, a->options->stride = 1);               \
@@ -287,7 +297,15 @@ CALL(tomerge_schedule_tokens, a->options->method, a->layers, a->tokens,
 
 #define REFUSES_ROLES(function)                                              \
     REFUSES_AFTER(a->options->role = a->role, function, TOMERGE_EINVAL,      \
-                  a->role[T - 1] = 4)
+                  a->role[T - 1] = 5);                                       \
+    REFUSES_AFTER(a->options->role = a->role, function, TOMERGE_EINVAL,      \
+                  a->role[T - 1] = TOMERGE_DESTINATION);                     \
+    REFUSES_AFTER((a->options->role = a->role,                               \
+                   a->options->method = TOMERGE_GIVEN), function,            \
+                  TOMERGE_EINVAL, a->options->role = NULL);                  \
+    REFUSES_AFTER((a->options->role = a->role,                               \
+                   a->options->method = TOMERGE_GIVEN), function,            \
+                  TOMERGE_EINVAL, a->role[0] = 5)
 
 /* For each method that needs it. */
 #define REFUSES_NO_IMPORTANCE(function)                                      \
@@ -401,6 +419,25 @@ static void refuse_matching(void)
     REFUSES_SPACE(tomerge_match_rounds, tomerge_match_rounds_workspace);
 }
 
+static void refuse_partitions(void)
+{
+    REFUSES_AFTER(a->count = 3, tomerge_partition_list, TOMERGE_EINVAL,
+                  a->list_in = NULL);
+    REFUSES_AFTER(a->count = 3, tomerge_partition_list, TOMERGE_EINVAL,
+                  a->role_to = NULL);
+    REFUSES_AFTER(a->count = 3, tomerge_partition_list, TOMERGE_EINVAL,
+                  a->origin[2] = T);
+    REFUSES_AFTER(a->count = 3, tomerge_partition_list, TOMERGE_EINVAL,
+                  a->origin[2] = -1);
+    REFUSES_AFTER(a->count = 3, tomerge_partition_list, TOMERGE_ERANGE,
+                  a->tokens = MANY);
+
+    REFUSES(tomerge_partition_grid, TOMERGE_EINVAL, a->parts = 0);
+    REFUSES(tomerge_partition_grid, TOMERGE_EINVAL, a->role_to = NULL);
+    REFUSES(tomerge_partition_grid, TOMERGE_ERANGE, a->heads = SIZE_MAX);
+    REFUSES(tomerge_partition_grid, TOMERGE_ERANGE, a->heads = 46341);
+}
+
 static void refuse_plans(void)
 {
     REFUSES_PLANS(tomerge_join);
@@ -435,6 +472,8 @@ static void refuse_merging(void)
     REFUSES_VIEWS(tomerge_merge, a->in);
     REFUSES_VIEWS(tomerge_merge, a->to);
     REFUSES(tomerge_merge, TOMERGE_EINVAL, a->channels = 0);
+    REFUSES(tomerge_merge, TOMERGE_EINVAL, a->to.data = a->x);
+    REFUSES(tomerge_merge, TOMERGE_EINVAL, a->sums = a->sizes);
     REFUSES_SPACE(tomerge_merge, tomerge_merge_workspace);
 
     REFUSES_PLANS(tomerge_unmerge);
@@ -442,6 +481,7 @@ static void refuse_merging(void)
     REFUSES_VIEWS(tomerge_unmerge, a->rows_in);
     REFUSES_VIEWS(tomerge_unmerge, a->tokens_to);
     REFUSES(tomerge_unmerge, TOMERGE_EINVAL, a->channels = 0);
+    REFUSES(tomerge_unmerge, TOMERGE_EINVAL, a->tokens_to.data = a->x);
 }
 
 static void refuse_gradients(void)
@@ -453,12 +493,16 @@ static void refuse_gradients(void)
     REFUSES_VIEWS(tomerge_merge_backward, a->rows_in);
     REFUSES_VIEWS(tomerge_merge_backward, a->tokens_to);
     REFUSES(tomerge_merge_backward, TOMERGE_EINVAL, a->channels = 0);
+    REFUSES(tomerge_merge_backward, TOMERGE_EINVAL, a->tokens_to.data = a->x);
+    REFUSES_AFTER(a->rows_in.data = a->table, tomerge_merge_backward,
+                  TOMERGE_EINVAL, a->tokens_to.data = a->table);
     REFUSES_SPACE(tomerge_merge_backward, tomerge_merge_workspace);
 
     REFUSES_PLANS(tomerge_unmerge_backward);
     REFUSES(tomerge_unmerge_backward, TOMERGE_ERANGE,
             a->merged->tokens = MANY);
     REFUSES_VIEWS(tomerge_unmerge_backward, a->in);
+    REFUSES(tomerge_unmerge_backward, TOMERGE_EINVAL, a->to.data = a->x);
     REFUSES_VIEWS(tomerge_unmerge_backward, a->to);
     REFUSES(tomerge_unmerge_backward, TOMERGE_EINVAL, a->channels = 0);
     REFUSES_SPACE(tomerge_unmerge_backward, tomerge_merge_workspace);
@@ -471,6 +515,10 @@ static void refuse_tensors(void)
                   a->tensors = NULL);
     REFUSES_AFTER(TWO, tomerge_merge_tensors, TOMERGE_EOPTION,
                   a->tensor[1].combine = 99);
+    REFUSES_AFTER(TWO, tomerge_merge_tensors, TOMERGE_EINVAL,
+                  a->tensor[1].y.data = a->x);
+    REFUSES_AFTER(TWO, tomerge_merge_tensors, TOMERGE_EINVAL,
+                  a->sums = a->sizes);
     REFUSES_AFTER(TWO; a->tensor[1].combine = TOMERGE_KEEP,
                   tomerge_merge_tensors, TOMERGE_EINVAL,
                   a->merged->origin = NULL);
@@ -500,6 +548,7 @@ static void refuse_tensors(void)
     REFUSES(tomerge_merge_table_workspace, TOMERGE_ERANGE, a->tokens = MANY);
     REFUSES_COMBINATIONS(tomerge_merge_table, a->combine);
     REFUSES(tomerge_merge_table, TOMERGE_EOPTION, a->combine = TOMERGE_MLERP);
+    REFUSES(tomerge_merge_table, TOMERGE_EINVAL, a->table_to.data = a->table);
     REFUSES_GROUPS(tomerge_merge_table);
     REFUSES_SIZES(tomerge_merge_table);
     REFUSES(tomerge_merge_table, TOMERGE_EINVAL, a->tables = 0);
@@ -516,6 +565,7 @@ static void refuse_attention(void)
     REFUSES(tomerge_size_bias, TOMERGE_ERANGE, a->rows = MANY);
     REFUSES_SIZES(tomerge_size_bias);
 
+    REFUSES(tomerge_mean_heads, TOMERGE_EINVAL, a->to.data = a->x);
     REFUSES(tomerge_mean_heads, TOMERGE_EINVAL, a->heads = 0);
     REFUSES(tomerge_mean_heads, TOMERGE_ERANGE, a->heads = MANY);
     REFUSES(tomerge_mean_heads, TOMERGE_ERANGE, a->tokens = MANY);
@@ -565,6 +615,9 @@ static void refuse_merging_batches(void)
     REFUSES_VIEWS(tomerge_merge_batch, a->in);
     REFUSES_VIEWS(tomerge_merge_batch, a->to);
     REFUSES(tomerge_merge_batch, TOMERGE_EOPTION, a->combine = 99);
+    REFUSES(tomerge_merge_batch, TOMERGE_EINVAL, a->to.data = a->x);
+    REFUSES(tomerge_merge_batch, TOMERGE_EINVAL, a->sums = a->sizes);
+    REFUSES(tomerge_unmerge_batch, TOMERGE_EINVAL, a->tokens_to.data = a->x);
     REFUSES_AFTER(a->combine = TOMERGE_KEEP, tomerge_merge_batch,
                   TOMERGE_EINVAL, a->batch_origin_in = NULL);
     REFUSES(tomerge_merge_batch, TOMERGE_EINVAL, a->channels = 0);
@@ -609,6 +662,12 @@ static void refuse_gradients_of_batches(void)
     REFUSES_VIEWS(tomerge_merge_backward_batch, a->rows_in);
     REFUSES_VIEWS(tomerge_merge_backward_batch, a->tokens_to);
     REFUSES(tomerge_merge_backward_batch, TOMERGE_EOPTION, a->combine = 99);
+    REFUSES(tomerge_merge_backward_batch, TOMERGE_EINVAL,
+            a->tokens_to.data = a->x);
+    REFUSES_AFTER(a->rows_in.data = a->table, tomerge_merge_backward_batch,
+                  TOMERGE_EINVAL, a->tokens_to.data = a->table);
+    REFUSES(tomerge_unmerge_backward_batch, TOMERGE_EINVAL,
+            a->to.data = a->x);
     REFUSES_AFTER(a->combine = TOMERGE_KEEP, tomerge_merge_backward_batch,
                   TOMERGE_EINVAL, a->batch_origin_in = NULL);
     REFUSES(tomerge_merge_backward_batch, TOMERGE_EMAP,
@@ -677,6 +736,7 @@ Test(refusals, every_function_refuses_what_it_cannot_take)
 {
     refuse_names();
     refuse_matching();
+    refuse_partitions();
     refuse_plans();
     refuse_merging();
     refuse_gradients();
@@ -688,7 +748,7 @@ Test(refusals, every_function_refuses_what_it_cannot_take)
     refuse_schedules();
     cr_expect_geq(check_map("tomerge/libtomerge.map", "tomerge_", cannot_fail,
                             sizeof(cannot_fail) / sizeof(*cannot_fail)),
-                  45);
+                  47);
 }
 
 Test(refusals, what_cannot_fail_takes_anything)

@@ -92,7 +92,10 @@ int tomerge_mean_heads(size_t tokens, size_t heads, size_t channels,
         return TOMERGE_ERANGE;
     error = tomerge_check_parts(k, tokens, channels, heads, head_stride);
     if (!error)
-        error = tomerge_check_view(tomerge_constant(metric), tokens, channels);
+        error = tomerge_check_view(tomerge_view_const(metric), tokens,
+                                   channels);
+    if (!error)
+        error = tomerge_check_apart(k, tomerge_view_const(metric), tokens);
     if (error)
         return error;
     tomerge_dsp_init(&dsp, tomerge_cpu_flags());

@@ -113,9 +113,8 @@ int tomerge_match_batch(const tomerge_options *options, size_t sequences,
     if (!error)
         error = tomerge_check_needs(options, channels, metric,
                                     offsets[sequences]);
-    if (!error && options->role)
-        error = tomerge_check_roles(options->role + offsets[0],
-                                    offsets[sequences] - offsets[0]);
+    if (!error)
+        error = tomerge_check_roles(options, offsets[0], offsets[sequences]);
     if (error)
         return error;
     if (!workspace || workspace_bytes < bytes)
@@ -268,11 +267,18 @@ int tomerge_merge_batch(int combine, size_t sequences, const size_t *offsets,
     };
     tomerge_dsp dsp;
     int error = tomerge_check_packed(&batch.packed, 0, &batch.rows,
-                                     tomerge_constant(y), threads,
+                                     tomerge_view_const(y), threads,
                                      workspace_bytes);
 
-    if (error)
+    if (!error)
+        error = tomerge_check_apart(x, tomerge_view_const(y),
+                                    offsets_out[sequences]);
+    if (!error && size && size == size_out)
+        error = TOMERGE_EINVAL;
+    if (error) {
+        tomerge_packed_done(&batch.packed, threads);
         return error;
+    }
     tomerge_dsp_init(&dsp, tomerge_cpu_flags());
     batch.dsp = &dsp;
     tomerge_for_sequences(sequences, threads, merge_task, &batch);
@@ -325,8 +331,11 @@ int tomerge_unmerge_batch(size_t sequences, const size_t *offsets,
     if (!error)
         error = tomerge_check_view(y, offsets_out[sequences], channels);
     if (!error)
-        error = tomerge_check_view(tomerge_constant(x), offsets[sequences],
+        error = tomerge_check_view(tomerge_view_const(x), offsets[sequences],
                                    channels);
+    if (!error)
+        error = tomerge_check_apart(y, tomerge_view_const(x),
+                                    offsets_out[sequences]);
     for (size_t s = 0; s < sequences && !error; s++) {
         tomerge_groups groups = tomerge_groups_in(&batch.packed, s);
 

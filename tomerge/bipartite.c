@@ -19,6 +19,22 @@ static size_t every_other(const tomerge_job *job, size_t first, int32_t *list)
     return count;
 }
 
+/* Every other one of the tokens that may merge, wherever they are: neither side
+ * has fewer than half of them, rounded down. */
+static void split_mergeable(tomerge_job *job, size_t *sources,
+                            size_t *destinations)
+{
+    *sources = *destinations = 0;
+    for (size_t p = 0; p < job->present; p++) {
+        if (!tomerge_may_merge(job, p))
+            continue;
+        if (*sources == *destinations)
+            job->space.sources[(*sources)++] = job->space.present[p];
+        else
+            job->space.destinations[(*destinations)++] = job->space.present[p];
+    }
+}
+
 /* Protected tokens have a position too: with a class token alone, it is the
  * even side that has one token less to give. */
 void tomerge_plan_alternating(tomerge_job *job)
@@ -26,6 +42,8 @@ void tomerge_plan_alternating(tomerge_job *job)
     size_t sources = every_other(job, 0, job->space.sources);
     size_t destinations = every_other(job, 1, job->space.destinations);
 
+    if (job->options.exact && (sources < job->r || destinations == 0))
+        split_mergeable(job, &sources, &destinations);
     tomerge_pair(job, sources, destinations, job->r);
 }
 

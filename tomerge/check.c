@@ -64,6 +64,12 @@ int tomerge_check_parts(tomerge_const_view view, size_t rows, size_t channels,
     return 0;
 }
 
+int tomerge_check_apart(tomerge_const_view x, tomerge_const_view y,
+                        size_t rows)
+{
+    return rows && x.data == y.data ? TOMERGE_EINVAL : 0;
+}
+
 int tomerge_check_sizes(const float *size, size_t count)
 {
     for (size_t i = 0; i < count; i++) /* as bits they lie in one range */

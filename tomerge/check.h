@@ -24,6 +24,10 @@ int tomerge_check_view(tomerge_const_view view, size_t rows, size_t channels);
 int tomerge_check_parts(tomerge_const_view view, size_t rows, size_t channels,
                         size_t parts, ptrdiff_t part_stride);
 
+/* EINVAL if the rows of one are those of the other, be it only the first. */
+int tomerge_check_apart(tomerge_const_view x, tomerge_const_view y,
+                        size_t rows);
+
 /* EINVAL unless every size is positive and finite. */
 int tomerge_check_sizes(const float *size, size_t count);
 
@@ -33,13 +37,6 @@ int tomerge_check_map(const int32_t *map, size_t tokens, size_t rows);
 static inline size_t tomerge_element(int dtype)
 {
     return dtype == TOMERGE_F32 ? 4 : 2;
-}
-
-static inline tomerge_const_view tomerge_constant(tomerge_view view)
-{
-    tomerge_const_view out = {view.data, view.stride, view.dtype};
-
-    return out;
 }
 
 /* Element `channel` of row `i`. */

@@ -224,8 +224,13 @@ int tomerge_merge_backward(int combine, const tomerge_plan *plan,
                                     workspace, workspace_bytes);
 
     if (!error)
-        error = tomerge_check_view(tomerge_constant(grad_x), plan->tokens,
+        error = tomerge_check_view(tomerge_view_const(grad_x), plan->tokens,
                                    channels);
+    if (!error)
+        error = tomerge_check_apart(x, tomerge_view_const(grad_x), plan->rows);
+    if (!error)
+        error = tomerge_check_apart(grad_y, tomerge_view_const(grad_x),
+                                    plan->rows);
     if (error)
         return error;
     groups = tomerge_groups_of(plan);
@@ -262,9 +267,12 @@ int tomerge_unmerge_backward(const tomerge_plan *plan, size_t channels,
     tomerge_merge_space space;
     tomerge_dsp dsp;
     int error = tomerge_check_merge(TOMERGE_SUM, plan, channels, grad_x, NULL,
-                                    tomerge_constant(grad_y), workspace,
+                                    tomerge_view_const(grad_y), workspace,
                                     workspace_bytes);
 
+    if (!error)
+        error = tomerge_check_apart(grad_x, tomerge_view_const(grad_y),
+                                    plan->rows);
     if (error)
         return error;
     groups = tomerge_groups_of(plan);

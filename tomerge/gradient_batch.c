@@ -55,8 +55,14 @@ int tomerge_merge_backward_batch(int combine, size_t sequences,
                                      threads, workspace_bytes);
 
     if (!error)
-        error = tomerge_check_view(tomerge_constant(grad_x),
+        error = tomerge_check_view(tomerge_view_const(grad_x),
                                    offsets[sequences], channels);
+    if (!error)
+        error = tomerge_check_apart(x, tomerge_view_const(grad_x),
+                                    offsets_out[sequences]);
+    if (!error)
+        error = tomerge_check_apart(grad_y, tomerge_view_const(grad_x),
+                                    offsets_out[sequences]);
     if (error) {
         tomerge_packed_done(&batch.packed, threads);
         return error;
@@ -96,11 +102,16 @@ int tomerge_unmerge_backward_batch(size_t sequences, const size_t *offsets,
     };
     tomerge_dsp dsp;
     int error = tomerge_check_packed(&batch.packed, 1, &batch.of.rows,
-                                     tomerge_constant(grad_y), threads,
+                                     tomerge_view_const(grad_y), threads,
                                      workspace_bytes);
 
-    if (error)
+    if (!error)
+        error = tomerge_check_apart(grad_x, tomerge_view_const(grad_y),
+                                    offsets_out[sequences]);
+    if (error) {
+        tomerge_packed_done(&batch.packed, threads);
         return error;
+    }
     tomerge_dsp_init(&dsp, tomerge_cpu_flags());
     batch.dsp = &dsp;
     tomerge_for_sequences(sequences, threads, unmerge_task, &batch);

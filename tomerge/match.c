@@ -25,6 +25,7 @@ static size_t all_but_one(size_t mergeable)
 enum {
     METRIC = TOMERGE_NEEDS_METRIC, R = TOMERGE_NEEDS_R,
     IMPORTANCE = TOMERGE_NEEDS_IMPORTANCE,
+    DESTINATIONS = TOMERGE_NEEDS_DESTINATIONS,
 };
 
 static const tomerge_method_entry methods[] = {
@@ -38,6 +39,8 @@ static const tomerge_method_entry methods[] = {
     [TOMERGE_TOPK] = {"topk", IMPORTANCE | R, 0, 0, all, tomerge_plan_topk},
     [TOMERGE_EVIT] = {"evit", IMPORTANCE | R, 0, 0, all_but_one,
                       tomerge_plan_evit},
+    [TOMERGE_GIVEN] = {"given", METRIC | R | DESTINATIONS, 0, 0, all_but_one,
+                       tomerge_plan_given},
 };
 enum { METHODS = sizeof(methods) / sizeof(methods[0]) };
 
@@ -96,7 +99,7 @@ size_t tomerge_max_r(int method, size_t tokens, size_t protect)
 /* A field of a later version, whose 0 means what this one does. */
 static int reserved_used(const tomerge_options *options)
 {
-    uint64_t used = (uint64_t)options->reserved_int;
+    uint64_t used = 0;
 
     for (size_t i = 0;
          i < sizeof(options->reserved) / sizeof(options->reserved[0]); i++)
@@ -115,7 +118,7 @@ int tomerge_check_options(const tomerge_options *options, size_t channels)
     method = tomerge_method_of(options->method);
     if (!method || !tomerge_similarity_of(options->similarity) ||
         options->order < TOMERGE_GROUPED ||
-        options->order > TOMERGE_BY_POSITION)
+        options->order > TOMERGE_BY_POSITION || (options->exact & ~1))
         return TOMERGE_EOPTION;
     if ((method->needs_stride && options->stride < 2) ||
         (method->needs & TOMERGE_NEEDS_METRIC && channels == 0))
@@ -128,16 +131,22 @@ int tomerge_check_needs(const tomerge_options *options, size_t channels,
 {
     uint32_t needs = tomerge_method_needs(options->method);
 
-    if (needs & TOMERGE_NEEDS_IMPORTANCE && tokens && !options->importance)
+    if ((needs & TOMERGE_NEEDS_IMPORTANCE && tokens && !options->importance) ||
+        (needs & TOMERGE_NEEDS_DESTINATIONS && tokens && !options->role))
         return TOMERGE_EINVAL;
     return needs & TOMERGE_NEEDS_METRIC
                ? tomerge_check_view(metric, tokens, channels) : 0;
 }
 
-int tomerge_check_roles(const uint8_t *role, size_t count)
+int tomerge_check_roles(const tomerge_options *options, size_t first,
+                        size_t end)
 {
-    for (size_t i = 0; role && i < count; i++)
-        if (role[i] > TOMERGE_DROPPED)
+    uint32_t needs = tomerge_method_needs(options->method);
+    uint8_t last = needs & TOMERGE_NEEDS_DESTINATIONS ? TOMERGE_DESTINATION
+                                                      : TOMERGE_DROPPED;
+
+    for (size_t i = first; options->role && i < end; i++)
+        if (options->role[i] > last)
             return TOMERGE_EINVAL;
     return 0;
 }
@@ -195,7 +204,7 @@ int tomerge_check_match(const tomerge_options *options, size_t channels,
     error = tomerge_match_workspace(options, plan->tokens, channels, bytes);
     if (!error)
         error = tomerge_check_needs(options, channels, metric, plan->tokens);
-    return error ? error : tomerge_check_roles(options->role, plan->tokens);
+    return error ? error : tomerge_check_roles(options, 0, plan->tokens);
 }
 
 /* Finds the tokens that are there, and how many of them may merge. */
@@ -205,7 +214,7 @@ static void count_tokens(tomerge_job *job)
 
     job->present = job->mergeable = 0;
     for (size_t i = 0; i < job->tokens; i++) {
-        if (role && role[i] >= TOMERGE_PADDING)
+        if (role && (role[i] == TOMERGE_PADDING || role[i] == TOMERGE_DROPPED))
             continue;
         job->space.present[job->present++] = (int32_t)i;
         job->mergeable += (size_t)tomerge_may_merge(job, job->present - 1);

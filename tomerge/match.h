@@ -65,6 +65,10 @@ void tomerge_plan_random(tomerge_job *job);
 void tomerge_plan_strided(tomerge_job *job);
 void tomerge_plan_topk(tomerge_job *job);
 void tomerge_plan_evit(tomerge_job *job);
+void tomerge_plan_given(tomerge_job *job);
+
+/* Numbers at random: uniform below n, from a state that any seed may begin. */
+uint64_t tomerge_random_below(uint64_t *state, uint64_t n);
 
 /* A row of the table of similarities. */
 typedef struct tomerge_similarity_entry {
@@ -123,8 +127,10 @@ int tomerge_check_options(const tomerge_options *options, size_t channels);
 int tomerge_check_needs(const tomerge_options *options, size_t channels,
                         tomerge_const_view metric, size_t tokens);
 
-/* EINVAL unless every role is one; NULL is fine. */
-int tomerge_check_roles(const uint8_t *role, size_t count);
+/* EINVAL unless the roles from `first` to before `end` are known to the method;
+ * none are fine. */
+int tomerge_check_roles(const tomerge_options *options, size_t first,
+                        size_t end);
 
 /* Checks all but the workspace, of which tomerge_match needs *bytes. */
 int tomerge_check_match(const tomerge_options *options, size_t channels,

@@ -367,9 +367,13 @@ int tomerge_merge(int combine, const tomerge_plan *plan, size_t channels,
     tomerge_merge_space space;
     tomerge_dsp dsp;
     int error = tomerge_check_merge(combine, plan, channels, x, size,
-                                    tomerge_constant(y), workspace,
+                                    tomerge_view_const(y), workspace,
                                     workspace_bytes);
 
+    if (!error)
+        error = tomerge_check_apart(x, tomerge_view_const(y), plan->rows);
+    if (!error && size && size == size_out)
+        error = TOMERGE_EINVAL;
     if (error)
         return error;
     groups = tomerge_groups_of(plan);
@@ -412,7 +416,9 @@ int tomerge_unmerge(const tomerge_plan *plan, size_t channels,
     if (!error)
         error = tomerge_check_view(y, plan->rows, channels);
     if (!error)
-        error = tomerge_check_view(tomerge_constant(x), plan->tokens, channels);
+        error = tomerge_check_view(tomerge_view_const(x), plan->tokens, channels);
+    if (!error)
+        error = tomerge_check_apart(y, tomerge_view_const(x), plan->rows);
     if (!error)
         error = tomerge_check_map(plan->map, plan->tokens, plan->rows);
     if (error)

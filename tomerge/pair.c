@@ -118,6 +118,34 @@ static size_t choose(const tomerge_job *job, size_t r)
     return r;
 }
 
+/* The first destination that nothing merges into of itself, else the first. */
+static int32_t last_resort(const tomerge_job *job)
+{
+    const float *scale = job->space.b_scale;
+
+    for (size_t j = 0; j < job->b.rows; j++)
+        if (scale[j] != scale[j])
+            return (int32_t)j;
+    return 0;
+}
+
+/* Adds sources that cannot be compared until there are r: the first first. */
+static size_t force(const tomerge_job *job, size_t chosen, size_t r)
+{
+    const tomerge_match_space *s = &job->space;
+    int32_t where = last_resort(job);
+
+    for (size_t i = 0; i < job->a.rows && chosen < r; i++) {
+        float scaled = s->score[i] * s->a_scale[i];
+
+        if (s->best[i] >= 0 && scaled == scaled)
+            continue;
+        s->best[i] = where;
+        s->key[chosen++] = i;
+    }
+    return chosen;
+}
+
 /* Opens the rows and sends the first r of the keys where they merge. */
 static void write_map(tomerge_job *job, size_t destinations, size_t r)
 {
@@ -150,12 +178,15 @@ void tomerge_pair(tomerge_job *job, size_t sources, size_t destinations,
     const tomerge_similarity_entry *similarity =
         tomerge_similarity_of(job->options.similarity);
     tomerge_match_space *s = &job->space;
-    size_t whole = tomerge_panels_of(sources) * TOMERGE_PANEL;
+    size_t whole = tomerge_panels_of(sources) * TOMERGE_PANEL, chosen;
 
     job->a = pack(job, similarity->needs_norm, s->sources, sources, s->panels,
                   s->a_scale);
     job->b = pack(job, similarity->needs_norm, s->destinations, destinations,
                   s->panels + whole * job->channels, s->b_scale);
     similarity->score(job);
-    write_map(job, destinations, choose(job, r));
+    chosen = choose(job, r);
+    if (job->options.exact && destinations)
+        chosen = force(job, chosen, r < sources ? r : sources);
+    write_map(job, destinations, chosen);
 }

@@ -16,7 +16,7 @@ static uint64_t next(uint64_t *state)
 }
 
 /* Uniform below n: draws from the incomplete last stretch of n are refused. */
-static uint64_t below(uint64_t *state, uint64_t n)
+uint64_t tomerge_random_below(uint64_t *state, uint64_t n)
 {
     uint64_t incomplete = (UINT64_MAX - n + 1) % n, draw;
 
@@ -38,7 +38,7 @@ void tomerge_plan_random(tomerge_job *job)
 
         if (!tomerge_may_merge(job, p))
             continue;
-        if (below(&state, left) < job->r - sources)
+        if (tomerge_random_below(&state, left) < job->r - sources)
             job->space.sources[sources++] = job->space.present[p];
         else
             job->space.destinations[destinations++] = job->space.present[p];

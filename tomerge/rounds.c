@@ -120,7 +120,7 @@ static tomerge_const_view merge_metric(const tomerge_job *first,
 
     tomerge_group(&groups, 0, &space, s->merge);
     tomerge_merge_run(first->dsp, &rows, &groups, &space);
-    return tomerge_constant(y);
+    return tomerge_view_const(y);
 }
 
 /* A further round on the rows of `plan`, of which the first are the protected

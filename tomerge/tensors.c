@@ -19,8 +19,11 @@ static int check_tensor(const tomerge_tensor *t, const tomerge_groups *groups)
         error = tomerge_check_parts(t->x, groups->tokens, t->channels,
                                     t->parts, t->x_part);
     if (!error)
-        error = tomerge_check_parts(tomerge_constant(t->y), groups->rows,
+        error = tomerge_check_parts(tomerge_view_const(t->y), groups->rows,
                                     t->channels, t->parts, t->y_part);
+    if (!error)
+        error = tomerge_check_apart(t->x, tomerge_view_const(t->y),
+                                    groups->rows);
     return error;
 }
 
@@ -73,7 +76,8 @@ int tomerge_merge_tensors(const tomerge_plan *plan, size_t count,
         return error;
     if (!workspace || workspace_bytes < bytes)
         return TOMERGE_ESPACE;
-    if (size && check_sizes(count, tensors, size, plan->tokens))
+    if (size && (size == size_out ||
+                 check_sizes(count, tensors, size, plan->tokens)))
         return TOMERGE_EINVAL;
     error = tomerge_group(&groups, 0, &space, workspace);
     if (error)
@@ -181,7 +185,7 @@ static int check_table(int combine, const tomerge_groups *groups,
     if (!error)
         error = tomerge_check_parts(y, groups->rows, groups->rows, tables,
                                     y_table);
-    return error;
+    return error ? error : tomerge_check_apart(x, y, groups->rows);
 }
 
 int tomerge_merge_table(int combine, const tomerge_plan *plan, size_t tables,
@@ -205,7 +209,7 @@ int tomerge_merge_table(int combine, const tomerge_plan *plan, size_t tables,
     error = tomerge_merge_table_workspace(plan->tokens, &bytes);
     if (!error)
         error = check_table(combine, &groups, tables, x, x_table,
-                            tomerge_constant(y), y_table);
+                            tomerge_view_const(y), y_table);
     if (error)
         return error;
     if (!workspace || workspace_bytes < bytes)

@@ -193,10 +193,10 @@ int merging_parse_method(const char *text, void *args, char *why)
     if (parse_name(text, method, tomerge_method_from_name,
                    tomerge_method_name, why) != 0)
         return -1;
-    if (!(tomerge_method_needs(*method) & TOMERGE_NEEDS_IMPORTANCE))
+    if (!(tomerge_method_needs(*method) &
+          ~(uint32_t)(TOMERGE_NEEDS_METRIC | TOMERGE_NEEDS_R)))
         return 0;
-    snprintf(why, ARGS_WHY, "'%s' needs the tokens' importance, which a model "
-             "does not give", text);
+    snprintf(why, ARGS_WHY, "'%s' needs what a model does not give", text);
     return -1;
 }
 

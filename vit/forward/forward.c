@@ -300,7 +300,7 @@ static int valid_merging(const tomevit_merging *m,
            !m->matching.role && /* rows of later layers have none */
            !m->matching.importance &&
            !(tomerge_method_needs(m->matching.method) &
-             TOMERGE_NEEDS_IMPORTANCE) &&
+             ~(uint32_t)(TOMERGE_NEEDS_METRIC | TOMERGE_NEEDS_R)) &&
            !tomerge_match_workspace(&m->matching, d->tokens, d->dim, &bytes);
 }
 
