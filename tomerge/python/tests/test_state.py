@@ -131,6 +131,20 @@ def test_passes_in_turns():
 
 
 @torch.no_grad()
+def test_heads_after_two_passes():
+    """Each weighs its own rows."""
+    model = merging(global_pool="avg", class_token=False)
+    batches = [images(2), images(2)]
+    expected = [model(x) for x in batches]
+    features = [model.forward_features(x) for x in batches]
+    for rows, logits in zip(features, expected):
+        assert torch.equal(model.forward_head(rows), logits)
+    model(images(3))
+    with pytest.raises(RuntimeError, match="another forward pass"):
+        model.forward_head(features[0] * 1)
+
+
+@torch.no_grad()
 def test_rows_from_elsewhere():
     model = merging()
     with pytest.raises(RuntimeError, match="layer 2 .* did not return"):

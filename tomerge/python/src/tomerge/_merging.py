@@ -138,18 +138,36 @@ class Merging:
         """After a layer, with what it returned."""
         if torch.compiler.is_compiling():
             self._compiled = state
-            if state.layer == self.layers and _exporting():
-                self._compiled = None  # its tensors are not real
             return
         self._local.state = state
         self._compiled = None
         if state.layer < self.layers:
             self._inputs[x] = state
 
+    def keep(self, x: torch.Tensor) -> None:
+        """Features that the last pass ended in."""
+        if not torch.compiler.is_compiling():
+            self._inputs[x] = self._last()
+
+    def size_of(self, x: torch.Tensor) -> Any:
+        """What the rows of such features stand for; None: one token each."""
+        state = None
+        if not torch.compiler.is_compiling():
+            state = self._inputs.get(x)
+        size = (state or self._last() or Pass()).size
+        if size is not None and size.shape != x.shape[:2]:
+            raise RuntimeError(
+                "features of another forward pass than the last one: how "
+                "many tokens their rows stand for is not known any more")
+        return size
+
     def _last(self) -> Optional[Pass]:
-        if self._compiled is not None:
-            return self._compiled
-        return getattr(self._local, "state", None)
+        state = self._compiled
+        if (state is not None and not torch.compiler.is_compiling()
+                and state.size is not None
+                and type(state.size) is not torch.Tensor):
+            state = self._compiled = None  # a compiler's, with no values
+        return state or getattr(self._local, "state", None)
 
     @property
     def tokens(self) -> list[int]:
@@ -239,10 +257,12 @@ class Merging:
         """Whether to merge in torch's own operations."""
         if self.backend != "auto":
             return self.backend == "torch"
-        plainly = x.device.type != "cpu" or torch.onnx.is_in_onnx_export()
+        plainly = (x.device.type != "cpu" or torch.onnx.is_in_onnx_export()
+                   or _transformed(x))
         if plainly and self.method not in _plain.METHODS:
             raise NotImplementedError(
-                f"method {self.method!r} off the CPU or in ONNX")
+                f"method {self.method!r} off the CPU, in ONNX or under "
+                f"torch.func")
         return plainly
 
 
@@ -253,9 +273,10 @@ def _every(like: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
         batch, tokens)
 
 
-def _exporting() -> bool:
-    exporting = getattr(torch.compiler, "is_exporting", None)
-    return exporting is not None and exporting()
+def _transformed(x: torch.Tensor) -> bool:
+    """Whether torch.func looks at the operations."""
+    return (not torch.compiler.is_compiling()
+            and torch._C._functorch.is_functorch_wrapped_tensor(x))
 
 
 def _one_of(name: str, value: str, names: tuple) -> None:

@@ -55,7 +55,8 @@ def patch(model: Any, *, trace_source: bool = False, prop_attn: bool = True,
         backend: "library" merges in libtomerge, on CPU tensors: float32,
             bfloat16 or float16; "torch" in torch's own operations,
             alternating only, the same maps but for rounding; "auto" in torch
-            on other devices and in ONNX files, else in the library.
+            on other devices, in ONNX files and under torch.func, else in the
+            library.
 
     Returns:
         The model.

@@ -17,6 +17,8 @@ METHODS = ("alternating",)
 
 def rows_left(tokens: Any, r: int, protect: int) -> Any:
     """How many rows leave a layer that is to remove r."""
+    if isinstance(tokens, torch.Tensor):  # as torch.jit.trace has sizes
+        tokens = int(tokens)
     most = torch.sym_max(tokens - protect, 0) // 2
     return tokens - torch.sym_min(r, most)
 
@@ -65,7 +67,7 @@ def match(metric: torch.Tensor, r: int, protect: int = 0,
                        at[1::2] < protect, similarity)
     scores = scores.masked_fill((at[::2] < protect)[None, :, None], -torch.inf)
     best, nearest = scores.max(-1)
-    falling = best.sort(dim=-1, descending=True, stable=True).indices
+    falling = _sorted(best, True)
     count = torch.arange(best.shape[1], device=metric.device)
     rank = torch.zeros_like(falling).scatter(  # 0 merges first
         1, falling, count.expand(batch, -1))
@@ -83,13 +85,21 @@ def match(metric: torch.Tensor, r: int, protect: int = 0,
             1, nearest, first, "amin")
         source_key = at[::2].expand_as(rank)
     source_key = torch.where(merged, 4 * tokens, source_key)
-    origin = _interleave(source_key, destination_key.expand(batch, -1),
-                         tokens).sort(dim=-1, stable=True).indices[:, :rows]
+    origin = _sorted(_interleave(
+        source_key, destination_key.expand(batch, -1), tokens))[:, :rows]
     row = torch.zeros_like(at).expand(batch, -1).scatter(
         1, origin, at[:rows].expand(batch, -1))
     into = row[:, 1::2].gather(1, nearest)
     return _interleave(torch.where(merged, into, row[:, ::2]), row[:, 1::2],
                        tokens), origin
+
+
+def _sorted(values: torch.Tensor, falling: bool = False) -> torch.Tensor:
+    """Where the smallest is, or the largest, and so on; of equals the first
+    one first."""
+    if torch.onnx.is_in_onnx_export():  # whose TopK does that, as no Sort
+        return values.topk(values.shape[-1], largest=falling).indices
+    return values.sort(dim=-1, descending=falling, stable=True).indices
 
 
 def _interleave(even: torch.Tensor, odd: torch.Tensor,

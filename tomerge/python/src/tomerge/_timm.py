@@ -124,9 +124,15 @@ class _Eva(Layer):
 class _Pooling(Model):
     """VisionTransformer itself weighs rows in its pooling."""
 
+    def forward_features(self, *arguments: Any,
+                         **keywords: Any) -> torch.Tensor:
+        x = super().forward_features(*arguments, **keywords)
+        self.merging.keep(x)
+        return x
+
     def pool(self, x: torch.Tensor,
              pool_type: Optional[str] = None) -> torch.Tensor:
-        size = None if self.merging.restore else self.merging.size
+        size = None if self.merging.restore else self.merging.size_of(x)
         kind = self.global_pool if pool_type is None else pool_type
         if size is None or (self.attn_pool is None and
                             kind in ("", "token", "max")):
