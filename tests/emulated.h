@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * AMX and AVX512-BF16 in plain C, as the manuals define them [Intel SDM 2,
- * TDPBF16PS, TDPBSSD, VDPBF16PS]. A file of tests/ includes this and then a
- * tier's own source, which so becomes a second table that runs on any machine
- * with AVX-512: what is proved of it holds for the tier, but for what the
- * instructions themselves do.
+ * TDPBF16PS, TDPBSSD, VDPBF16PS, VCVTNE2PS2BF16]. A file of tests/ includes this
+ * and then a tier's own source, which so becomes a second table that runs on
+ * any machine with AVX-512: what is proved of it holds for the tier, but for
+ * what the instructions themselves do; tests/test_hardware.c compares those.
  *
  * Tile registers belong to the thread; using one that is not configured, or
  * leaving them configured behind, is caught.
@@ -157,6 +157,31 @@ static inline void emulated_dpbf16ps_tile(int c, int a, int b)
     }
 }
 
+/* To the nearest, ties to even; what is not a number to a quiet one. */
+static inline uint16_t emulated_rounded(float x)
+{
+    uint32_t bits;
+
+    x = emulated_flushed(x);
+    memcpy(&bits, &x, sizeof(bits));
+    if (x != x)
+        return (uint16_t)(bits >> 16 | 0x40);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+__attribute__((noinline, unused))
+static __m512i emulated_cvtne2ps(__m512 high, __m512 low)
+{
+    float x[32];
+    uint16_t halves[32];
+
+    _mm512_storeu_ps(x, low);
+    _mm512_storeu_ps(x + 16, high);
+    for (size_t i = 0; i < 32; i++)
+        halves[i] = emulated_rounded(x[i]);
+    return _mm512_loadu_si512(halves);
+}
+
 /* Not inline: a tile has hundreds of them, and a compiler takes minutes. */
 __attribute__((noinline, unused))
 static __m512 emulated_dpbf16ps(__m512 sums, __m512i a, __m512i b)
@@ -188,5 +213,6 @@ static __m512 emulated_dpbf16ps(__m512 sums, __m512i a, __m512i b)
 #define _tile_dpbf16ps emulated_dpbf16ps_tile
 #define __m512bh __m512i
 #define _mm512_dpbf16_ps emulated_dpbf16ps
+#define _mm512_cvtne2ps_pbh emulated_cvtne2ps
 
 #endif

@@ -6,25 +6,21 @@
  * file defines, then includes this:
  *
  *   TDP(c, a, b)     the instruction: tile c += tile a x tile b
- *   SUM              type of a sum
- *   to_floats(p, i, rows, j, sums, c)   rows x 32 sums to floats
+ *   CELL             type of a sum
+ *   and what amx_finish.h asks for
  *
  * Blocks are 32 x 32 sums in four tiles. Leaving the tile registers takes
  * long, and so does what comes then, GELU above all: the rows of a block are
- * finished a few at a time between the instructions of the next one.
+ * finished two at a time between the instructions of the next one. What the
+ * next one reads is brought to the caches meanwhile: hardware does not see
+ * what loads of tiles are about to want.
  */
-#include "../low.h"
-#include "tomevit.h"
-
-#include <immintrin.h>
-#include <string.h>
+#include "amx_finish.h"
 
 enum {
     TILE_ROWS = 16,
-    BLOCK = 2 * TILE_ROWS,
     TILE_WORDS = TILE_ROWS * VIT_CHUNK / 4,
-    /* Chunks of depth at a time: as many of a block's panels fit an L1. */
-    MOST_CHUNKS = 24
+    LINE_WORDS = VIT_CHUNK / 4
 };
 
 /* Where tiles 0 .. 3 hold the sums, 4 and 5 the left side, 6 and 7 the right
@@ -45,67 +41,70 @@ static const tile_config full_tiles = {
              TILE_ROWS, TILE_ROWS, TILE_ROWS, TILE_ROWS},
 };
 
-/* A block whose sums are complete, some of its rows finished. */
-typedef struct pending {
-    const vit_low *low;
-    const vit_low_product *p;
-    size_t i, rows, j, columns, done;
-    SUM *sums;             /* [32, 32] */
-} pending;
-
-static void advance(pending *b, size_t count)
-{
-    float c[BLOCK * BLOCK];
-    size_t rows = b->rows - b->done;
-
-    if (!rows)
-        return;
-    rows = rows < count ? rows : count;
-    to_floats(b->p, b->i + b->done, rows, b->j, b->sums + b->done * BLOCK, c);
-    tomevit_low_finish(b->low, b->p, b->i + b->done, rows, b->j, b->columns, c,
-                       BLOCK);
-    b->done += rows;
-}
-
-/* Operands of one block from the first chunk of the pass on: both groups of
- * rows, both panels; NULL where there is only one. */
+/* Operands of a block: its second group of rows and its second panel follow
+ * `group` and `panel` further. */
 typedef struct operands {
-    const unsigned char *a[2];
-    const uint32_t *b[2];
+    const unsigned char *a;
+    const uint32_t *b;
+    size_t group, panel;   /* from one group of rows, one panel to the next */
     size_t chunks;
 } operands;
 
+/* Parts of both panels that come next, to be brought to L2 meanwhile. */
+typedef struct ahead {
+    const uint32_t *panels[2];
+    size_t lines;          /* of each with each chunk */
+} ahead;
+
 /* Tiles 0 .. 3 += the block's products; `before` is finished meanwhile. */
-static void multiply(const operands *o, pending *before)
+INLINE void multiply(int wide, int high, const operands *o, ahead next,
+                     enum vit_finish how, enum target to, pending *before)
 {
-    size_t step = (BLOCK + o->chunks - 1) / o->chunks;
+    const unsigned char *a0 = o->a, *a1 = a0 + o->group;
+    const uint32_t *b0 = o->b, *b1 = b0 + o->panel;
+    size_t owed = 0;
 
     for (size_t q = 0; q < o->chunks; q++) {
-        size_t at = q * TILE_WORDS;
-
-        _tile_loadd(4, o->a[0] + at * 4, VIT_CHUNK);
-        _tile_loadd(6, o->b[0] + at, VIT_CHUNK);
+        _tile_loadd(4, a0, VIT_CHUNK);
+        _tile_loadd(6, b0, VIT_CHUNK);
         TDP(0, 4, 6);
-        if (o->b[1]) {
-            _tile_loadd(7, o->b[1] + at, VIT_CHUNK);
+        if (wide) {
+            _tile_loadd(7, b1, VIT_CHUNK);
             TDP(1, 4, 7);
         }
-        if (o->a[1]) {
-            _tile_loadd(5, o->a[1] + at * 4, VIT_CHUNK);
+        if (high) {
+            _tile_loadd(5, a1, VIT_CHUNK);
             TDP(2, 5, 6);
-            if (o->b[1])
+            if (wide)
                 TDP(3, 5, 7);
         }
-        advance(before, step);
+        a0 += TILE_WORDS * 4, a1 += TILE_WORDS * 4;
+        b0 += TILE_WORDS, b1 += TILE_WORDS;
+        for (size_t i = 0; i < next.lines; i++) {
+            _mm_prefetch((const char *)next.panels[0], _MM_HINT_T1);
+            _mm_prefetch((const char *)next.panels[1], _MM_HINT_T1);
+            next.panels[0] += LINE_WORDS;
+            next.panels[1] += LINE_WORDS;
+        }
+        for (owed += before->pairs; owed >= o->chunks; owed -= o->chunks)
+            finish_next(how, to, before);
     }
+    before->pairs = 0;
 }
 
-static void load_sums(const SUM *c)
+/* The same for blocks at the edges. */
+static void multiply_edge(int wide, int high, const operands *o,
+                          enum vit_finish how, enum target to, pending *before)
 {
-    _tile_loadd(0, c, BLOCK * sizeof(*c));
-    _tile_loadd(1, c + TILE_ROWS, BLOCK * sizeof(*c));
-    _tile_loadd(2, c + TILE_ROWS * BLOCK, BLOCK * sizeof(*c));
-    _tile_loadd(3, c + TILE_ROWS * BLOCK + TILE_ROWS, BLOCK * sizeof(*c));
+    static const ahead none = {0};
+
+    finish_rest(how, to, before);
+    if (wide)
+        multiply(1, 0, o, none, VIT_STORE, BARE, before);
+    else if (high)
+        multiply(0, 1, o, none, VIT_STORE, BARE, before);
+    else
+        multiply(0, 0, o, none, VIT_STORE, BARE, before);
 }
 
 static void zero_sums(void)
@@ -118,7 +117,7 @@ static void zero_sums(void)
 
 static void store_sums(void *to, size_t ldc)
 {
-    SUM *c = to;
+    CELL *c = to;
 
     _tile_stored(0, c, ldc * sizeof(*c));
     _tile_stored(1, c + TILE_ROWS, ldc * sizeof(*c));
@@ -126,77 +125,116 @@ static void store_sums(void *to, size_t ldc)
     _tile_stored(3, c + TILE_ROWS * ldc + TILE_ROWS, ldc * sizeof(*c));
 }
 
-/* A whole block whose sums are its result, as in attention: it is stored
- * where it belongs. Copying would take as long as its few products. */
-static int is_result(const vit_low *low, const vit_low_product *p, size_t i,
-                     size_t j)
+/* The panels from column j on, to be brought to L2 by as many blocks as there
+ * are for the rows. */
+static ahead ahead_of(const vit_low *low, const vit_low_product *p, size_t j)
 {
-    return low->dtype == TOMEVIT_BF16 && !p->bias && p->y &&
-           i + BLOCK <= p->rows && j + BLOCK <= p->n;
-}
+    size_t blocks = (p->rows + BLOCK - 1) / BLOCK;
+    size_t panel = vit_low_panel(low, p->words);
+    const uint32_t *first = p->panels + j / TILE_ROWS * panel;
 
-static operands operands_of(const vit_low *low, const vit_low_product *p,
-                            size_t i, size_t j, size_t first, size_t chunks)
-{
-    size_t words = p->words / (VIT_CHUNK / 4) * TILE_WORDS;
-    const unsigned char *a = p->a + (i / TILE_ROWS * words +
-                                     first * TILE_WORDS) * 4;
-    const uint32_t *b = p->panels + j / TILE_ROWS * vit_low_panel(low, p->words)
-                        + first * TILE_WORDS;
-
-    return (operands){
-        {a, i + TILE_ROWS < p->rows ? a + words * 4 : NULL},
-        {b, j + TILE_ROWS < p->n ? b + words : NULL},
-        chunks,
+    if (j + BLOCK > p->n)
+        return (ahead){{NULL, NULL}, 0};
+    return (ahead){
+        {first, first + panel}, (TILE_ROWS + blocks - 1) / blocks,
     };
 }
 
-/* Blocks of chunks first .. first + chunks - 1 of the depth. Unfinished sums
- * lie in the scratch, block after block. */
-static void pass(const vit_low *low, const vit_low_product *p, size_t first,
-                 size_t chunks)
+/* All rows by the two panels from column j on. `how` and `to` are constants
+ * wherever this is expanded. */
+INLINE void multiply_panels(const vit_low *low, const vit_low_product *p,
+                            size_t j, enum vit_finish how, enum target to,
+                            pending *before)
 {
-    size_t all = p->words / (VIT_CHUNK / 4), index = 0;
-    int last = first + chunks == all;
-    _Alignas(64) SUM sums[2][BLOCK * BLOCK];
-    pending before = {.low = low, .p = p};
+    int wide = j + TILE_ROWS < p->n;
+    size_t chunks = p->words / LINE_WORDS;
+    operands o = {
+        .a = p->a, .group = chunks * TILE_WORDS * 4,
+        .panel = vit_low_panel(low, p->words), .chunks = chunks,
+    };
+    ahead next = ahead_of(low, p, j + BLOCK);
 
-    for (size_t j = 0; j < p->n; j += BLOCK) {
-        for (size_t i = 0; i < p->rows; i += BLOCK, index++) {
-            operands o = operands_of(low, p, i, j, first, chunks);
-            SUM *part = (SUM *)(void *)p->scratch + index * BLOCK * BLOCK;
-            SUM *to = last ? sums[index % 2] : part;
+    o.b = p->panels + j / TILE_ROWS * o.panel;
+    for (size_t i = 0; i < p->rows; i += BLOCK) {
+        int high = i + TILE_ROWS < p->rows;
+        CELL *sums = before->ring[i / BLOCK % 2];
 
-            if (first)
-                load_sums(part);
-            else
-                zero_sums();
-            multiply(&o, &before);
-            advance(&before, BLOCK);
-            if (last && is_result(low, p, i, j)) {
-                store_sums(p->y + i * p->ldy + j, p->ldy);
-                continue;
-            }
-            store_sums(to, BLOCK);
-            if (last)
-                before = (pending){
-                    .low = low, .p = p, .i = i, .j = j, .sums = to,
-                    .rows = p->rows - i < BLOCK ? p->rows - i : BLOCK,
-                    .columns = p->n - j < BLOCK ? p->n - j : BLOCK,
-                };
+        zero_sums();
+        if (wide && high)
+            multiply(1, 1, &o, next, how, to, before);
+        else
+            multiply_edge(wide, high, &o, how, to, before);
+        o.a += 2 * o.group;
+        if (next.lines) {
+            next.panels[0] += next.lines * chunks * LINE_WORDS;
+            next.panels[1] += next.lines * chunks * LINE_WORDS;
         }
+        /* A whole block whose sums are its result, as in attention, goes
+         * where it belongs: copying would take as long as its products. */
+        if (to == BARE && NARROWS && i + BLOCK <= p->rows &&
+            j + BLOCK <= p->n) {
+            store_sums(p->y + i * p->ldy + j, p->ldy);
+            continue;
+        }
+        store_sums(sums, BLOCK);
+        pending_set(before, to, i, j, sums);
     }
-    advance(&before, BLOCK);
+}
+
+INLINE void product_as(const vit_low *low, const vit_low_product *p,
+                       enum vit_finish how, enum target to)
+{
+    pending before;
+
+    pending_init(&before, low, p);
+    _tile_loadconfig(&full_tiles);
+    for (size_t j = 0; j < p->n; j += BLOCK)
+        multiply_panels(low, p, j, how, to, &before);
+    finish_rest(how, to, &before);
+    _tile_release();
+}
+
+typedef void product_function(const vit_low *low, const vit_low_product *p);
+
+#define PRODUCT(name, how, to)                                               \
+    static void name(const vit_low *low, const vit_low_product *p)           \
+    {                                                                        \
+        product_as(low, p, how, to);                                         \
+    }
+PRODUCT(bare, VIT_STORE, BARE)
+PRODUCT(rows_store, VIT_STORE, ROWS)
+PRODUCT(rows_gelu, VIT_GELU, ROWS)
+PRODUCT(rows_add, VIT_ADD, ROWS)
+PRODUCT(rows_gelu_tanh, VIT_GELU_TANH, ROWS)
+PRODUCT(rows_quick_gelu, VIT_QUICK_GELU, ROWS)
+#if NARROWS
+PRODUCT(chunks_store, VIT_STORE, CHUNKS)
+PRODUCT(chunks_gelu, VIT_GELU, CHUNKS)
+PRODUCT(chunks_gelu_tanh, VIT_GELU_TANH, CHUNKS)
+PRODUCT(chunks_quick_gelu, VIT_QUICK_GELU, CHUNKS)
+#endif
+
+static product_function *product_for(const vit_low_product *p)
+{
+    static product_function *const rows[] = {
+        [VIT_STORE] = rows_store, [VIT_GELU] = rows_gelu,
+        [VIT_ADD] = rows_add, [VIT_GELU_TANH] = rows_gelu_tanh,
+        [VIT_QUICK_GELU] = rows_quick_gelu,
+    };
+#if NARROWS
+    static product_function *const chunks[] = {
+        [VIT_STORE] = chunks_store, [VIT_GELU] = chunks_gelu,
+        [VIT_GELU_TANH] = chunks_gelu_tanh,
+        [VIT_QUICK_GELU] = chunks_quick_gelu,
+    };
+
+    if (!p->y)
+        return chunks[p->how];
+#endif
+    return p->bias ? rows[p->how] : bare;
 }
 
 static void product(const vit_low *low, const vit_low_product *p)
 {
-    size_t all = p->words / (VIT_CHUNK / 4);
-    size_t passes = (all + MOST_CHUNKS - 1) / MOST_CHUNKS;
-    size_t chunks = (all + passes - 1) / passes;
-
-    _tile_loadconfig(&full_tiles);
-    for (size_t q = 0; q < all; q += chunks)
-        pass(low, p, q, all - q < chunks ? all - q : chunks);
-    _tile_release();
+    product_for(p)(low, p);
 }

@@ -23,22 +23,39 @@ static inline __m512i rounded(__m512 x)
                                 bits, _mm512_set1_epi32(0x400000));
 }
 
-/* 16 elements as 8 words. */
-static inline __m256i pairs(__m512 x)
+/* 32 elements as 16 words. A tier with an instruction for it defines
+ * CONVERTS; that takes subnormal numbers for zeros, as the tier's products do
+ * anyway. */
+static inline __m512i both_pairs(__m512 low, __m512 high)
 {
-    return _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded(x), 16));
+#ifdef CONVERTS
+    return (__m512i)_mm512_cvtne2ps_pbh(high, low);
+#else
+    __m256i first = _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded(low), 16));
+    __m256i second = _mm512_cvtepi32_epi16(
+        _mm512_srli_epi32(rounded(high), 16));
+
+    return _mm512_inserti64x4(_mm512_castsi256_si512(first), second, 1);
+#endif
+}
+
+/* Elements first .. first + 31 of x[n]. */
+static inline __m512i pairs_of(const float *x, size_t first, size_t n)
+{
+    return both_pairs(load_part(x, first, n), load_part(x, first + 16, n));
 }
 
 /* Rows of pairs. */
 static inline vit_level narrow_pairs(size_t k, const float *x,
                                      unsigned char *out, size_t step)
 {
-    for (size_t p = 0; p < k; p += 32, out += step) {
-        _mm256_storeu_si256((__m256i *)(void *)out,
-                            pairs(load_part(x, p, k)));
-        _mm256_storeu_si256((__m256i *)(void *)(out + 32),
-                            pairs(load_part(x, p + 16, k)));
-    }
+    size_t p = 0;
+
+    for (; p + 32 <= k; p += 32, out += step)
+        _mm512_storeu_si512(out, both_pairs(_mm512_loadu_ps(x + p),
+                                            _mm512_loadu_ps(x + p + 16)));
+    if (p < k)
+        _mm512_storeu_si512(out, pairs_of(x, p, k));
     return (vit_level){1.0f, 0.0f};
 }
 
@@ -46,26 +63,29 @@ static inline void words_bf16(size_t k, const float *x, float unused,
                               uint32_t *out)
 {
     (void)unused;
-    for (size_t p = 0; p < k; p += 16) {
+    for (size_t p = 0; p < k; p += 32) {
         size_t count = (k - p + 1) / 2;
-        __mmask8 mask = (__mmask8)(count < 8 ? (1u << count) - 1 : 0xff);
+        __mmask16 mask = (__mmask16)(count < 16 ? (1u << count) - 1 : 0xffff);
 
-        _mm256_mask_storeu_epi32(out + p / 2, mask, pairs(load_part(x, p, k)));
+        _mm512_mask_storeu_epi32(out + p / 2, mask, pairs_of(x, p, k));
     }
 }
 
 static inline void interleave_bf16(size_t n, const float *even,
                                    const float *odd, uint32_t *out)
 {
+    const __m512i turns = _mm512_set_epi16(
+        31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7,
+        22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+
     for (size_t i = 0; i < n; i += 16) {
-        __m512i low = _mm512_srli_epi32(rounded(load_part(even, i, n)), 16);
-        __m512i high = odd ? rounded(load_part(odd, i, n))
-                           : _mm512_setzero_si512();
+        __m512 second = odd ? load_part(odd, i, n) : _mm512_setzero_ps();
+        __m512i words = _mm512_permutexvar_epi16(
+            turns, both_pairs(load_part(even, i, n), second));
         __mmask16 mask = (__mmask16)(n - i < 16 ? (1u << (n - i)) - 1
                                                 : 0xffff);
 
-        high = _mm512_andnot_si512(_mm512_set1_epi32(0xffff), high);
-        _mm512_mask_storeu_epi32(out + i, mask, _mm512_or_si512(low, high));
+        _mm512_mask_storeu_epi32(out + i, mask, words);
     }
 }
 

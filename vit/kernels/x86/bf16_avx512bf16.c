@@ -2,6 +2,7 @@
 /* bf16 with the instruction for it: tiles of 14 x 32, a word of two products
  * an instruction. It adds pairs in an order of its own and takes subnormal
  * numbers for zeros. */
+#define CONVERTS
 #include "bf16_avx512.h"
 
 typedef __m512i I;
