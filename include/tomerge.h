@@ -463,6 +463,75 @@ int tomerge_merge(int combine, const tomerge_plan *plan, size_t channels,
 int tomerge_unmerge(const tomerge_plan *plan, size_t channels,
                     tomerge_const_view y, tomerge_view x);
 
+/* ---- one call a layer -------------------------------------------------------- */
+
+/*
+ * A sequence on its way through a model. What merging changes is changed where
+ * it is: after tomerge_layer it holds the sequence that enters the MLP and the
+ * next layer's attention.
+ */
+typedef struct tomerge_sequence {
+    size_t tokens;         /* rows of x: in and out */
+    size_t heads, head_channels; /* of the keys, or of any other metric, which
+                            * has one head; averaged over heads */
+    tomerge_const_view keys; /* [tokens, head_channels] of the first head */
+    ptrdiff_t head_stride; /* elements from one head to the next */
+    size_t channels;       /* of x */
+    int combine;           /* enum tomerge_combine */
+    tomerge_view x;        /* [tokens, channels]: merged in place, unless */
+    tomerge_view y;        /* [tokens, channels] has data: then x stays as it
+                            * is and the first rows here are written */
+    float *size;           /* [tokens], all 1 before the first layer: in and
+                            * out */
+    float *bias;           /* [tokens], gets ln(size), what proportional
+                            * attention adds to the logits of each key; or
+                            * NULL */
+    int32_t *map, *origin; /* [tokens] each, get the plan; or NULL */
+} tomerge_sequence;
+
+/* Nothing yet, one head, TOMERGE_WEIGHTED. */
+#define TOMERGE_SEQUENCE_INIT                                                \
+    {0, 1, 0, {NULL, 0, TOMERGE_F32}, 0, 0, TOMERGE_WEIGHTED,                \
+     {NULL, 0, TOMERGE_F32}, {NULL, 0, TOMERGE_F32}, NULL, NULL, NULL, NULL}
+
+/*
+ * All that a layer needs: averages the keys over the heads, matches, merges
+ * rows and sizes, and takes the next bias. The same as tomerge_mean_heads,
+ * tomerge_match, tomerge_merge and tomerge_size_bias in turn, bit for bit.
+ *
+ *     tomerge_options options = TOMERGE_OPTIONS_INIT;
+ *     tomerge_sequence s = TOMERGE_SEQUENCE_INIT;
+ *     size_t bytes;
+ *     void *work;
+ *
+ *     options.protect = 1;                     (the class token)
+ *     s.tokens = 197;
+ *     s.heads = 6;
+ *     s.head_channels = 64;
+ *     s.head_stride = 64;
+ *     s.keys = tomerge_const_view_of(k, 384, TOMERGE_F32);
+ *     s.channels = 384;
+ *     s.x = tomerge_view_of(x, 384, TOMERGE_F32);
+ *     s.size = size;                           (197 times 1)
+ *     s.bias = bias;                           (197 times 0)
+ *     tomerge_layer_workspace(&options, &s, &bytes);
+ *     work = malloc(bytes);
+ *     for (layer = 0; layer < 12; layer++) {
+ *         attention(layer, x, s.tokens, bias); (writes k, adds to x)
+ *         tomerge_layer(&options, 13, &s, work, bytes);
+ *         mlp(layer, x, s.tokens);
+ *     }
+ *
+ * The workspace for s->tokens is enough for fewer. Errors: those of
+ * tomerge_match and tomerge_merge; EINVAL also for no size, for bias in place
+ * of size, and for y on x with another stride or type.
+ */
+int tomerge_layer_workspace(const tomerge_options *options,
+                            const tomerge_sequence *sequence, size_t *bytes);
+int tomerge_layer(const tomerge_options *options, size_t r,
+                  tomerge_sequence *sequence,
+                  void *workspace, size_t workspace_bytes);
+
 /* ---- several tensors with one plan --------------------------------------- */
 
 /* What else belongs to the tokens: keys and values of a cache, positions,

@@ -52,10 +52,39 @@ both() {
     build tomevit tomevit_open "$1" "$2"
 }
 
-test -e "$libdir/libtomerge.so" && both "" shared
+# A CMake project that asks for this version, and for one that is not here.
+with_cmake() {
+    cmake --version >/dev/null 2>&1 ||
+        { echo "# no cmake: its package is not tried ($1)"; return; }
+    rm -rf "$scratch/project"
+    mkdir "$scratch/project"
+    cp "$scratch/tomerge.c" "$scratch/project/main.c"
+    version=$($pkg_config --modversion libtomerge)
+    cat >"$scratch/project/CMakeLists.txt" <<EOT
+cmake_minimum_required(VERSION 3.10)
+project(user C)
+find_package(tomerge 2 QUIET CONFIG)
+if(tomerge_FOUND)
+    message(FATAL_ERROR "version 2 is said to be here")
+endif()
+find_package(tomerge ${version%.*} REQUIRED CONFIG)
+add_executable(user main.c)
+target_link_libraries(user tomerge::tomerge)
+EOT
+    { cmake -S "$scratch/project" -B "$scratch/project/build" \
+        -DCMAKE_C_FLAGS="$CFLAGS" \
+        -Dtomerge_DIR="$libdir/cmake/tomerge" &&
+        cmake --build "$scratch/project/build"; } >"$scratch/log" 2>&1 ||
+        { cat "$scratch/log"; fail "CMake does not build ($1)"; return; }
+    LD_LIBRARY_PATH=$libdir "$scratch/project/build/user" |
+        grep -qx "$version" || fail "CMake's program does not run ($1)"
+}
+
+test -e "$libdir/libtomerge.so" && both "" shared && with_cmake shared
 if test -e "$libdir/libtomerge.a"; then
     rm -f "$libdir"/*.so*
     both --static static
+    with_cmake static
 fi
 for file in include/tomerge.h include/tomevit.h bin/tomerge \
     man3/tomerge.3 man3/tomerge_merge.3 man3/tomerge_unmerge.3; do

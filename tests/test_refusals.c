@@ -25,6 +25,7 @@ typedef struct outputs {
     uint32_t mask;
     int value;
     uint8_t role[T];
+    float size[T];
 } outputs;
 
 /* What calls take, all of it valid; whatever a call may write is in `out` or
@@ -43,6 +44,7 @@ typedef struct arguments {
     const float *size;
     float sizes[T], *sums, *bias;
     tomerge_tensor tensor[2], *tensors;
+    tomerge_sequence sequence_is, *sequence;
     int32_t map[T], origin[T], next_map[ROWS], next_origin[ROWS];
     int32_t batch_map[T], batch_origin[T], *trace, *batch_out;
     const int32_t *batch_in, *batch_origin_in;
@@ -112,6 +114,17 @@ static void fill_views(arguments *a)
     a->tensor[0] = a->tensor[1] = tensor;
     a->tensor[1].y.data = a->out.x;
     a->tensors = a->tensor;
+    a->sequence_is.tokens = T;
+    a->sequence_is.heads = 1;
+    a->sequence_is.head_channels = a->sequence_is.channels = C;
+    a->sequence_is.keys = a->in;
+    a->sequence_is.x = a->tokens_to;
+    a->sequence_is.size = a->out.size;
+    a->sequence_is.bias = a->out.sums;
+    a->sequence_is.map = a->out.map;
+    a->sequence = &a->sequence_is;
+    for (size_t i = 0; i < T; i++)
+        a->out.size[i] = 1;
 }
 
 /* The whole of it each time: a call that succeeds has written to it. */
@@ -191,6 +204,8 @@ CALL(tomerge_match_rounds_workspace, a->options, a->tokens, a->channels,
      a->bytes)
 CALL(tomerge_match_rounds, a->options, a->channels, a->in, a->size, a->r,
      a->plan, a->workspace, a->space)
+CALL(tomerge_layer_workspace, a->options, a->sequence, a->bytes)
+CALL(tomerge_layer, a->options, a->r, a->sequence, a->workspace, a->space)
 CALL(tomerge_merge_workspace, a->tokens, a->bytes)
 CALL(tomerge_merge, a->combine, a->merged, a->channels, a->in, a->size, a->to,
      a->sums, a->workspace, a->space)
@@ -277,9 +292,14 @@ CALL(tomerge_schedule_tokens, a->options->method, a->layers, a->tokens,
 
 #define REFUSES_OPTIONS(function)                                            \
     do {                                                                     \
-        REFUSES(function, TOMERGE_EINVAL, a->options = NULL);                \
         REFUSES(function, TOMERGE_EINVAL, a->channels = 0);                  \
         REFUSES(function, TOMERGE_ERANGE, a->channels = SIZE_MAX / 8);       \
+        REFUSES_OPTIONS_BUT_CHANNELS(function);                              \
+    } while (0)
+
+#define REFUSES_OPTIONS_BUT_CHANNELS(function)                               \
+    do {                                                                     \
+        REFUSES(function, TOMERGE_EINVAL, a->options = NULL);                \
         REFUSES(function, TOMERGE_EOPTION, a->options->struct_size -= 1);    \
         REFUSES(function, TOMERGE_EOPTION, a->options->struct_size += 8);    \
         REFUSES(function, TOMERGE_EOPTION, a->options->method = 99);         \
@@ -482,6 +502,46 @@ static void refuse_merging(void)
     REFUSES_VIEWS(tomerge_unmerge, a->tokens_to);
     REFUSES(tomerge_unmerge, TOMERGE_EINVAL, a->channels = 0);
     REFUSES(tomerge_unmerge, TOMERGE_EINVAL, a->tokens_to.data = a->x);
+}
+
+/* What is not the options' is checked as in the calls it stands for. */
+static void refuse_layers(void)
+{
+    REFUSES_OPTIONS_BUT_CHANNELS(tomerge_layer_workspace);
+    REFUSES(tomerge_layer_workspace, TOMERGE_EINVAL, a->bytes = NULL);
+    REFUSES(tomerge_layer_workspace, TOMERGE_EINVAL, a->sequence = NULL);
+    REFUSES(tomerge_layer_workspace, TOMERGE_EINVAL,
+            a->sequence->channels = 0);
+    REFUSES(tomerge_layer_workspace, TOMERGE_ERANGE,
+            a->sequence->channels = SIZE_MAX / 8);
+    REFUSES(tomerge_layer_workspace, TOMERGE_ERANGE,
+            a->sequence->head_channels = SIZE_MAX / 8);
+    REFUSES(tomerge_layer_workspace, TOMERGE_ERANGE,
+            a->sequence->tokens = MANY);
+
+    REFUSES_OPTIONS_BUT_CHANNELS(tomerge_layer);
+    REFUSES_ROLES(tomerge_layer);
+    REFUSES_NO_IMPORTANCE(tomerge_layer);
+    REFUSES(tomerge_layer, TOMERGE_EOPTION, a->sequence->combine = 99);
+    REFUSES(tomerge_layer, TOMERGE_EOPTION, a->sequence->combine = -1);
+    REFUSES_VIEWS(tomerge_layer, a->sequence->keys);
+    REFUSES_VIEWS(tomerge_layer, a->sequence->x);
+    REFUSES_AFTER(a->sequence->y = a->to, tomerge_layer, TOMERGE_EINVAL,
+                  a->sequence->y.stride = C - 1);
+    REFUSES_AFTER(a->sequence->y = a->to, tomerge_layer, TOMERGE_EOPTION,
+                  a->sequence->y.dtype = 3);
+    REFUSES(tomerge_layer, TOMERGE_EINVAL, a->sequence = NULL);
+    REFUSES(tomerge_layer, TOMERGE_EINVAL, a->sequence->heads = 0);
+    REFUSES(tomerge_layer, TOMERGE_ERANGE, a->sequence->heads = MANY);
+    REFUSES(tomerge_layer, TOMERGE_EINVAL, a->sequence->size = NULL);
+    REFUSES(tomerge_layer, TOMERGE_EINVAL, a->out.size[T - 1] = 0);
+    REFUSES(tomerge_layer, TOMERGE_EINVAL,
+            a->sequence->bias = a->sequence->size);
+    REFUSES_AFTER(a->sequence->y = a->sequence->x, tomerge_layer,
+                  TOMERGE_EINVAL, a->sequence->y.stride++);
+    REFUSES_AFTER(a->sequence->y = a->sequence->x, tomerge_layer,
+                  TOMERGE_EINVAL, a->sequence->y.dtype = TOMERGE_BF16);
+    REFUSES_SPACE(tomerge_layer, tomerge_layer_workspace);
 }
 
 static void refuse_gradients(void)
@@ -739,6 +799,7 @@ Test(refusals, every_function_refuses_what_it_cannot_take)
     refuse_partitions();
     refuse_plans();
     refuse_merging();
+    refuse_layers();
     refuse_gradients();
     refuse_tensors();
     refuse_attention();
@@ -748,7 +809,7 @@ Test(refusals, every_function_refuses_what_it_cannot_take)
     refuse_schedules();
     cr_expect_geq(check_map("tomerge/libtomerge.map", "tomerge_", cannot_fail,
                             sizeof(cannot_fail) / sizeof(*cannot_fail)),
-                  47);
+                  49);
 }
 
 Test(refusals, what_cannot_fail_takes_anything)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Someone's Vision Transformer, as one might find it: static arrays, loops and
- * random weights. WITH_TOMERGE adds the 12 lines that merging needs; R tokens
+ * random weights. WITH_TOMERGE adds the 13 lines that merging needs; R tokens
  * merge in each layer then.
  *
  *     cc vit.c -lm
@@ -28,8 +28,7 @@ static layer layers[LAYERS];
 static float embed[D][PATCH], positions[N][D], head[CLASSES][D];
 static float x[N][D], h[N][D], q[N][D], k[N][D], v[N][D];
 #ifdef WITH_TOMERGE
-static float size[2][N], bias[N], work[1 << 16];
-static const tomerge_options o = {.struct_size = sizeof(o), .protect = 1};
+static float size[N], bias[N], work[1 << 16];
 #endif
 
 static void randomise(float *w, size_t count, float scale)
@@ -143,6 +142,17 @@ static int forward(float patches[N - 1][PATCH], float logits[CLASSES])
 {
     float y[D];
     size_t n = N;
+#ifdef WITH_TOMERGE
+    tomerge_options o = {.struct_size = sizeof(o), .protect = 1};
+    tomerge_sequence s = {
+        .tokens = N, .heads = 1, .head_channels = D, .channels = D,
+        .keys = {k, D, TOMERGE_F32}, .x = {h, D, TOMERGE_F32},
+        .y = {x, D, TOMERGE_F32}, .size = size, .bias = bias,
+    };
+
+    for (size_t t = 0; t < N; t++)
+        size[t] = 1;
+#endif
 
     memcpy(x, positions, sizeof(x));
     for (size_t t = 1; t < N; t++) {
@@ -153,14 +163,9 @@ static int forward(float patches[N - 1][PATCH], float logits[CLASSES])
     for (int l = 0; l < LAYERS; l++) {
         attention(&layers[l], n);
 #ifdef WITH_TOMERGE
-        tomerge_plan p = {n, 0, (int32_t[N]){0}, NULL};
-        tomerge_const_view ks = {k, D, TOMERGE_F32}, in = {h, D, TOMERGE_F32};
-        tomerge_view out = {x, D, TOMERGE_F32};
-        if (tomerge_match(&o, D, ks, R, &p, work, sizeof(work)) ||
-            tomerge_merge(TOMERGE_WEIGHTED, &p, D, in, l ? size[l % 2] : NULL,
-                          out, size[(l + 1) % 2], work, sizeof(work)) ||
-            tomerge_size_bias(n = p.rows, size[(l + 1) % 2], bias))
+        if (tomerge_layer(&o, R, &s, work, sizeof(work)))
             return -1;
+        n = s.tokens;
 #else
         memcpy(x, h, sizeof(x));
 #endif
