@@ -148,9 +148,7 @@ static void collect(const options *o, folder *files)
         } else if (folder_walk_flat(path, &below, refuse, NULL, why) != 0) {
             message_refused("%s", why);
         } else {
-            for (size_t k = 0; k < below.count; k++)
-                folder_add(files, below.files[k].path);
-            folder_free(&below);
+            folder_append(files, &below);
         }
     }
     folder_limit(files, o->limit);

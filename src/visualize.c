@@ -277,6 +277,17 @@ static void visualize_free(visualize *v)
     free(v->crop);
 }
 
+static uint8_t *read_crop(const session *s)
+{
+    folder one;
+
+    memset(&one, 0, sizeof(one));
+    folder_add(&one, s->options->operands[0]);
+    uint8_t *crop = merged_crop(s, &one.files[0]);
+    folder_free(&one);
+    return crop;
+}
+
 void command_visualize(const options *o)
 {
     session s;
@@ -285,7 +296,7 @@ void command_visualize(const options *o)
     memset(&v, 0, sizeof(v));
     v.s = &s;
     if (session_open(&s, o) == 0 &&
-        (v.crop = merged_crop(&s, o->operands[0])) != NULL &&
+        (v.crop = read_crop(&s)) != NULL &&
         session_context(&s) == 0) {
         v.grid = s.description->image_size / s.description->patch;
         list_panels(&v);

@@ -78,7 +78,7 @@ within src/folders base/ images/ src/imagenet1k.inc
 within src/session base/ folders/
 within src/evaluation base/ folders/ session/
 within src/plots base/ images/
-within src/pictures base/ images/ session/
+within src/pictures base/ folders/ images/ session/
 within src/sweep base/ images/ evaluation/ plots/ pictures/ session/
 test -n "$(find tomerge -name '*.c')" || fail "found no source to check"
 

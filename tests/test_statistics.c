@@ -171,8 +171,10 @@ Test(outcomes, are_counted)
          empty[] = "ILSVRC2012_val_00000001.JPEG",
          past[] = "ILSVRC2012_val_00000004.JPEG";
     folder_file files[] = {
-        {name, name, 0, any_label, 0}, {other, other, 0, any_label, 0},
-        {empty, empty, 0, any_label, 0}, {past, past, 0, any_label, 0}
+        {.path = name, .name = name, .label = any_label},
+        {.path = other, .name = other, .label = any_label},
+        {.path = empty, .name = empty, .label = any_label},
+        {.path = past, .name = past, .label = any_label}
     };
     folder list = {.files = files, .count = 4};
     real_labels real;

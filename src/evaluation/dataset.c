@@ -113,8 +113,8 @@ int dataset_check_outputs(const dataset *d, const session *s)
     char why[ARGS_WHY];
 
     for (size_t i = 0; i < d->files.count; i++)
-        if (options_files_input(s->options, d->files.files[i].path, why) !=
-            0) {
+        if (options_files_input(s->options, source_path(&d->files.files[i]),
+                                why) != 0) {
             message_usage("%s", why);
             return -1;
         }

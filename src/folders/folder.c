@@ -77,17 +77,33 @@ static void add_file(folder *f, char *path, char *name, size_t group)
 {
     f->files = memory_grow(f->files, f->count, &f->capacity,
                            sizeof(*f->files));
-    f->files[f->count].path = path;
-    f->files[f->count].name = name;
-    f->files[f->count].group = group;
-    f->files[f->count].label = -1;
-    f->files[f->count].remarked = 0;
-    f->count++;
+    f->files[f->count++] = (folder_file){
+        .source = &source_files, .path = path, .name = name, .group = group,
+        .label = -1
+    };
 }
 
 void folder_add(folder *f, const char *path)
 {
     add_file(f, memory_text(path), memory_text(path), 0);
+}
+
+void folder_append(folder *f, folder *flat)
+{
+    for (size_t i = 0; i < flat->count; i++) {
+        folder_file file = flat->files[i];
+        free(file.name);
+        add_file(f, file.path, memory_text(file.path), 0);
+        f->files[f->count - 1].source = file.source;
+        f->files[f->count - 1].member = file.member;
+    }
+    for (size_t i = 0; i < flat->source_count; i++) {
+        f->sources = memory_grow(f->sources, f->source_count,
+                                 &f->source_capacity, sizeof(*f->sources));
+        f->sources[f->source_count++] = flat->sources[i];
+    }
+    flat->count = flat->source_count = 0;
+    folder_free(flat);
 }
 
 static int compare_text(const void *a, const void *b)
@@ -380,6 +396,9 @@ void folder_free(folder *f)
         free(f->files[i].name);
     }
     free(f->files);
+    for (size_t i = 0; i < f->source_count; i++)
+        f->sources[i]->kind->close(f->sources[i]);
+    free(f->sources);
     free_names(f->groups, f->group_count);
     memset(f, 0, sizeof(*f));
 }

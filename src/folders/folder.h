@@ -3,13 +3,17 @@
 #ifndef TOMERGE_FOLDER_H
 #define TOMERGE_FOLDER_H
 
+#include "source.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
 enum { FOLDER_WHY = 512 };
 
 typedef struct folder_file {
-    char *path;            /* to open it by */
+    source *source;        /* what it is read from */
+    size_t member;         /* which of the source's */
+    char *path;            /* what messages and reports call it */
     char *name;            /* relative to the folder walked */
     size_t group;          /* index of its class folder; 0 if flat */
     int32_t label;         /* class index, -1 until it is known */
@@ -22,6 +26,8 @@ typedef struct folder {
     size_t count, capacity;
     char **groups;         /* names of the class folders */
     size_t group_count, group_capacity;
+    source **sources;      /* those to be closed */
+    size_t source_count, source_capacity;
     size_t skipped;        /* files that are no images, by name and content */
     size_t strays;         /* images beside the class folders, in none */
 } folder;
@@ -42,6 +48,10 @@ int folder_walk_flat(const char *path, folder *out, folder_refuse *refuse,
 
 /* Appends one file that is not part of a walk (name = path). */
 void folder_add(folder *f, const char *path);
+
+/* Appends the files of a flat list, called by their paths, which is then
+ * empty. */
+void folder_append(folder *f, folder *flat);
 
 /* The ending of an image's name, from its dot; "" if it has none. */
 const char *folder_ending(const char *name);

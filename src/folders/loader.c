@@ -8,11 +8,9 @@
 #include "../base/memory.h"
 #include "../base/signals.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Decoders leave out the rows and columns that the crop does not need. */
 static void want_crop(void *user, size_t width, size_t height,
@@ -61,14 +59,17 @@ void loader_end(loader *l)
     memset(l, 0, sizeof(*l));
 }
 
-/* One file; the seconds it took in times[2]: decode, preprocess. */
-static void load_one(const loader *l, const char *path, loader_item *item,
-                     double times[2])
+/* One file's bytes, which are freed; the seconds it took in times[2]: decode,
+ * preprocess. */
+static void load_one(const loader *l, uint8_t *bytes, size_t count,
+                     loader_item *item, double times[2])
 {
     image picture;
     double began = clock_seconds();
+    int failed = image_decode(bytes, count, &l->decoding, &picture, item->why);
 
-    if (image_read(path, &l->decoding, &picture, item->why) != 0) {
+    free(bytes);
+    if (failed) {
         times[0] += clock_seconds() - began;
         return;
     }
@@ -85,39 +86,51 @@ static void load_one(const loader *l, const char *path, loader_item *item,
                  tomevit_strerror(error));
 }
 
-static void fetch_ahead(const char *path)
+/* The next file, in the order of the list. Members of a source that is read in
+ * order are read by one thread at a time, and as they come; of others, whoever
+ * takes one reads it. Returns its bytes, or NULL. */
+static uint8_t *take(const folder_file *files, size_t count, size_t *next,
+                     loader_item *items, size_t *taken, size_t *bytes)
 {
-#ifdef POSIX_FADV_WILLNEED
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (descriptor < 0)
-        return;
-    posix_fadvise(descriptor, 0, 0, POSIX_FADV_WILLNEED);
-    close(descriptor);
-#else
-    (void)path;
-#endif
+    uint8_t *read = NULL;
+    int in_order = 0;
+
+#pragma omp critical(loader_take)
+    {
+        *taken = *next < count ? (*next)++ : count;
+        if (*taken < count) {
+            items[*taken].loaded = 0;
+            items[*taken].why[0] = '\0';
+            in_order = files[*taken].source->kind->in_order;
+            if (in_order && !signals_stop())
+                read = source_read(&files[*taken], bytes, items[*taken].why);
+        }
+    }
+    if (*taken < count && !in_order && !signals_stop())
+        read = source_read(&files[*taken], bytes, items[*taken].why);
+    return read;
 }
 
 void loader_load(loader *l, const folder_file *files, size_t count,
                  size_t ahead)
 {
     double began = clock_seconds(), decode = 0, preprocess = 0;
-    long last = (long)count;
+    size_t next = 0;
 
-#pragma omp parallel for schedule(dynamic, 1) num_threads(l->threads) \
-    reduction(+ : decode, preprocess)
-    for (long i = 0; i < last; i++) {
-        double times[2] = {0, 0};
-        l->items[i].loaded = 0;
-        l->items[i].why[0] = '\0';
-        if (signals_stop())
-            continue;
-        load_one(l, files[i].path, &l->items[i], times);
+#pragma omp parallel num_threads(l->threads) reduction(+ : decode, preprocess)
+    for (size_t i = 0; i < count;) {
+        double times[2] = {0, 0}, start = clock_seconds();
+        size_t length = 0;
+        uint8_t *bytes = take(files, count, &next, l->items, &i, &length);
+        if (bytes != NULL) {
+            times[0] = clock_seconds() - start;
+            load_one(l, bytes, length, &l->items[i], times);
+        }
         decode += times[0];
         preprocess += times[1];
     }
     for (size_t i = count; i < count + ahead && !signals_stop(); i++)
-        fetch_ahead(files[i].path);
+        source_ahead(&files[i]);
     l->decode += decode;
     l->preprocess += preprocess;
     l->wall += clock_seconds() - began;

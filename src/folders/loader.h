@@ -38,7 +38,7 @@ void loader_begin(loader *l, const tomevit_preprocessing *pre,
                   size_t cache_mem, int threads);
 
 /* Reads, decodes and crops `count` <= window files: items[0 .. count).
- * The kernel is told to fetch the `ahead` files that follow them. Stops early
+ * The sources are told of the `ahead` files that follow them. Stops early
  * on a signal (see signals.h). */
 void loader_load(loader *l, const folder_file *files, size_t count,
                  size_t ahead);

@@ -55,6 +55,8 @@ void image_options_init(image_options *options);
  * name. Thread-safe. */
 int image_read(const char *path, const image_options *options, image *out,
                char why[200]);
+/* All bytes of a file, to be freed, or NULL with the reason. */
+uint8_t *image_load(const char *path, size_t *count, char why[200]);
 int image_decode(const uint8_t *bytes, size_t count,
                  const image_options *options, image *out, char why[200]);
 void image_free(image *picture);

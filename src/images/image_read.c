@@ -109,22 +109,29 @@ static uint8_t *read_all(int fd, size_t *count, char why[IMAGE_WHY])
     return bytes;
 }
 
-int image_read(const char *path, const image_options *options, image *out,
-               char why[IMAGE_WHY])
+uint8_t *image_load(const char *path, size_t *count, char why[IMAGE_WHY])
 {
     /* Without O_NONBLOCK, opening a pipe would wait for its writer. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     uint8_t *bytes;
+
+    if (fd < 0) {
+        snprintf(why, IMAGE_WHY, "cannot be opened: %s", strerror(errno));
+        return NULL;
+    }
+    bytes = read_all(fd, count, why);
+    close(fd);
+    return bytes;
+}
+
+int image_read(const char *path, const image_options *options, image *out,
+               char why[IMAGE_WHY])
+{
     size_t count = 0;
+    uint8_t *bytes = image_load(path, &count, why);
     int failed;
 
     memset(out, 0, sizeof *out);
-    if (fd < 0) {
-        snprintf(why, IMAGE_WHY, "cannot be opened: %s", strerror(errno));
-        return -1;
-    }
-    bytes = read_all(fd, &count, why);
-    close(fd);
     if (!bytes)
         return -1;
     failed = image_decode(bytes, count, options, out, why);

@@ -9,30 +9,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint8_t *merged_crop(const session *s, const char *path)
+uint8_t *merged_crop(const session *s, const folder_file *file)
 {
     const tomevit_preprocessing *pre = &s->pre;
     image_options decoding;
     char why[200];
+    size_t count = 0;
     image picture;
 
     image_options_init(&decoding);
     decoding.exif = s->options->exif;
     decoding.lenient = s->options->lenient;
     decoding.strict = s->options->strict;
-    if (image_read(path, &decoding, &picture, why) != 0) {
-        message_failed("%s: %s", path, why);
+    uint8_t *bytes = source_read(file, &count, why);
+    int failed = bytes == NULL ||
+                 image_decode(bytes, count, &decoding, &picture, why) != 0;
+    free(bytes);
+    if (failed) {
+        message_failed("%s: %s", file->path, why);
         return NULL;
     }
     if (why[0] != '\0')
-        message_note("%s: %s", path, why);
+        message_note("%s: %s", file->path, why);
     uint8_t *crop = memory_zero(pre->size * pre->size, 3);
     int error = tomevit_resize_crop(pre, picture.rgb, picture.width,
                                     picture.height, picture.width * 3, crop);
     image_free(&picture);
     if (error == 0)
         return crop;
-    message_failed("%s: cannot be resized: %s", path, tomevit_strerror(error));
+    message_failed("%s: cannot be resized: %s", file->path,
+                   tomevit_strerror(error));
     free(crop);
     return NULL;
 }

@@ -4,6 +4,7 @@
 #define TOMERGE_MERGED_H
 
 #include "groups.h"
+#include "../folders/folder.h"
 #include "../session/session.h"
 
 typedef struct merged {
@@ -12,9 +13,9 @@ typedef struct merged {
     groups groups;         /* of its patches */
 } merged;
 
-/* The crop of an image file, [size, size, 3], to be freed; NULL after a
+/* The crop of an image, [size, size, 3], to be freed; NULL after a
  * message. */
-uint8_t *merged_crop(const session *s, const char *path);
+uint8_t *merged_crop(const session *s, const folder_file *file);
 
 /* The groups after the first `layers` layers; the session has its context.
  * 0, or -1 after a message about `path`. To be freed in both cases. */

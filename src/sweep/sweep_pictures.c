@@ -106,8 +106,8 @@ static void figure(FILE *out, const session *s, const uint8_t *crop,
 static void one_row(FILE *out, const session *s, const dataset *d,
                     const outcomes *o, size_t place, const json_t *runs)
 {
-    const char *path = d->files.files[o->file[place]].path;
-    uint8_t *crop = merged_crop(s, path);
+    const folder_file *file = &d->files.files[o->file[place]];
+    uint8_t *crop = merged_crop(s, file);
     size_t chosen[RUNS], count = choose_runs(s, chosen);
 
     if (crop == NULL)
@@ -123,7 +123,7 @@ static void one_row(FILE *out, const session *s, const dataset *d,
         sweep_label(json_array_get(runs, run), s->options->merging.kind, label,
                     sizeof(label));
         if (merged_make(&m, s, &s->runs[chosen[i]], s->description->depth,
-                        crop, path) == 0) {
+                        crop, file->path) == 0) {
             figure(out, s, crop, &m, label);
             fprintf(out, ", %zu tokens", m.rows);
             caption(out, s, d, o, place, run);
