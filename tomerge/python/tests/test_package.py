@@ -60,6 +60,21 @@ def test_tiers_are_configure_s():
         assert sorted(flags) == sorted(found[tier])
 
 
+def test_licence_is_the_repository_s():
+    in_repository()
+    assert read(HERE, "..", "LICENSE") == read(TOP, "LICENSE")
+
+
+def test_all_packages_are_shipped():
+    source = os.path.join(HERE, "..", "src")
+    found = {os.path.relpath(folder, source).replace(os.sep, ".")
+             for folder, _, files in os.walk(source) if "__init__.py" in files}
+    shipped = ast.literal_eval(re.search(
+        r"^packages = (\[.*?\])", read(HERE, "..", "pyproject.toml"),
+        re.M).group(1))
+    assert set(shipped) == found
+
+
 def test_everything_public_is_documented():
     for name in tomerge.__all__:
         assert name.startswith("_") or name == "library_path" or \
