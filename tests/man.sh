@@ -40,7 +40,10 @@ for library in tomerge tomevit; do
             awk '{ name = $1; print name, gsub(/"/, "") / 2 }' \
                 >>"$scratch/arguments"
     done
-    tr '\n' ' ' <"$srcdir/include/$library.h" |
+    # Neither comments nor what inline functions do declare anything.
+    ${CC:-cc} -E -P -fpreprocessed "$srcdir/include/$library.h" 2>/dev/null |
+        grep -v '^ *#' | tr '\n' ' ' |
+        sed 's/static inline [^{]*{[^}]*}//g' |
         grep -oE "${library}_[a-z0-9_]+\([^()]*\);" |
         awk -F '(' '$2 !~ /^void/ { print $1, gsub(/,/, "") + 1 }' |
         sort >"$scratch/counted"

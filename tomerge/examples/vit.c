@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Someone's Vision Transformer, as one might find it: static arrays, loops and
- * random weights. WITH_TOMERGE adds the 13 lines that merging needs; R tokens
+ * random weights. WITH_TOMERGE adds the 14 lines that merging needs; R tokens
  * merge in each layer then.
  *
  *     cc vit.c -lm
