@@ -4,8 +4,9 @@
 
 #include "peak.h"
 
+#include "../vit/kernels/low.h"
 #include "measure.h"
-#include "tomerge.h"
+#include "tomevit.h"
 
 #include <string.h>
 
@@ -65,6 +66,15 @@ const peak_kernel *peak_at(unsigned index)
     return index < sizeof(peaks) / sizeof(peaks[0]) ? peaks[index] : NULL;
 }
 
+/* What the machine has, and the system lets a process use that asks. */
+static uint32_t usable(void)
+{
+    uint32_t flags = tomerge_cpu_detected();
+
+    return tomevit_low_permitted(TOMEVIT_INT8,
+                                 tomevit_low_permitted(TOMEVIT_BF16, flags));
+}
+
 double peak_measure(const char *tier, const char *dtype, double budget)
 {
     const peak_kernel *p;
@@ -72,8 +82,7 @@ double peak_measure(const char *tier, const char *dtype, double budget)
 
     for (unsigned i = 0; (p = peak_at(i)); i++) {
         if (strcmp(p->tier, tier) || strcmp(p->dtype, dtype) ||
-            tomerge_cpu_mask(tier, &needs) ||
-            (tomerge_cpu_detected() & needs) != needs)
+            tomerge_cpu_mask(tier, &needs) || (usable() & needs) != needs)
             continue;
         return p->operations * 1e-9 / measure_best(p->loop, NULL, budget);
     }

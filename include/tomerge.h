@@ -79,7 +79,9 @@ const char *tomerge_strerror(int error);
 /* ---- CPU tiers --------------------------------------------------------- */
 
 /* One bit a tier. A tier counts as present only if the CPU has all of its
- * features and the operating system has enabled their registers. */
+ * features and the operating system has enabled their registers; those of AMX
+ * count if it hands them to a process that asks, which this library never
+ * does: it has no kernels for them. */
 enum tomerge_cpu {
     TOMERGE_CPU_AVX2 = 1,         /* AVX2, FMA, F16C, BMI2 */
     TOMERGE_CPU_AVX512 = 2,       /* AVX-512 F, BW, DQ, VL, CD */

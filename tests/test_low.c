@@ -77,7 +77,10 @@ static void each_tier(void (*check)(const vit_low *low))
     uint32_t needs;
 
     for (size_t i = 0; (low = low_tier(i, &needs)); i++) {
-        if ((tomerge_cpu_detected() & needs) != needs) {
+        uint32_t flags = tomevit_low_permitted(low->dtype,
+                                               tomerge_cpu_detected());
+
+        if ((flags & needs) != needs) {
             note_absent(low->name);
             continue;
         }

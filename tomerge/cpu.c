@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which tiers of CPU features may be used. A feature counts only if cpuid
- * reports it and the operating system has enabled its registers (xgetbv, and
- * for AMX a permission the process has to ask for).
+ * reports it and the operating system has enabled its registers (xgetbv), or
+ * in the case of AMX hands them to a process that asks. Nothing here asks.
  */
 #include "build.h"
 
@@ -77,14 +77,17 @@ static int has(uint64_t value, uint64_t bits)
     return (value & bits) == bits;
 }
 
-/* Linux hands out the 8 KiB of tile registers only on request. */
-static int amx_permitted(void)
+/* Linux hands out the 8 KiB of tile registers only on request, which is for
+ * those to make who have kernels for them: it makes every signal's frame of the
+ * whole process larger. Here it is only asked whether they can be had. */
+static int amx_supported(void)
 {
 #if defined(__linux__) && defined(SYS_arch_prctl)
-    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+    enum { ARCH_GET_XCOMP_SUPP = 0x1021, XFEATURE_XTILEDATA = 18 };
+    uint64_t features = 0;
 
-    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM,
-                   XFEATURE_XTILEDATA) == 0;
+    return syscall(SYS_arch_prctl, ARCH_GET_XCOMP_SUPP, &features) == 0 &&
+           features >> XFEATURE_XTILEDATA & 1;
 #else
     return 0;
 #endif
@@ -114,7 +117,7 @@ static uint32_t detect(void)
         flags |= TOMERGE_CPU_AVX512_VNNI;
     if (has(a71, L71A_AVX512_BF16))
         flags |= TOMERGE_CPU_AVX512_BF16;
-    if (has(d7, L7D_AMX_TILE) && has(state, XCR0_TILE) && amx_permitted()) {
+    if (has(d7, L7D_AMX_TILE) && has(state, XCR0_TILE) && amx_supported()) {
         if (has(d7, L7D_AMX_BF16))
             flags |= TOMERGE_CPU_AMX_BF16;
         if (has(d7, L7D_AMX_INT8))

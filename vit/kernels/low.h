@@ -112,6 +112,12 @@ const vit_low *tomevit_low_choose(int dtype, uint32_t cpu_flags);
  * Around int8 bf16 pays only where the CPU has instructions for it. */
 const vit_low *tomevit_low_outer(const vit_low *low, uint32_t cpu_flags);
 
+/* The CPU flags that a model of this dtype is to be opened with: these, less
+ * AMX if a table of it would be chosen and the system refuses its registers.
+ * They are asked for here, and only then; a table that needs them works after
+ * that. */
+uint32_t tomevit_low_permitted(int dtype, uint32_t cpu_flags);
+
 /* All tables built in, scalar first, with the flags each needs; for tests and
  * benches. NULL past the last. */
 const vit_low *tomevit_low_tier(size_t index, uint32_t *needs);

@@ -290,11 +290,12 @@ static int fill(struct tomevit_model *m, vit_source source)
 
 static int build(struct tomevit_model *m, vit_source source)
 {
+    uint32_t flags = tomevit_low_permitted(m->dtype, tomerge_cpu_flags());
     int error;
 
-    m->dsp = tomevit_dsp_choose(tomerge_cpu_flags());
-    m->low = tomevit_low_choose(m->dtype, tomerge_cpu_flags());
-    m->outer = tomevit_low_outer(m->low, tomerge_cpu_flags());
+    m->dsp = tomevit_dsp_choose(flags);
+    m->low = tomevit_low_choose(m->dtype, flags);
+    m->outer = tomevit_low_outer(m->low, flags);
     m->block_rows = m->low ? m->low->block_rows : VIT_BLOCK_ROWS;
     carve_model(m, &m->arena);
     m->bytes = m->arena.used;
