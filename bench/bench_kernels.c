@@ -87,6 +87,7 @@ static void bench_product(const vit_dsp *dsp, const vit_low *low,
     tomevit_matrix_pack(dsp, &p.matrix, w);
     p.room.data = measure_memory(tomevit_room_bytes(low, rows, s->k));
     p.room.levels = measure_memory(rows * sizeof(*p.room.levels));
+    p.room.rows = rows;
     p.a = measure_floats(rows * p.lda);
     p.y = measure_floats(rows * p.ldy);
     p.scratch = measure_floats(tomevit_gemm_scratch(rows, s->n, s->k));

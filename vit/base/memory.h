@@ -2,7 +2,8 @@
 /*
  * One allocation, carved in order. The same code runs twice: with a NULL base
  * it only adds up the size, so size and layout cannot disagree. Every piece
- * starts on a cache line.
+ * starts on a cache line. Under AddressSanitizer what lies between two pieces
+ * is poisoned.
  */
 #ifndef TOMEVIT_MEMORY_H
 #define TOMEVIT_MEMORY_H
@@ -16,6 +17,7 @@ typedef struct vit_arena {
     char *base;            /* NULL while measuring */
     void *memory;          /* what was allocated */
     size_t used;
+    size_t bytes;          /* what was measured, once it is allocated */
     int overflow;          /* some size did not fit a size_t */
 } vit_arena;
 

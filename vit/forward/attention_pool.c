@@ -46,7 +46,7 @@ static void keys_and_values(vit_crew *c, vit_scratch *s, size_t image)
         vit_operand a = tomevit_operand_new(&m->pool.kv, s->norm, c->x_stride,
                                             s->in);
 
-        rows = end - t < VIT_BLOCK_ROWS ? end - t : VIT_BLOCK_ROWS;
+        rows = end - t < m->block_rows ? end - t : m->block_rows;
         for (size_t i = 0; i < rows; i++) {
             m->dsp->layer_norm(m->d.dim, c->x + (t + i) * c->x_stride,
                                m->norm.weight, m->norm.bias, m->d.norm_eps,

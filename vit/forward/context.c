@@ -64,8 +64,13 @@ static size_t gemm_scratch(const tomevit_model *m)
 
 static vit_room carve_room(vit_arena *arena, size_t rows, size_t bytes)
 {
-    return (vit_room){tomevit_carve(arena, bytes, 1),
-                      tomevit_carve(arena, rows, sizeof(vit_level))};
+    vit_room room = {.rows = rows};
+
+    if (!bytes)
+        return room;
+    room.data = tomevit_carve(arena, bytes, 1);
+    room.levels = tomevit_carve(arena, rows, sizeof(vit_level));
+    return room;
 }
 
 /* Rows on their way into a product. */
@@ -110,8 +115,7 @@ static void carve_scratch(const vit_crew *c, vit_scratch *s,
     size_t strip = larger(VIT_MAX_MR, m->outer ? m->outer->strip : 0);
 
     *s = (vit_scratch){0};
-    if (m->low)
-        carve_rooms(m, s, arena);
+    carve_rooms(m, s, arena);
     if (m->outer)
         carve_narrow_head(m, &s->narrow, arena);
     s->norm = tomevit_carve_f32(arena, m->block_rows * c->x_stride);

@@ -5,6 +5,8 @@
 #include "gemm.h"
 #include "tomevit.h"
 
+#include <assert.h>
+
 static size_t divide_up(size_t a, size_t b)
 {
     return (a + b - 1) / b;
@@ -104,6 +106,7 @@ vit_operand tomevit_operand_new(const vit_matrix *m, float *rows,
 
 float *tomevit_operand_row(const vit_operand *a, size_t i)
 {
+    assert(i < a->room.rows);
     return a->low ? a->rows : a->rows + i * a->stride;
 }
 
@@ -111,6 +114,7 @@ static void narrow(const vit_operand *a, size_t i, const float *x)
 {
     size_t chunks = vit_low_chunks(a->low, a->k);
 
+    assert(i < a->room.rows);
     a->room.levels[i] = a->low->narrow(
         a->k, x, a->room.data + vit_low_place(a->low, chunks, i, 0),
         a->low->interleaved * VIT_CHUNK);
@@ -179,6 +183,12 @@ static void gemm_f32(const vit_dsp *dsp, const vit_matrix *m,
              smaller(depth, m->k - p));
 }
 
+/* Of one call. */
+static size_t most_rows(const vit_matrix *m)
+{
+    return m->low ? m->low->block_rows : VIT_BLOCK_ROWS;
+}
+
 static vit_low_product product_of(const vit_dsp *dsp, const vit_matrix *m,
                                   enum vit_finish how, size_t rows,
                                   const vit_operand *a, float *scratch)
@@ -197,6 +207,7 @@ void tomevit_gemm(const vit_dsp *dsp, const vit_matrix *m,
 {
     vit_low_product p;
 
+    assert(rows <= most_rows(m) && rows <= a->room.rows);
     if (!m->low) {
         gemm_f32(dsp, m, how, rows, a->rows, a->stride, y, ldy, scratch);
         return;
@@ -214,6 +225,8 @@ void tomevit_gemm_operand(const vit_dsp *dsp, const vit_matrix *m,
 {
     vit_low_product p;
 
+    assert(rows <= most_rows(m) && rows <= a->room.rows &&
+           rows <= y->room.rows);
     /* The scale of an int8 row is known when the row is whole. */
     if (!m->low || y->low->dtype == TOMEVIT_INT8) {
         tomevit_gemm(dsp, m, how, rows, a, y->rows, y->stride, scratch);

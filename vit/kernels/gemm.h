@@ -46,10 +46,12 @@ vit_matrix tomevit_matrix_columns(const vit_dsp *dsp, const vit_matrix *m,
  * many rows. */
 size_t tomevit_gemm_scratch(size_t rows, size_t n, size_t k);
 
-/* Where rows are narrowed to. */
+/* Where rows are narrowed to, and how many of them there is memory for: beside
+ * an f32 operand, whose rows need no other place, the number alone counts. */
 typedef struct vit_room {
     unsigned char *data;
     vit_level *levels;
+    size_t rows;
 } vit_room;
 
 /* Bytes of room for rows of k elements; 0 for f32, which needs none. */
@@ -79,7 +81,7 @@ vit_operand tomevit_operand(const vit_matrix *m, size_t rows, float *x,
 
 /*
  * y[rows, n] from a[rows, k], rows <= VIT_BLOCK_ROWS or the block_rows of the
- * matrix's kernels. Sums run over k in ascending order whatever the blocking.
+ * matrix's kernels, and no more than the operand has room for. Sums run over k in ascending order whatever the blocking.
  * y may not overlap a.
  */
 void tomevit_gemm(const vit_dsp *dsp, const vit_matrix *m,
