@@ -331,11 +331,20 @@ void tomevit_merging_init(tomevit_merging *merging);
 const char *tomevit_metric_name(int metric);
 int tomevit_metric_from_name(const char *name, int *metric);
 
+/* The tokens that leave each layer, [depth] or NULL, if every image has that
+ * many to merge: r lowered to what the method can remove. `merging` NULL merges
+ * nothing. EINVAL: a layer leaves none for the head to read, such as patches
+ * for a mean. */
+int tomevit_schedule_tokens(const tomevit_description *description,
+                            const tomevit_merging *merging, size_t *tokens);
+
 /* Multiply-accumulates of one forward of one image, as the published FLOP
  * counts have them: patch embedding, per layer 4 T D^2 + 2 T^2 D before and
- * 2 T' D M after merging (M = mlp_dim), heads. T and T' from
- * tomerge_schedule_tokens. r [depth] or NULL. */
-double tomevit_macs(const tomevit_description *description, const size_t *r);
+ * 2 T' D M after merging (M = mlp_dim; 3 T' D M for SwiGLU), attention pooling
+ * of what the last layer leaves, heads. tokens [depth] leave the layers; NULL:
+ * nothing merges. */
+double tomevit_macs(const tomevit_description *description,
+                    const size_t *tokens);
 
 /* Those of them that a forward leaves out which is asked for logits and
  * features alone: if the head reads the class token (and the distillation
@@ -385,7 +394,9 @@ int tomevit_context_normalise(tomevit_context *context,
                               const tomevit_preprocessing *pre);
 
 /* Runs `batch` images (1 .. max_batch). `merging` NULL merges nothing.
- * EINVAL. Allocates nothing. */
+ * Allocates nothing. EINVAL: also merging that leaves the head nothing to read,
+ * where tomevit_schedule_tokens shows it; if only an image's own merging does,
+ * the outputs have been written and mean nothing. */
 int tomevit_forward(tomevit_context *context, const tomevit_merging *merging,
                     size_t batch, const tomevit_image *images,
                     const tomevit_output *output);

@@ -43,7 +43,8 @@ static const report_column columns[] = {
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* A row a layer; a layer's MACs are those of the model that ends after it
- * less those of the model that ends before it. */
+ * less those of the model that ends before it. What pools the last layer's
+ * tokens belongs to none of them. */
 static json_t *layers_json(const session *s, const merging_run *run)
 {
     tomevit_description d = *s->description;
@@ -52,10 +53,11 @@ static json_t *layers_json(const session *s, const merging_run *run)
     double before;
 
     d.depth = 0;
-    before = tomevit_macs(&d, run->r);
+    d.pool = TOMEVIT_POOL_CLASS;
+    before = tomevit_macs(&d, run->tokens);
     for (size_t i = 0; i < depth; i++) {
         d.depth = i + 1;
-        double after = tomevit_macs(&d, run->r);
+        double after = tomevit_macs(&d, run->tokens);
         json_array_append_new(rows, json_pack("{s:I,s:I,s:I,s:I,s:f}",
             "layer", (json_int_t)(i + 1), "tokens_in", (json_int_t)tokens,
             "r", (json_int_t)(tokens - run->tokens[i]),

@@ -518,12 +518,14 @@ static void check_near(const char *tier, tomevit_description d)
     free(crops);
 }
 
-/* Even tokens, and few, of which words of two leave an odd one. */
+/* Even tokens, more of them than one product takes and pooled by attention, and
+ * few, of which words of two leave an odd one. */
 static void check_near_oracle(const char *tier)
 {
     tomevit_description d = small_description(TOMEVIT_POOL_CLASS, 0, 0);
 
     check_near(tier, small_description(TOMEVIT_POOL_CLASS, 0, 1));
+    check_near(tier, small_description(TOMEVIT_POOL_ATTENTION, 0, 0));
     d.image_size = 2 * d.patch;
     d.tokens = 5;
     check_near(tier, d);

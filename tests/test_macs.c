@@ -8,6 +8,19 @@
 
 /* ---- MACs ------------------------------------------------------------------ */
 
+/* Of a model whose layers merge r[depth]. */
+static double macs_of(const tomevit_description *d, const size_t *r)
+{
+    tomevit_merging merging;
+    size_t tokens[64];
+
+    cr_assert_leq(d->depth, 64);
+    tomevit_merging_init(&merging);
+    merging.r = r;
+    cr_assert_eq(tomevit_schedule_tokens(d, &merging, tokens), 0);
+    return tomevit_macs(d, tokens);
+}
+
 /* GMACs to the digits that were published. */
 static const struct {
     const char *arch;
@@ -53,7 +66,7 @@ Test(macs, are_as_published)
         cr_assert_eq(tomerge_schedule(d.depth, published[i].r,
                                       published[i].inflection, r), 0);
         snprintf(text, sizeof text, "%.*f", (int)strlen(point + 1),
-                 tomevit_macs(&d, r) / 1e9);
+                 macs_of(&d, r) / 1e9);
         cr_assert_str_eq(text, published[i].gmacs, "%s at r = %zu: %s, not %s",
                          published[i].arch, published[i].r, text,
                          published[i].gmacs);
@@ -67,7 +80,7 @@ Test(macs, no_schedule_is_r_0)
 
     cr_assert_eq(
         tomevit_arch_description("deit_base_distilled_patch16_224", &d), 0);
-    cr_assert_eq(tomevit_macs(&d, NULL), tomevit_macs(&d, r));
+    cr_assert_eq(tomevit_macs(&d, NULL), macs_of(&d, r));
 }
 
 /* One layer, by hand: 4 patches of 12 numbers, 6 tokens of 8, 1 merged away,
@@ -86,21 +99,73 @@ Test(macs, count_every_part)
     d.prefix = 2;
     d.distilled = 1;
     d.classes = 3;
-    cr_assert_eq(tomevit_macs(&d, r),
+    cr_assert_eq(macs_of(&d, r),
                  4 * 12 * 8 + 4 * 6 * 64 + 2 * 36 * 8 + 2 * 5 * 8 * 20 +
                  2 * 3 * 8);
     /* r beyond what can merge is lowered to (6 - 2) / 2 */
     r[0] = 100;
-    cr_assert_eq(tomevit_macs(&d, r),
+    cr_assert_eq(macs_of(&d, r),
                  4 * 12 * 8 + 4 * 6 * 64 + 2 * 36 * 8 + 2 * 4 * 8 * 20 +
                  2 * 3 * 8);
     /* twice as many columns before the gate; a head on two tokens' width */
     d.activation = TOMEVIT_SWIGLU;
     d.distilled = 0;
     d.features = 16;
-    cr_assert_eq(tomevit_macs(&d, r),
+    cr_assert_eq(macs_of(&d, r),
                  4 * 12 * 8 + 4 * 6 * 64 + 2 * 36 * 8 + 3 * 4 * 8 * 20 +
                  3 * 16);
+}
+
+/* Attention pooling of what is left: its keys and values, the query on them,
+ * what becomes of the one row, its MLP. */
+Test(macs, count_attention_pooling)
+{
+    tomevit_description d;
+    size_t left[2] = {4, 3};
+
+    memset(&d, 0, sizeof d);
+    d.dim = d.features = 8;
+    d.depth = 2;
+    d.mlp_dim = 20;
+    d.patch = 2;
+    d.tokens = 6;
+    d.pool = TOMEVIT_POOL_ATTENTION;
+    cr_assert_eq(tomevit_macs(&d, left),
+                 6 * 12 * 8 + 4 * (6 + 4) * 64 + 2 * (36 + 16) * 8 +
+                 2 * (4 + 3) * 8 * 20 + 2 * 3 * 64 + 64 + 2 * 3 * 8 +
+                 2 * 8 * 20);
+}
+
+/* What every method leaves in every layer, and what a head cannot do without. */
+Test(macs, schedules_are_those_of_the_methods)
+{
+    tomevit_description d;
+    tomevit_merging merging;
+    size_t r[3] = {0, 7, 7}, left[3];
+
+    memset(&d, 0, sizeof d);
+    d.depth = 3;
+    d.tokens = 17;
+    d.prefix = 1;
+    tomevit_merging_init(&merging);
+    merging.r = r;
+    cr_assert_eq(tomevit_schedule_tokens(&d, &merging, left), 0);
+    cr_assert(left[0] == 17 && left[1] == 10 && left[2] == 6);
+    merging.matching.method = TOMERGE_STRIDED;
+    merging.matching.stride = 4;
+    cr_assert_eq(tomevit_schedule_tokens(&d, &merging, left), 0);
+    cr_assert(left[0] == 17 && left[1] == 5 && left[2] == 2);
+    merging.matching.stride = 18; /* the class token alone */
+    cr_assert_eq(tomevit_schedule_tokens(&d, &merging, left), 0);
+    cr_assert(left[0] == 17 && left[1] == 1 && left[2] == 1);
+    d.pool = TOMEVIT_POOL_CLASS_MEAN;
+    cr_assert_eq(tomevit_schedule_tokens(&d, &merging, NULL), TOMEVIT_EINVAL);
+    d.pool = TOMEVIT_POOL_ATTENTION;
+    cr_assert_eq(tomevit_schedule_tokens(&d, &merging, NULL), 0);
+    d.prefix = 0;
+    cr_assert_eq(tomevit_schedule_tokens(&d, &merging, NULL), TOMEVIT_EINVAL);
+    cr_assert_eq(tomevit_schedule_tokens(&d, NULL, left), 0);
+    cr_assert_eq(left[2], 17);
 }
 
 /* The same layer: of 6 tokens, 5 after merging, the heads read 2. */

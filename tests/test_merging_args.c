@@ -73,6 +73,17 @@ Test(merging_args, kinds_exclude_each_other)
     merging_args_free(&args);
 }
 
+static double macs_of(const tomevit_description *d, const size_t *r)
+{
+    tomevit_merging merging;
+    size_t tokens[12];
+
+    tomevit_merging_init(&merging);
+    merging.r = r;
+    cr_assert_eq(tomevit_schedule_tokens(d, &merging, tokens), 0);
+    return tomevit_macs(d, tokens);
+}
+
 static void expect_run(size_t index, const char *label, const size_t *r,
                        double gmacs)
 {
@@ -100,7 +111,7 @@ Test(merging_args, lists_resolve_to_the_published_costs)
     expect_run(0, "0", r0, 4.60);
     expect_run(1, "13", r13, 2.70);
     tomevit_description d = deit_small();
-    expect_run(2, "13:-1", falling, tomevit_macs(&d, falling) * 1e-9);
+    expect_run(2, "13:-1", falling, macs_of(&d, falling) * 1e-9);
     merging_args_free(&args);
 }
 
@@ -112,7 +123,7 @@ Test(merging_args, schedule_is_padded_and_must_fit)
 
     merging_args_init(&args);
     cr_assert_eq(merging_parse_schedule("5,0,3", &args, why), 0);
-    expect_run(0, "5,0,3", r, tomevit_macs(&d, r) * 1e-9);
+    expect_run(0, "5,0,3", r, macs_of(&d, r) * 1e-9);
     cr_assert_eq(merging_parse_schedule("1,1,1,1,1,1,1,1,1,1,1,1,1", &args,
                                         why), 0);
     cr_expect_eq(merging_resolve(&args, &d, 0, &run, why), -1);
@@ -195,22 +206,57 @@ Test(merging_args, tokens_are_what_the_model_leaves)
     tomevit_close(model);
 }
 
-Test(merging_args, strided_costs_what_its_tokens_cost)
+/* Two ways to the same tokens, with every kind of layer and of pooling. */
+static void expect_same_costs(const tomevit_description *d, const char *list)
 {
-    tomevit_description d = deit_small();
     merging_run strided, listed;
 
     merging_args_init(&args);
     cr_assert_eq(merging_parse_method("strided", &args, why), 0);
     cr_assert_eq(merging_parse_schedule("1,1", &args, why), 0);
-    cr_assert_eq(merging_resolve(&args, &d, 0, &strided, why), 0);
+    cr_assert_eq(merging_resolve(&args, d, 0, &strided, why), 0);
     cr_assert_eq(merging_parse_method("alternating", &args, why), 0);
-    cr_assert_eq(merging_parse_schedule("98,49", &args, why), 0);
-    cr_assert_eq(merging_resolve(&args, &d, 0, &listed, why), 0);
-    cr_expect_eq(strided.tokens[11], 50);
+    cr_assert_eq(merging_parse_schedule(list, &args, why), 0);
+    cr_assert_eq(merging_resolve(&args, d, 0, &listed, why), 0);
+    cr_expect_eq(strided.tokens[11], listed.tokens[11]);
     cr_expect_float_eq(strided.gmacs, listed.gmacs, 1e-9);
+    cr_expect_float_eq(strided.gmacs_computed, listed.gmacs_computed, 1e-9);
     cr_expect_float_eq(strided.ratio, listed.ratio, 1e-12);
     merging_run_free(&strided);
     merging_run_free(&listed);
+    merging_args_free(&args);
+}
+
+Test(merging_args, strided_costs_what_its_tokens_cost)
+{
+    tomevit_description d = deit_small();
+
+    expect_same_costs(&d, "98,49");
+    d.activation = TOMEVIT_SWIGLU;
+    expect_same_costs(&d, "98,49");
+    d.pool = TOMEVIT_POOL_ATTENTION;
+    expect_same_costs(&d, "98,49");
+    d.tokens = 196;
+    d.prefix = 0;
+    expect_same_costs(&d, "98,49");
+}
+
+/* A stride above the tokens leaves a mean nothing to be the mean of. */
+Test(merging_args, strided_leaves_the_head_something)
+{
+    tomevit_description d = deit_small();
+    merging_run run;
+
+    merging_args_init(&args);
+    cr_assert_eq(merging_parse_method("strided", &args, why), 0);
+    cr_assert_eq(merging_parse_schedule("1", &args, why), 0);
+    args.stride = 300;
+    cr_assert_eq(merging_resolve(&args, &d, 0, &run, why), 0);
+    cr_expect_eq(run.tokens[11], 1, "the class token");
+    merging_run_free(&run);
+    d.pool = TOMEVIT_POOL_MEAN;
+    cr_expect_eq(merging_resolve(&args, &d, 0, &run, why), -1);
+    cr_expect_str_eq(why, "--stride 300 leaves the head none of the 196 "
+                     "tokens that it reads");
     merging_args_free(&args);
 }

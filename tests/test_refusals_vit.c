@@ -33,7 +33,8 @@ typedef struct arguments {
     const char *name, *path, *to, *dtype;
     void (*each)(void *data, const char *name);
     tomevit_open_options options_are, *options;
-    tomevit_description *description;
+    tomevit_description *description, shape_is;
+    const tomevit_description *shape;
     tomevit_model **model_to;
     const tomevit_model *model;
     tomevit_context **context_to, *context;
@@ -91,8 +92,11 @@ static arguments *fresh(void)
     a->first = &a->out.first;
     a->count = &a->out.count;
     a->value = &a->out.value;
-    if (model)
+    if (model) {
         a->pre_is = tomevit_describe(model)->preprocessing;
+        a->shape_is = *tomevit_describe(model);
+    }
+    a->shape = &a->shape_is;
     a->pre = &a->pre_is;
     tomevit_merging_init(&a->merging_is);
     a->merging_is.r = a->r;
@@ -194,6 +198,7 @@ CALL(tomevit_dtype_from_name, a->name, a->value)
 CALL(tomevit_context_normalise, a->context, a->pre)
 CALL(tomevit_read_description, a->path, a->options, a->description, NULL)
 CALL(tomevit_arch_description, a->name, a->description)
+CALL(tomevit_schedule_tokens, a->shape, a->merging, a->out.r)
 CALL(tomevit_forward, a->context, a->merging, a->batch, a->images, a->output)
 
 /* ---- refusals --------------------------------------------------------------------- */
@@ -371,7 +376,7 @@ static void refuse_forwards(void)
     REFUSES(tomevit_forward, a->merging->reserved_int = 1);
     REFUSES(tomevit_forward, a->merging->reserved[0] = 1);
     REFUSES(tomevit_forward, a->merging->reserved[7] = 1);
-    REFUSES(tomevit_forward, a->merging->combine = 6);
+    REFUSES(tomevit_forward, a->merging->combine = 99);
     REFUSES(tomevit_forward, a->merging->combine = -1);
     REFUSES(tomevit_forward, a->merging->metric = 4);
     REFUSES(tomevit_forward, a->merging->metric = -1);
@@ -384,6 +389,21 @@ static void refuse_forwards(void)
     REFUSES_AFTER(a->merging->matching.method = TOMERGE_STRIDED,
                   tomevit_forward, TOMEVIT_EINVAL,
                   a->merging->matching.stride = 1);
+}
+
+/* A mean of patches, of which none may be left. */
+static void refuse_schedules(void)
+{
+    REFUSES(tomevit_schedule_tokens, a->shape = NULL);
+    REFUSES(tomevit_schedule_tokens, a->merging->matching.method = -1);
+    REFUSES_AFTER(a->merging->matching.method = TOMERGE_STRIDED,
+                  tomevit_schedule_tokens, TOMEVIT_EINVAL,
+                  a->merging->matching.stride = 0);
+    REFUSES_AFTER((a->shape_is.pool = TOMEVIT_POOL_MEAN,
+                   a->merging->matching.method = TOMERGE_STRIDED,
+                   a->r[11] = 1),
+                  tomevit_schedule_tokens, TOMEVIT_EINVAL,
+                  a->merging->matching.stride = 198);
 }
 
 /* ---- the whole header ---------------------------------------------------------------- */
@@ -408,6 +428,7 @@ Test(refusals_vit, every_function_refuses_what_it_cannot_take,
     refuse_contexts();
     refuse_forwards();
     leave_nothing_new();
+    refuse_schedules();
     REFUSES_AFTER(a->name = "K", tomevit_metric_from_name, TOMEVIT_EINVAL,
                   a->name = "k");
     REFUSES_AFTER(a->name = "K", tomevit_metric_from_name, TOMEVIT_EINVAL,
@@ -422,7 +443,7 @@ Test(refusals_vit, every_function_refuses_what_it_cannot_take,
                   a->value = NULL);
     cr_expect_geq(check_map("vit/libtomevit.map", "tomevit_", cannot_fail,
                             sizeof(cannot_fail) / sizeof(*cannot_fail)),
-                  34);
+                  35);
 }
 
 /* What programs were compiled with stays as it is within version 1. (That is
@@ -438,8 +459,8 @@ Test(refusals_vit, structs_keep_their_layout)
     cr_expect_eq(offsetof(tomevit_description, reserved), 496);
     cr_expect_eq(sizeof(tomevit_open_options), 104);
     cr_expect_eq(offsetof(tomevit_open_options, reserved), 40);
-    cr_expect_eq(sizeof(tomevit_merging), 200);
-    cr_expect_eq(offsetof(tomevit_merging, reserved), 136);
+    cr_expect_eq(sizeof(tomevit_merging), 224);
+    cr_expect_eq(offsetof(tomevit_merging, reserved), 160);
     cr_expect_eq(sizeof(tomevit_image), 16);
     cr_expect_eq(sizeof(tomevit_output), 104);
     cr_expect_eq(offsetof(tomevit_output, reserved), 40);

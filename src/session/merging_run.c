@@ -33,48 +33,26 @@ static void begin(const merging_args *args, const tomevit_description *model,
     run->merging.r = run->r;
 }
 
-/* Strided merging leaves what its stride says, whatever r is: the token that
- * ends every stride, less those that are protected anyway. */
-static void finish_strided(const tomevit_description *model, merging_run *run)
+/* What the options come to in this model. 0, or -1 with a line in why. */
+static int finish(const tomevit_description *model, merging_run *run, char *why)
 {
-    size_t stride = run->merging.matching.stride, tokens = model->tokens;
-    double gone = 0, macs;
-    tomevit_description layer = *model;
+    size_t depth = model->depth, last = depth - 1;
+    double gone = 0;
 
-    layer.depth = 0;
-    macs = tomevit_macs(&layer, NULL);
-    for (size_t i = 0; i < model->depth; i++) {
-        size_t left = run->r[i] == 0 ? tokens : model->prefix +
-            tokens / stride - model->prefix / stride;
-        /* One layer that merges nothing, less the MLP of those that go. */
-        layer.tokens = tokens;
-        layer.depth = 1;
-        macs += tomevit_macs(&layer, NULL);
-        layer.depth = 0;
-        macs -= tomevit_macs(&layer, NULL) + 2 * (double)(tokens - left) *
-            (double)model->dim * (double)model->mlp_dim;
-        gone += (double)(model->tokens - left);
-        run->tokens[i] = tokens = left;
+    if (tomevit_schedule_tokens(model, &run->merging, run->tokens) != 0) {
+        snprintf(why, ARGS_WHY, "--stride %zu leaves the head none of the "
+                 "%zu tokens that it reads", run->merging.matching.stride,
+                 model->tokens - model->prefix);
+        return -1;
     }
-    run->ratio = gone / (double)model->tokens / (double)model->depth;
-    run->gmacs = macs * 1e-9;
-}
-
-static void finish(const tomevit_description *model, merging_run *run)
-{
-    size_t last = model->depth - 1;
-
-    if (run->merging.matching.method == TOMERGE_STRIDED) {
-        finish_strided(model, run);
-    } else {
-        tomerge_schedule_tokens(run->merging.matching.method, model->depth,
-                                model->tokens, model->prefix, run->r,
-                                run->tokens, &run->ratio);
-        run->gmacs = tomevit_macs(model, run->r) * 1e-9;
-    }
+    for (size_t i = 0; i < depth; i++)
+        gone += (double)(model->tokens - run->tokens[i]);
+    run->ratio = gone / ((double)model->tokens * (double)depth);
+    run->gmacs = tomevit_macs(model, run->tokens) * 1e-9;
     run->gmacs_computed = run->gmacs - 1e-9 * tomevit_macs_unread(
         model, last > 0 ? run->tokens[last - 1] : model->tokens,
         run->tokens[last]);
+    return 0;
 }
 
 static int resolve_r(const merging_entry *entry,
@@ -154,11 +132,10 @@ int merging_resolve(const merging_args *args,
         snprintf(run->label, sizeof(run->label), "0");
         break;
     }
-    if (error != 0) {
+    if (error != 0 || finish(model, run, why) != 0) {
         merging_run_free(run);
         return -1;
     }
-    finish(model, run);
     return 0;
 }
 
@@ -167,11 +144,13 @@ void merging_resolve_layers(const merging_args *args,
                             const char *label, const size_t *r,
                             merging_run *run)
 {
+    char why[ARGS_WHY];
+
     begin(args, model, run);
     snprintf(run->label, sizeof(run->label), "%s", label);
     if (r != NULL)
         memcpy(run->r, r, model->depth * sizeof(*r));
-    finish(model, run);
+    finish(model, run, why);
 }
 
 void merging_resolve_none(const merging_args *args,

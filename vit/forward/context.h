@@ -16,6 +16,7 @@
 #define TOMEVIT_CONTEXT_H
 
 #include "../model/model.h"
+#include "../network/pooling.h"
 
 /* One head in bf16: see attention_low.c. */
 typedef struct vit_narrow_head {
@@ -58,6 +59,7 @@ typedef struct vit_crew {
     float *sizes, *next_sizes, *bias; /* [rows] */
     int32_t *map, *origin, *trace;    /* [rows] */
     size_t *planned;       /* [group]: rows left after the plan */
+    int error;             /* of the group under way: 0, or TOMEVIT_EINVAL */
     float *pooled;         /* [group, or twice for distilled, pooled_stride] */
     float *logits_dist;    /* [group, classes], distilled models only */
 } vit_crew;
@@ -131,8 +133,9 @@ void tomevit_attention(const vit_pass *p, vit_scratch *s, size_t image,
 void tomevit_attention_low(const vit_pass *p, vit_scratch *s, size_t image,
                            size_t head, size_t read);
 
-/* reduce.c: planning and carrying out the merging of one image. `r` of the
- * layer after clamping; tomevit_plan sets c->planned[image]. */
+/* reduce.c: planning and carrying out the merging of one image; tomevit_plan
+ * sets c->planned[image]. Where either fails, or too little is left for the
+ * head, c->error is set, and the image goes on with tokens that do not count. */
 void tomevit_plan(const vit_pass *p, vit_scratch *s, size_t layer, size_t r,
                   size_t image);
 void tomevit_pack_offsets(const vit_pass *p);
@@ -148,14 +151,12 @@ enum vit_finish tomevit_activation_finish(const tomevit_description *d);
 void tomevit_attention_pool(const vit_pass *p, vit_scratch *s, size_t image,
                             float *y);
 
-/* zero_shot.c: pooled rows x, up to VIT_BLOCK_ROWS, as unit vectors among the
+/* zero_shot.c: pooled rows x, up to block_rows, as unit vectors among the
  * texts' embeddings, in the scratch; *stride is that of x, then of these. */
 float *tomevit_embedding(const vit_pass *p, vit_scratch *s, size_t rows,
                          float *x, size_t *stride);
 
-/* head.c: pooling and norm of one image; heads on a block of images. The
- * leading rows of an image that pooling reads; 0: all. */
-size_t tomevit_pool_reads(const tomevit_description *d);
+/* head.c: pooling and norm of one image; heads on a block of images. */
 void tomevit_pool(const vit_pass *p, vit_scratch *s, size_t image);
 void tomevit_heads(const vit_pass *p, vit_scratch *s, size_t first,
                    size_t rows);

@@ -185,11 +185,13 @@ static void heads_step(const vit_pass *p, const vit_layer *unused,
     tomevit_heads(p, s, first, rows);
 }
 
-static void run_crew(vit_pass *p)
+/* 0, or why what it wrote means nothing. */
+static int run_crew(vit_pass *p)
 {
     vit_crew *c = p->c;
     size_t depth = c->model->d.depth;
 
+    c->error = 0;
     start_group(p);
     p->read = rows_read(p);
 #pragma omp parallel num_threads(c->threads)
@@ -209,6 +211,7 @@ static void run_crew(vit_pass *p)
     }
     if (p->read == 0)
         report_merging(p);
+    return c->error;
 }
 
 /* What a call of tomevit_forward asks for. */
@@ -232,8 +235,8 @@ static tomevit_output output_from(const tomevit_output *out, size_t first,
     return o;
 }
 
-static void run_group(const request *q, vit_crew *crew, size_t first,
-                      size_t count)
+static int run_group(const request *q, vit_crew *crew, size_t first,
+                     size_t count)
 {
     vit_pass p = {
         .c = crew,
@@ -243,7 +246,7 @@ static void run_group(const request *q, vit_crew *crew, size_t first,
         .count = count,
     };
 
-    run_crew(&p);
+    return run_crew(&p);
 }
 
 /* How many images of a batch threads carry alone, as many each. Some that are
@@ -259,31 +262,39 @@ static size_t count_alone(const tomevit_context *c, size_t batch)
 
 /* The first images, a multiple of the threads, in rounds of one group of the
  * same size for each thread. */
-static void run_alone(const request *q, tomevit_context *c, size_t images)
+static int run_alone(const request *q, tomevit_context *c, size_t images)
 {
     size_t threads = (size_t)c->all.threads, each = images / threads;
     size_t group = c->alone->group, rounds = (each + group - 1) / group;
+    int error = 0;
 
 #pragma omp parallel for num_threads(c->all.threads) schedule(dynamic, 1)
     for (size_t i = 0; i < rounds * threads; i++) {
         size_t round = i / threads, first = each * round / rounds;
         size_t count = each * (round + 1) / rounds - first;
 
-        run_group(q, &c->alone[my_number()],
-                  first * threads + i % threads * count, count);
+        if (run_group(q, &c->alone[my_number()],
+                      first * threads + i % threads * count, count)) {
+#pragma omp atomic write
+            error = TOMEVIT_EINVAL;
+        }
     }
+    return error;
 }
 
-static void run_together(const request *q, tomevit_context *c, size_t first,
-                         size_t images)
+static int run_together(const request *q, tomevit_context *c, size_t first,
+                        size_t images)
 {
     size_t groups = (images + c->all.group - 1) / c->all.group;
+    int error = 0;
 
-    for (size_t g = 0; g < groups; g++) {
+    for (size_t g = 0; !error && g < groups; g++) {
         size_t done = images * g / groups;
 
-        run_group(q, &c->all, first + done, images * (g + 1) / groups - done);
+        error = run_group(q, &c->all, first + done,
+                          images * (g + 1) / groups - done);
     }
+    return error;
 }
 
 /* ---- public ------------------------------------------------------------------ */
@@ -301,7 +312,8 @@ static int valid_merging(const tomevit_merging *m,
            !m->matching.importance &&
            !(tomerge_method_needs(m->matching.method) &
              ~(uint32_t)(TOMERGE_NEEDS_METRIC | TOMERGE_NEEDS_R)) &&
-           !tomerge_match_workspace(&m->matching, d->tokens, d->dim, &bytes);
+           !tomerge_match_workspace(&m->matching, d->tokens, d->dim, &bytes) &&
+           !tomevit_schedule_tokens(d, m, NULL);
 }
 
 static int valid_output(const tomevit_output *out)
@@ -320,6 +332,7 @@ int tomevit_forward(tomevit_context *context, const tomevit_merging *merging,
     tomevit_merging none;
     size_t alone;
     request q;
+    int error = 0;
 
     if (!context || !batch || batch > context->max_batch || !images || !output)
         return TOMEVIT_EINVAL;
@@ -336,7 +349,6 @@ int tomevit_forward(tomevit_context *context, const tomevit_merging *merging,
     q = (request){merging, images, output};
     alone = count_alone(context, batch);
     if (alone)
-        run_alone(&q, context, alone);
-    run_together(&q, context, alone, batch - alone);
-    return 0;
+        error = run_alone(&q, context, alone);
+    return error ? error : run_together(&q, context, alone, batch - alone);
 }

@@ -41,11 +41,6 @@ static void mean_pool(const vit_crew *c, vit_scratch *s, size_t image,
     }
 }
 
-size_t tomevit_pool_reads(const tomevit_description *d)
-{
-    return d->pool != TOMEVIT_POOL_CLASS ? 0 : d->distilled ? 2 : 1;
-}
-
 /* What the heads see: pooled [group, features], and behind all of them the
  * distillation tokens' rows. */
 void tomevit_pool(const vit_pass *p, vit_scratch *s, size_t image)

@@ -20,6 +20,22 @@ static tomerge_plan plan_of(const vit_crew *c, size_t image)
     };
 }
 
+/* Any task of any thread may be the first to say so. */
+static void fail(vit_crew *c)
+{
+#pragma omp atomic write
+    c->error = TOMEVIT_EINVAL;
+}
+
+/* A plan by which nothing merges, so that a pass that has failed goes on over
+ * memory that it has written, until all of its threads end it together. */
+static void keep_all(tomerge_plan *plan)
+{
+    plan->rows = plan->tokens;
+    for (size_t i = 0; i < plan->tokens; i++)
+        plan->map[i] = plan->origin[i] = (int32_t)i;
+}
+
 /* What similarity is measured on: [tokens, *channels]. */
 static tomerge_const_view metric_of(const vit_pass *p, vit_scratch *s,
                                     size_t image, size_t *channels)
@@ -59,10 +75,13 @@ void tomevit_plan(const vit_pass *p, vit_scratch *s, size_t layer, size_t r,
 
     options.protect = c->model->d.prefix;
     options.seed += layer;
-    /* Every argument was checked before the pass began. */
     if (tomerge_match(&options, channels, metric, r, &plan, s->workspace,
-                      c->workspace_bytes) == 0)
-        c->planned[image] = plan.rows;
+                      c->workspace_bytes) ||
+        plan.rows < tomevit_pool_least(&c->model->d)) {
+        fail(c);
+        keep_all(&plan);
+    }
+    c->planned[image] = plan.rows;
 }
 
 void tomevit_pack_offsets(const vit_pass *p)
@@ -85,10 +104,12 @@ void tomevit_reduce(const vit_pass *p, vit_scratch *s, size_t image)
     tomerge_view y = {c->next_x + next * c->x_stride, (ptrdiff_t)c->x_stride,
                       TOMERGE_F32};
 
-    tomerge_merge(p->merging->combine, &plan, d->dim, x, c->sizes + first, y,
-                  c->next_sizes + next, s->workspace, c->workspace_bytes);
-    tomerge_size_bias(plan.rows, c->next_sizes + next, c->bias + next);
-    tomerge_compose(&plan, d->tokens, c->trace + image * d->tokens);
+    if (tomerge_merge(p->merging->combine, &plan, d->dim, x, c->sizes + first,
+                      y, c->next_sizes + next, s->workspace,
+                      c->workspace_bytes) ||
+        tomerge_size_bias(plan.rows, c->next_sizes + next, c->bias + next) ||
+        tomerge_compose(&plan, d->tokens, c->trace + image * d->tokens))
+        fail(c);
 }
 
 void tomevit_swap(const vit_pass *p)

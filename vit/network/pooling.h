@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* Which rows of the last layer the head looks at. */
+#ifndef TOMEVIT_POOLING_H
+#define TOMEVIT_POOLING_H
+
+#include "tomevit.h"
+
+/* The leading rows of an image that pooling reads; 0: all. */
+static inline size_t tomevit_pool_reads(const tomevit_description *d)
+{
+    return d->pool != TOMEVIT_POOL_CLASS ? 0 : d->distilled ? 2 : 1;
+}
+
+/* The fewest rows it can make something of: a mean is one of patches. */
+static inline size_t tomevit_pool_least(const tomevit_description *d)
+{
+    int mean = d->pool == TOMEVIT_POOL_MEAN ||
+               d->pool == TOMEVIT_POOL_CLASS_MEAN;
+
+    return mean ? d->prefix + 1 : d->prefix ? d->prefix : 1;
+}
+
+#endif
