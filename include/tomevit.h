@@ -195,7 +195,8 @@ int tomevit_dtype_from_name(const char *name, int *dtype);
 typedef struct tomevit_open_options {
     size_t struct_size;    /* sizeof(tomevit_open_options) */
     int dtype;             /* enum tomevit_dtype */
-    int reserved_int;      /* 0 */
+    int strict;            /* 1: refuse a model of which something is a guess,
+                            * see tomevit_each_fact. 0: take the usual */
     size_t image_size;     /* the image's side, a multiple of the patch; the
                             * position embeddings are resized as the
                             * checkpoint's library does it. 0: as they are */
@@ -218,10 +219,13 @@ void tomevit_open_options_init(tomevit_open_options *options);
  * tomevit_convert writes it. Names of tensors: those of timm (and DeiT, MAE,
  * DINO, DINOv2), transformers, torchvision, SWAG, Google and CLIP.
  *
- * What no tensor shows comes from the file's metadata, from config.json,
- * preprocessor_config.json or open_clip_config.json beside it, or from what
- * the layout implies, in this order: "num_heads" or "arch", "norm_eps",
- * "activation" (gelu, gelu_tanh, quick_gelu), "pool" (class, mean), "mean",
+ * What no tensor shows comes from the file's metadata, from
+ * processor_config.json, preprocessor_config.json, config.json or
+ * open_clip_config.json beside it, from what the layout implies, or is the
+ * usual, in this order. A file beside the weights is obeyed whole; what it asks
+ * for and cannot be done is refused by its key. The keys of metadata: "num_heads" or "arch", "norm_eps",
+ * "activation" (gelu, gelu_tanh, quick_gelu), "pool" (class, mean),
+ * "positions" (learned), "family", "mean",
  * "std", "crop_pct", "crop_mode" (center, squash), "interpolation",
  * "position_resize", "class_names" (JSON array).
  *
@@ -255,6 +259,25 @@ int tomevit_arch_description(const char *name,
 int tomevit_each_unused(const char *path, const tomevit_open_options *options,
                         void (*each)(void *data, const char *name), void *data,
                         tomevit_message *why);
+
+/* One thing that decides what a model computes and that no shape shows. */
+typedef struct tomevit_fact {
+    const char *what;      /* "heads", "activation", "norm epsilon", "pooling",
+                            * "positions", "mean", "std", "crop",
+                            * "interpolation", "position resize" */
+    const char *value;     /* "12", "quick_gelu", "1e-06", ... */
+    const char *from;      /* "tensors", "metadata", the name of a file beside
+                            * the weights, "rule of LAYOUT"; of what was taken
+                            * unsaid "default of LAYOUT" or "guess" */
+    int guessed;           /* 1: neither the file nor one beside it says so,
+                            * and other models with the same tensors differ */
+} tomevit_fact;
+
+/* Calls `each` with what is known of a file's model and from where; the strings
+ * last for the call. Errors as tomevit_read_description. */
+int tomevit_each_fact(const char *path, const tomevit_open_options *options,
+                      void (*each)(void *data, const tomevit_fact *fact),
+                      void *data, tomevit_message *why);
 
 /* The names tomevit_random knows, NULL past the last. */
 const char *tomevit_arch_name(size_t index);

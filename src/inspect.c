@@ -21,12 +21,25 @@ static const report_column list[] = {
     {"dim", "dim", NULL},
     {"depth", "depth", NULL},
     {"heads", "heads", NULL},
+    {"known.heads.from", "  from", NULL},
     {"mlp_dim", "MLP dim", NULL},
     {"activation", "activation", NULL},
+    {"known.activation.from", "  from", NULL},
+    {"known.norm epsilon.value", "norm epsilon", NULL},
+    {"known.norm epsilon.from", "  from", NULL},
+    {"known.positions.value", "positions", NULL},
+    {"known.positions.from", "  from", NULL},
+    {"known.position resize.value", "  resized", NULL},
+    {"known.position resize.from", "  from", NULL},
     {"parts", "parts", NULL},
     {"pool", "pooling", NULL},
+    {"known.pooling.from", "  from", NULL},
     {"preprocessing.chain", "preprocessing", NULL},
     {"preprocessing.source", "  from", NULL},
+    {"known.mean.from", "  mean from", NULL},
+    {"known.std.from", "  std from", NULL},
+    {"known.crop.from", "  crop from", NULL},
+    {"known.interpolation.from", "  filter from", NULL},
     {"schedule", "r", NULL},
     {"merge_ratio", "merge ratio", "%.3f"},
     {"gmacs", "GMACs", "%.2f"}
@@ -117,6 +130,23 @@ static void parts_text(const tomevit_description *d, char *text, size_t size)
                      text[0] ? ", " : "", parts[i].name);
 }
 
+static void add_fact(void *known, const tomevit_fact *fact)
+{
+    json_object_set_new(known, fact->what, json_pack("{s:s,s:s,s:b}", "value",
+                        fact->value, "from", fact->from, "guessed",
+                        fact->guessed));
+}
+
+/* What decides what is computed, and where each part of it is from. */
+static json_t *known_json(const session *s)
+{
+    tomevit_open_options with = session_open_options(s->options);
+    json_t *known = json_object();
+
+    tomevit_each_fact(s->options->model, &with, add_fact, known, NULL);
+    return known;
+}
+
 static void add_name(void *names, const char *name)
 {
     json_array_append_new(names, report_string(name));
@@ -158,6 +188,8 @@ static void describe(const session *s, json_t *object)
     parts_text(d, parts, sizeof(parts));
     if (parts[0])
         json_object_set_new(object, "parts", json_string(parts));
+    if (s->options->model != NULL)
+        json_object_set_new(object, "known", known_json(s));
     if (d->unused)
         json_object_set_new(object, "unused", unused_json(s));
 }

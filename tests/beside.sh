@@ -114,20 +114,20 @@ pixels 0.8 '"center"' 0.5 0.25 32
 
 alone hf_vit/model.safetensors
 rm m/config.json
-for name in config.json preprocessor_config.json processor_config.json \
+for each in config.json preprocessor_config.json processor_config.json \
     open_clip_config.json; do
-    mkdir "m/$name"
-    refuses "$name beside it cannot be read: it is not a regular file"
-    rmdir "m/$name"
-    ln -s nowhere "m/$name"
-    refuses "$name beside it cannot be read: No such file"
-    rm "m/$name"
-    mkfifo "m/$name"
-    refuses "$name beside it cannot be read: it is not a regular file"
-    rm "m/$name"
-    printf '{' >"m/$name"
-    refuses "$name beside it: expected JSON"
-    rm "m/$name"
+    mkdir "m/$each"
+    refuses "$each beside it cannot be read: it is not a regular file"
+    rmdir "m/$each"
+    ln -s nowhere "m/$each"
+    refuses "$each beside it cannot be read: No such file"
+    rm "m/$each"
+    mkfifo "m/$each"
+    refuses "$each beside it cannot be read: it is not a regular file"
+    rm "m/$each"
+    printf '{' >"m/$each"
+    refuses "$each beside it: expected JSON"
+    rm "m/$each"
 done
 mkfifo m/fifo
 run 1 inspect m/fifo
@@ -147,6 +147,73 @@ beside config.json '{"model_type": "vit", "hidden_size": 32,
     "num_attention_heads": 2, "id2label": {"0": "cat", "1": "dog"}}'
 run 0 classify --model "$weights" a.png
 says out "class "
+
+# ---- what nothing says is a guess: warned of once, refused if so wished
+
+alone timm_gap.safetensors
+run 0 classify --model "$weights" a.png --image-size 24
+lines err 1
+says err "these are guesses: activation gelu, norm epsilon 1e-06"
+says err "pooling mean, positions learned alone, mean 0.5 0.5 0.5"
+run 0 classify --model "$weights" a.png --quiet
+lines err 0
+run 1 classify --model "$weights" a.png --strict-model
+says err "strict allows no guess: "
+run 1 inspect "$weights" --strict-model
+run 0 inspect "$weights" --json i.json
+holds i.json known.activation.from known.activation.guessed \
+    known.activation.value known.heads.from
+printf '"guess"\ntrue\n"gelu"\n"metadata"\n' | cmp -s - values ||
+    { fail "what is known:"; cat values; }
+run 0 convert "$weights" -o said.safetensors
+run 0 inspect said.safetensors --strict-model
+says out "metadata"
+alone hf_vit/model.safetensors
+cp "$models/hf_vit/preprocessor_config.json" m/
+beside config.json '{"model_type": "vit", "hidden_size": 32,
+    "num_attention_heads": 2, "architectures": ["ViTModel"]}'
+run 0 classify --model "$weights" a.png --strict-model
+lines err 0
+
+# ---- names that say what cannot be run, or other than the tensors
+
+alone hf_vit/model.safetensors
+for pair in "ViltModel:text and image" "DINOv3ViTModel:rotary positions" \
+    "BeitForX:relative positions" \
+    "CLIPForImageClassification:the mean of patches"; do
+    beside config.json '{"model_type": "vit", "hidden_size": 32,
+        "num_attention_heads": 2, "architectures": ["'"${pair%%:*}"'"]}'
+    refuses "config.json beside it: \"${pair%%:*}\" cannot be run here: ${pair#*:}"
+done
+alone timm_gap.safetensors
+while IFS='|' read -r json words; do
+    beside config.json "{$json}"
+    refuses "config.json beside it: $words"
+done <<EOF
+"architecture": "vit_base_patch16_rope_ape_224"|"vit_base_patch16_rope_ape_224" cannot be run here: rotary positions
+"architecture": "vit_pe_core_tiny_patch16_384"|"vit_pe_core_tiny_patch16_384" cannot be run here: rotary
+"architecture": "vit_so150m_patch16_reg4_map_256"|"vit_so150m_patch16_reg4_map_256" cannot be run here: attention pooling
+"architecture": "beitv2_base_patch16_224"|"beitv2_base_patch16_224" cannot be run here: relative positions
+"architecture": "vit_base_patch16_224"|"vit_base_patch16_224" has 12 layers of width 768, the tensors are others
+"architecture": "x", "global_pool": "avgmax"|"global_pool" "avgmax" cannot be done here
+"architecture": "x", "global_pool": "map"|"global_pool" "map" cannot be done here
+"architecture": "x", "model_args": {"global_pool": "max"}|"global_pool" "max"
+"architecture": "x", "model_args": {"pool_include_prefix": true}|"pool_include_prefix" of "model_args" cannot
+"architecture": "x", "model_args": {"img_size": [24, 32]}|images that are not square
+"architecture": "x", "pretrained_cfg": {"input_size": [3, 24, 32]}|images that are not square
+"architecture": "x", "pretrained_cfg": {"input_size": [3, 26, 26]}|"input_size" 26 is no multiple of the patch side 4
+EOF
+# transformers' wrapper of timm's models; names by their indices
+beside config.json '{"model_type": "timm_wrapper", "architecture": "x",
+    "global_pool": "avg", "model_args": {"num_heads": 2},
+    "label_names": {"1": "bee", "0": "ant", "2": "cow", "3": "dog", "4": "eel"},
+    "pretrained_cfg": {"mean": [0.1, 0.2, 0.3]}}'
+run 0 inspect "$weights" --json i.json
+holds i.json known.pooling.from known.mean.value known.heads.from
+printf '"config.json"\n"0.1 0.2 0.3"\n"metadata"\n' | cmp -s - values ||
+    { fail "the wrapper of timm:"; cat values; }
+run 0 classify --model "$weights" a.png
+grep -q 'ant\|bee\|cow\|dog\|eel' out || fail "names by index are not read"
 
 # ---- what is there in place of weights
 

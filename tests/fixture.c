@@ -49,6 +49,27 @@ static int read_larger(void *self, enum vit_tensor t, size_t layer, float *out)
     return result;
 }
 
+/* The metadata with what they leave unsaid, so that nothing is a guess; as they
+ * are if they are no JSON. To be freed. */
+static char *complete(const char *metadata)
+{
+    json_t *given = json_loads(metadata != NULL ? metadata : "{}", 0, NULL);
+    json_t *usual = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}",
+        "activation", "gelu", "norm_eps", "1e-6", "pool", "class",
+        "positions", "learned", "mean", "[0.5,0.5,0.5]", "std",
+        "[0.5,0.5,0.5]", "crop_pct", "0.9", "crop_mode", "center",
+        "interpolation", "bicubic");
+    char *text = NULL;
+
+    if (json_is_object(given) && json_object_update_missing(given, usual) == 0)
+        text = json_dumps(given, JSON_COMPACT);
+    json_decref(given);
+    json_decref(usual);
+    if (text != NULL)
+        return text;
+    return strcpy(malloc(strlen(metadata) + 1), metadata);
+}
+
 static int make_model(const char *path, size_t classes, const char *metadata,
                       float patches)
 {
@@ -69,10 +90,12 @@ static int make_model(const char *path, size_t classes, const char *metadata,
     d.classes = classes;
     memset(&file, 0, sizeof(file));
     model_file_make(&file, &d, source, "F32");
-    file.metadata = metadata;
+    char *whole = complete(metadata);
+    file.metadata = whole;
     unsigned char *bytes = model_file_bytes(&file, &count);
     int result = write_file(path, bytes, count);
     free(bytes);
+    free(whole);
     model_file_free(&file);
     return result;
 }

@@ -11,7 +11,7 @@ models=$(cd "${srcdir:-.}/tests/fixtures/layouts" && pwd -P) || exit 99
 # a model without a head needs one, for what needs classes
 run 1 classify --model "$models/openai_clip.pt" a.png
 says err "the model has no head, it only gives features: add one with --head"
-lines err 1
+lines err 2
 run 0 bench --model "$models/openai_clip.pt" --r 0,2 --seconds 0
 run 0 visualize --model "$models/openai_clip.pt" --r 2 a.png -o groups.png
 test -s groups.png || fail "no picture"

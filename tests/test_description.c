@@ -356,8 +356,8 @@ Test(description, parts_that_change_the_model_are_refused)
     refuse_more("norm_pre.weight", "tensor \"norm_pre.bias\" is missing");
     refuse_more("reg_token", "tensor \"reg_token\": expected shape "
                              "[1, registers, dim], found [8]");
-    refuse_more("attn_pool.latent",
-                "\"attn_pool.latent\": expected shape [1, 1, 8], found [8]");
+    refuse_more("attn_pool.latent", "\"attn_pool.latent\" and \"cls_token\": "
+                                    "attention pooling beside other tokens");
     refuse_more("attn_pool.pos_embed", "tensor \"attn_pool.pos_embed\": a "
                                        "part of the model");
     refuse_more("patch_embed.norm.weight", "patch_embed.norm.weight");

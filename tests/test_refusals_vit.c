@@ -32,6 +32,7 @@ typedef struct outputs {
 typedef struct arguments {
     const char *name, *path, *to, *dtype;
     void (*each)(void *data, const char *name);
+    void (*each_fact)(void *data, const tomevit_fact *fact);
     tomevit_open_options options_are, *options;
     tomevit_description *description, shape_is;
     const tomevit_description *shape;
@@ -65,6 +66,13 @@ static void count_calls(void *data, const char *name)
     called++;
 }
 
+static void count_facts(void *data, const tomevit_fact *fact)
+{
+    (void)data;
+    (void)fact;
+    called++;
+}
+
 static arguments *fresh(void)
 {
     arguments *a = &args;
@@ -77,6 +85,7 @@ static arguments *fresh(void)
     a->to = converted;
     a->dtype = "bf16";
     a->each = count_calls;
+    a->each_fact = count_facts;
     a->name = "deit_tiny_patch16_224";
     tomevit_open_options_init(&a->options_are);
     a->options = &a->options_are;
@@ -175,6 +184,16 @@ static int call_tomevit_each_unused(arguments *a)
     return error;
 }
 
+static int call_tomevit_each_fact(arguments *a)
+{
+    int error = tomevit_each_fact(a->path, a->options, a->each_fact, NULL,
+                                  NULL);
+
+    if (!error)
+        called = 0;
+    return error;
+}
+
 static int call_tomevit_context_create(arguments *a)
 {
     int error = tomevit_context_create(a->model, a->max_batch, a->threads,
@@ -230,7 +249,7 @@ CALL(tomevit_forward, a->context, a->merging, a->batch, a->images, a->output)
         REFUSES(function, a->options->struct_size += 8);                     \
         REFUSES(function, a->options->dtype = -1);                           \
         REFUSES(function, a->options->dtype = 3);                            \
-        REFUSES(function, a->options->reserved_int = 1);                     \
+        REFUSES(function, a->options->strict = 2);                           \
         REFUSES(function, a->options->reserved[0] = 1);                      \
         REFUSES(function, a->options->reserved[7] = 1);                      \
     } while (0)
@@ -261,7 +280,10 @@ static void refuse_files(void)
     REFUSES_FILES(tomevit_each_unused);
     REFUSES_OPTIONS(tomevit_each_unused);
     REFUSES(tomevit_each_unused, a->each = NULL);
-    cr_expect_eq(called, 0, "a call that fails names tensors");
+    REFUSES_FILES(tomevit_each_fact);
+    REFUSES_OPTIONS(tomevit_each_fact);
+    REFUSES(tomevit_each_fact, a->each_fact = NULL);
+    cr_expect_eq(called, 0, "a call that fails names something");
 
     REFUSES_FILES(tomevit_convert);
     REFUSES_OPTIONS(tomevit_convert);

@@ -60,7 +60,7 @@ typedef struct options {
     size_t cache_mem;      /* bytes */
     double seconds;
     int classifies;        /* the subcommand needs a model with classes */
-    int exif, lenient, strict, quiet;
+    int exif, lenient, strict, strict_model, quiet;
     const char *labels, *class_map, *real_labels, *valid_labels;
     const char *json, *csv, *predictions, *output;
     const char *per_class, *confusion, *resume;

@@ -189,6 +189,9 @@ const args_option options_table[] = {
     SIZE("image-size", 0, "N", EVERY, RESULT, image_size, 1, 16384,
          "images of N x N pixels, whatever the model was trained on: the "
          "position embeddings are resized"),
+    FLAG("strict-model", 0, EVERY, RESULT, strict_model,
+         "refuse a model of which something had to be guessed, as no tensor, "
+         "metadata or file beside it says it; inspect shows which"),
     TEXT("head", 0, "FILE", EVERY, RESULT | READS, head,
          "the classification head of a model that comes without one"),
     TEXT("text-embeddings", 0, "FILE", EVERY, RESULT | READS, text_embeddings,

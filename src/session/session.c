@@ -15,6 +15,8 @@
 #include <omp.h>
 #endif
 
+enum { GUESSES = 400 };    /* bytes of a list of them */
+
 static const char *own_name(const void *model, size_t index)
 {
     return tomevit_class_name(model, index);
@@ -51,7 +53,31 @@ tomevit_open_options session_open_options(const options *o)
     with.image_size = o->image_size;
     with.head = o->head;
     with.text_embeddings = o->text_embeddings;
+    with.strict = o->strict_model;
     return with;
+}
+
+/* One after another what had to be guessed, with commas between. */
+static void add_guess(void *data, const tomevit_fact *fact)
+{
+    char *text = data;
+    size_t used = strlen(text);
+
+    if (fact->guessed)
+        snprintf(text + used, GUESSES - used, "%s%s %s",
+                 used ? ", " : "", fact->what, fact->value);
+}
+
+static void warn_of_guesses(const session *s)
+{
+    tomevit_open_options with = session_open_options(s->options);
+    char guesses[GUESSES] = "";
+
+    if (s->options->model != NULL &&
+        tomevit_each_fact(s->options->model, &with, add_guess, guesses,
+                          NULL) == 0 && guesses[0] != '\0')
+        message_note("%s: nothing says, so these are guesses: %s",
+                     s->options->model, guesses);
 }
 
 static int open_model(session *s)
@@ -63,8 +89,10 @@ static int open_model(session *s)
 
     error = o->model != NULL ? tomevit_open(o->model, &with, &s->model, &why)
                              : tomevit_random(o->arch, 1, &with, &s->model);
-    if (error == 0)
+    if (error == 0) {
         s->description = tomevit_describe(s->model);
+        warn_of_guesses(s);
+    }
     return model_result(o, error, &why);
 }
 

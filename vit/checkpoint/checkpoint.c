@@ -10,6 +10,7 @@
 #include "checkpoint.h"
 #include "description.h"
 #include "extras.h"
+#include "facts.h"
 #include "../layouts/layout.h"
 #include "../network/options.h"
 #include "neighbours.h"
@@ -18,6 +19,7 @@
 struct vit_checkpoint {
     vit_tensors *view;                      /* of the file, by timm's names */
     vit_extras extras;
+    vit_facts facts;
     tomevit_description description;
     size_t side;                            /* of the file's positions */
     int resize;                             /* enum vit_positions */
@@ -32,8 +34,7 @@ static int said_size(const vit_checkpoint *c, size_t *size,
                      const vit_report *report)
 {
     const char *text = tomevit_tensors_metadata(c->view, "input_size");
-    const char *from = tomevit_tensors_metadata(c->view,
-                                                "preprocessing_source");
+    const char *from = tomevit_tensors_from(c->view, "input_size");
 
     *size = text ? (size_t)strtoul(text, NULL, 10) : 0;
     if (*size == c->description.image_size)
@@ -98,6 +99,11 @@ static int describe(vit_checkpoint *c, const tomevit_open_options *options,
         (code = tomevit_describe_file(c->view, &c->description, report)) ||
         (code = tomevit_metadata_positions(c->view, &c->resize, report)) ||
         (code = set_image_size(c, options->image_size, report)))
+        return code;
+    tomevit_facts_find(&c->facts, c->view, &c->description,
+                       c->side != c->description.image_size /
+                                      c->description.patch);
+    if (options->strict && (code = tomevit_facts_strict(&c->facts, report)))
         return code;
     mark_used(c);
     c->description.unused = tomevit_view_unused(c->view, NULL, NULL);
@@ -327,7 +333,7 @@ void tomevit_checkpoint_close(vit_checkpoint *checkpoint)
     free(checkpoint);
 }
 
-/* ---- public ---------------------------------------------------------------- */
+/* ---- public ------------------------------------------------------------- */
 
 int tomevit_read_description(const char *path,
                              const tomevit_open_options *options,
@@ -351,6 +357,33 @@ int tomevit_read_description(const char *path,
     free(names);
     tomevit_checkpoint_close(checkpoint);
     return code;
+}
+
+int tomevit_each_fact(const char *path, const tomevit_open_options *options,
+                      void (*each)(void *data, const tomevit_fact *fact),
+                      void *data, tomevit_message *why)
+{
+    vit_checkpoint *checkpoint;
+    tomevit_description description;
+    tomevit_message unused;
+    int code;
+
+    if (!path || !each || !tomevit_open_options_valid(options))
+        return TOMEVIT_EINVAL;
+    why = why ? why : &unused;
+    why->text[0] = '\0';
+    code = tomevit_checkpoint_open(path, options, &checkpoint, &description,
+                                   why);
+    if (code)
+        return code;
+    for (size_t i = 0; i < checkpoint->facts.count; i++) {
+        const vit_fact *f = &checkpoint->facts.list[i];
+        tomevit_fact fact = {f->what, f->value, f->from, f->guessed};
+
+        each(data, &fact);
+    }
+    tomevit_checkpoint_close(checkpoint);
+    return 0;
 }
 
 int tomevit_each_unused(const char *path, const tomevit_open_options *options,

@@ -1,37 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What config.json (timm's or transformers') and open_clip_config.json say of
- * a model.
- * [timm, models/_hub.py; transformers, configuration_utils.py; open_clip,
- * factory.py]
+ * What transformers' config.json and open_clip_config.json say of a model.
+ * [transformers, configuration_utils.py; open_clip, factory.py]
  */
 #include "config.h"
 
+#include "../layouts/layout.h"
+#include "architectures.h"
 #include "neighbour.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* ---- transformers ---------------------------------------------------------- */
+/* ---- transformers ------------------------------------------------------- */
 
-/* "gelu_pytorch_tanh" and its like under one name. */
-static json_t *activation(const json_t *config)
+json_t *tomevit_activation_name(const json_t *object, const char *member)
 {
-    const char *name = json_string_value(json_object_get(config,
-                                                         "hidden_act"));
+    static const char *const same[][2] = {
+        {"gelu_pytorch_tanh", "gelu_tanh"}, {"gelu_new", "gelu_tanh"},
+        {"gelu_fast", "gelu_tanh"}, {"gelu_accurate", "gelu_tanh"},
+        {"gelu_python", "gelu"}, {"quickgelu", "quick_gelu"},
+    };
+    const char *name = tomevit_json_text(object, member);
 
-    if (name && (!strcmp(name, "gelu_pytorch_tanh") ||
-                 !strcmp(name, "gelu_new")))
-        name = "gelu_tanh";
+    for (size_t i = 0; name && i < sizeof same / sizeof *same; i++)
+        if (!strcmp(name, same[i][0]))
+            name = same[i][1];
     return name ? json_string(name) : NULL;
 }
 
-/* Names in the order of their indices; NULL where they are only LABEL_N, or
- * not all there. */
-static json_t *labels(const json_t *id2label)
+json_t *tomevit_names_by_index(const json_t *names)
 {
-    size_t count = json_object_size(id2label), i;
-    json_t *names = json_array();
+    size_t count = json_object_size(names), i;
+    json_t *list = json_array();
 
     for (i = 0; i < count; i++) {
         char index[24], plain[32];
@@ -39,92 +40,79 @@ static json_t *labels(const json_t *id2label)
 
         snprintf(index, sizeof index, "%zu", i);
         snprintf(plain, sizeof plain, "LABEL_%zu", i);
-        name = json_string_value(json_object_get(id2label, index));
+        name = tomevit_json_text(names, index);
         if (!name || !strcmp(name, plain))
             break;
-        json_array_append_new(names, json_string(name));
+        json_array_append_new(list, json_string(name));
     }
     if (count == 0 || i < count) {
-        json_decref(names);
+        json_decref(list);
         return NULL;
     }
-    return names;
+    return list;
 }
 
-/* Class names, and that they were found here: another number of them than the
- * model has classes is then no reason to refuse the model. */
-static void say_names(const vit_neighbour *n, json_t *names)
+/* What a configuration that does not say it has by its class. */
+static void say_defaults(const vit_neighbour *n)
 {
-    if (names)
-        tomevit_neighbour_say(n, "class_names_source", json_string(n->name));
-    tomevit_neighbour_say(n, "class_names", names);
+    static const struct {
+        const char *layout, *activation, *norm_eps;
+    } classes[] = {
+        {"Hugging Face", "gelu", "1e-12"},
+        {"Hugging Face DINOv2", "gelu", "1e-6"},
+        {"Hugging Face CLIP", "quick_gelu", "1e-5"},
+        {"Hugging Face SigLIP", "gelu_tanh", "1e-6"},
+    };
+    const char *layout = tomevit_view_layout(n->view);
+
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        if (!strcmp(layout, classes[i].layout)) {
+            tomevit_neighbour_say(n, "activation",
+                                  json_string(classes[i].activation));
+            tomevit_neighbour_say(n, "norm_eps",
+                                  json_string(classes[i].norm_eps));
+        }
+}
+
+/* The classes that the weights are of. */
+static int check_classes(const vit_neighbour *n, const json_t *config)
+{
+    const json_t *list = json_object_get(config, "architectures");
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *name = json_string_value(json_array_get(list, i));
+        const char *missing = name ? tomevit_transformers_missing(name) : NULL;
+
+        if (missing)
+            return tomevit_neighbour_refuse(n, "\"%.60s\" cannot be run here: "
+                                            "%s", name, missing);
+        if (name && tomevit_transformers_known(name))
+            tomevit_neighbour_say(n, "positions", json_string("learned"));
+    }
+    return 0;
 }
 
 int tomevit_from_transformers(const vit_neighbour *n, json_t *config)
 {
     const json_t *vision = json_object_get(config, "vision_config");
-    const json_t *parts = vision ? vision : config;
+    const json_t *encoder = json_object_get(config, "encoder");
+    const json_t *parts = vision ? vision : encoder ? encoder : config;
+    int code;
 
     if (!tomevit_neighbour_fits(n, parts, "hidden_size"))
         return 0;
+    code = check_classes(n, config);
     tomevit_neighbour_pass(n, "num_heads", parts, "num_attention_heads");
     tomevit_neighbour_pass(n, "norm_eps", parts, "layer_norm_eps");
-    tomevit_neighbour_say(n, "activation", activation(parts));
-    say_names(n, labels(json_object_get(config, "id2label")));
-    return 0;
+    tomevit_neighbour_say(n, "activation",
+                          tomevit_activation_name(parts, "hidden_act"));
+    say_defaults(n);
+    tomevit_neighbour_say(n, "class_names", tomevit_names_by_index(
+                                 json_object_get(config, "id2label")));
+    return code;
 }
 
-/* ---- timm ------------------------------------------------------------------- */
-
-static int mentions(const char *text, const char *word)
-{
-    return text && strstr(text, word);
-}
-
-/* What timm's function of this name passes to the model. */
-static void from_architecture(const vit_neighbour *n, const char *name)
-{
-    int siglip = mentions(name, "_siglip_");
-
-    if (mentions(name, "quickgelu"))
-        tomevit_neighbour_say(n, "activation", json_string("quick_gelu"));
-    if (siglip && (mentions(name, "so400m_patch16") ||
-                   mentions(name, "giantopt") || mentions(name, "patch32") ||
-                   mentions(name, "siglip_512") ||
-                   mentions(name, "siglip_gap_512")))
-        tomevit_neighbour_say(n, "activation", json_string("gelu_tanh"));
-    if (mentions(name, "giantopt"))
-        tomevit_neighbour_say(n, "num_heads", json_integer(16));
-    if (mentions(name, "_rpn_"))
-        tomevit_neighbour_say(n, "block", json_string("res_post_norm"));
-}
-
-int tomevit_from_timm(const vit_neighbour *n, json_t *config)
-{
-    const json_t *nested = json_object_get(config, "pretrained_cfg");
-    const json_t *cfg = nested ? nested : config;
-    const json_t *args = json_object_get(config, "model_args");
-    const char *pool = tomevit_json_text(config, "global_pool");
-
-    if (!tomevit_neighbour_fits(n, config, "num_features"))
-        return 0;
-    tomevit_neighbour_say(n, "preprocessing_source", json_string(n->name));
-    tomevit_neighbour_pass(n, "mean", cfg, "mean");
-    tomevit_neighbour_pass(n, "std", cfg, "std");
-    tomevit_neighbour_pass(n, "crop_pct", cfg, "crop_pct");
-    tomevit_neighbour_pass(n, "crop_mode", cfg, "crop_mode");
-    tomevit_neighbour_pass(n, "interpolation", cfg, "interpolation");
-    say_names(n, json_incref(json_object_get(cfg, "label_names")));
-    say_names(n, json_incref(json_object_get(config, "label_names")));
-    tomevit_neighbour_pass(n, "num_heads", args, "num_heads");
-    tomevit_neighbour_pass(n, "activation", args, "act_layer");
-    from_architecture(n, tomevit_json_text(config, "architecture"));
-    if (pool && !strcmp(pool, "avg"))
-        tomevit_neighbour_say(n, "pool", json_string("mean"));
-    return 0;
-}
-
-/* ---- open_clip ------------------------------------------------------------------ */
+/* ---- open_clip ---------------------------------------------------------- */
 
 /* Pixels as open_clip resizes them: the shorter side, or both. */
 static int open_clip_pixels(const vit_neighbour *n, const json_t *pixels)
@@ -137,7 +125,6 @@ static int open_clip_pixels(const vit_neighbour *n, const json_t *pixels)
         return tomevit_neighbour_refuse(n, "\"resize_mode\" \"%.40s\" cannot "
                                         "be done here: expected shortest or "
                                         "squash", mode);
-    tomevit_neighbour_say(n, "preprocessing_source", json_string(n->name));
     tomevit_neighbour_pass(n, "mean", pixels, "mean");
     tomevit_neighbour_pass(n, "std", pixels, "std");
     tomevit_neighbour_pass(n, "interpolation", pixels, "interpolation");
@@ -152,13 +139,26 @@ int tomevit_from_open_clip(const vit_neighbour *n, json_t *config)
     const json_t *vision = json_object_get(model, "vision_cfg");
     size_t width = tomevit_json_size(vision, "width");
     size_t head = tomevit_json_size(vision, "head_width");
+    const char *tower = tomevit_json_text(vision, "timm_model_name");
+    int code = 0;
 
     if (!tomevit_neighbour_fits(n, vision, "width"))
         return 0;
+    if (tower)
+        code = tomevit_say_pool(n, "timm_pool",
+                                tomevit_json_text(vision, "timm_pool"));
+    if (tower && !code)
+        code = tomevit_say_architecture(n, tower, NULL);
+    if (code)
+        return code;
     if (json_is_true(json_object_get(model, "quick_gelu")))
         tomevit_neighbour_say(n, "activation", json_string("quick_gelu"));
-    if (width && head && width % head == 0)
-        tomevit_neighbour_say(n, "num_heads",
-                              json_integer((json_int_t)(width / head)));
+    /* Otherwise a head is 64 wide, and the activation is torch's nn.GELU.
+     * [open_clip, model.py: CLIPVisionCfg] */
+    if (!tower && width && width % (head ? head : 64) == 0) {
+        tomevit_neighbour_say(n, "num_heads", json_integer(
+                                  (json_int_t)(width / (head ? head : 64))));
+        tomevit_neighbour_say(n, "activation", json_string("gelu"));
+    }
     return open_clip_pixels(n, json_object_get(config, "preprocess_cfg"));
 }

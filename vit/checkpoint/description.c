@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "checks.h"
 #include "description.h"
 #include "../layouts/layout.h"
 
@@ -16,151 +17,33 @@ static const char *const unsupported[] = {
     "rel_pos_bias.", "rope.",
 };
 
-/* ---- single tensors -------------------------------------------------------- */
-
-/* What messages call a tensor: its name in the file and, if that is another,
- * timm's. */
-typedef struct origin {
-    char name[256], timm[96];
-} origin;
-
-static origin origin_of(const vit_tensors *file, const char *name)
-{
-    origin o = {"", ""};
-
-    tomevit_view_origin(file, name, o.name);
-    if (strcmp(o.name, name))
-        snprintf(o.timm, sizeof o.timm, " (timm's \"%.80s\")", name);
-    return o;
-}
-
-/* Int8 that has no scales, or none that fit. */
-static int refuse_int8(const vit_tensors *file, const char *name,
-                       const vit_report *report)
-{
-    origin from = origin_of(file, name);
-
-    return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\"%s: expected "
-                        "dtype F32, F16, BF16, or I8 with \"%s_scale\", F32 of "
-                        "[rows, 1], found I8", from.name, from.timm, from.name);
-}
-
-static int check_tensor(const vit_tensors *file, const char *name,
-                        const size_t *shape, size_t dims,
-                        const vit_report *report)
-{
-    const vit_stored *t = tomevit_tensors_find(file, name);
-    origin from = origin_of(file, name);
-
-    if (!t)
-        return tomevit_fail(report, TOMEVIT_EMODEL,
-                            "tensor \"%s\"%s is missing: expected shape %s",
-                            from.name, from.timm,
-                            tomevit_shape_text(shape, dims).text);
-    if (t->dims != dims || memcmp(t->shape, shape, dims * sizeof *shape))
-        return tomevit_fail(report, TOMEVIT_EMODEL,
-                            "tensor \"%s\"%s: expected shape %s, found %s",
-                            from.name, from.timm,
-                            tomevit_shape_text(shape, dims).text,
-                            tomevit_shape_text(t->shape, t->dims).text);
-    if (t->dtype->to_f32)
-        return 0;
-    if (!strcmp(t->dtype->name, "I8") && dims == 2)
-        return refuse_int8(file, name, report);
-    return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\"%s: expected "
-                        "dtype F32, F16 or BF16, found %s", from.name,
-                        from.timm, t->dtype->name);
-}
-
-static int check_table(const vit_tensors *file,
-                       const tomevit_description *d, const vit_report *report)
-{
-    size_t shape[4], dims, layer;
-    char name[64];
-    int t, code;
-
-    for (t = 0; t < VIT_TENSORS; t++) {
-        if (!tomevit_tensor_shape(d, (enum vit_tensor)t, shape, &dims))
-            continue;
-        for (layer = 0; layer < d->depth; layer++) {
-            if (t < VIT_FIRST_OF_LAYER && layer > 0)
-                break;
-            tomevit_tensor_name(d, (enum vit_tensor)t, layer, name);
-            code = check_tensor(file, name, shape, dims, report);
-            if (code)
-                return code;
-        }
-    }
-    return 0;
-}
-
-/* A tensor whose shape tells a size, not checked any further here. */
-static int need(const vit_tensors *file, const char *name,
-                const char *layout, size_t dims, const vit_stored **t,
-                const vit_report *report)
-{
-    origin from;
-
-    *t = tomevit_tensors_find(file, name);
-    if (!*t && file->count == 0)
-        return tomevit_fail(report, TOMEVIT_EMODEL,
-                            "tensor \"%s\" is missing: the file holds no "
-                            "tensors", name);
-    from = origin_of(file, name);
-    if (!*t)
-        return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\"%s is "
-                            "missing: expected a ViT with the names of timm, "
-                            "transformers, torchvision, Google or CLIP, found "
-                            "\"%.80s\" and %zu more", from.name, from.timm,
-                            file->list[0].name, file->count - 1);
-    if ((*t)->dims != dims)
-        return tomevit_fail(report, TOMEVIT_EMODEL,
-                            "tensor \"%s\"%s: expected shape %s, found %s",
-                            from.name, from.timm, layout,
-                            tomevit_shape_text((*t)->shape, (*t)->dims).text);
-    return 0;
-}
-
-static int limit(const char *name, const char *what, size_t value, size_t most,
-                 const vit_report *report)
-{
-    if (value >= 1 && value <= most)
-        return 0;
-    return tomevit_fail(report, TOMEVIT_EMODEL,
-                        "tensor \"%s\": expected %s from 1 to %zu, found %zu",
-                        name, what, most, value);
-}
-
-static int has(const vit_tensors *file, const char *name)
-{
-    return tomevit_tensors_find(file, name) != NULL;
-}
-
-/* ---- sizes ------------------------------------------------------------------ */
+/* ---- sizes -------------------------------------------------------------- */
 
 static int find_widths(const vit_tensors *file, tomevit_description *d,
                        const vit_report *report)
 {
     const vit_stored *t;
     const char *name = "patch_embed.proj.weight";
-    int code = need(file, name, "[dim, 3, patch, patch]", 4, &t, report);
+    int code = tomevit_need(file, name, "[dim, 3, patch, patch]", 4, &t,
+                            report);
 
     if (code)
         return code;
     d->dim = t->shape[0];
     d->patch = t->shape[2];
-    code = limit(name, "a dim", d->dim, VIT_MAX_DIM, report);
+    code = tomevit_limit(name, "a dim", d->dim, VIT_MAX_DIM, report);
     if (!code)
-        code = limit(name, "a patch side", d->patch, VIT_MAX_PATCH, report);
+        code = tomevit_limit(name, "a patch side", d->patch, VIT_MAX_PATCH,
+                             report);
     if (code)
         return code;
 
     name = "blocks.0.mlp.fc2.weight";
-    code = need(file, name, "[dim, mlp dim]", 2, &t, report);
+    code = tomevit_need(file, name, "[dim, mlp dim]", 2, &t, report);
     if (code)
         return code;
     d->mlp_dim = t->shape[1];
-    return limit(name, "an MLP dim", d->mlp_dim, VIT_MAX_MLP, report);
+    return tomevit_limit(name, "an MLP dim", d->mlp_dim, VIT_MAX_MLP, report);
 }
 
 /* Where every head has a norm, its width tells their number. */
@@ -173,7 +56,7 @@ static int find_head_dim(const vit_tensors *file, tomevit_description *d,
 
     if (!d->qk_norm)
         return 0;
-    code = need(file, name, "[dim / heads]", 1, &t, report);
+    code = tomevit_need(file, name, "[dim / heads]", 1, &t, report);
     if (code)
         return code;
     if (t->shape[0] == 0 || d->dim % t->shape[0])
@@ -189,8 +72,8 @@ static int find_activation(const vit_tensors *file, tomevit_description *d,
                            const vit_report *report)
 {
     const vit_stored *t;
-    int code = need(file, "blocks.0.mlp.fc1.weight", "[mlp dim, dim]", 2, &t,
-                    report);
+    int code = tomevit_need(file, "blocks.0.mlp.fc1.weight", "[mlp dim, dim]",
+                            2, &t, report);
 
     if (!code && t->shape[0] == 2 * d->mlp_dim)
         d->activation = TOMEVIT_SWIGLU;
@@ -205,27 +88,27 @@ static int find_texts(const vit_tensors *file, tomevit_description *d,
     const char *name = "text_embeddings";
     const vit_stored *t, *projection = NULL;
     size_t width;
-    int code = need(file, name, "[classes, embedding]", 2, &t, report);
+    int code = tomevit_need(file, name, "[classes, embedding]", 2, &t, report);
 
     if (code)
         return code;
     d->zero_shot = 1;
     d->classes = t->shape[0];
     d->embedding = t->shape[1];
-    d->projection = has(file, "visual_projection.weight");
-    d->projection_bias = has(file, "visual_projection.bias");
-    d->logit_scale = has(file, "logit_scale");
-    d->logit_bias = has(file, "logit_bias");
-    code = limit(name, "a width", d->embedding, VIT_MAX_DIM, report);
+    d->projection = tomevit_has(file, "visual_projection.weight");
+    d->projection_bias = tomevit_has(file, "visual_projection.bias");
+    d->logit_scale = tomevit_has(file, "logit_scale");
+    d->logit_bias = tomevit_has(file, "logit_bias");
+    code = tomevit_limit(name, "a width", d->embedding, VIT_MAX_DIM, report);
     if (!code && d->projection)
-        code = need(file, "visual_projection.weight", "[embedding, features]",
-                    2, &projection, report);
+        code = tomevit_need(file, "visual_projection.weight",
+                            "[embedding, features]", 2, &projection, report);
     width = d->projection && !code ? projection->shape[0] : d->features;
     if (!code && d->embedding != width)
         return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\": expected "
                             "embeddings of %zu numbers, found %zu", name,
                             width, d->embedding);
-    return code ? code : limit(name, "a number of classes", d->classes,
+    return code ? code : tomevit_limit(name, "a number of classes", d->classes,
                                VIT_MAX_CLASSES, report);
 }
 
@@ -238,11 +121,12 @@ static int find_head(const vit_tensors *file, tomevit_description *d,
     int code;
 
     d->features = d->dim;
-    if (has(file, "text_embeddings"))
+    if (tomevit_has(file, "text_embeddings"))
         return find_texts(file, d, report);
-    if (!has(file, "head.weight") && !has(file, "head.bias") && !d->distilled)
+    if (!tomevit_has(file, "head.weight") && !tomevit_has(file, "head.bias") &&
+        !d->distilled)
         return 0;
-    code = need(file, "head.weight", "[classes, dim]", 2, &t, report);
+    code = tomevit_need(file, "head.weight", "[classes, dim]", 2, &t, report);
     if (code)
         return code;
     d->classes = t->shape[0];
@@ -251,7 +135,7 @@ static int find_head(const vit_tensors *file, tomevit_description *d,
         d->pool = TOMEVIT_POOL_CLASS_MEAN;
     if (d->pool == TOMEVIT_POOL_CLASS_MEAN)
         d->features = 2 * d->dim;
-    return limit("head.weight", "a number of classes", d->classes,
+    return tomevit_limit("head.weight", "a number of classes", d->classes,
                  VIT_MAX_CLASSES, report);
 }
 
@@ -263,11 +147,12 @@ static int find_prefix(const vit_tensors *file, tomevit_description *d,
     int code;
 
     d->prefix = (size_t)(d->class_token + d->distilled);
-    if (!has(file, "reg_token"))
+    if (!tomevit_has(file, "reg_token"))
         return 0;
-    code = need(file, "reg_token", "[1, registers, dim]", 3, &t, report);
+    code = tomevit_need(file, "reg_token", "[1, registers, dim]", 3, &t,
+                        report);
     if (!code)
-        code = limit("reg_token", "a number of registers", t->shape[1],
+        code = tomevit_limit("reg_token", "a number of registers", t->shape[1],
                      VIT_MAX_TOKENS, report);
     if (code)
         return code;
@@ -296,10 +181,11 @@ static int find_tokens(const vit_tensors *file, tomevit_description *d,
     };
     const vit_stored *t;
     size_t side = 0, i;
-    int code = need(file, "pos_embed", "[1, tokens, dim]", 3, &t, report);
+    int code = tomevit_need(file, "pos_embed", "[1, tokens, dim]", 3, &t,
+                            report);
 
     if (!code)
-        code = limit("pos_embed", "a number of tokens", t->shape[1],
+        code = tomevit_limit("pos_embed", "a number of tokens", t->shape[1],
                      VIT_MAX_TOKENS, report);
     if (code)
         return code;
@@ -314,8 +200,8 @@ static int find_tokens(const vit_tensors *file, tomevit_description *d,
                             "%zu", d->prefix, t->shape[1]);
     d->tokens = d->prefix + side * side;
     d->image_size = side * d->patch;
-    return limit("pos_embed", "an image side", d->image_size, VIT_MAX_IMAGE,
-                 report);
+    return tomevit_limit("pos_embed", "an image side", d->image_size,
+                         VIT_MAX_IMAGE, report);
 }
 
 /* The layer that a name starts with: 1 and the layer, 0 if with none. */
@@ -346,31 +232,65 @@ static int find_depth(const vit_tensors *file, tomevit_description *d,
         if (layer >= VIT_MAX_DEPTH)
             return tomevit_fail(report, TOMEVIT_EMODEL,
                                 "tensor \"%.80s\": expected at most %d layers",
-                                origin_of(file, name).name,
+                                tomevit_origin_of(file, name).name,
                                 (int)VIT_MAX_DEPTH);
         d->depth = layer + 1;
     }
     return 0;
 }
 
-/* ---- parts ------------------------------------------------------------------- */
+/* ---- parts -------------------------------------------------------------- */
+
+/* transformers' classifiers on CLIP's and SigLIP's towers see the mean of
+ * tokens: SigLIP's after the last norm, past its attention pooling. */
+static int is_classifier(const vit_tensors *file, const char *layout)
+{
+    return tomevit_has(file, "head.weight") &&
+           !strcmp(tomevit_view_layout(file), layout);
+}
+
+static int find_pool(const vit_tensors *file, tomevit_description *d,
+                     const vit_report *report)
+{
+    int attention = tomevit_has(file, "attn_pool.latent");
+
+    if (is_classifier(file, "Hugging Face CLIP"))
+        return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"classifier."
+                            "weight\": the mean of patches before the last "
+                            "norm (CLIPForImageClassification) cannot be run "
+                            "here");
+    if (is_classifier(file, "Hugging Face SigLIP"))
+        attention = 0;
+    if (attention && (d->class_token || tomevit_has(file, "reg_token")))
+        return tomevit_fail(report, TOMEVIT_EMODEL, "tensors "
+                            "\"attn_pool.latent\" and \"%s\": attention "
+                            "pooling beside other tokens than patches cannot "
+                            "be run here", d->class_token ? "cls_token"
+                                                         : "reg_token");
+    d->pool = attention                     ? TOMEVIT_POOL_ATTENTION
+              : d->fc_norm || !d->class_token ? TOMEVIT_POOL_MEAN
+                                              : TOMEVIT_POOL_CLASS;
+    return 0;
+}
 
 static int find_parts(const vit_tensors *file, tomevit_description *d,
                       const vit_report *report)
 {
-    d->class_token = has(file, "cls_token");
-    d->distilled = has(file, "dist_token");
-    d->norm_pre = has(file, "norm_pre.weight");
+    int code;
+
+    d->class_token = tomevit_has(file, "cls_token");
+    d->distilled = tomevit_has(file, "dist_token");
+    d->norm_pre = tomevit_has(file, "norm_pre.weight");
     /* Only models of CLIP's kind, which begin with a norm, do without. */
-    d->patch_bias = !d->norm_pre || has(file, "patch_embed.proj.bias");
-    d->head_bias = !d->norm_pre || has(file, "head.bias");
-    d->qkv_bias = has(file, "blocks.0.attn.qkv.bias");
-    d->qk_norm = has(file, "blocks.0.attn.q_norm.weight");
-    d->layer_scale = has(file, "blocks.0.ls1.gamma");
-    d->fc_norm = has(file, "fc_norm.weight");
-    d->pool = has(file, "attn_pool.latent")     ? TOMEVIT_POOL_ATTENTION
-              : d->fc_norm || !d->class_token ? TOMEVIT_POOL_MEAN
-                                              : TOMEVIT_POOL_CLASS;
+    d->patch_bias = !d->norm_pre || tomevit_has(file, "patch_embed.proj.bias");
+    d->head_bias = !d->norm_pre || tomevit_has(file, "head.bias");
+    d->qkv_bias = tomevit_has(file, "blocks.0.attn.qkv.bias");
+    d->qk_norm = tomevit_has(file, "blocks.0.attn.q_norm.weight");
+    d->layer_scale = tomevit_has(file, "blocks.0.ls1.gamma");
+    d->fc_norm = tomevit_has(file, "fc_norm.weight");
+    code = find_pool(file, d, report);
+    if (code)
+        return code;
     if (d->distilled && d->pool != TOMEVIT_POOL_CLASS)
         return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"dist_token\": "
                             "expected it beside cls_token and without fc_norm");
@@ -378,7 +298,7 @@ static int find_parts(const vit_tensors *file, tomevit_description *d,
         return tomevit_fail(report, TOMEVIT_EMODEL, "tensors "
                             "\"attn_pool.latent\" and \"fc_norm.weight\": "
                             "expected one of them, found both");
-    if (d->fc_norm && has(file, "norm.weight"))
+    if (d->fc_norm && tomevit_has(file, "norm.weight"))
         return tomevit_fail(report, TOMEVIT_EMODEL, "tensors \"norm.weight\" "
                             "and \"fc_norm.weight\": expected one of them, "
                             "found both");
@@ -414,13 +334,16 @@ static int check_others(const vit_tensors *file, const tomevit_description *d,
 
         for (k = 0; k < sizeof unsupported / sizeof *unsupported; k++)
             refused |= !strncmp(name, unsupported[k], strlen(unsupported[k]));
+        if (!strncmp(name, "attn_pool.", strlen("attn_pool.")) &&
+            is_classifier(file, "Hugging Face SigLIP"))
+            refused = 0;
         if (!refused || tomevit_tensor_known(d, layer, name))
             continue;
         if (unscaled(file, name))
-            return refuse_int8(file, unscaled(file, name), report);
+            return tomevit_refuse_int8(file, unscaled(file, name), report);
         return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%.80s\": a part "
                             "of the model that cannot be run here",
-                            origin_of(file, name).name);
+                            tomevit_origin_of(file, name).name);
     }
     return 0;
 }
@@ -446,7 +369,10 @@ static const char *family_of(const vit_tensors *file,
                              const tomevit_description *d)
 {
     const char *layout = tomevit_view_layout(file);
+    const char *said = tomevit_tensors_metadata(file, "family");
 
+    if (said)
+        return said;
     if (!strcmp(layout, "SWAG"))
         return "swag";
     if (!strcmp(layout, "torchvision"))
@@ -484,11 +410,11 @@ int tomevit_describe_file(const vit_tensors *file, tomevit_description *d,
         (code = find_head(file, d, report)) ||
         (code = find_depth(file, d, report)) ||
         (code = check_others(file, d, report)) ||
-        (code = check_table(file, d, report)) ||
+        (code = tomevit_check_table(file, d, report)) ||
         (code = tomevit_metadata_heads(file, d, report)))
         return code;
     d->parameters = tomevit_count_parameters(d);
-    snprintf(d->family, sizeof d->family, "%s", family_of(file, d));
+    snprintf(d->family, sizeof d->family, "%.31s", family_of(file, d));
     tomevit_family_preprocessing(d);
     return tomevit_metadata_preprocessing(file, d, report);
 }

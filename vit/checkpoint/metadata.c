@@ -29,9 +29,10 @@ static int wrong(const char *key, const char *expected, const char *found,
                         expected, found);
 }
 
-/* ---- heads and epsilon ------------------------------------------------------- */
+/* ---- heads and epsilon -------------------------------------------------- */
 
-/* Published shapes whose heads are not 64 wide. [timm, vision_transformer.py] */
+/* Published shapes whose heads are not 64 wide.
+ * [timm, vision_transformer.py] */
 static const struct {
     size_t dim, depth, heads;
 } other_heads[] = {
@@ -115,7 +116,7 @@ int tomevit_metadata_heads(const vit_tensors *file, tomevit_description *d,
     return code;
 }
 
-/* ---- parts that no tensor shows ------------------------------------------- */
+/* ---- parts that no tensor shows ----------------------------------------- */
 
 int tomevit_metadata_activation(const vit_tensors *file, tomevit_description *d,
                                 const vit_report *report)
@@ -163,7 +164,7 @@ int tomevit_metadata_positions(const vit_tensors *file, int *how,
                                  "bicubic_antialias", text, report);
 }
 
-/* ---- pixels ------------------------------------------------------------------- */
+/* ---- pixels ------------------------------------------------------------- */
 
 /* "[a, b, c]" or "a, b, c"; each finite, and above `above`. 1 if so. */
 static int get_three(const char *text, double above, float out[3])
@@ -234,7 +235,10 @@ int tomevit_metadata_preprocessing(const vit_tensors *file,
     const char *crop = tomevit_tensors_metadata(file, "crop_pct");
     const char *filter = tomevit_tensors_metadata(file, "interpolation");
     const char *mode = tomevit_tensors_metadata(file, "crop_mode");
-    const char *from = tomevit_tensors_metadata(file, "preprocessing_source");
+    const char *from = tomevit_tensors_from(file, mean ? "mean" : std ? "std"
+                                                  : crop ? "crop_pct"
+                                                  : filter ? "interpolation"
+                                                           : "crop_mode");
 
     if (mean && !get_three(mean, -1e6, pre->mean))
         return wrong("mean", "three numbers", mean, report);
@@ -248,7 +252,7 @@ int tomevit_metadata_preprocessing(const vit_tensors *file,
         return wrong("crop_mode", "center or squash", mode, report);
     if (mean || std || crop || filter || mode)
         snprintf(d->preprocessing_source, sizeof d->preprocessing_source,
-                 "%.31s", from ? from : "metadata");
+                 "%.31s", from);
     return 0;
 }
 
@@ -294,7 +298,7 @@ void tomevit_family_preprocessing(tomevit_description *d)
                                                           : "default");
 }
 
-/* ---- class names ---------------------------------------------------------------- */
+/* ---- class names -------------------------------------------------------- */
 
 /* An array of strings into one allocation: the pointers, then the texts. */
 static char **copy_names(const json_t *list, size_t count)
@@ -323,7 +327,8 @@ int tomevit_metadata_class_names(const vit_tensors *file, size_t classes,
                                  char ***names, const vit_report *report)
 {
     const char *text = tomevit_tensors_metadata(file, "class_names");
-    int beside = tomevit_tensors_metadata(file, "class_names_source") != NULL;
+    const char *from = tomevit_tensors_from(file, "class_names");
+    int beside = from && strcmp(from, "metadata");
     json_t *list;
     size_t i = 0;
     int code = 0;

@@ -41,7 +41,7 @@ static json_t *list_of(char *const *names)
     return string;
 }
 
-/* What no tensor shows: see the parts of vit/metadata.c. */
+/* What no tensor shows: see metadata.c. */
 static void put_parts(json_t *object, const tomevit_description *d)
 {
     static const char *const activations[] = {
@@ -52,6 +52,9 @@ static void put_parts(json_t *object, const tomevit_description *d)
 
     json_object_set_new(object, "num_heads", number((double)d->heads, 17));
     json_object_set_new(object, "norm_eps", number((double)d->norm_eps, 9));
+    json_object_set_new(object, "positions", json_string("learned"));
+    if (d->family[0])
+        json_object_set_new(object, "family", json_string(d->family));
     if (d->activation != TOMEVIT_SWIGLU)
         json_object_set_new(object, "activation",
                             json_string(activations[d->activation]));

@@ -16,7 +16,7 @@
 
 enum { MOST = 16 << 20, DEPTH = 16 };
 
-/* ---- the file ------------------------------------------------------------ */
+/* ---- the file ----------------------------------------------------------- */
 
 /* The file's path in the folder of the view's; NULL without memory. */
 static char *path_of(const vit_neighbour *n)
@@ -118,7 +118,7 @@ int tomevit_neighbour_load(const vit_neighbour *n, json_t **json)
     return code;
 }
 
-/* ---- what it says ---------------------------------------------------------- */
+/* ---- what it says ------------------------------------------------------- */
 
 int tomevit_neighbour_refuse(const vit_neighbour *n, const char *format, ...)
 {
@@ -135,15 +135,14 @@ int tomevit_neighbour_refuse(const vit_neighbour *n, const char *format, ...)
 void tomevit_neighbour_say(const vit_neighbour *n, const char *key,
                            json_t *value)
 {
-    json_t *metadata = n->view->metadata;
     char *text = json_is_string(value)
                      ? strdup(json_string_value(value))
                      : value ? json_dumps(value, JSON_ENCODE_ANY |
                                                      JSON_COMPACT)
                              : NULL;
 
-    if (text && !json_object_get(metadata, key))
-        json_object_set_new(metadata, key, json_string(text));
+    if (text)
+        tomevit_tensors_say(n->view, key, text, n->name);
     free(text);
     json_decref(value);
 }

@@ -49,6 +49,22 @@ const char *tomevit_json_text(const json_t *object, const char *member);
 int tomevit_neighbour_fits(const vit_neighbour *n, const json_t *object,
                            const char *member);
 
+/* An activation as metadata has it, whatever the library calls it; NULL if
+ * there is none. */
+json_t *tomevit_activation_name(const json_t *object, const char *member);
+
+/* Names in the order of their indices, which are the keys; NULL where they are
+ * only LABEL_N, or not all there. */
+json_t *tomevit_names_by_index(const json_t *names);
+
+/* What follows from the name of a model of timm's, made with these arguments
+ * (NULL: none), and from the name of a pooling, which stands under `key`. 0, or
+ * EMODEL for one that cannot be run, or whose shape the tensors contradict. */
+int tomevit_say_architecture(const vit_neighbour *n, const char *name,
+                             const json_t *args);
+int tomevit_say_pool(const vit_neighbour *n, const char *key,
+                     const char *pool);
+
 /* The kinds of files; each reads what says something of the view. 0, or what
  * they refused. */
 int tomevit_from_preprocessor(const vit_neighbour *n, json_t *config);

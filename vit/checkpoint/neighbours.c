@@ -7,24 +7,25 @@
 
 #include "neighbour.h"
 
-/* config.json is timm's or transformers'. */
+#include <string.h>
+
+/* config.json is timm's (also inside transformers) or transformers'. */
 static int from_config(const vit_neighbour *n, json_t *config)
 {
-    if (json_object_get(config, "model_type"))
-        return tomevit_from_transformers(n, config);
     if (json_object_get(config, "architecture"))
         return tomevit_from_timm(n, config);
-    return 0;
+    return json_object_get(config, "model_type")
+               ? tomevit_from_transformers(n, config) : 0;
 }
 
 /* An image processor inside another processor counts alone, as transformers
  * has it. */
 static int from_preprocessor(const vit_neighbour *n, json_t *config)
 {
-    const char *from = tomevit_tensors_metadata(n->view,
-                                                "preprocessing_source");
+    const char *from = tomevit_tensors_from(n->view, "crop_pct");
 
-    return from ? 0 : tomevit_from_preprocessor(n, config);
+    return from && !strcmp(from, "processor_config.json")
+               ? 0 : tomevit_from_preprocessor(n, config);
 }
 
 int tomevit_neighbours(vit_tensors *view, const vit_report *report)

@@ -102,7 +102,8 @@ static void resize_axis(const double *w, size_t outer, size_t from, size_t to,
         for (size_t t = 0; t < to; t++)
             for (size_t f = 0; f < from; f++) {
                 const double *x = in + (o * from + f) * inner;
-                double *y = out + (o * to + t) * inner, weight = w[t * from + f];
+                double *y = out + (o * to + t) * inner;
+                double weight = w[t * from + f];
 
                 for (size_t i = 0; weight != 0.0 && i < inner; i++)
                     y[i] += weight * x[i];

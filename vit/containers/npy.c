@@ -205,7 +205,8 @@ int tomevit_npy_read(vit_npy *npy, const char *name,
     t.at = (const char *)bytes + start;
     t.end = t.at + length;
     if (!take_dict(t, npy))
-        return tomevit_fail(report, TOMEVIT_EFORMAT, "array \"%.80s\": expected "
+        return tomevit_fail(report, TOMEVIT_EFORMAT,
+                            "array \"%.80s\": expected "
                             "{'descr', 'fortran_order', 'shape'} with at most "
                             "%d dimensions, found another header", name,
                             (int)VIT_DIMS);

@@ -8,7 +8,7 @@
 #include "../base/bytes.h"
 #include "pickle_stack.h"
 
-/* ---- arguments of opcodes ------------------------------------------------ */
+/* ---- arguments of opcodes ----------------------------------------------- */
 
 static int skip(vit_pk *m, size_t count)
 {
@@ -96,7 +96,7 @@ static int take_line(vit_pk *m, const char **text, size_t *length)
     return 0;
 }
 
-/* ---- names and calls ----------------------------------------------------- */
+/* ---- names and calls ---------------------------------------------------- */
 
 static int push_global(vit_pk *m, const char *module, size_t module_length,
                        const char *name, size_t name_length)
@@ -223,7 +223,7 @@ static int persistent(vit_pk *m)
                              id->list.count);
 }
 
-/* ---- memo ---------------------------------------------------------------- */
+/* ---- memo --------------------------------------------------------------- */
 
 static int put_numbered(vit_pk *m, size_t width)
 {
@@ -241,7 +241,7 @@ static int get_numbered(vit_pk *m, size_t width)
     return code ? code : tomevit_pk_get(m, index);
 }
 
-/* ---- opcodes ------------------------------------------------------------- */
+/* ---- opcodes ------------------------------------------------------------ */
 
 static int pop_mark(vit_pk *m)
 {
@@ -415,7 +415,7 @@ void tomevit_pickle_free(vit_pickle *pickle)
     memset(pickle, 0, sizeof *pickle);
 }
 
-/* ---- looking into values ------------------------------------------------- */
+/* ---- looking into values ------------------------------------------------ */
 
 int tomevit_pickle_is(const vit_value *value, const char *text)
 {

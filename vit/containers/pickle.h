@@ -36,7 +36,7 @@ enum vit_value_kind {
 enum vit_global_kind {
     VIT_MAKES_TENSOR, VIT_MAKES_DICT, VIT_MAKES_OBJECT, VIT_MAKES_OPAQUE,
     VIT_IS_ARGUMENT,                        /* its first argument */
-    VIT_IS_CALL,                            /* its first, called with its third */
+    VIT_IS_CALL,                            /* its first, with its third */
     VIT_IS_STORAGE,                         /* the type of a storage */
     VIT_IS_BYTES                            /* that of one without a type */
 };

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,6 +67,38 @@ const char *tomevit_tensors_metadata(const vit_tensors *tensors,
                                      const char *key)
 {
     return json_string_value(json_object_get(tensors->metadata, key));
+}
+
+/* The key under which a value's source is kept. */
+static void source_key(const char *key, char name[64])
+{
+    snprintf(name, 64, "%.48s from", key);
+}
+
+int tomevit_tensors_say(vit_tensors *tensors, const char *key,
+                        const char *value, const char *from)
+{
+    char source[64];
+
+    if (json_object_get(tensors->metadata, key))
+        return 0;
+    source_key(key, source);
+    return json_object_set_new(tensors->metadata, key, json_string(value)) ||
+                   json_object_set_new(tensors->metadata, source,
+                                       json_string(from))
+               ? TOMEVIT_ENOMEM : 0;
+}
+
+const char *tomevit_tensors_from(const vit_tensors *tensors, const char *key)
+{
+    const char *from;
+    char source[64];
+
+    if (!tomevit_tensors_metadata(tensors, key))
+        return NULL;
+    source_key(key, source);
+    from = tomevit_tensors_metadata(tensors, source);
+    return from ? from : "metadata";
 }
 
 int tomevit_tensors_read(const vit_tensors *tensors, const vit_stored *tensor,

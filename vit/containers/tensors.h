@@ -99,6 +99,16 @@ const vit_stored *tomevit_tensors_find(const vit_tensors *tensors,
 const char *tomevit_tensors_metadata(const vit_tensors *tensors,
                                      const char *key);
 
+/* Adds a key to the metadata of a view, unless it is there, and notes where
+ * the value is from; a source that begins with '?' is a default that nothing
+ * in the file confirms. 0 or ENOMEM. */
+int tomevit_tensors_say(vit_tensors *tensors, const char *key,
+                        const char *value, const char *from);
+
+/* Where the value of a key is from: "metadata" if it is the file's own. NULL
+ * if there is no such key. */
+const char *tomevit_tensors_from(const vit_tensors *tensors, const char *key);
+
 /* Writes all elements as f32; the tensor's dtype must be readable. */
 int tomevit_tensors_read(const vit_tensors *tensors, const vit_stored *tensor,
                          float *out, tomevit_message *why);

@@ -32,12 +32,12 @@ static const vit_rule rules[] = {
     {0},
 };
 
-static const char *const implied[] = {
-    "norm_eps", "1e-5", NULL,
+static const vit_implied implied[] = {
+    {"norm_eps", "1e-5", 1}, {"activation", "gelu", 0}, {0},
 };
 
-static const char *const openai_implied[] = {
-    "norm_eps", "1e-5", "activation", "quick_gelu", NULL,
+static const vit_implied openai_implied[] = {
+    {"norm_eps", "1e-5", 1}, {"activation", "quick_gelu", 1}, {0},
 };
 
 /* OpenAI's own files have this number among the tensors. */

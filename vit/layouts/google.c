@@ -69,9 +69,9 @@ static const vit_rule rules[] = {
 };
 
 /* flax's gelu is the one by tanh unless told otherwise. */
-static const char *const implied[] = {
-    "activation", "gelu_tanh", "norm_eps", "1e-6",
-    "position_resize", "linear_corners", NULL,
+static const vit_implied implied[] = {
+    {"activation", "gelu_tanh", 1}, {"norm_eps", "1e-6", 1},
+    {"position_resize", "linear_corners", 1}, {0},
 };
 
 const vit_layout tomevit_layout_google = {

@@ -47,8 +47,9 @@ static const vit_rule rules[] = {
 };
 
 /* What the library's configurations begin with; config.json may differ. */
-static const char *const implied[] = {
-    "norm_eps", "1e-12", "position_resize", "bicubic", NULL,
+static const vit_implied implied[] = {
+    {"norm_eps", "1e-12", 0}, {"activation", "gelu", 0},
+    {"position_resize", "bicubic", 1}, {0},
 };
 
 const vit_layout tomevit_layout_huggingface = {
@@ -59,8 +60,25 @@ const vit_layout tomevit_layout_huggingface = {
     .implied = implied,
 };
 
-static const char *const dinov2_implied[] = {
-    "position_resize", "bicubic", NULL,
+static const vit_implied dinov2_implied[] = {
+    {"norm_eps", "1e-6", 0}, {"activation", "gelu", 0},
+    {"position_resize", "bicubic", 1}, {0},
+};
+
+/* With registers its positions are resized in another way.
+ * [transformers, modeling_dinov2_with_registers.py] */
+static const vit_implied registers_implied[] = {
+    {"norm_eps", "1e-6", 0}, {"activation", "gelu", 0},
+    {"position_resize", "bicubic_antialias", 1}, {0},
+};
+
+const vit_layout tomevit_layout_huggingface_registers = {
+    .name = "Hugging Face DINOv2",
+    .anchor = "embeddings.patch_embeddings.projection.weight",
+    .witness = "embeddings.register_tokens",
+    .layer = LAYER,
+    .rules = rules,
+    .implied = registers_implied,
 };
 
 const vit_layout tomevit_layout_huggingface_dinov2 = {
@@ -106,9 +124,9 @@ static const vit_rule clip_rules[] = {
     {0},
 };
 
-static const char *const clip_implied[] = {
-    "norm_eps", "1e-5", "activation", "quick_gelu",
-    "position_resize", "bicubic", NULL,
+static const vit_implied clip_implied[] = {
+    {"norm_eps", "1e-5", 0}, {"activation", "quick_gelu", 0},
+    {"position_resize", "bicubic", 1}, {0},
 };
 
 const vit_layout tomevit_layout_huggingface_clip = {
@@ -120,8 +138,9 @@ const vit_layout tomevit_layout_huggingface_clip = {
     .implied = clip_implied,
 };
 
-static const char *const siglip_implied[] = {
-    "activation", "gelu_tanh", "position_resize", "bicubic", NULL,
+static const vit_implied siglip_implied[] = {
+    {"norm_eps", "1e-6", 0}, {"activation", "gelu_tanh", 0},
+    {"position_resize", "bicubic", 1}, {0},
 };
 
 const vit_layout tomevit_layout_huggingface_siglip = {

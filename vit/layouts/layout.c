@@ -14,6 +14,7 @@ static const vit_layout *const layouts[] = {
     &tomevit_layout_dinov2_registers,
     &tomevit_layout_dinov2,
     &tomevit_layout_timm,
+    &tomevit_layout_huggingface_registers,
     &tomevit_layout_huggingface_dinov2,
     &tomevit_layout_huggingface,
     &tomevit_layout_huggingface_clip,

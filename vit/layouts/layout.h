@@ -36,6 +36,13 @@ typedef struct vit_rule {
     enum vit_form form;
 } vit_rule;
 
+/* Metadata that a layout implies. */
+typedef struct vit_implied {
+    const char *key, *value;
+    int sure;              /* all files of the layout are so; 0: its library's
+                            * default, which a configuration may change */
+} vit_implied;
+
 typedef struct vit_layout {
     const char *name;      /* as people call it */
     const char *anchor;    /* how a name ends that no other layout has; what
@@ -43,14 +50,14 @@ typedef struct vit_layout {
     const char *witness;   /* another name, behind the same or nothing */
     const char *layer;     /* how the names of a layer's tensors begin */
     const vit_rule *rules; /* the last has no name */
-    /* "key", "value", ..., NULL: metadata that the layout implies */
-    const char *const *implied;
+    const vit_implied *implied; /* the last has no key; NULL: nothing */
 } vit_layout;
 
 extern const vit_layout tomevit_layout_mae;
 extern const vit_layout tomevit_layout_dinov2_registers;
 extern const vit_layout tomevit_layout_dinov2;
 extern const vit_layout tomevit_layout_timm;
+extern const vit_layout tomevit_layout_huggingface_registers;
 extern const vit_layout tomevit_layout_huggingface_dinov2;
 extern const vit_layout tomevit_layout_huggingface;
 extern const vit_layout tomevit_layout_huggingface_clip;

@@ -59,8 +59,8 @@ const vit_layout tomevit_layout_dinov2_registers = {
 
 /* Without registers its positions are resized in another way.
  * [dinov2/hub/backbones.py: interpolate_offset] */
-static const char *const dinov2_implied[] = {
-    "position_resize", "bicubic_offset", NULL,
+static const vit_implied dinov2_implied[] = {
+    {"position_resize", "bicubic_offset", 1}, {0},
 };
 
 const vit_layout tomevit_layout_dinov2 = {

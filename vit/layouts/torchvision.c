@@ -51,8 +51,9 @@ static const vit_rule swag_rules[] = {
     {0},
 };
 
-static const char *const implied[] = {
-    "position_resize", "bicubic_corners", NULL,
+static const vit_implied implied[] = {
+    {"norm_eps", "1e-6", 1}, {"activation", "gelu", 1},
+    {"position_resize", "bicubic_corners", 1}, {0},
 };
 
 const vit_layout tomevit_layout_torchvision = {

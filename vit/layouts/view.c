@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- reading ---------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 static int read_moved(const vit_tensors *tensors, const vit_stored *tensor,
                       float *out, const vit_report *report)
@@ -53,7 +53,7 @@ static void release(vit_tensors *tensors)
     free(v);
 }
 
-/* ---- the list ----------------------------------------------------------------- */
+/* ---- the list ----------------------------------------------------------- */
 
 /* The whole's shape: the first piece's, with all pieces' rows if they join. */
 static void describe(const vit_moved *m, size_t index, vit_stored *out)
@@ -114,7 +114,7 @@ static int fill_list(vit_tensors *tensors)
     return 0;
 }
 
-/* ---- the view ------------------------------------------------------------------ */
+/* ---- the view ----------------------------------------------------------- */
 
 /* Makes of *tensors a view of the file, which it closes from now on. */
 static int fill_view(vit_tensors *tensors, vit_view *v)
@@ -132,7 +132,8 @@ static int fill_view(vit_tensors *tensors, vit_view *v)
     tensors->metadata = file->metadata ? json_copy(file->metadata)
                                        : json_object();
     return !v->used || !tensors->metadata || tomevit_view_apply_rules(v) ||
-           tomevit_view_pass_others(v) || fill_list(tensors) ? TOMEVIT_ENOMEM : 0;
+                   tomevit_view_pass_others(v) || fill_list(tensors)
+               ? TOMEVIT_ENOMEM : 0;
 }
 
 int tomevit_layout_view(const vit_layout *layout, vit_tensors *file,
@@ -168,7 +169,8 @@ int tomevit_view_add(vit_tensors *tensors, const char *name,
 {
     vit_view *v = tensors->self;
 
-    if (tomevit_view_append_whole(v, tomevit_view_keep(v, name), file, from) || fill_list(tensors))
+    if (tomevit_view_append_whole(v, tomevit_view_keep(v, name), file, from) ||
+        fill_list(tensors))
         return tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory");
     return 0;
 }
@@ -178,7 +180,8 @@ int tomevit_view_alias(vit_tensors *tensors, const char *name, const char *old,
 {
     vit_view *v = tensors->self;
     size_t index = tomevit_tensors_find(tensors, old)->begin;
-    vit_moved *m = tomevit_view_append(v, tomevit_view_keep(v, name), v->moved[index].count);
+    vit_moved *m = tomevit_view_append(v, tomevit_view_keep(v, name),
+                                       v->moved[index].count);
 
     if (m) {
         const vit_moved *from = &v->moved[index];
@@ -191,28 +194,23 @@ int tomevit_view_alias(vit_tensors *tensors, const char *name, const char *old,
     return 0;
 }
 
-/* ---- asking a view ------------------------------------------------------------- */
-
-/* Sets a key unless it is there. 0, or -1 without memory. */
-static int imply(vit_tensors *tensors, const char *key, const char *value)
-{
-    return json_object_get(tensors->metadata, key)
-               ? 0 : json_object_set_new(tensors->metadata, key,
-                                         json_string(value));
-}
+/* ---- asking a view ------------------------------------------------------ */
 
 int tomevit_layout_imply(vit_tensors *tensors, const vit_report *report)
 {
     const vit_view *v = tensors->self;
-    const char *const *pair = v->layout->implied;
-    char heads[24];
+    const vit_implied *i = v->layout->implied;
+    char heads[24], from[64];
     int failed = 0;
 
     snprintf(heads, sizeof heads, "%zu", v->heads);
     if (v->heads)
-        failed = imply(tensors, "num_heads", heads);
-    for (; !failed && pair && pair[0]; pair += 2)
-        failed = imply(tensors, pair[0], pair[1]);
+        failed = tomevit_tensors_say(tensors, "num_heads", heads, "tensors");
+    for (; !failed && i && i->key; i++) {
+        snprintf(from, sizeof from, "%s of %.48s",
+                 i->sure ? "rule" : "?default", v->layout->name);
+        failed = tomevit_tensors_say(tensors, i->key, i->value, from);
+    }
     return failed ? tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory") : 0;
 }
 
@@ -259,7 +257,8 @@ size_t tomevit_view_unused(const vit_tensors *tensors,
 
 /* The rule that would have made a tensor: one that made it in the first layer,
  * else the first of that name. */
-static const vit_rule *rule_for(const vit_view *v, const char *name, size_t layer)
+static const vit_rule *rule_for(const vit_view *v, const char *name,
+                                size_t layer)
 {
     const vit_rule *first = NULL;
     char spelt[VIT_NAME];

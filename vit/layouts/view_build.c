@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- tensors ------------------------------------------------------------- */
+/* ---- tensors ------------------------------------------------------------ */
 
-const vit_stored *tomevit_view_find(const vit_view *v, const char *pattern, size_t layer)
+const vit_stored *tomevit_view_find(const vit_view *v, const char *pattern,
+                                    size_t layer)
 {
     char name[VIT_NAME];
     const vit_stored *found;
@@ -51,8 +52,8 @@ vit_moved *tomevit_view_append(vit_view *v, const char *name, size_t pieces)
 }
 
 /* A tensor of a file as it is, under another name. */
-int tomevit_view_append_whole(vit_view *v, const char *name, const vit_tensors *file,
-                        const vit_stored *from)
+int tomevit_view_append_whole(vit_view *v, const char *name,
+                              const vit_tensors *file, const vit_stored *from)
 {
     vit_moved *m = tomevit_view_append(v, name, 1);
 
@@ -69,7 +70,7 @@ const char *tomevit_view_keep(vit_view *v, const char *name)
     return tomevit_pool_text(&v->pool, name, strlen(name));
 }
 
-/* ---- by the layout's rules ----------------------------------------------- */
+/* ---- by the layout's rules ---------------------------------------------- */
 
 /* Only among what the rules made for one layer: there are never many. */
 static int present(const vit_view *v, size_t from, const char *name)
@@ -150,7 +151,7 @@ int tomevit_view_apply_rules(vit_view *v)
     return 0;
 }
 
-/* ---- the others ------------------------------------------------------------ */
+/* ---- the others --------------------------------------------------------- */
 
 /* The name of a tensor that no rule names: its own without the prefix, or, if
  * it is a layer's, after timm's "blocks.N.". NULL without memory. */
@@ -184,7 +185,8 @@ int tomevit_view_pass_others(vit_view *v)
         const vit_stored *from = &v->file->list[i];
 
         if (!taken[i])
-            code = tomevit_view_append_whole(v, own_name(v, from->name), v->file, from);
+            code = tomevit_view_append_whole(v, own_name(v, from->name),
+                                             v->file, from);
     }
     free(taken);
     return code;

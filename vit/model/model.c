@@ -369,8 +369,8 @@ int tomevit_open(const char *path, const tomevit_open_options *options,
 /* What a model of random weights cannot have. */
 static int adds_files(const tomevit_open_options *options)
 {
-    return options && (options->image_size || options->head ||
-                       options->text_embeddings);
+    return options && (options->image_size || options->strict ||
+                       options->head || options->text_embeddings);
 }
 
 int tomevit_random(const char *name, uint64_t seed,

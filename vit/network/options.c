@@ -44,6 +44,6 @@ int tomevit_open_options_valid(const tomevit_open_options *options)
 {
     return !options || (options->struct_size == sizeof(*options) &&
                         tomevit_dtype_name(options->dtype) &&
-                        !options->reserved_int &&
+                        (unsigned)options->strict <= 1 &&
                         VIT_UNUSED(options->reserved));
 }

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* Models that are known by name: what they are, or what of them is missing. */
+#include "config.h"
+
+#include "architectures.h"
+
+#include <string.h>
+
+/* ---- timm --------------------------------------------------------------- */
+
+#define GELU "gelu"
+#define TANH "gelu_tanh"
+#define QUICK "quick_gelu"
+#define GATED NULL
+#define CLASS "class"
+#define MEAN "mean"
+#define MAP NULL
+#define ARCH(name, dim, depth, heads, activation, eps, pool) \
+    {#name, dim, depth, heads, activation, "1e-" #eps, pool},
+
+static const vit_architecture architectures[] = {
+#include "timm.def"
+};
+
+const vit_architecture *tomevit_architecture(const char *name)
+{
+    for (size_t i = 0; i < sizeof architectures / sizeof *architectures; i++)
+        if (!strcmp(architectures[i].name, name))
+            return &architectures[i];
+    return NULL;
+}
+
+typedef struct missing {
+    const char *part;      /* of the name; "x*": its beginning */
+    const char *what;
+} missing;
+
+/* The first row that fits. [timm 1.0, the modules of models/] */
+static const missing of_timm[] = {
+    {"naflexvit", "images of any aspect (NaFlex)"},
+    {"_rope_", "rotary positions"}, {"_dinov3", "rotary positions"},
+    {"eva02_", "rotary positions"}, {"vit_pe_", "rotary positions"},
+    {"_lingbot", "rotary positions"},
+    {"_sapiens2", "rotary positions and RMSNorm"},
+    {"aimv2_", "RMSNorm"}, {"test_vit4", "RMSNorm"},
+    {"qwen3_vit", "rotary positions"}, {"deepseek_vit", "RMSNorm"},
+    {"gemma4_vit", "RMSNorm"},
+    {"eva_giant", "attention without a bias on the keys"},
+    {"beit3_", "norms inside attention and MLP"},
+    {"beit_", "relative positions"}, {"beitv2_", "relative positions"},
+    {"_relpos_", "relative positions"}, {"vit_srelpos", "relative positions"},
+    {"_radio_", "RADIO's positions"},
+    {"_rpn_", "norms after attention and MLP (ResPostBlock)"},
+    {"_xp_", "attention and MLP side by side (ParallelScalingBlock)"},
+    {"_pwee_", "attention and MLP side by side (ParallelScalingBlock)"},
+    {"_dpwee_", "differential attention"}, {"_dlittle_",
+                                            "differential attention"},
+    {"_18x2_", "several attentions side by side (ParallelThingsBlock)"},
+    {"_map_256", "attention pooling beside register tokens"},
+    {"test_vit3", "attention pooling beside a class token"},
+    {"samvit", "windowed attention"}, {"swin", "windowed attention"},
+    {"_resnet", "patches from a convolutional network"},
+    {"_r26_", "patches from a convolutional network"},
+    {"_r50_", "patches from a convolutional network"},
+    {"_r_s16_", "patches from a convolutional network"},
+    {"_mci_", "patches from a convolutional network"},
+    {"vitamin", "stages of convolutions"},
+    {"xcit", "attention over channels"},
+    {"cait", "class attention and talking heads"},
+    {"volo", "outlook attention"}, {"tnt_", "transformers inside patches"},
+};
+
+static const char *find(const missing *rows, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strstr(name, rows[i].part))
+            return rows[i].what;
+    return NULL;
+}
+
+const char *tomevit_timm_missing(const char *name)
+{
+    return tomevit_architecture(name)
+               ? NULL : find(of_timm, sizeof of_timm / sizeof *of_timm, name);
+}
+
+/* ---- transformers ------------------------------------------------------- */
+
+/* [transformers 5, models/] */
+static const missing of_transformers[] = {
+    {"CLIPForImageClassification", "the mean of patches before the last norm"},
+    {"MetaClip2ForImageClassification",
+     "the mean of patches before the last norm"},
+    {"Vilt", "text and image in one sequence"},
+    {"Siglip2", "images of any aspect (NaFlex)"},
+    {"DINOv3", "rotary positions"}, {"Beit", "relative positions"},
+    {"Data2VecVision", "relative positions"}, {"Aimv2", "RMSNorm"},
+    {"Pixtral", "rotary positions"}, {"InternVL", "InternVL's layers"},
+    {"EvaCLIP", "rotary positions"}, {"EVA", "rotary positions"},
+    {"Radio", "RADIO's positions"}, {"Sapiens2", "rotary positions"},
+    {"MLCD", "rotary positions"}, {"VJEPA", "video"}, {"VideoMAE", "video"},
+    {"Vivit", "video"}, {"Sam", "windowed attention"},
+    {"VitDet", "windowed attention"}, {"Swin", "windowed attention"},
+    {"ViTHybrid", "patches from a convolutional network"},
+    {"OwlViT", "OWL's detection"}, {"Owlv2", "OWL's detection"},
+};
+
+const char *tomevit_transformers_missing(const char *name)
+{
+    return find(of_transformers,
+                sizeof of_transformers / sizeof *of_transformers, name);
+}
+
+int tomevit_transformers_known(const char *name)
+{
+    static const char *const known[] = {
+        "ViTModel", "ViTForImageClassification", "ViTForMaskedImageModeling",
+        "DeiTModel", "DeiTForImageClassification",
+        "DeiTForImageClassificationWithTeacher",
+        "DeiTForMaskedImageModeling", "Dinov2Model",
+        "Dinov2ForImageClassification", "Dinov2WithRegistersModel",
+        "Dinov2WithRegistersForImageClassification", "CLIPModel",
+        "CLIPVisionModel", "CLIPVisionModelWithProjection",
+        "ChineseCLIPModel", "ChineseCLIPVisionModel", "AltCLIPModel",
+        "MetaClip2Model", "MetaClip2VisionModel", "SiglipModel",
+        "SiglipVisionModel", "SiglipForImageClassification",
+    };
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!strcmp(known[i], name))
+            return 1;
+    return 0;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* What timm's config.json says of a model, and what follows from the name of
+ * its architecture; open_clip names towers of timm's as well.
+ * [timm, models/_hub.py, _builder.py; open_clip, timm_model.py] */
+#include "config.h"
+
+#include "architectures.h"
+#include "neighbour.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int has(const vit_neighbour *n, const char *name)
+{
+    return tomevit_tensors_find(n->view, name) != NULL;
+}
+
+/* ---- the architecture --------------------------------------------------- */
+
+/* The tensors are those of so many layers of this width. */
+static int has_shape(const vit_neighbour *n, size_t dim, size_t depth)
+{
+    const vit_stored *t = tomevit_tensors_find(n->view,
+                                               "patch_embed.proj.weight");
+    char last[64], beyond[64];
+
+    snprintf(last, sizeof last, "blocks.%zu.norm1.weight", depth - 1);
+    snprintf(beyond, sizeof beyond, "blocks.%zu.norm1.weight", depth);
+    return !t || t->dims < 1 ||
+           (t->shape[0] == dim && has(n, last) && !has(n, beyond));
+}
+
+static size_t or_else(size_t size, size_t otherwise)
+{
+    return size ? size : otherwise;
+}
+
+int tomevit_say_architecture(const vit_neighbour *n, const char *name,
+                             const json_t *args)
+{
+    const char *missing = tomevit_timm_missing(name);
+    const vit_architecture *a = tomevit_architecture(name);
+
+    if (missing)
+        return tomevit_neighbour_refuse(n, "\"%.60s\" cannot be run here: %s",
+                                        name, missing);
+    /* Whatever else it may be. */
+    if (!a && strstr(name, "quickgelu"))
+        tomevit_neighbour_say(n, "activation", json_string("quick_gelu"));
+    if (!a)
+        return 0;
+    if (!has_shape(n, or_else(tomevit_json_size(args, "embed_dim"), a->dim),
+                   or_else(tomevit_json_size(args, "depth"), a->depth)))
+        return tomevit_neighbour_refuse(n, "\"%.60s\" has %zu layers of width "
+                                        "%zu, the tensors are others", name,
+                                        a->depth, a->dim);
+    tomevit_neighbour_say(n, "num_heads", json_integer((json_int_t)a->heads));
+    tomevit_neighbour_say(n, "norm_eps", json_string(a->norm_eps));
+    tomevit_neighbour_say(n, "activation", a->activation
+                              ? json_string(a->activation) : NULL);
+    tomevit_neighbour_say(n, "positions", json_string("learned"));
+    if (!has(n, "attn_pool.latent"))
+        tomevit_neighbour_say(n, "pool", a->pool ? json_string(a->pool)
+                                                 : NULL);
+    return 0;
+}
+
+/* ---- arguments of the model --------------------------------------------- */
+
+/* What shapes show, what changes nothing when it is run, or is read below. */
+static const char *const understood[] = {
+    "img_size", "patch_size", "in_chans", "num_classes", "embed_dim", "depth",
+    "num_heads", "mlp_ratio", "qkv_bias", "qk_norm", "init_values",
+    "class_token", "reg_tokens", "no_embed_class", "pre_norm", "fc_norm",
+    "final_norm", "dynamic_img_size", "act_layer", "global_pool", "pos_embed",
+    "drop_rate", "pos_drop_rate", "patch_drop_rate", "proj_drop_rate",
+    "attn_drop_rate", "drop_path_rate", "weight_init", "fix_init",
+    "pretrained_cfg", "pretrained_cfg_overlay", "strict_img_size",
+};
+
+static int check_args(const vit_neighbour *n, json_t *args)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(args, key, value) {
+        size_t i = 0;
+
+        while (i < sizeof understood / sizeof *understood &&
+               strcmp(key, understood[i]))
+            i++;
+        if (i == sizeof understood / sizeof *understood &&
+            !json_is_null(value) && !json_is_false(value))
+            return tomevit_neighbour_refuse(n, "\"%.40s\" of \"model_args\" "
+                                            "cannot be done here", key);
+    }
+    return 0;
+}
+
+int tomevit_say_pool(const vit_neighbour *n, const char *key, const char *pool)
+{
+    int attention = has(n, "attn_pool.latent");
+
+    if (!pool || !pool[0] || (attention && !strcmp(pool, "map")))
+        return 0;
+    if (!attention && !strcmp(pool, "avg"))
+        tomevit_neighbour_say(n, "pool", json_string("mean"));
+    else if (!attention && (!strcmp(pool, "token") || !strcmp(pool, "tok")))
+        tomevit_neighbour_say(n, "pool", json_string("class"));
+    else
+        return tomevit_neighbour_refuse(n, "\"%s\" \"%.40s\" cannot be done "
+                                        "here%s", key, pool, attention
+                                            ? " of a model with attention "
+                                              "pooling" : "");
+    return 0;
+}
+
+/* ---- pixels ------------------------------------------------------------- */
+
+/* What is left over when the image is cut into patches would be cut off by
+ * timm after the crop. */
+static int check_input(const vit_neighbour *n, const json_t *cfg,
+                       const json_t *args)
+{
+    const json_t *size = json_object_get(cfg, "input_size");
+    const vit_stored *t = tomevit_tensors_find(n->view,
+                                               "patch_embed.proj.weight");
+    json_int_t high = json_integer_value(json_array_get(size, 1));
+    json_int_t wide = json_integer_value(json_array_get(size, 2));
+    json_int_t patch = t && t->dims == 4 ? (json_int_t)t->shape[2] : 0;
+
+    if (json_is_array(json_object_get(args, "img_size")) || high != wide)
+        return tomevit_neighbour_refuse(n, "images that are not square cannot "
+                                        "be run here");
+    if (high > 0 && patch > 0 && high % patch &&
+        !json_object_get(args, "img_size"))
+        return tomevit_neighbour_refuse(n, "\"input_size\" %lld is no multiple "
+                                        "of the patch side %lld",
+                                        (long long)high, (long long)patch);
+    return 0;
+}
+
+/* An array, or an object whose keys are the indices. */
+static json_t *names_of(const json_t *cfg)
+{
+    json_t *labels = json_object_get(cfg, "label_names");
+
+    return json_is_object(labels) ? tomevit_names_by_index(labels)
+                                  : json_incref(labels);
+}
+
+int tomevit_from_timm(const vit_neighbour *n, json_t *config)
+{
+    const json_t *nested = json_object_get(config, "pretrained_cfg");
+    const json_t *cfg = nested ? nested : config;
+    json_t *args = json_object_get(config, "model_args");
+    const char *name = tomevit_json_text(config, "architecture");
+    const char *pool = tomevit_json_text(args, "global_pool");
+    int code;
+
+    if (!tomevit_neighbour_fits(n, config, "num_features"))
+        return 0;
+    tomevit_neighbour_pass(n, "mean", cfg, "mean");
+    tomevit_neighbour_pass(n, "std", cfg, "std");
+    tomevit_neighbour_pass(n, "crop_pct", cfg, "crop_pct");
+    tomevit_neighbour_pass(n, "crop_mode", cfg, "crop_mode");
+    tomevit_neighbour_pass(n, "interpolation", cfg, "interpolation");
+    tomevit_neighbour_say(n, "class_names", names_of(cfg));
+    tomevit_neighbour_say(n, "class_names", names_of(config));
+    tomevit_neighbour_pass(n, "num_heads", args, "num_heads");
+    tomevit_neighbour_say(n, "activation",
+                          tomevit_activation_name(args, "act_layer"));
+    if (!pool)
+        pool = tomevit_json_text(config, "global_pool");
+    if ((code = check_args(n, args)) || (code = check_input(n, cfg, args)) ||
+        (code = tomevit_say_pool(n, "global_pool", pool)))
+        return code;
+    return name ? tomevit_say_architecture(n, name, args) : 0;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is known of a model beside its tensors' shapes, and from where: what
+ * computes something else if it is wrong, and no tensor shows. Where neither a
+ * tensor nor metadata nor a file beside the weights says it, it is a guess.
+ */
+#include "config.h"
+
+#include "facts.h"
+
+#include "../containers/json.h"
+#include "../layouts/layout.h"
+#include "description.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* One more, from the key's source; `from` NULL is a guess. */
+static vit_fact *add(vit_facts *f, const char *what, const char *from)
+{
+    vit_fact *fact = &f->list[f->count++];
+
+    fact->what = what;
+    fact->guessed = !from || from[0] == '?';
+    snprintf(fact->from, sizeof fact->from, "%s",
+             !from ? "guess" : from + fact->guessed);
+    return fact;
+}
+
+/* Libraries other than timm have one way each for what timm lets one choose;
+ * the rule is named by the layout. NULL for timm and its relatives. */
+static const char *library_rule(const vit_tensors *view, char rule[64])
+{
+    static const char *const open[] = {"timm", "MAE", "DINOv2"};
+    const char *layout = tomevit_view_layout(view);
+
+    for (size_t i = 0; i < sizeof open / sizeof *open; i++)
+        if (!strcmp(layout, open[i]))
+            return NULL;
+    snprintf(rule, 64, "rule of %.48s", layout);
+    return rule;
+}
+
+/* "arch" may hold the number of heads, as older files of ours have it. */
+static const char *heads_from(const vit_tensors *view,
+                              const tomevit_description *d)
+{
+    const char *layout = tomevit_view_layout(view);
+    const char *from = tomevit_tensors_from(view, "num_heads");
+    const char *arch = tomevit_tensors_metadata(view, "arch");
+    json_error_t error;
+    json_t *value;
+
+    if (d->qk_norm)
+        return "tensors";
+    if (!from && arch) {
+        value = tomevit_json_parse(arch, strlen(arch), 8, &error);
+        from = json_object_get(value, "num_heads") ? "metadata" : NULL;
+        json_decref(value);
+    }
+    if (from)
+        return from;
+    /* A head is 64 wide there. [openai/CLIP, clip/model.py: build_model] */
+    return !strcmp(layout, "OpenAI CLIP") ? "rule of OpenAI CLIP" : NULL;
+}
+
+static const char *pool_from(const vit_tensors *view,
+                             const tomevit_description *d, char rule[64])
+{
+    const char *from = tomevit_tensors_from(view, "pool");
+
+    if (!strcmp(tomevit_view_layout(view), "Hugging Face SigLIP") &&
+        d->pool == TOMEVIT_POOL_MEAN && d->classes)
+        return "rule of Hugging Face SigLIP";
+    if (d->pool == TOMEVIT_POOL_ATTENTION ||
+        d->pool == TOMEVIT_POOL_CLASS_MEAN || d->distilled)
+        return "tensors";
+    return from ? from : library_rule(view, rule);
+}
+
+/* transformers has many classes with these names. */
+static const char *positions_from(const vit_tensors *view, char rule[64])
+{
+    const char *from = tomevit_tensors_from(view, "positions");
+
+    if (!from && !strncmp(tomevit_view_layout(view), "Hugging Face", 12))
+        return NULL;
+    return from ? from : library_rule(view, rule);
+}
+
+static void add_structure(vit_facts *f, const vit_tensors *view,
+                          const tomevit_description *d)
+{
+    static const char *const activations[] = {"gelu", "gelu_tanh",
+                                              "quick_gelu", "swiglu"};
+    static const char *const pools[] = {"class", "mean", "class and mean",
+                                        "attention"};
+    char rule[64];
+    vit_fact *fact = add(f, "heads", heads_from(view, d));
+
+    snprintf(fact->value, sizeof fact->value, "%zu", d->heads);
+    fact = add(f, "activation", d->activation == TOMEVIT_SWIGLU
+                   ? "tensors" : tomevit_tensors_from(view, "activation"));
+    snprintf(fact->value, sizeof fact->value, "%s",
+             activations[d->activation]);
+    fact = add(f, "norm epsilon", tomevit_tensors_from(view, "norm_eps"));
+    snprintf(fact->value, sizeof fact->value, "%.6g", (double)d->norm_eps);
+    fact = add(f, "pooling", pool_from(view, d, rule));
+    snprintf(fact->value, sizeof fact->value, "%s", pools[d->pool]);
+    fact = add(f, "positions", positions_from(view, rule));
+    snprintf(fact->value, sizeof fact->value, "learned alone");
+}
+
+static void three(char text[48], const float *v)
+{
+    snprintf(text, 48, "%.4g %.4g %.4g", (double)v[0], (double)v[1],
+             (double)v[2]);
+}
+
+/* Where the family's values were taken it is a guess which family it is. */
+static void add_pixels(vit_facts *f, const vit_tensors *view,
+                       const tomevit_description *d)
+{
+    const tomevit_preprocessing *pre = &d->preprocessing;
+    vit_fact *fact = add(f, "mean", tomevit_tensors_from(view, "mean"));
+
+    three(fact->value, pre->mean);
+    fact = add(f, "std", tomevit_tensors_from(view, "std"));
+    three(fact->value, pre->std);
+    fact = add(f, "crop", tomevit_tensors_from(view, "crop_pct"));
+    snprintf(fact->value, sizeof fact->value, "%.4g %s", pre->crop_pct,
+             pre->crop_mode == TOMEVIT_SQUASH ? "squash" : "center");
+    fact = add(f, "interpolation",
+               tomevit_tensors_from(view, "interpolation"));
+    snprintf(fact->value, sizeof fact->value, "%s",
+             pre->interpolation == TOMEVIT_BICUBIC ? "bicubic" : "bilinear");
+}
+
+void tomevit_facts_find(vit_facts *facts, const vit_tensors *view,
+                        const tomevit_description *d, int resized)
+{
+    const char *how = tomevit_tensors_metadata(view, "position_resize");
+    vit_fact *fact;
+
+    facts->count = 0;
+    add_structure(facts, view, d);
+    add_pixels(facts, view, d);
+    if (!resized)
+        return;
+    fact = add(facts, "position resize",
+               how ? tomevit_tensors_from(view, "position_resize")
+                   : tomevit_tensors_from(view, "positions"));
+    snprintf(fact->value, sizeof fact->value, "%s",
+             how ? how : "bicubic_antialias");
+}
+
+int tomevit_facts_strict(const vit_facts *facts, const vit_report *report)
+{
+    char list[320] = "";
+    size_t used = 0;
+
+    for (size_t i = 0; i < facts->count && used < sizeof list; i++)
+        if (facts->list[i].guessed)
+            used += (size_t)snprintf(list + used, sizeof list - used,
+                                     "%s%s %s", used ? ", " : "",
+                                     facts->list[i].what,
+                                     facts->list[i].value);
+    return list[0] ? tomevit_fail(report, TOMEVIT_EMODEL, "nothing says, and "
+                                  "strict allows no guess: %s", list) : 0;
+}
