@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "random.h"
 #include "save.h"
@@ -111,15 +112,22 @@ static int save_picture(const arguments *a, const scene *s, uint64_t index,
     uint64_t state = ~s->noise_seed;
     int png = random_range(&state, 0, 1), fine = random_range(&state, 0, 1);
     int quality = random_range(&state, 80, 95);
-    char path[PATH_MAX], name[32], why[200];
+    char path[PATH_MAX], part[PATH_MAX], name[32], why[200];
     int status;
 
     scene_class_name(s->label, name);
     snprintf(path, sizeof(path), "%s/%s/%s-%06" PRIu64 ".%s", a->folder, name,
              split_names[a->split], index, png ? "png" : "jpg");
-    status = png ? save_png(path, rgb, s->width, s->height, why)
-                 : save_jpeg(path, rgb, s->width, s->height, quality, fine,
+    /* Hidden until it is whole: half a picture would be one of the set. */
+    snprintf(part, sizeof(part), "%s/%s/.part", a->folder, name);
+    status = png ? save_png(part, rgb, s->width, s->height, why)
+                 : save_jpeg(part, rgb, s->width, s->height, quality, fine,
                              why);
+    if (status == 0 && rename(part, path) != 0) {
+        snprintf(why, sizeof(why), "%s", strerror(errno));
+        remove(part);
+        status = -1;
+    }
     return status == 0 ? 0 : complain("%s: %s", path, why);
 }
 
@@ -160,21 +168,55 @@ static int write_pictures(const arguments *a, FILE *covers)
     return 0;
 }
 
+/* Where the covers are until they are whole, so that a file which is there
+ * already stays if they fail: beside it, but devices and pipes are what they
+ * are. */
+static int covers_part(const arguments *a, char part[PATH_MAX])
+{
+    struct stat status;
+    int there = stat(a->covers, &status) == 0;
+
+    if (strlen(a->covers) > PATH_MAX - 40)
+        return complain("--covers: its name is too long");
+    if (there && S_ISDIR(status.st_mode))
+        return complain("%s: %s", a->covers, strerror(EISDIR));
+    if (there && !S_ISREG(status.st_mode))
+        snprintf(part, PATH_MAX, "%s", a->covers);
+    else
+        snprintf(part, PATH_MAX, "%s.%ld.part", a->covers, (long) getpid());
+    return 0;
+}
+
+static int end_covers(const arguments *a, FILE *covers, const char *part,
+                      int status)
+{
+    int is_part = strcmp(part, a->covers) != 0;
+
+    if (fclose(covers) != 0 && status == 0)
+        status = complain("%s: %s", a->covers, strerror(errno));
+    if (status == 0 && is_part && rename(part, a->covers) != 0)
+        status = complain("%s: %s", a->covers, strerror(errno));
+    if (status != 0 && is_part)
+        remove(part);
+    return status;
+}
+
 static int write_all(const arguments *a)
 {
+    char part[PATH_MAX];
     FILE *covers = NULL;
     int status;
 
     if (strlen(a->folder) > PATH_MAX - 80)
         return complain("the folder's name is too long");
-    if (a->covers != NULL && (covers = fopen(a->covers, "wb")) == NULL)
+    if (a->covers != NULL && covers_part(a, part) != 0)
+        return -1;
+    if (a->covers != NULL && (covers = fopen(part, "wb")) == NULL)
         return complain("%s: %s", a->covers, strerror(errno));
     status = make_class_folders(a->folder);
     if (status == 0)
         status = write_pictures(a, covers);
-    if (covers != NULL && fclose(covers) != 0 && status == 0)
-        status = complain("%s: %s", a->covers, strerror(errno));
-    return status;
+    return covers != NULL ? end_covers(a, covers, part, status) : status;
 }
 
 /* ---- arguments ------------------------------------------------------------------ */

@@ -34,6 +34,11 @@ if test -c /dev/full; then
     refused 1 'No space' --count 8 --covers /dev/full "$work/new"
 fi
 
+echo old >"$work/old"
+refused 1 'new or empty' --covers "$work/old" "$work/full"
+test "$(cat "$work/old")" = old || fail "covers that failed took others' place"
+test "$(ls "$work"/old*)" = "$work/old" || fail "a part is left"
+
 "$make_images" --help >"$work/out" || fail "--help failed"
 awk 'length > 80 { exit 1 }' "$work/out" || fail "--help is over 80 wide"
 
@@ -44,6 +49,7 @@ for class in $("$make_images" --classes); do
 done
 for kind in png jpg; do
     find "$work/set" -name "*.$kind" | grep -q . || fail "no .$kind"
+    test "$(find "$work/set" -name '.*' | wc -l)" -eq 0 || fail "parts are left"
 done
 
 # The same again, and others from another seed.
