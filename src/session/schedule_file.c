@@ -9,6 +9,7 @@
 #include "../base/memory.h"
 #include "../base/text.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,7 +71,7 @@ void schedule_file_write(FILE *out, const char *comment, const size_t *r,
 {
     fputs("# ", out);
     for (; *comment != '\0'; comment++)
-        fputc(*comment == '\n' || *comment == '\r' ? ' ' : *comment, out);
+        fputc(iscntrl((unsigned char)*comment) ? ' ' : *comment, out);
     fputc('\n', out);
     for (size_t i = 0; i < depth; i++)
         fprintf(out, "%s%zu", i ? "," : "", r[i]);
