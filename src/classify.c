@@ -157,15 +157,15 @@ static void collect(const options *o, folder *files)
 static void classify_all(classify *c, dataset *d)
 {
     session *s = c->s;
-    evaluation e;
+    outcomes o;
 
     if (s->csv.file != NULL)
         csv_header(s->csv.file, s->options->topk);
-    int done = dataset_evaluate(d, s, 1, &e, seen, c) == 0;
+    int done = dataset_evaluate(d, s, 1, &o, seen, c) == 0;
     if (done)
-        dataset_remark(d, &e);
-    int worth = done ? dataset_worth(&e) : OUTPUT_FAILED;
-    evaluate_free(&e);
+        dataset_remark(d, &o);
+    int worth = done ? dataset_worth(&o) : OUTPUT_FAILED;
+    outcomes_free(&o);
     output_end(&s->json, worth);
     output_end(&s->csv, worth);
     if (c->people)

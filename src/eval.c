@@ -95,22 +95,22 @@ static void seen(void *data, size_t run, const folder_file *file,
         predictions_line(predictions->file, file->name, file->label, top);
 }
 
-static void report(session *s, const dataset *d, const evaluation *e)
+static void report(session *s, const dataset *d, const outcomes *o)
 {
-    json_t *object = dataset_run_json(d, s, e, 0);
+    json_t *object = dataset_run_json(d, s, o, 0);
     json_t *rows = json_pack("[O]", object);
     session_report report = {object, rows, list, columns, COUNT(list),
                              COUNT(columns), 0, NULL, 0, NULL};
 
     session_write(s, &report);
-    dataset_remark(d, e);
+    dataset_remark(d, o);
     json_decref(rows);
     json_decref(object);
 }
 
 static void evaluate_and_report(session *s, dataset *d)
 {
-    evaluation e;
+    outcomes o;
     output predictions;
     class_tables tables;
 
@@ -122,13 +122,13 @@ static void evaluate_and_report(session *s, dataset *d)
     }
     if (predictions.file != NULL)
         predictions_header(predictions.file);
-    int done = dataset_evaluate(d, s, 1, &e, seen, &predictions) == 0;
-    s->worth = done ? dataset_worth(&e) : OUTPUT_FAILED;
+    int done = dataset_evaluate(d, s, 1, &o, seen, &predictions) == 0;
+    s->worth = done ? dataset_worth(&o) : OUTPUT_FAILED;
     output_end(&predictions, s->worth);
-    class_tables_close(&tables, d, s, 1, done ? &e : NULL);
+    class_tables_close(&tables, d, s, 1, done ? &o : NULL);
     if (done)
-        report(s, d, &e);
-    evaluate_free(&e);
+        report(s, d, &o);
+    outcomes_free(&o);
 }
 
 void command_eval(const options *o)

@@ -121,7 +121,7 @@ static void set_shared(json_t *object, const json_t *first, int one_model)
 
 /* The runs of all models, and the models. */
 static json_t *sweep_json(const dataset *d, const sweep_models *m,
-                          const evaluation *e)
+                          const outcomes *o)
 {
     json_t *runs = json_array(), *models = json_array(), *object;
 
@@ -129,7 +129,7 @@ static json_t *sweep_json(const dataset *d, const sweep_models *m,
         const session *s = &m->s[k];
         json_t *run = NULL;
         for (size_t i = 0; i < s->run_count; i++) {
-            run = dataset_run_json(d, s, e, i);
+            run = dataset_run_json(d, s, o, i);
             json_object_set_new(json_object_get(run, "model"), "label",
                                 report_string(m->label[k]));
             json_array_append_new(runs, run);
@@ -141,8 +141,8 @@ static json_t *sweep_json(const dataset *d, const sweep_models *m,
     object = json_object();
     set_shared(object, json_array_get(runs, 0), m->count == 1);
     json_object_set_new(object, "seconds", json_pack("{s:o,s:o,s:o}",
-        "wall", report_real(e->wall), "decode", report_real(e->decode),
-        "preprocess", report_real(e->preprocess)));
+        "wall", report_real(o->wall), "decode", report_real(o->decode),
+        "preprocess", report_real(o->preprocess)));
     json_object_set_new(object, "models", models);
     json_object_set_new(object, "runs", runs);
     return object;
@@ -165,16 +165,16 @@ static int open_files(sweep_files *f, const options *o)
 
 /* `sweep` is NULL if there is nothing to report. */
 static void close_files(sweep_files *f, const sweep_models *m, const dataset *d,
-                        const evaluation *e, const json_t *sweep)
+                        const outcomes *o, const json_t *sweep)
 {
     if (sweep != NULL && f->svg.file != NULL)
         sweep_svg(f->svg.file, sweep, m->each[0].merging.kind);
     if (sweep != NULL && f->html.file != NULL)
-        sweep_html(f->html.file, m, d, e, sweep);
-    int worth = sweep != NULL ? dataset_worth(e) : OUTPUT_FAILED;
+        sweep_html(f->html.file, m, d, o, sweep);
+    int worth = sweep != NULL ? dataset_worth(o) : OUTPUT_FAILED;
     output_end(&f->svg, worth);
     output_end(&f->html, worth);
-    class_tables_close(&f->tables, d, m->s, m->count, sweep != NULL ? e : NULL);
+    class_tables_close(&f->tables, d, m->s, m->count, sweep != NULL ? o : NULL);
 }
 
 static void report(sweep_models *m, const json_t *object)
@@ -198,20 +198,20 @@ static void evaluate_and_report(sweep_models *m, dataset *d)
 {
     json_t *object = NULL;
     sweep_files files;
-    evaluation e;
+    outcomes o;
 
-    memset(&e, 0, sizeof(e));
+    memset(&o, 0, sizeof(o));
     if (open_files(&files, &m->each[0]) == 0 &&
-        dataset_evaluate(d, m->s, m->count, &e, NULL, NULL) == 0)
-        object = sweep_json(d, m, &e);
-    m->s[0].worth = dataset_worth(&e);
-    close_files(&files, m, d, &e, object);
+        dataset_evaluate(d, m->s, m->count, &o, NULL, NULL) == 0)
+        object = sweep_json(d, m, &o);
+    m->s[0].worth = dataset_worth(&o);
+    close_files(&files, m, d, &o, object);
     if (object != NULL) {
         report(m, object);
-        dataset_remark(d, &e);
+        dataset_remark(d, &o);
         json_decref(object);
     }
-    evaluate_free(&e);
+    outcomes_free(&o);
 }
 
 void command_sweep(const options *o)

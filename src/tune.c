@@ -125,28 +125,27 @@ static void begin_runs(session *s, size_t count)
     add_run(s, "0", NULL);
 }
 
-static int evaluate_part(tune *t, int part, evaluation *e)
+static int evaluate_part(tune *t, int part, outcomes *o)
 {
     static const char *const names[] = {"calibration", "held out"};
     dataset *d = &t->parts[part];
 
-    memset(e, 0, sizeof(*e));
+    memset(o, 0, sizeof(*o));
     if (d->journal != NULL &&
         tune_journal_section(d->journal, names[part], d, t->s) != 0)
         return -1;
-    if (dataset_evaluate(d, t->s, 1, e, NULL, NULL) != 0)
+    if (dataset_evaluate(d, t->s, 1, o, NULL, NULL) != 0)
         return -1;
-    t->stopped = e->partial;
-    if (!e->partial && e->outcomes.images == 0)
+    t->stopped = outcomes_are_partial(o);
+    if (!outcomes_are_partial(o) && o->images == 0)
         message_failed("none of the %zu images could be used",
                        d->files.count);
-    return e->partial || e->outcomes.images == 0 ? -1 : 0;
+    return outcomes_are_partial(o) || o->images == 0 ? -1 : 0;
 }
 
 /* Files that were refused are named once and left out from then on. */
-static void leave_out_refused(dataset *part, const evaluation *e)
+static void leave_out_refused(dataset *part, const outcomes *o)
 {
-    const outcomes *o = &e->outcomes;
 
     for (size_t i = 0; i < o->images; i++)
         part->files.files[i] = part->files.files[o->file[i]];
@@ -154,11 +153,10 @@ static void leave_out_refused(dataset *part, const evaluation *e)
 }
 
 /* What run `index` made of each image. */
-static void set_trial(const tune *t, const evaluation *e, size_t index,
+static void set_trial(const tune *t, const outcomes *o, size_t index,
                      tune_trial *trial)
 {
     const dataset *part = &t->parts[CALIBRATION];
-    const outcomes *o = &e->outcomes;
 
     trial->images = o->images;
     for (size_t i = 0; i < o->images; i++) {
@@ -169,25 +167,25 @@ static void set_trial(const tune *t, const evaluation *e, size_t index,
                          outcome_score(tried, label);
         trial->moved[i] = outcome_distance(base, tried);
     }
-    trial->speedup = dataset_tally(part, t->s, e, 0).forward /
-                     dataset_tally(part, t->s, e, index).forward;
+    trial->speedup = dataset_tally(part, t->s, o, 0).forward /
+                     dataset_tally(part, t->s, o, index).forward;
 }
 
 static int measure(void *data, tune_trial *trials, size_t count)
 {
     tune *t = data;
-    evaluation e;
+    outcomes o;
 
     begin_runs(t->s, count);
     for (size_t i = 0; i < count; i++)
         add_run(t->s, "trial", trials[i].r);
-    int result = evaluate_part(t, CALIBRATION, &e);
+    int result = evaluate_part(t, CALIBRATION, &o);
     for (size_t i = 0; i < count && result == 0; i++)
-        set_trial(t, &e, i + 1, &trials[i]);
+        set_trial(t, &o, i + 1, &trials[i]);
     if (result == 0)
-        leave_out_refused(&t->parts[CALIBRATION], &e);
+        leave_out_refused(&t->parts[CALIBRATION], &o);
     t->trials += count;
-    evaluate_free(&e);
+    outcomes_free(&o);
     return result;
 }
 
@@ -305,10 +303,10 @@ static int search(tune *t)
 /* ---- reporting --------------------------------------------------------------------- */
 
 /* How the schedule fares beside the constant r, on the same images. */
-static void set_verdict(const tune *t, const evaluation *e, json_t *object)
+static void set_verdict(const tune *t, const outcomes *o, json_t *object)
 {
     const dataset *d = &t->parts[HELD_OUT];
-    tally beside = outcomes_tally(&e->outcomes, &d->files, &d->real, 1, 2);
+    tally beside = outcomes_tally(o, &d->files, &d->real, 1, 2);
     size_t gained = beside.gained, lost = beside.lost;
     double p = statistics_mcnemar(gained, lost);
     char text[128];
@@ -337,7 +335,7 @@ static json_t *calibration_json(const tune *t)
         "speedup", report_real(b->speedup));
 }
 
-static json_t *tune_json(const tune *t, const evaluation *e)
+static json_t *tune_json(const tune *t, const outcomes *o)
 {
     static const char *const shared[] = {
         "images", "refused", "method", "dtype", "cpu", "threads", "batch",
@@ -348,7 +346,7 @@ static json_t *tune_json(const tune *t, const evaluation *e)
 
     for (size_t i = 0; i < t->s->run_count; i++)
         json_array_append_new(runs, dataset_run_json(&t->parts[HELD_OUT], t->s,
-                                                     e, i));
+                                                     o, i));
     for (size_t i = 0; i < COUNT(shared); i++) {
         json_t *value = json_object_get(json_array_get(runs, 0), shared[i]);
         if (value != NULL)
@@ -364,7 +362,7 @@ static json_t *tune_json(const tune *t, const evaluation *e)
     json_object_set_new(object, "gmacs_computed",
                         report_real(computed_of(t, t->best.r)));
     json_object_set_new(object, "calibration", calibration_json(t));
-    set_verdict(t, e, object);
+    set_verdict(t, o, object);
     json_object_set_new(object, "runs", runs);
     return object;
 }
@@ -408,7 +406,7 @@ static void report(tune *t)
     session *s = t->s;
     size_t *r = memory_zero(t->search.depth, sizeof(*r));
     char label[32];
-    evaluation e;
+    outcomes o;
 
     t->constant = nearest_constant(t);
     for (size_t i = 0; i < t->search.depth; i++)
@@ -418,8 +416,8 @@ static void report(tune *t)
     add_run(s, "tuned", t->best.r);
     add_run(s, label, r);
     free(r);
-    if (evaluate_part(t, HELD_OUT, &e) == 0) {
-        json_t *object = tune_json(t, &e);
+    if (evaluate_part(t, HELD_OUT, &o) == 0) {
+        json_t *object = tune_json(t, &o);
         session_report written = {
             object, json_object_get(object, "runs"), list, columns,
             COUNT(list), COUNT(columns), 1, NULL, 0, NULL
@@ -428,7 +426,7 @@ static void report(tune *t)
         session_write(s, &written);
         json_decref(object);
     }
-    evaluate_free(&e);
+    outcomes_free(&o);
 }
 
 static void search_and_report(tune *t)

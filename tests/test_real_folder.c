@@ -45,7 +45,7 @@ static void seen(void *data, size_t run, const folder_file *file,
 
 /* Run `run` was under schedule `schedule`. */
 static void compare(const char *real, const json_t *index,
-                    const dataset *d, const session *s, const evaluation *e,
+                    const dataset *d, const session *s, const outcomes *e,
                     const firsts *f, size_t run,
                     size_t schedule)
 {
@@ -87,7 +87,7 @@ Test(real_folder, ten_schedules)
     options o;
     session s;
     dataset d;
-    evaluation e;
+    outcomes e;
     char list[128] = "", why[ARGS_WHY];
 
     if (real == NULL || data == NULL)
@@ -112,13 +112,13 @@ Test(real_folder, ten_schedules)
     cr_assert_eq(session_open(&s, &o), 0);
     cr_assert_eq(dataset_open(&d, &s), 0);
     cr_assert_eq(dataset_evaluate(&d, &s, 1, &e, seen, &f), 0);
-    cr_assert_eq(e.outcomes.images, IMAGES);
-    cr_expect_eq(e.refused, 0);
+    cr_assert_eq(e.images, IMAGES);
+    cr_expect_eq(e.refused_count, 0);
     cr_expect_eq(message_status(), STATUS_DONE);
     for (size_t i = from; i < to; i++)
         compare(real, index, &d, &s, &e, &f, i - from, i);
 
-    evaluate_free(&e);
+    outcomes_free(&e);
     dataset_close(&d);
     session_close(&s);
     options_free(&o);

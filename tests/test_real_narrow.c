@@ -89,7 +89,7 @@ static void check(const limits *l)
     options o;
     session s;
     dataset d;
-    evaluation e;
+    outcomes e;
     char why[ARGS_WHY], *images, *model;
 
     if (real == NULL || data == NULL)
@@ -123,7 +123,7 @@ static void check(const limits *l)
         golden_close(reference[i]);
     }
 
-    evaluate_free(&e);
+    outcomes_free(&e);
     dataset_close(&d);
     session_close(&s);
     free(model);

@@ -213,6 +213,112 @@ Test(outcomes, are_counted)
     real_labels_free(&real);
 }
 
+/* Files from .. to - 1 of a folder of ten, of which every fourth is refused, in
+ * one batch. */
+static void find(outcomes *o, size_t from, size_t to)
+{
+    char text[OUTCOME_TOP + 1] = "01234";
+
+    outcomes_begin(o, 2);
+    outcomes_clear(o, from);
+    for (size_t i = from; i < to; i++) {
+        text[0] = (char)('5' + i % 3);
+        if (i % 4 == 3)
+            outcomes_refuse(o, i, "a reason");
+        else
+            say(o, i, text, "12340");
+    }
+    double *seconds = outcomes_add_batch(o);
+    seconds[0] = (double)from;
+    seconds[1] = (double)to;
+    o->to = o->end = to;
+    o->wall = (double)(to - from);
+    o->decode = 2 * o->wall;
+    o->preprocess = 3 * o->wall;
+}
+
+/* Whoever finds the parts, together they are the whole. */
+Test(outcomes, parts_are_put_together)
+{
+    static const size_t ends[][4] = {{10}, {1, 10}, {3, 4, 8, 10}, {9, 10}};
+    outcomes whole, all, part;
+
+    find(&whole, 0, 10);
+    for (size_t k = 0; k < 4; k++) {
+        size_t from = 0, parts = 0;
+        outcomes_begin(&all, 2);
+        while (from < 10) {
+            find(&part, from, ends[k][parts]);
+            cr_assert_eq(outcomes_append(&all, &part), 0);
+            outcomes_free(&part);
+            from = ends[k][parts++];
+        }
+        cr_assert_eq(all.images, whole.images);
+        cr_expect_arr_eq(all.file, whole.file,
+                         whole.images * sizeof(*whole.file));
+        cr_expect_arr_eq(all.items, whole.items,
+                         2 * whole.images * sizeof(*whole.items));
+        cr_assert_eq(all.refused_count, whole.refused_count);
+        for (size_t i = 0; i < all.refused_count; i++) {
+            cr_expect_eq(all.refused[i].file, whole.refused[i].file);
+            cr_expect_str_eq(all.refused[i].why, "a reason");
+        }
+        cr_expect_eq(all.batches, parts);
+        cr_expect_eq(all.seconds[0], 0);
+        cr_expect_eq(all.seconds[2 * parts - 1], 10);
+        cr_expect_eq(all.to, 10);
+        cr_expect_not(outcomes_are_partial(&all));
+        cr_expect_eq(all.wall, whole.wall);
+        cr_expect_eq(all.decode, whole.decode);
+        cr_expect_eq(all.preprocess, whole.preprocess);
+        outcomes_free(&all);
+    }
+    outcomes_free(&whole);
+}
+
+Test(outcomes, gaps_and_overlaps_are_refused)
+{
+    outcomes all, part, one;
+
+    find(&all, 0, 4);
+    for (size_t from = 0; from < 8; from++) {
+        find(&part, from, 9);
+        if (from != 4) {
+            cr_expect_eq(outcomes_append(&all, &part), -1, "from %zu", from);
+            cr_expect_eq(all.to, 4);
+            cr_expect_eq(all.images, 3);
+        }
+        outcomes_free(&part);
+    }
+    outcomes_begin(&one, 1);
+    outcomes_clear(&one, 4);
+    one.to = 5;
+    cr_expect_eq(outcomes_append(&all, &one), -1, "another number of runs");
+    outcomes_free(&one);
+    /* What was asked for and not reached is known of the whole. */
+    find(&part, 4, 6);
+    part.end = 9;
+    cr_expect_eq(outcomes_append(&all, &part), 0);
+    cr_expect(outcomes_are_partial(&all));
+    outcomes_free(&part);
+    outcomes_free(&all);
+}
+
+/* They come from loading and from running, which is another order. */
+Test(outcomes, refusals_are_in_order)
+{
+    static const size_t files[] = {5, 2, 9, 3};
+    static const size_t sorted[] = {2, 3, 5, 9};
+    outcomes o;
+
+    outcomes_begin(&o, 1);
+    for (size_t i = 0; i < 4; i++)
+        outcomes_refuse(&o, files[i], "x");
+    for (size_t i = 0; i < 4; i++)
+        cr_expect_eq(o.refused[i].file, sorted[i]);
+    outcomes_free(&o);
+}
+
 Test(outcomes, scores_are_right_by_degrees)
 {
     const outcome first = {{3, 1, 2, 0, 4}, {0.6F, 0.2F, 0.1F, 0.06F, 0.04F}};

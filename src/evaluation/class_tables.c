@@ -81,7 +81,7 @@ static void class_row(FILE *out, const class_count *n)
 }
 
 static void write_per_class(FILE *out, const dataset *d, const session *all,
-                            size_t sessions, const evaluation *e)
+                            size_t sessions, const outcomes *o)
 {
     size_t count = all->classes.count;
     class_count *counts = memory_zero(count, sizeof(*counts));
@@ -92,7 +92,7 @@ static void write_per_class(FILE *out, const dataset *d, const session *all,
     for (const session *s = all; s < all + sessions; s++)
         for (size_t run = 0; run < s->run_count; run++) {
             memset(counts, 0, count * sizeof(*counts));
-            count_classes(d, &e->outcomes, s->first + run, counts);
+            count_classes(d, o, s->first + run, counts);
             for (size_t c = 0; c < count; c++) {
                 row_begin(out, s, sessions, run, c);
                 class_row(out, &counts[c]);
@@ -155,9 +155,8 @@ static void confusion_rows(FILE *out, confusion_table *t, const outcomes *o,
 }
 
 static void write_confusion(FILE *out, const dataset *d, const session *all,
-                            size_t sessions, const evaluation *e)
+                            size_t sessions, const outcomes *o)
 {
-    const outcomes *o = &e->outcomes;
     size_t count = all->classes.count;
     confusion_table t = {
         memory_zero(count + 1, sizeof(size_t)),
@@ -194,13 +193,13 @@ int class_tables_open(class_tables *t, const options *o)
 }
 
 void class_tables_close(class_tables *t, const dataset *d, const session *s,
-                        size_t count, const evaluation *e)
+                        size_t count, const outcomes *o)
 {
-    if (e != NULL && t->per_class.file != NULL)
-        write_per_class(t->per_class.file, d, s, count, e);
-    if (e != NULL && t->confusion.file != NULL)
-        write_confusion(t->confusion.file, d, s, count, e);
-    int worth = e != NULL ? dataset_worth(e) : OUTPUT_FAILED;
+    if (o != NULL && t->per_class.file != NULL)
+        write_per_class(t->per_class.file, d, s, count, o);
+    if (o != NULL && t->confusion.file != NULL)
+        write_confusion(t->confusion.file, d, s, count, o);
+    int worth = o != NULL ? dataset_worth(o) : OUTPUT_FAILED;
     output_end(&t->per_class, worth);
     output_end(&t->confusion, worth);
 }

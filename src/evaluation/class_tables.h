@@ -17,6 +17,6 @@ int class_tables_open(class_tables *t, const options *o);
  * messages say what could not be written. With several sessions the rows begin
  * with the model's file. */
 void class_tables_close(class_tables *t, const dataset *d, const session *s,
-                        size_t count, const evaluation *e);
+                        size_t count, const outcomes *o);
 
 #endif

@@ -161,18 +161,18 @@ void dataset_close(dataset *d)
 
 /* 0 with nothing open if no journal is wanted. */
 static int open_journal(const dataset *d, const session *s, size_t count,
-                        evaluation *e, journal *j)
+                        evaluate_request *r, journal *j)
 {
-    e->journal = d->journal;
+    r->journal = d->journal;
     if (d->journal != NULL || s->options->resume == NULL)
         return 0;
     json_t *settings = journal_settings(d, s, count);
     if (settings == NULL)
         return -1;
     int result = journal_open(j, s->options->resume, settings, d->files.count,
-                              s->classes.count, e->run_count);
+                              s->classes.count, r->run_count);
     json_decref(settings);
-    e->journal = result == 0 ? j : NULL;
+    r->journal = result == 0 ? j : NULL;
     return result;
 }
 
@@ -219,55 +219,60 @@ static int begin_models(const dataset *d, session *s, size_t count,
     return 0;
 }
 
-int dataset_evaluate(dataset *d, session *s, size_t count, evaluation *e,
-                     evaluate_seen *seen, void *data)
+/* All but the models and the journal. */
+static evaluate_request request_of(dataset *d, session *s, size_t count)
 {
     const options *o = s->options;
+    evaluate_request r = {
+        .model_count = count, .files = &d->files, .to = d->files.count,
+        .batch = o->batch, .classes = &s->classes, .quiet = o->quiet,
+        .topk = o->topk > OUTCOME_TOP ? o->topk : OUTCOME_TOP
+    };
+
+    for (size_t i = 0; i < count; i++) {
+        s[i].first = r.run_count;
+        r.run_count += s[i].run_count;
+    }
+    return r;
+}
+
+int dataset_evaluate(dataset *d, session *s, size_t count, outcomes *o,
+                     evaluate_seen *seen, void *data)
+{
+    evaluate_request r = request_of(d, s, count);
     evaluate_model *models = memory_zero(count, sizeof(*models));
     loader *loaders = memory_zero(count, sizeof(*loaders));
     journal j;
 
-    memset(e, 0, sizeof(*e));
-    for (size_t i = 0; i < count; i++) {
-        s[i].first = e->run_count;
-        e->run_count += s[i].run_count;
-    }
-    e->models = models;
-    e->model_count = count;
-    e->files = &d->files;
-    e->batch = o->batch;
-    e->topk = o->topk > OUTCOME_TOP ? o->topk : OUTCOME_TOP;
-    e->classes = &s->classes;
-    e->quiet = o->quiet;
-    e->seen = seen;
-    e->data = data;
-    int result = open_journal(d, s, count, e, &j);
+    memset(o, 0, sizeof(*o));
+    r.models = models;
+    r.seen = seen;
+    r.data = data;
+    int result = open_journal(d, s, count, &r, &j);
     if (result == 0)
         result = begin_models(d, s, count, models, loaders);
     if (result == 0)
-        result = evaluate(e);
+        result = evaluate(&r, o);
     for (size_t i = 0; i < count; i++)
         loader_end(&loaders[i]);
     free(loaders);
     free(models);
-    e->models = NULL;
-    if (e->journal == &j)
-        result |= journal_close(e->journal);
-    e->journal = NULL;
+    if (r.journal == &j)
+        result |= journal_close(&j);
     return result;
 }
 
-int dataset_worth(const evaluation *e)
+int dataset_worth(const outcomes *o)
 {
-    return e->outcomes.images > 0 || e->partial ? OUTPUT_WHOLE : OUTPUT_EMPTY;
+    return o->images > 0 || outcomes_are_partial(o) ? OUTPUT_WHOLE : OUTPUT_EMPTY;
 }
 
-void dataset_remark(const dataset *d, const evaluation *e)
+void dataset_remark(const dataset *d, const outcomes *o)
 {
-    if (e->partial)
+    if (outcomes_are_partial(o))
         message_refused("stopped: the result is partial, %zu of %zu images",
-                        e->outcomes.images, d->files.count);
-    else if (e->outcomes.images == 0)
+                        o->images, d->files.count);
+    else if (o->images == 0)
         message_failed("none of the %zu images could be used",
                        d->files.count);
 }

@@ -27,23 +27,23 @@ int dataset_check_outputs(const dataset *d, const session *s);
 /* Runs all runs of the sessions over the images, those of the first session
  * first; their classes are the same. 0, or -1 after a message; evaluate_free is
  * the caller's in both cases. */
-int dataset_evaluate(dataset *d, session *s, size_t count, evaluation *e,
+int dataset_evaluate(dataset *d, session *s, size_t count, outcomes *o,
                      evaluate_seen *seen, void *data);
 
 /* The counts of the session's run `index`. */
-tally dataset_tally(const dataset *d, const session *s, const evaluation *e,
+tally dataset_tally(const dataset *d, const session *s, const outcomes *o,
                     size_t index);
 
 /* Everything about the session's run `index`: the object that eval prints. */
 json_t *dataset_run_json(const dataset *d, const session *s,
-                         const evaluation *e, size_t index);
+                         const outcomes *o, size_t index);
 
 /* What the outputs are worth (enum output_worth): little if no image could be
  * used. */
-int dataset_worth(const evaluation *e);
+int dataset_worth(const outcomes *o);
 
 /* Says what a report cannot: that it is partial, or that nothing could be
  * used. */
-void dataset_remark(const dataset *d, const evaluation *e);
+void dataset_remark(const dataset *d, const outcomes *o);
 
 #endif

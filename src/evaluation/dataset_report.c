@@ -35,10 +35,10 @@ static void set_count(json_t *out, const char *key, size_t value)
     json_object_set_new(out, key, json_integer((json_int_t)value));
 }
 
-tally dataset_tally(const dataset *d, const session *s, const evaluation *e,
+tally dataset_tally(const dataset *d, const session *s, const outcomes *o,
                     size_t index)
 {
-    return outcomes_tally(&e->outcomes, &d->files, &d->real, s->first + index,
+    return outcomes_tally(o, &d->files, &d->real, s->first + index,
                           s->first + s->reference);
 }
 
@@ -84,11 +84,10 @@ static void set_comparison(const tally *t, const tally *base, int itself,
 }
 
 /* `index` is that among all runs. */
-static void set_times(const evaluation *e, size_t index, const tally *t,
+static void set_times(const outcomes *o, size_t index, const tally *t,
                       json_t *out)
 {
-    const outcomes *o = &e->outcomes;
-    double wall = e->wall;
+    double wall = o->wall;
 
     /* What this run alone would have taken. */
     for (size_t i = 0; i < o->batches * o->run_count; i++)
@@ -97,8 +96,8 @@ static void set_times(const evaluation *e, size_t index, const tally *t,
         "forward", rate(t->images, t->forward),
         "total", rate(t->images, wall)));
     json_object_set_new(out, "seconds", json_pack("{s:o,s:o,s:o,s:o}",
-        "wall", report_real(wall), "decode", report_real(e->decode),
-        "preprocess", report_real(e->preprocess),
+        "wall", report_real(wall), "decode", report_real(o->decode),
+        "preprocess", report_real(o->preprocess),
         "forward", report_real(t->forward)));
     json_object_set_new(out, "latency", json_pack("{s:o,s:o,s:o}",
         "p50", milliseconds(outcomes_latency(o, index, 50)),
@@ -107,25 +106,25 @@ static void set_times(const evaluation *e, size_t index, const tally *t,
 }
 
 json_t *dataset_run_json(const dataset *d, const session *s,
-                         const evaluation *e, size_t index)
+                         const outcomes *o, size_t index)
 {
-    tally t = dataset_tally(d, s, e, index);
-    tally base = dataset_tally(d, s, e, s->reference);
+    tally t = dataset_tally(d, s, o, index);
+    tally base = dataset_tally(d, s, o, s->reference);
     json_t *out = json_object();
 
     set_count(out, "images", t.images);
-    set_count(out, "refused", e->refused + d->unread);
+    set_count(out, "refused", o->refused_count + d->unread);
     set_accuracy(d, &t, out);
     if (s->run_count > 1)
         set_comparison(&t, &base, index == s->reference, out);
     session_run_json(s, &s->runs[index], out);
     session_compute_json(s, out);
-    set_times(e, s->first + index, &t, out);
+    set_times(o, s->first + index, &t, out);
     json_object_set_new(out, "model", session_model_json(s));
     json_object_set_new(out, "preprocessing", session_preprocessing_json(s));
     json_object_set_new(out, "classes_by", json_string(d->rule));
     if (s->classes.valid != NULL)
         set_count(out, "valid_classes", s->classes.valid_count);
-    json_object_set_new(out, "partial", json_boolean(e->partial));
+    json_object_set_new(out, "partial", json_boolean(outcomes_are_partial(o)));
     return out;
 }

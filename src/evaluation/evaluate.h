@@ -23,11 +23,12 @@ typedef struct evaluate_model {
     size_t run_count;
 } evaluate_model;
 
-typedef struct evaluation {
-    /* in */
+/* What is asked for. */
+typedef struct evaluate_request {
     const evaluate_model *models;
     size_t model_count;
-    folder *files;
+    folder *files;         /* what was remarked about them is kept there */
+    size_t from, to;       /* of the files: from .. to - 1 */
     size_t run_count;      /* of all models; their runs one after the other */
     size_t batch;
     size_t topk;           /* OUTCOME_TOP or more */
@@ -37,19 +38,14 @@ typedef struct evaluation {
     journal *journal;      /* or NULL; just opened, or a section of it begun */
     evaluate_seen *seen;   /* or NULL */
     void *data;
-    /* out */
-    outcomes outcomes;     /* free with evaluate_free */
-    size_t refused;
-    size_t correct;        /* of the first run, for the progress line */
-    double wall, decode, preprocess; /* the last two in core-seconds */
-    int partial;           /* 1: a signal ended it early */
-} evaluation;
+} evaluate_request;
 
 /* Every file is read once and every run sees the same images: a batch counts
- * only when all runs are through with it. Files that cannot be used are named
- * and counted. What the journal has is taken from there, times included. 0, or
- * -1 after a message if the forward pass or the journal failed. */
-int evaluate(evaluation *e);
-void evaluate_free(evaluation *e);
+ * only when all runs are through with it. Files that cannot be used, and images
+ * of which an answer is not finite, are named and refused. What the journal has
+ * is taken from there, times included. 0, or -1 after a message if the forward
+ * pass or the journal failed; outcomes_free is the caller's in both cases. A
+ * signal ends it early. */
+int evaluate(const evaluate_request *r, outcomes *o);
 
 #endif

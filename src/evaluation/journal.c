@@ -76,16 +76,16 @@ static int sync_now(journal *j)
     return fsync(j->descriptor) == 0 ? 0 : failed(j, errno);
 }
 
-int journal_add(journal *j, const journal_batch *b)
+int journal_add(journal *j, const outcomes *o)
 {
-    json_t *line = journal_line_write(j, b);
+    json_t *line = journal_line_write(o);
     int result = append(j, line);
 
     json_decref(line);
     if (result == 0 && clock_seconds() - j->synced >= SYNC_SECONDS)
         result = sync_now(j);
     if (result == 0)
-        j->next = b->to;
+        j->next = o->to;
     return result;
 }
 
@@ -193,7 +193,7 @@ static void unread(journal *j, json_t *line, long long before)
     j->whole = before;
 }
 
-int journal_next(journal *j, journal_batch *b)
+int journal_next(journal *j, outcomes *o)
 {
     long long before = j->whole;
 
@@ -201,9 +201,9 @@ int journal_next(journal *j, journal_batch *b)
         return 0;
     json_t *line = read_line(j);
 
-    if (line != NULL && journal_line_read(j, line, b) == 0) {
+    if (line != NULL && journal_line_read(j, line, o) == 0) {
         json_decref(line);
-        j->next = b->to;
+        j->next = o->to;
         return 1;
     }
     const char *fault = line == NULL ? NULL : "is not one that can follow";

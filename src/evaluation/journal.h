@@ -33,21 +33,6 @@ typedef struct journal {
     size_t next;           /* the first file that no line of it is about */
 } journal;
 
-typedef struct journal_refusal {
-    size_t file;
-    char *why;
-} journal_refusal;
-
-/* One line: files `from` to `to` (not included) of the folder are done. */
-typedef struct journal_batch {
-    size_t from, to;
-    journal_refusal *refused; /* [refused_count], by file */
-    size_t refused_count;
-    outcome *said;         /* [to - from - refused_count, run_count] */
-    double *seconds;       /* [run_count] of the forward passes */
-    double wall, decode, preprocess; /* since the line before */
-} journal_batch;
-
 /* Opens or makes the file; `settings` is an object of values by option;
  * of one that is an object itself only that it differs can be said. 0, or
  * -1 after a message: it cannot be had, is no journal, is in use by another
@@ -61,15 +46,14 @@ int journal_open(journal *j, const char *path, json_t *settings,
  * message. */
 int journal_section(journal *j, json_t *asked, size_t files, size_t run_count);
 
-/* The next line of those found at opening: 1 and a batch to be freed; 0 if
- * there is none for this evaluation, and unless that is complete the rest cut
- * off; -1 after a message. */
-int journal_next(journal *j, journal_batch *b);
-void journal_batch_free(journal_batch *b);
+/* The next line of those found at opening: 1 and what it has of the files that
+ * follow, to be freed; 0 if there is none for this evaluation, and unless that
+ * is complete the rest cut off; -1 after a message. */
+int journal_next(journal *j, outcomes *o);
 
-/* Appends a line. 0, or -1 after a message: then the file ends with the last
- * whole line again. */
-int journal_add(journal *j, const journal_batch *b);
+/* Appends a line: of a batch, or of none if all its files are refused. 0, or -1
+ * after a message: then the file ends with the last whole line again. */
+int journal_add(journal *j, const outcomes *o);
 
 /* 0, or -1 after a message if not all is known to be on the disk. */
 int journal_close(journal *j);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A line of a journal: a batch as JSON and back. */
+/* A line of a journal: the outcomes of a batch as JSON and back. */
 #include "journal_line.h"
 
 #include "../base/memory.h"
@@ -9,32 +9,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-json_t *journal_line_write(const journal *j, const journal_batch *b)
+json_t *journal_line_write(const outcomes *o)
 {
-    size_t count = (b->to - b->from - b->refused_count) * j->run_count;
     json_t *refused = json_array(), *classes = json_array();
     json_t *probabilities = json_array(), *seconds = json_array();
 
-    for (size_t i = 0; i < b->refused_count; i++)
+    for (size_t i = 0; i < o->refused_count; i++)
         json_array_append_new(refused, json_pack("[I,o]",
-            (json_int_t)b->refused[i].file, report_string(b->refused[i].why)));
-    for (size_t i = 0; i < count * OUTCOME_TOP; i++) {
-        const outcome *o = &b->said[i / OUTCOME_TOP];
-        size_t k = i % OUTCOME_TOP;
-        json_array_append_new(classes, json_integer(o->index[k]));
-        json_array_append_new(probabilities, report_real((double)o->probability[k]));
-    }
-    for (size_t i = 0; i < j->run_count; i++)
-        json_array_append_new(seconds, report_real(b->seconds[i]));
+            (json_int_t)o->refused[i].file, report_string(o->refused[i].why)));
+    for (size_t i = 0; i < o->images * o->run_count; i++)
+        for (size_t k = 0; k < OUTCOME_TOP; k++) {
+            const outcome *said = &o->items[i];
+            json_array_append_new(classes, json_integer(said->index[k]));
+            json_array_append_new(probabilities, report_real(
+                (double)said->probability[k]));
+        }
+    for (size_t i = 0; i < o->run_count; i++)
+        json_array_append_new(seconds, report_real(
+            o->batches > 0 ? o->seconds[i] : 0));
     return json_pack("{s:I,s:I,s:o,s:o,s:o,s:o,s:f,s:f,s:f}",
-                     "from", (json_int_t)b->from, "to", (json_int_t)b->to,
+                     "from", (json_int_t)o->from, "to", (json_int_t)o->to,
                      "refused", refused, "classes", classes,
                      "probabilities", probabilities, "seconds", seconds,
-                     "wall", b->wall, "decode", b->decode,
-                     "preprocess", b->preprocess);
+                     "wall", o->wall, "decode", o->decode,
+                     "preprocess", o->preprocess);
 }
 
-/* ---- reading ----------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------- */
 
 /* A number from `least` to `most`; -1, which is none of them, otherwise. */
 static int read_number(const json_t *value, json_int_t least, json_int_t most,
@@ -51,91 +52,96 @@ static int read_real(const json_t *value, double most, double *out)
     return json_is_number(value) && *out >= 0 && *out <= most ? 0 : -1;
 }
 
-static int read_refused(const json_t *list, journal_batch *b)
+static int read_refused(const json_t *list, outcomes *o)
 {
-    json_int_t least = (json_int_t)b->from, file;
+    json_int_t least = (json_int_t)o->from, file;
 
-    b->refused = memory_zero(json_array_size(list), sizeof(*b->refused));
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *pair = json_array_get(list, i);
         const char *why = json_string_value(json_array_get(pair, 1));
         if (why == NULL || read_number(json_array_get(pair, 0), least,
-                                       (json_int_t)b->to - 1, &file) != 0)
+                                       (json_int_t)o->to - 1, &file) != 0)
             return -1;
-        b->refused[b->refused_count].file = (size_t)file;
-        b->refused[b->refused_count++].why = memory_text(why);
+        outcomes_refuse(o, (size_t)file, why);
         least = file + 1;
     }
     return 0;
 }
 
-static int read_said(const journal *j, const json_t *line, journal_batch *b)
+/* One answer; entry `at` of the lists and those that follow. */
+static int read_answer(const journal *j, const json_t *classes,
+                       const json_t *probabilities, size_t at, outcome *said)
 {
-    const json_t *classes = json_object_get(line, "classes");
-    const json_t *probabilities = json_object_get(line, "probabilities");
-    size_t count = (b->to - b->from - b->refused_count) * j->run_count;
-    json_int_t index;
-
-    if (json_array_size(classes) != count * OUTCOME_TOP ||
-        json_array_size(probabilities) != count * OUTCOME_TOP)
-        return -1;
-    b->said = memory_zero(count, sizeof(*b->said));
-    for (size_t i = 0; i < count * OUTCOME_TOP; i++) {
-        outcome *o = &b->said[i / OUTCOME_TOP];
-        size_t k = i % OUTCOME_TOP;
+    for (size_t k = 0; k < OUTCOME_TOP; k++) {
+        json_int_t index;
         double p;
         /* There is a first class always, others where there are as many. */
-        if (read_number(json_array_get(classes, i), k == 0 ? 0 : -1,
+        if (read_number(json_array_get(classes, at + k), k == 0 ? 0 : -1,
                         (json_int_t)j->classes - 1, &index) != 0 ||
-            read_real(json_array_get(probabilities, i), 1, &p) != 0)
+            read_real(json_array_get(probabilities, at + k), 1, &p) != 0)
             return -1;
-        o->index[k] = (int32_t)index;
-        o->probability[k] = (float)p;
+        said->index[k] = (int32_t)index;
+        said->probability[k] = (float)p;
     }
     return 0;
 }
 
-static int read_times(const journal *j, const json_t *line, journal_batch *b)
+/* All files that are not refused are images. */
+static int read_images(const journal *j, const json_t *line, outcomes *o)
 {
-    const json_t *seconds = json_object_get(line, "seconds");
+    const json_t *classes = json_object_get(line, "classes");
+    const json_t *probabilities = json_object_get(line, "probabilities");
+    size_t images = o->to - o->from - o->refused_count, refused = 0, at = 0;
+    size_t count = images * o->run_count * OUTCOME_TOP;
 
-    if (json_array_size(seconds) != j->run_count)
+    if (json_array_size(classes) != count ||
+        json_array_size(probabilities) != count)
         return -1;
-    b->seconds = memory_zero(j->run_count, sizeof(*b->seconds));
-    for (size_t i = 0; i < j->run_count; i++)
-        if (read_real(json_array_get(seconds, i), DBL_MAX,
-                      &b->seconds[i]) != 0)
-            return -1;
-    return read_real(json_object_get(line, "wall"), DBL_MAX, &b->wall) |
-           read_real(json_object_get(line, "decode"), DBL_MAX, &b->decode) |
-           read_real(json_object_get(line, "preprocess"), DBL_MAX,
-                     &b->preprocess);
+    for (size_t file = o->from; file < o->to; file++) {
+        if (refused < o->refused_count && o->refused[refused].file == file) {
+            refused++;
+            continue;
+        }
+        outcome *said = outcomes_add_image(o, file);
+        for (size_t run = 0; run < o->run_count; run++, at += OUTCOME_TOP)
+            if (read_answer(j, classes, probabilities, at, &said[run]) != 0)
+                return -1;
+    }
+    return 0;
 }
 
-int journal_line_read(const journal *j, const json_t *line, journal_batch *b)
+static int read_times(const json_t *line, outcomes *o)
+{
+    const json_t *list = json_object_get(line, "seconds");
+    double *seconds;
+
+    if (json_array_size(list) != o->run_count)
+        return -1;
+    seconds = outcomes_add_batch(o);
+    o->batches = o->images > 0;
+    for (size_t i = 0; i < o->run_count; i++)
+        if (read_real(json_array_get(list, i), DBL_MAX, &seconds[i]) != 0)
+            return -1;
+    return read_real(json_object_get(line, "wall"), DBL_MAX, &o->wall) |
+           read_real(json_object_get(line, "decode"), DBL_MAX, &o->decode) |
+           read_real(json_object_get(line, "preprocess"), DBL_MAX,
+                     &o->preprocess);
+}
+
+int journal_line_read(const journal *j, const json_t *line, outcomes *o)
 {
     json_int_t next = (json_int_t)j->next, from, to;
 
-    memset(b, 0, sizeof(*b));
+    outcomes_begin(o, j->run_count);
     if (read_number(json_object_get(line, "from"), next, next, &from) != 0 ||
         read_number(json_object_get(line, "to"), from + 1,
                     (json_int_t)j->files, &to) != 0)
         return -1;
-    b->from = (size_t)from;
-    b->to = (size_t)to;
-    if (read_refused(json_object_get(line, "refused"), b) == 0 &&
-        read_said(j, line, b) == 0 && read_times(j, line, b) == 0)
+    outcomes_clear(o, (size_t)from);
+    o->to = o->end = (size_t)to;
+    if (read_refused(json_object_get(line, "refused"), o) == 0 &&
+        read_images(j, line, o) == 0 && read_times(line, o) == 0)
         return 0;
-    journal_batch_free(b);
+    outcomes_free(o);
     return -1;
-}
-
-void journal_batch_free(journal_batch *b)
-{
-    for (size_t i = 0; i < b->refused_count; i++)
-        free(b->refused[i].why);
-    free(b->refused);
-    free(b->said);
-    free(b->seconds);
-    memset(b, 0, sizeof(*b));
 }

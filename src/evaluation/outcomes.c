@@ -16,10 +16,21 @@ void outcomes_begin(outcomes *o, size_t run_count)
     o->run_count = run_count;
 }
 
+void outcomes_clear(outcomes *o, size_t from)
+{
+    for (size_t i = 0; i < o->refused_count; i++)
+        free(o->refused[i].why);
+    o->images = o->refused_count = o->batches = 0;
+    o->from = o->to = o->end = from;
+    o->wall = o->decode = o->preprocess = 0;
+}
+
 void outcomes_free(outcomes *o)
 {
+    outcomes_clear(o, 0);
     free(o->file);
     free(o->items);
+    free(o->refused);
     free(o->seconds);
     memset(o, 0, sizeof(*o));
 }
@@ -39,6 +50,46 @@ double *outcomes_add_batch(outcomes *o)
     o->seconds = memory_grow(o->seconds, o->batches, &o->batch_capacity,
                              o->run_count * sizeof(*o->seconds));
     return o->seconds + o->run_count * o->batches++;
+}
+
+void outcomes_refuse(outcomes *o, size_t file, const char *why)
+{
+    size_t place = o->refused_count;
+
+    o->refused = memory_grow(o->refused, place, &o->refused_capacity,
+                             sizeof(*o->refused));
+    o->refused_count++;
+    for (; place > 0 && o->refused[place - 1].file > file; place--)
+        o->refused[place] = o->refused[place - 1];
+    o->refused[place].file = file;
+    o->refused[place].why = memory_text(why);
+}
+
+int outcomes_append(outcomes *o, const outcomes *next)
+{
+    size_t runs = o->run_count;
+
+    if (next->from != o->to || next->run_count != runs)
+        return -1;
+    for (size_t i = 0; i < next->images; i++)
+        memcpy(outcomes_add_image(o, next->file[i]), next->items + i * runs,
+               runs * sizeof(*next->items));
+    for (size_t i = 0; i < next->refused_count; i++)
+        outcomes_refuse(o, next->refused[i].file, next->refused[i].why);
+    for (size_t i = 0; i < next->batches; i++)
+        memcpy(outcomes_add_batch(o), next->seconds + i * runs,
+               runs * sizeof(*next->seconds));
+    o->to = next->to;
+    o->end = next->end > o->end ? next->end : o->end;
+    o->wall += next->wall;
+    o->decode += next->decode;
+    o->preprocess += next->preprocess;
+    return 0;
+}
+
+int outcomes_are_partial(const outcomes *o)
+{
+    return o->to < o->end;
 }
 
 const outcome *outcomes_at(const outcomes *o, size_t image, size_t run)

@@ -15,21 +15,50 @@ typedef struct outcome {
     float probability[OUTCOME_TOP];
 } outcome;
 
+typedef struct refusal {
+    size_t file;           /* as in outcomes */
+    char *why;
+} refusal;
+
+/* What is known of some of a folder's files that follow one another: of a
+ * batch, of a part of the folder, of all of it. Those of neighbours can be put
+ * together, whoever found them. */
 typedef struct outcomes {
     size_t run_count;
+    size_t from, to;       /* files from .. to - 1 are images or refused */
+    size_t end;            /* where those that were asked for end; beyond `to`
+                            * if the work was ended early */
     size_t images, image_capacity, file_capacity;
     size_t *file;          /* [images]: index into the folder's files */
     outcome *items;        /* [images, run_count] */
+    size_t refused_count, refused_capacity;
+    refusal *refused;      /* [refused_count], by file */
     size_t batches, batch_capacity;
     double *seconds;       /* [batches, run_count]: of forward passes */
+    double wall, decode, preprocess; /* the last two in core-seconds */
 } outcomes;
 
+/* Of nothing yet, before file 0. */
 void outcomes_begin(outcomes *o, size_t run_count);
 void outcomes_free(outcomes *o);
+
+/* Of nothing again, before file `from`; its memory stays. */
+void outcomes_clear(outcomes *o, size_t from);
 
 /* One more image, or batch: returns what is to be filled, [run_count]. */
 outcome *outcomes_add_image(outcomes *o, size_t file);
 double *outcomes_add_batch(outcomes *o);
+
+/* One more file that cannot be used, in its place among them; the text is
+ * copied. */
+void outcomes_refuse(outcomes *o, size_t file, const char *why);
+
+/* What follows: times add up. 0, or -1 with nothing done if it does not begin
+ * where these end or is about another number of runs. */
+int outcomes_append(outcomes *o, const outcomes *next);
+
+/* 1 if not all that was asked for was reached. */
+int outcomes_are_partial(const outcomes *o);
 
 const outcome *outcomes_at(const outcomes *o, size_t image, size_t run);
 

@@ -275,11 +275,11 @@ static void confusion_head(FILE *out, const sweep_models *m, const json_t *runs)
 }
 
 static void write_confusions(FILE *out, const sweep_models *m, const dataset *d,
-                             const evaluation *e, const json_t *runs)
+                             const outcomes *o, const json_t *runs)
 {
     const session *s = &m->s[0];
     size_t count;
-    confusion *found = confusions_find(&e->outcomes, &d->files, PAIRS, &count);
+    confusion *found = confusions_find(o, &d->files, PAIRS, &count);
 
     if (count == 0) {
         free(found);
@@ -296,7 +296,7 @@ static void write_confusions(FILE *out, const sweep_models *m, const dataset *d,
         class_cell(out, "span", s, found[i].answer);
         fputs("</td>", out);
         for (size_t run = 0; run < json_array_size(runs); run++)
-            fprintf(out, "<td>%zu</td>", confusions_count(&e->outcomes,
+            fprintf(out, "<td>%zu</td>", confusions_count(o,
                     &d->files, run, &found[i]));
         fputs("</tr>\n", out);
     }
@@ -350,15 +350,15 @@ static void write_facts(FILE *out, const sweep_models *m, const json_t *sweep)
 }
 
 void sweep_html(FILE *out, const sweep_models *m, const dataset *d,
-                const evaluation *e, const json_t *sweep)
+                const outcomes *o, const json_t *sweep)
 {
     const json_t *runs = json_object_get(sweep, "runs");
 
     write_head(out, m, sweep);
     write_plots(out, m, runs);
     write_table(out, m, runs);
-    sweep_pictures(out, m, d, e, runs);
-    write_confusions(out, m, d, e, runs);
+    sweep_pictures(out, m, d, o, runs);
+    write_confusions(out, m, d, o, runs);
     write_facts(out, m, sweep);
     fputs("</body></html>\n", out);
 }

@@ -9,10 +9,10 @@
 /* `sweep` is the report's object. The sessions still have their contexts: some
  * images are run again, for pictures of what was merged. */
 void sweep_html(FILE *out, const sweep_models *m, const dataset *d,
-                const evaluation *e, const json_t *sweep);
+                const outcomes *o, const json_t *sweep);
 
 /* Its part with those pictures. */
 void sweep_pictures(FILE *out, const sweep_models *m, const dataset *d,
-                    const evaluation *e, const json_t *runs);
+                    const outcomes *o, const json_t *runs);
 
 #endif

@@ -156,10 +156,10 @@ static void one_image(FILE *out, const sweep_models *m, const dataset *d,
 }
 
 void sweep_pictures(FILE *out, const sweep_models *m, const dataset *d,
-                    const evaluation *e, const json_t *runs)
+                    const outcomes *o, const json_t *runs)
 {
     size_t chosen[IMAGES + 1];
-    size_t count = choose_images(&m->s[0], d, &e->outcomes, chosen);
+    size_t count = choose_images(&m->s[0], d, o, chosen);
 
     if (count == 0 || m->s[0].run_count < 2)
         return;
@@ -167,6 +167,6 @@ void sweep_pictures(FILE *out, const sweep_models *m, const dataset *d,
           "have its mean colour and an outline of its own. Below each "
           "picture is the answer under that schedule.</p>\n", out);
     for (size_t i = 0; i < count; i++)
-        one_image(out, m, d, &e->outcomes, chosen[i], runs);
+        one_image(out, m, d, o, chosen[i], runs);
     fputs("</section>\n", out);
 }

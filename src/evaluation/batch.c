@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* One batch of images under all runs of all models. */
+#include "batch.h"
+
+#include "../base/clock.h"
+#include "../base/memory.h"
+#include "../base/message.h"
+#include "../base/signals.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void batch_begin(batch *b, const evaluate_request *r)
+{
+    const classes *c = r->classes;
+
+    memset(b, 0, sizeof(*b));
+    b->request = r;
+    outcomes_begin(&b->found, r->run_count);
+    b->places = memory_zero(r->batch, sizeof(*b->places));
+    b->files = memory_zero(r->batch, sizeof(*b->files));
+    b->images = memory_zero(r->batch, sizeof(*b->images));
+    b->logits = memory_zero(r->batch * c->count, sizeof(*b->logits));
+    b->valid = memory_zero(c->valid_count, sizeof(*b->valid));
+    b->top = memory_zero(r->run_count * r->batch * r->topk, sizeof(*b->top));
+    b->seconds = memory_zero(r->run_count, sizeof(*b->seconds));
+    b->strange = memory_zero(r->batch, sizeof(*b->strange));
+}
+
+void batch_end(batch *b)
+{
+    outcomes_free(&b->found);
+    free(b->places);
+    free(b->files);
+    free(b->images);
+    free(b->logits);
+    free(b->valid);
+    free(b->top);
+    free(b->seconds);
+    free(b->strange);
+}
+
+void batch_add(batch *b, size_t file, size_t place)
+{
+    b->files[b->count] = file;
+    b->places[b->count++] = place;
+}
+
+void batch_refuse(batch *b, size_t file, const char *why)
+{
+    message_refused("%s: %s", b->request->files->files[file].path, why);
+    outcomes_refuse(&b->found, file, why);
+}
+
+/* ---- one run --------------------------------------------------------------- */
+
+static top_class *top_of(const batch *b, size_t run, size_t i)
+{
+    return b->top + (run * b->request->batch + i) * b->request->topk;
+}
+
+/* The first classes of image i, of the valid ones if not all are. 0, or -1 if a
+ * logit is not finite: then no class is an answer, whatever the others say. */
+static int select_top(const batch *b, size_t i, top_class *top)
+{
+    const classes *c = b->request->classes;
+    const float *logits = b->logits + i * c->count;
+    size_t topk = b->request->topk;
+
+    for (size_t k = 0; k < c->count; k++)
+        if (!isfinite(logits[k]))
+            return -1;
+    if (c->valid == NULL) {
+        top_select(logits, c->count, topk, top);
+        return 0;
+    }
+    for (size_t k = 0; k < c->valid_count; k++)
+        b->valid[k] = logits[c->valid[k]];
+    top_select(b->valid, c->valid_count, topk, top);
+    for (size_t k = 0; k < topk && top[k].index >= 0; k++)
+        top[k].index = c->valid[top[k].index];
+    return 0;
+}
+
+/* Run `index` of all: classes and seconds. */
+static int one_run(batch *b, const evaluate_model *m, const merging_run *run,
+                   size_t index)
+{
+    tomevit_output out = {.logits = b->logits};
+    double began = clock_seconds();
+    int error = tomevit_forward(m->context, &run->merging, b->count,
+                                b->images, &out);
+
+    b->seconds[index] = clock_seconds() - began;
+    if (error != 0) {
+        message_failed("the forward pass failed: %s", tomevit_strerror(error));
+        return -1;
+    }
+    for (size_t i = 0; i < b->count; i++)
+        if (select_top(b, i, top_of(b, index, i)) != 0 &&
+            b->strange[i] == NULL)
+            b->strange[i] = run;
+    return 0;
+}
+
+/* All runs of a model, the first being run `first` of all. Before its first
+ * batch comes one that warms caches up, if there are several runs: the first
+ * would pay for all. */
+static int one_model(batch *b, const evaluate_model *m, size_t first)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        b->images[i].data = m->loader->items[b->places[i]].crop;
+        b->images[i].format = TOMEVIT_RGB8_HWC;
+    }
+    if (!b->warm && b->request->run_count > 1 &&
+        one_run(b, m, &m->runs[0], first) != 0)
+        return -1;
+    for (size_t run = 0; run < m->run_count; run++) {
+        if (signals_stop())
+            return 0;
+        if (one_run(b, m, &m->runs[run], first + run) != 0)
+            return -1;
+    }
+    return 1;
+}
+
+/* ---- what is found --------------------------------------------------------- */
+
+static void accept(batch *b, size_t i)
+{
+    const evaluate_request *r = b->request;
+    const folder_file *file = &r->files->files[b->files[i]];
+    outcome *said = outcomes_add_image(&b->found, b->files[i]);
+
+    for (size_t run = 0; run < r->run_count; run++) {
+        outcome_set(&said[run], top_of(b, run, i));
+        if (r->seen != NULL)
+            r->seen(r->data, run, file, top_of(b, run, i));
+    }
+}
+
+/* An image of which some run makes no number. */
+static void refuse_strange(batch *b, size_t i)
+{
+    char why[128];
+
+    if (b->request->run_count > 1)
+        snprintf(why, sizeof(why), "the model's answer is not finite "
+                 "(schedule %s)", b->strange[i]->label);
+    else
+        snprintf(why, sizeof(why), "the model's answer is not finite");
+    batch_refuse(b, b->files[i], why);
+}
+
+int batch_run(batch *b)
+{
+    const evaluate_request *r = b->request;
+    size_t first = 0;
+
+    memset(b->strange, 0, b->count * sizeof(*b->strange));
+    for (size_t k = 0; k < r->model_count; k++) {
+        int result = one_model(b, &r->models[k], first);
+        if (result <= 0)
+            return result;
+        first += r->models[k].run_count;
+    }
+    b->warm = 1;
+    for (size_t i = 0; i < b->count; i++) {
+        if (b->strange[i] == NULL)
+            accept(b, i);
+        else
+            refuse_strange(b, i);
+    }
+    if (b->found.images > 0)
+        memcpy(outcomes_add_batch(&b->found), b->seconds,
+               r->run_count * sizeof(*b->seconds));
+    b->count = 0;
+    return 1;
+}
