@@ -88,6 +88,7 @@ static int split(tune *t, const dataset *all)
         part->files.files = memory_zero(all->files.count,
                                         sizeof(*part->files.files));
         part->files.count = 0;
+        part->keeps = p == CALIBRATION;
         part->unread = p == HELD_OUT ? all->unread : 0;
         for (size_t i = (size_t)p; i < all->files.count; i += PARTS)
             part->files.files[part->files.count++] = all->files.files[i];
@@ -463,10 +464,12 @@ static void tune_parts(session *s, dataset *all)
             search_and_report(&t);
         if (t.parts[0].journal != NULL)
             journal_close(&t.journal);
-        output_end(&t.file, t.written);
+        output_end(&t.file, t.written ? OUTPUT_WHOLE : OUTPUT_FAILED);
     }
-    for (size_t p = 0; p < PARTS; p++)
+    for (size_t p = 0; p < PARTS; p++) {
+        dataset_drop_crops(&t.parts[p]);
         free(t.parts[p].files.files);
+    }
     tune_trial_end(&t.best);
 }
 

@@ -142,6 +142,9 @@ for file in j c p k f s h o; do stays $file; done
 run 3 eval $model bad $all --predictions p
 run 0 sweep $model set --svg s --html h
 run 0 visualize $model cat.png -o o
+test "$(head -c 3 o)" != old || fail "the picture was not written"
+echo old >o
+run 0 tune $model set --max-drop 100 --rounds 0 -o o
 for file in j c p k f s h o; do
     test "$(cat $file)" != old || fail "$file was not written"
 done

@@ -15,7 +15,7 @@ while test $i -lt 110; do
     i=$((i + 1))
 done
 echo junk >pictures/b/105x.png
-set -- --model plain.safetensors --batch 4 pictures --rounds 1
+set -- --model plain.safetensors --image-size 96 --batch 4 pictures --rounds 1
 goal="--max-drop 30"
 counts='goal schedule gmacs gmacs_computed images refused calibration.images
     calibration.trials calibration.drop calibration.drop_interval.low
@@ -132,7 +132,8 @@ run 2 eval --model plain.safetensors pictures --batch 4 --resume journal
 says err "--resume: journal was begun with "
 cmp -s journal kept.journal || fail "eval changed a journal of tune"
 rm journal
-run 3 eval --model plain.safetensors pictures --batch 4 --resume journal
+run 3 eval --model plain.safetensors --image-size 96 pictures --batch 4 \
+    --resume journal
 cp journal kept.journal
 says='--max-drop nothing, not 30.0' other "$@" $goal
 exit $status

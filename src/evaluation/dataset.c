@@ -155,6 +155,7 @@ int dataset_open(dataset *d, const session *s)
 
 void dataset_close(dataset *d)
 {
+    dataset_drop_crops(d);
     folder_free(&d->files);
     real_labels_free(&d->real);
 }
@@ -184,36 +185,61 @@ static int same_crops(const tomevit_preprocessing *a,
            a->interpolation == b->interpolation && a->pixels == b->pixels;
 }
 
-/* The models as evaluate takes them, with the memory for their forward passes.
- * Those that take the same crops share a loader of loaders[count]. */
-static int begin_models(const dataset *d, session *s, size_t count,
-                        evaluate_model *models, loader *loaders)
+static loader *loader_of(const dataset *d, const session *s)
+{
+    loader *l = d->loaders;
+
+    while (l < d->loaders + d->loader_count && !same_crops(&l->pre, &s->pre))
+        l++;
+    return l;
+}
+
+/* Those that take the same crops share a loader. */
+static void begin_loaders(dataset *d, const session *s, size_t count)
 {
     const options *o = s->options;
     image_options decoding;
-    size_t kinds = 0;
 
+    if (d->loaders != NULL)
+        return;
     image_options_init(&decoding);
     decoding.exif = o->exif;
     decoding.lenient = o->lenient;
     decoding.strict = o->strict;
+    d->loaders = memory_zero(count, sizeof(*d->loaders));
     for (size_t i = 0; i < count; i++) {
-        size_t same = 0;
-        while (same < i && !same_crops(&s[same].pre, &s[i].pre))
-            same++;
-        models[i].loader = same < i ? models[same].loader : &loaders[kinds++];
-        models[i].loader->pre = s[i].pre;
-        models[i].runs = s[i].runs;
-        models[i].run_count = s[i].run_count;
+        loader *l = loader_of(d, &s[i]);
+        d->loader_count += l == d->loaders + d->loader_count;
+        l->pre = s[i].pre;
     }
-    for (size_t i = 0; i < kinds; i++) {
-        tomevit_preprocessing pre = loaders[i].pre;
-        loader_begin(&loaders[i], &pre, &decoding, d->files.count, o->batch,
-                     o->cache_mem / kinds, s->threads);
+    for (size_t i = 0; i < d->loader_count; i++) {
+        tomevit_preprocessing pre = d->loaders[i].pre;
+        loader_begin(&d->loaders[i], &pre, &decoding, d->files.count, o->batch,
+                     o->cache_mem / d->loader_count, s->threads, d->keeps);
     }
+}
+
+void dataset_drop_crops(dataset *d)
+{
+    for (size_t i = 0; i < d->loader_count; i++)
+        loader_end(&d->loaders[i]);
+    free(d->loaders);
+    d->loaders = NULL;
+    d->loader_count = 0;
+}
+
+/* The models as evaluate takes them, with the memory for their forward
+ * passes. */
+static int begin_models(dataset *d, session *s, size_t count,
+                        evaluate_model *models)
+{
+    begin_loaders(d, s, count);
     for (size_t i = 0; i < count; i++) {
         if (session_context(&s[i]) != 0)
             return -1;
+        models[i].loader = loader_of(d, &s[i]);
+        models[i].runs = s[i].runs;
+        models[i].run_count = s[i].run_count;
         models[i].context = s[i].context;
     }
     return 0;
@@ -241,7 +267,6 @@ int dataset_evaluate(dataset *d, session *s, size_t count, outcomes *o,
 {
     evaluate_request r = request_of(d, s, count);
     evaluate_model *models = memory_zero(count, sizeof(*models));
-    loader *loaders = memory_zero(count, sizeof(*loaders));
     journal j;
 
     memset(o, 0, sizeof(*o));
@@ -250,12 +275,11 @@ int dataset_evaluate(dataset *d, session *s, size_t count, outcomes *o,
     r.data = data;
     int result = open_journal(d, s, count, &r, &j);
     if (result == 0)
-        result = begin_models(d, s, count, models, loaders);
+        result = begin_models(d, s, count, models);
     if (result == 0)
         result = evaluate(&r, o);
-    for (size_t i = 0; i < count; i++)
-        loader_end(&loaders[i]);
-    free(loaders);
+    if (!d->keeps)
+        dataset_drop_crops(d);
     free(models);
     if (r.journal == &j)
         result |= journal_close(&j);

@@ -14,12 +14,18 @@ typedef struct dataset {
     size_t unread;         /* subfolders and listed files not to be had */
     journal *journal;      /* the section of it that the next evaluation is;
                             * NULL: a file for it alone, if options want one */
+    int keeps;             /* decoded crops, for the next evaluation */
+    loader *loaders;       /* [loader_count]: of the last one, if it keeps */
+    size_t loader_count;
 } dataset;
 
 /* Walks the folder and labels its images as the options say. 0, or -1 after
  * a message. */
 int dataset_open(dataset *d, const session *s);
 void dataset_close(dataset *d);
+
+/* The crops that it has kept. */
+void dataset_drop_crops(dataset *d);
 
 /* That no output would take the place of an image: 0, or -1 after a message. */
 int dataset_check_outputs(const dataset *d, const session *s);

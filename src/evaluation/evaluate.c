@@ -202,7 +202,7 @@ static int window(work *w, size_t first, size_t count)
     const char *why = "";
 
     for (size_t i = 0; loader_at(r, i) != NULL; i++)
-        loader_load(loader_at(r, i), r->files->files + first, count,
+        loader_load(loader_at(r, i), r->files->files, first, count,
                     i > 0 ? 0 : left < ahead ? left : ahead);
     b->count = 0;
     for (size_t i = 0; i < count; i++) {

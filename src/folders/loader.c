@@ -30,13 +30,16 @@ static void want_crop(void *user, size_t width, size_t height,
     }
 }
 
+enum { WINDOWS = 8 };      /* about so many if one does not hold all */
+
 void loader_begin(loader *l, const tomevit_preprocessing *pre,
                   const image_options *decoding, size_t count, size_t batch,
-                  size_t cache_mem, int threads)
+                  size_t cache_mem, int threads, int keeps)
 {
     size_t bytes = pre->size * pre->size * 3;
     size_t window = cache_mem / bytes / batch * batch;
     size_t needed = (count + batch - 1) / batch * batch;
+    size_t room = window;
 
     memset(l, 0, sizeof(*l));
     l->pre = *pre;
@@ -44,18 +47,24 @@ void loader_begin(loader *l, const tomevit_preprocessing *pre,
     l->decoding.want = want_crop;
     l->decoding.user = &l->pre;
     l->threads = threads;
-    window = window > needed ? needed : window;
+    if (window > needed)
+        window = needed;
+    else if (keeps && window < needed)
+        window = window / WINDOWS / batch * batch;
     l->window = window < batch ? batch : window;
-    l->crops = memory_zero(l->window, bytes);
-    l->items = memory_zero(l->window, sizeof(*l->items));
-    for (size_t i = 0; i < l->window; i++)
-        l->items[i].crop = l->crops + i * bytes;
+    l->windows = keeps && room > l->window && l->window < needed
+        ? room / l->window : 1;
+    l->crops = memory_zero(l->windows * l->window, bytes);
+    l->all = memory_zero(l->windows * l->window, sizeof(*l->all));
+    for (size_t i = 0; i < l->windows * l->window; i++)
+        l->all[i].crop = l->crops + i * bytes;
+    l->items = l->all;
 }
 
 void loader_end(loader *l)
 {
     free(l->crops);
-    free(l->items);
+    free(l->all);
     memset(l, 0, sizeof(*l));
 }
 
@@ -86,7 +95,13 @@ static void load_one(const loader *l, uint8_t *bytes, size_t count,
                  tomevit_strerror(error));
 }
 
-/* The next file, in the order of the list. Members of a source that is read in
+/* 1 if the item is about this file already. */
+static int holds(const loader_item *item, const folder_file *file)
+{
+    return item->path == file->path && (item->loaded || item->why[0] != '\0');
+}
+
+/* The next file that the items do not hold, in the order of the list. Members of a source that is read in
  * order are read by one thread at a time, and as they come; of others, whoever
  * takes one reads it. Returns its bytes, or NULL. */
 static uint8_t *take(const folder_file *files, size_t count, size_t *next,
@@ -97,8 +112,11 @@ static uint8_t *take(const folder_file *files, size_t count, size_t *next,
 
 #pragma omp critical(loader_take)
     {
+        while (*next < count && holds(&items[*next], &files[*next]))
+            (*next)++;
         *taken = *next < count ? (*next)++ : count;
         if (*taken < count) {
+            items[*taken].path = files[*taken].path;
             items[*taken].loaded = 0;
             items[*taken].why[0] = '\0';
             in_order = files[*taken].source->kind->in_order;
@@ -111,11 +129,15 @@ static uint8_t *take(const folder_file *files, size_t count, size_t *next,
     return read;
 }
 
-void loader_load(loader *l, const folder_file *files, size_t count,
-                 size_t ahead)
+void loader_load(loader *l, const folder_file *files, size_t first,
+                 size_t count, size_t ahead)
 {
     double began = clock_seconds(), decode = 0, preprocess = 0;
-    size_t next = 0;
+    size_t place = first / l->window, next = 0;
+
+    files += first;
+    l->items = l->all + l->window *
+                        (place < l->windows ? place : l->windows - 1);
 
 #pragma omp parallel num_threads(l->threads) reduction(+ : decode, preprocess)
     for (size_t i = 0; i < count;) {

@@ -34,7 +34,6 @@ void options_init(options *o)
     o->max_drop = o->min_speedup = o->target_gmacs = -1;
     o->confidence = 80;
     o->rounds = 3;
-    o->cache_mem = (size_t)32 << 20;
     merging_args_init(&o->merging);
 }
 
@@ -172,6 +171,8 @@ int options_check(options *o, const args_command *command, char *why)
         return -1;
     if (command->bit == OPTIONS_TUNE && check_tune(o, why) != 0)
         return -1;
+    if (o->cache_mem == 0)
+        o->cache_mem = (size_t)(command->bit == OPTIONS_TUNE ? 256 : 32) << 20;
     if (check_model(o, command, why) != 0 || find_in_folders(o, why) != 0)
         return -1;
     return options_files_check(o, why);

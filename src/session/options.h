@@ -57,7 +57,7 @@ typedef struct options {
     uint32_t cpu_mask;
     size_t threads;        /* 0: the CPUs available to the process */
     size_t batch, limit, topk;
-    size_t cache_mem;      /* bytes */
+    size_t cache_mem;      /* bytes; 0 until checked: as the subcommand needs */
     double seconds;
     int classifies;        /* the subcommand needs a model with classes */
     int exif, lenient, strict, strict_model, quiet;

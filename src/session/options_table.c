@@ -319,7 +319,7 @@ const args_option options_table[] = {
          "kind of work would use, and threads"),
     PARSE("cache-mem", "SIZE", MANY, REPORT, cache_mem, parse_bytes,
           "memory for decoded images waiting for the model, such as 512M "
-          "(default 32M)"),
+          "(default 32M; of tune, which keeps them, 256M)"),
     REAL("seconds", "S", OPTIONS_BENCH, RESULT, seconds, 0, 86400,
      "time to measure for, at least 5 passes each (default 5)"),
 
