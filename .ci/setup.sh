@@ -47,6 +47,7 @@ need_to_build() {
     need libjpeg-dev have_library libjpeg
     need libwebp-dev have_library libwebpdemux
     need zlib1g-dev have_library zlib
+    need libarchive-dev have_library libarchive
     need libdeflate-dev have_library libdeflate
     need libjansson-dev have_library "jansson >= 2.7"
 }

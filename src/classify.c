@@ -6,6 +6,7 @@
 #include "base/message.h"
 #include "base/printable.h"
 #include "evaluation/dataset.h"
+#include "folders/shards.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -141,9 +142,10 @@ static void collect(const options *o, folder *files)
         folder below;
         char why[FOLDER_WHY];
 
-        if (stat(path, &s) != 0) {
+        int archives = shards_are(path);
+        if (!archives && stat(path, &s) != 0) {
             message_refused("%s: %s", path, strerror(errno));
-        } else if (!S_ISDIR(s.st_mode)) {
+        } else if (!archives && !S_ISDIR(s.st_mode)) {
             folder_add(files, path);
         } else if (folder_walk_flat(path, &below, refuse, NULL, why) != 0) {
             message_refused("%s", why);

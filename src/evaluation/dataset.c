@@ -57,6 +57,28 @@ static int open_flat(dataset *d, const session *s, const pairs *map, char *why)
     return result;
 }
 
+/* By the labels beside the images, if any has one, or by class folders. */
+static int label_classes(dataset *d, const session *s, const pairs *map,
+                         char *why)
+{
+    const char *path = s->options->operands[0];
+    size_t given = 0, left_out = 0;
+
+    for (size_t i = 0; i < d->files.count; i++)
+        given += d->files.files[i].given != NULL;
+    if (given == 0)
+        return classes_label_groups(&s->classes, &d->files, map, &d->rule,
+                                    why);
+    d->rule = "labels in the archive";
+    if (classes_label_given(&s->classes, &d->files, map, &left_out, why) != 0)
+        return -1;
+    d->unread += left_out;
+    if (left_out > 0)
+        message_refused("%s: %zu images have no label beside them", path,
+                        left_out);
+    return 0;
+}
+
 static int open_classes(dataset *d, const session *s, const pairs *map,
                         char *why)
 {
@@ -66,8 +88,7 @@ static int open_classes(dataset *d, const session *s, const pairs *map,
     if (folder_walk_classes(o->operands[0], &d->files, refuse, d, why) != 0)
         return -1;
     note_skipped(d, o->operands[0]);
-    if (classes_label_groups(&s->classes, &d->files, map, &d->rule,
-                             reason) == 0)
+    if (label_classes(d, s, map, reason) == 0)
         return 0;
     snprintf(why, FOLDER_WHY, "%.150s: %.350s", o->operands[0], reason);
     return -1;

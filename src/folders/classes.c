@@ -277,6 +277,33 @@ static int label_file(const classes *c, folder_file *file, const pair *entry,
     return -1;
 }
 
+int classes_label_given(const classes *c, folder *f, const pairs *map,
+                        size_t *left_out, char *why)
+{
+    size_t kept = 0, all = f->count;
+    int result = 0;
+
+    for (size_t i = 0; i < all; i++) {
+        folder_file file = f->files[i];
+        char reason[CLASSES_WHY];
+        if (file.given == NULL) {
+            folder_file_free(&file);
+            continue;
+        }
+        const pair *mapped = map == NULL ? NULL : pairs_find(map, file.given);
+        file.label = classes_find(c, mapped ? mapped->value : file.given,
+                                  reason);
+        if (file.label < 0 && result == 0) {
+            snprintf(why, CLASSES_WHY, "%.200s: %.250s", file.path, reason);
+            result = -1;
+        }
+        f->files[kept++] = file;
+    }
+    f->count = kept;
+    *left_out = all - kept;
+    return result;
+}
+
 int classes_label_files(const classes *c, folder *f, const pairs *labels,
                         const pairs *map, size_t *left_out, char *why)
 {
@@ -292,8 +319,7 @@ int classes_label_files(const classes *c, folder *f, const pairs *labels,
         if (entries[i] != NULL && result == 0)
             result = label_file(c, &file, entries[i], labels, map, why);
         if (entries[i] == NULL) {
-            free(file.path);
-            free(file.name);
+            folder_file_free(&file);
         } else {
             f->files[kept++] = file;
         }

@@ -45,6 +45,11 @@ int32_t classes_find(const classes *c, const char *text, char *why);
 int classes_label_groups(const classes *c, folder *f, const pairs *map,
                          const char **how, char *why);
 
+/* Labels files by what their source gives them, looked up in `map` (may be
+ * NULL) first. Files without are taken out of the list and counted. */
+int classes_label_given(const classes *c, folder *f, const pairs *map,
+                        size_t *left_out, char *why);
+
 /* Labels the files of a flat walk from `labels` (file name to class), the
  * classes named there first looked up in `map` (may be NULL). Files that
  * `labels` does not name are taken out of the list and counted. */

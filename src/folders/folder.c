@@ -6,6 +6,7 @@
 
 #include "../base/memory.h"
 #include "../images/image.h"
+#include "shards.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -88,21 +89,38 @@ void folder_add(folder *f, const char *path)
     add_file(f, memory_text(path), memory_text(path), 0);
 }
 
+void folder_add_member(folder *f, source *from, size_t member,
+                       const char *path, const char *name)
+{
+    add_file(f, memory_text(path), memory_text(name), 0);
+    f->files[f->count - 1].source = from;
+    f->files[f->count - 1].member = member;
+}
+
+void folder_own(folder *f, source *from)
+{
+    f->sources = memory_grow(f->sources, f->source_count, &f->source_capacity,
+                             sizeof(*f->sources));
+    f->sources[f->source_count++] = from;
+}
+
+void folder_file_free(folder_file *file)
+{
+    free(file->path);
+    free(file->name);
+    free(file->given);
+}
+
 void folder_append(folder *f, folder *flat)
 {
     for (size_t i = 0; i < flat->count; i++) {
-        folder_file file = flat->files[i];
-        free(file.name);
-        add_file(f, file.path, memory_text(file.path), 0);
-        f->files[f->count - 1].source = file.source;
-        f->files[f->count - 1].member = file.member;
+        folder_file *file = &flat->files[i];
+        folder_add_member(f, file->source, file->member, file->path,
+                          file->path);
     }
-    for (size_t i = 0; i < flat->source_count; i++) {
-        f->sources = memory_grow(f->sources, f->source_count,
-                                 &f->source_capacity, sizeof(*f->sources));
-        f->sources[f->source_count++] = flat->sources[i];
-    }
-    flat->count = flat->source_count = 0;
+    for (size_t i = 0; i < flat->source_count; i++)
+        folder_own(f, flat->sources[i]);
+    flat->source_count = 0;
     folder_free(flat);
 }
 
@@ -311,6 +329,8 @@ int folder_walk_classes(const char *path, folder *out, folder_refuse *say,
     walk w;
     size_t count;
 
+    if (shards_are(path))
+        return shards_list(path, 1, out, say, data, why);
     if (begin(&w, path, out, say, data, why) != 0)
         return -1;
     char **names = read_names(path, &count);
@@ -348,6 +368,8 @@ int folder_walk_flat(const char *path, folder *out, folder_refuse *say,
 {
     walk w;
 
+    if (shards_are(path))
+        return shards_list(path, 0, out, say, data, why);
     if (begin(&w, path, out, say, data, why) != 0)
         return -1;
     DIR *dir = opendir(path);
@@ -380,8 +402,7 @@ void folder_limit(folder *f, size_t limit)
             i == (size_t)((double)next * (double)f->count / (double)limit)) {
             kept[next++] = f->files[i];
         } else {
-            free(f->files[i].path);
-            free(f->files[i].name);
+            folder_file_free(&f->files[i]);
         }
     }
     free(f->files);
@@ -391,10 +412,8 @@ void folder_limit(folder *f, size_t limit)
 
 void folder_free(folder *f)
 {
-    for (size_t i = 0; i < f->count; i++) {
-        free(f->files[i].path);
-        free(f->files[i].name);
-    }
+    for (size_t i = 0; i < f->count; i++)
+        folder_file_free(&f->files[i]);
     free(f->files);
     for (size_t i = 0; i < f->source_count; i++)
         f->sources[i]->kind->close(f->sources[i]);

@@ -15,12 +15,14 @@ typedef struct folder_file {
     size_t member;         /* which of the source's */
     char *path;            /* what messages and reports call it */
     char *name;            /* relative to the folder walked */
+    char *given;           /* its class as the source gives it, or NULL */
     size_t group;          /* index of its class folder; 0 if flat */
     int32_t label;         /* class index, -1 until it is known */
     int remarked;          /* 1 once it was told that it is damaged */
 } folder_file;
 
-/* Files and groups are in the order of strcmp on their names. */
+/* Files and groups are in the order of strcmp on their names; the files of an
+ * archive in the archive's. */
 typedef struct folder {
     folder_file *files;
     size_t count, capacity;
@@ -38,7 +40,8 @@ typedef struct folder {
  * are left out; symbolic links are followed, but not in circles. */
 typedef void folder_refuse(void *data, const char *line);
 
-/* Class folders and everything below them, or all images below `path`.
+/* Class folders and everything below them, or all images below `path`, which
+ * may be archives instead (see shards.h).
  * 0, or -1 with a line in why[FOLDER_WHY] and nothing to free: `path` cannot
  * be read, or holds no class folder or image. */
 int folder_walk_classes(const char *path, folder *out, folder_refuse *refuse,
@@ -48,6 +51,16 @@ int folder_walk_flat(const char *path, folder *out, folder_refuse *refuse,
 
 /* Appends one file that is not part of a walk (name = path). */
 void folder_add(folder *f, const char *path);
+
+/* Appends a member of a source that folder_own was given. Texts are copied. */
+void folder_add_member(folder *f, source *from, size_t member,
+                       const char *path, const char *name);
+
+/* A source that is closed with the list. */
+void folder_own(folder *f, source *from);
+
+/* What a file holds, for who takes it out of the list. */
+void folder_file_free(folder_file *file);
 
 /* Appends the files of a flat list, called by their paths, which is then
  * empty. */

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+/* The images of archives, as a folder of them. */
+#include "config.h"
+
+#include "shards.h"
+
+#include "../base/memory.h"
+#include "archive.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+enum { LABEL_BYTES = 1 << 16, MOST_SHARDS = 100000 };
+
+/* What a file beside an image says of it. */
+typedef struct label {
+    char *stem;            /* archive, folders and name up to the first dot */
+    char *text;
+    int json;              /* 1: counts only where no other does */
+} label;
+
+typedef struct listing {
+    folder *out;
+    folder_refuse *refuse;
+    void *data;
+    label *labels;
+    size_t label_count, label_capacity;
+} listing;
+
+static void refuse(listing *l, const char *path, const char *name,
+                   const char *reason)
+{
+    char line[FOLDER_WHY];
+
+    snprintf(line, sizeof(line), "%.250s%s%.150s: %.100s", path,
+             name[0] != '\0' ? "/" : "", name, reason);
+    l->refuse(l->data, line);
+}
+
+/* ---- names ------------------------------------------------------------------------ */
+
+static const char *base_name(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+
+    return slash != NULL ? slash + 1 : name;
+}
+
+/* Names with "./" or "/" before them are those without. */
+static const char *plain(const char *name)
+{
+    while (name[0] == '/' || strncmp(name, "./", 2) == 0)
+        name += name[0] == '/' ? 1 : 2;
+    return name;
+}
+
+/* Hidden, or going up: a part of it begins with a dot. */
+static int is_hidden(const char *name)
+{
+    return name[0] == '.' || strstr(name, "/.") != NULL;
+}
+
+/* "archive/folder/name" up to the first dot in the name. */
+static char *stem_of(const char *path)
+{
+    char *stem = memory_text(path), *dot = strchr(base_name(stem), '.');
+
+    if (dot != NULL)
+        *dot = '\0';
+    return stem;
+}
+
+/* ---- labels in the archive -------------------------------------------------------- */
+
+/* The class in a sample's JSON: a number or a name under one of these keys. */
+static char *label_in_json(const char *text, size_t count)
+{
+    static const char *const keys[] =
+        {"cls", "label", "class", "class_id", "target", "wnid", "synset"};
+    json_t *root = json_loadb(text, count, 0, NULL);
+    char number[32] = "";
+    char *found = NULL;
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]) && !found; i++) {
+        const json_t *value = json_object_get(root, keys[i]);
+        if (json_is_string(value))
+            found = memory_text(json_string_value(value));
+        if (json_is_integer(value)) {
+            snprintf(number, sizeof(number), "%lld",
+                     (long long)json_integer_value(value));
+            found = memory_text(number);
+        }
+    }
+    json_decref(root);
+    return found;
+}
+
+/* The first line. */
+static char *label_in_text(char *text)
+{
+    text += strspn(text, " \t\r\n");
+    text[strcspn(text, "\r\n")] = '\0';
+    return text[0] != '\0' ? memory_text(text) : NULL;
+}
+
+/* A file beside images that may say what one of them shows. */
+static void take_label(listing *l, archive_reader *r, const char *path)
+{
+    const char *ending = strrchr(path, '.');
+    char why[SOURCE_WHY];
+    size_t count;
+    int json = strcasecmp(ending, ".json") == 0;
+    char *bytes = (char *)archive_read_member(r, LABEL_BYTES, &count, why);
+
+    if (bytes == NULL)
+        return;
+    char *whole = memory_zero(count + 1, 1);
+    memcpy(whole, bytes, count);
+    free(bytes);
+    char *text = json ? label_in_json(whole, count) : label_in_text(whole);
+    free(whole);
+    if (text == NULL)
+        return;
+    l->labels = memory_grow(l->labels, l->label_count, &l->label_capacity,
+                            sizeof(*l->labels));
+    l->labels[l->label_count++] = (label){stem_of(path), text, json};
+}
+
+static int compare_labels(const void *a, const void *b)
+{
+    const label *x = a, *y = b;
+    int order = strcmp(x->stem, y->stem);
+
+    return order != 0 ? order : x->json - y->json;
+}
+
+static int is_label(const char *name)
+{
+    const char *ending = strrchr(base_name(name), '.');
+
+    return ending != NULL && (strcasecmp(ending, ".cls") == 0 ||
+                              strcasecmp(ending, ".json") == 0);
+}
+
+/* Gives every image the text that was found for it. */
+static void give_labels(listing *l)
+{
+    folder *f = l->out;
+
+    if (l->label_count > 1)
+        qsort(l->labels, l->label_count, sizeof(*l->labels), compare_labels);
+    for (size_t i = 0; i < f->count && l->label_count > 0; i++) {
+        label wanted = {stem_of(f->files[i].path), NULL, 0};
+        const label *found = bsearch(&wanted, l->labels, l->label_count,
+                                     sizeof(*l->labels), compare_labels);
+        wanted.json = 1;
+        if (found == NULL)
+            found = bsearch(&wanted, l->labels, l->label_count,
+                            sizeof(*l->labels), compare_labels);
+        if (found != NULL)
+            f->files[i].given = memory_text(found->text);
+        free(wanted.stem);
+    }
+    for (size_t i = 0; i < l->label_count; i++) {
+        free(l->labels[i].stem);
+        free(l->labels[i].text);
+    }
+    free(l->labels);
+}
+
+/* ---- members ------------------------------------------------------------------------ */
+
+static void take_member(listing *l, archive_reader *r, source *from,
+                        const archive_member *member)
+{
+    const char *name = plain(member->name);
+    char *path = memory_path(from->path, name);
+
+    if (!member->regular || name[0] == '\0' || is_hidden(name)) {
+        l->out->skipped += !member->regular && *folder_ending(name) != '\0';
+    } else if (*folder_ending(name) != '\0') {
+        folder_add_member(l->out, from, member->index, path, name);
+    } else if (is_label(name)) {
+        take_label(l, r, path);
+    } else {
+        l->out->skipped++;
+    }
+    free(path);
+}
+
+/* One archive; 0 if it cannot be opened, or nothing of it be read. */
+static int list_one(listing *l, const char *path, char *why)
+{
+    char reason[SOURCE_WHY];
+    archive_reader *r = archive_open(path, reason);
+    archive_member member;
+    int result = 1, any = 0;
+
+    if (r == NULL) {
+        snprintf(why, FOLDER_WHY, "%.250s: %s", path, reason);
+        return 0;
+    }
+    source *from = archive_source(path);
+    folder_own(l->out, from);
+    while ((result = archive_next(r, &member, reason)) > 0) {
+        any = 1;
+        take_member(l, r, from, &member);
+    }
+    archive_close(r);
+    if (result < 0 && any)
+        refuse(l, path, "", reason);
+    if (result < 0 && !any)
+        snprintf(why, FOLDER_WHY, "%.250s: %s", path, reason);
+    return any || result == 0;
+}
+
+/* "a-{08..11}.tar" is four paths, each given to list_one. */
+static int list_all(listing *l, const char *path, char *why)
+{
+    const char *open = strchr(path, '{');
+    unsigned long long first, last;
+    int begin = 0, end = 0, done = 0;
+
+    if (open == NULL ||
+        sscanf(open, "{%llu%n..%llu}%n", &first, &begin, &last, &done) != 2 ||
+        done == 0)
+        return list_one(l, path, why);
+    end = begin - 1;           /* digits of the first number */
+    if (first > last || last - first >= MOST_SHARDS) {
+        snprintf(why, FOLDER_WHY, "%.400s: not a range of archives", path);
+        return 0;
+    }
+    for (unsigned long long i = first; i <= last; i++) {
+        size_t size = strlen(path) + 32;
+        char *one = memory_zero(size, 1);
+        snprintf(one, size, "%.*s%0*llu%s", (int)(open - path), path, end, i,
+                 open + done);
+        int listed = list_one(l, one, why);
+        free(one);
+        if (!listed)
+            return 0;
+    }
+    return 1;
+}
+
+/* ---- folders in the archive ------------------------------------------------------------ */
+
+/* The length of the folder that all names begin with, its slash included, and
+ * that leaves `least` slashes in each; 0 if there is none. */
+static size_t common_folder(const folder *f, int least)
+{
+    const char *first = f->files[0].name, *slash = strchr(first, '/');
+    size_t length = slash != NULL ? (size_t)(slash - first) + 1 : 0;
+
+    for (size_t i = 0; i < f->count && length > 0; i++) {
+        const char *rest = f->files[i].name;
+        if (strncmp(rest, first, length) != 0)
+            return 0;
+        rest += length;
+        for (int k = 0; k < least; k++) {
+            rest = strchr(rest, '/');
+            if (rest == NULL)
+                return 0;
+            rest++;
+        }
+    }
+    return length;
+}
+
+static void strip_common(folder *f, int least)
+{
+    size_t length;
+
+    while (f->count > 0 && (length = common_folder(f, least)) > 0)
+        for (size_t i = 0; i < f->count; i++) {
+            char *name = f->files[i].name;
+            memmove(name, name + length, strlen(name + length) + 1);
+        }
+}
+
+static int compare_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Groups are the first folders, sorted; images in none are strays. */
+static void make_groups(folder *f)
+{
+    char **all = memory_zero(f->count + 1, sizeof(*all));
+    size_t kept = 0;
+
+    for (size_t i = 0; i < f->count; i++) {
+        const char *slash = strchr(f->files[i].name, '/');
+        if (slash == NULL) {
+            f->strays++;
+            folder_file_free(&f->files[i]);
+            continue;
+        }
+        all[kept] = memory_text(f->files[i].name);
+        all[kept][slash - f->files[i].name] = '\0';
+        f->files[kept++] = f->files[i];
+    }
+    f->count = kept;
+    qsort(all, kept, sizeof(*all), compare_text);
+    for (size_t i = 0; i < kept; i++) {
+        if (f->group_count > 0 &&
+            strcmp(f->groups[f->group_count - 1], all[i]) == 0) {
+            free(all[i]);
+            continue;
+        }
+        f->groups = memory_grow(f->groups, f->group_count,
+                                &f->group_capacity, sizeof(*f->groups));
+        f->groups[f->group_count++] = all[i];
+    }
+    free(all);
+    for (size_t i = 0; i < kept; i++) {
+        char *slash = strchr(f->files[i].name, '/'), *name = f->files[i].name;
+        *slash = '\0';
+        char **group = bsearch(&name, f->groups, f->group_count,
+                               sizeof(*f->groups), compare_text);
+        *slash = '/';
+        f->files[i].group = (size_t)(group - f->groups);
+    }
+}
+
+static int gives_labels(const folder *f)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (f->files[i].given != NULL)
+            return 1;
+    return 0;
+}
+
+int shards_are(const char *path)
+{
+    struct stat s;
+
+    return archive_recognised(path) ||
+           (strchr(path, '{') != NULL && stat(path, &s) != 0);
+}
+
+int shards_list(const char *path, int classes, folder *out,
+                folder_refuse *say, void *data, char *why)
+{
+    listing l = {.out = out, .refuse = say, .data = data};
+
+    memset(out, 0, sizeof(*out));
+    why[0] = '\0';
+    int listed = list_all(&l, path, why);
+    give_labels(&l);
+    int grouped = classes && !gives_labels(out);
+    strip_common(out, grouped);
+    if (listed && grouped)
+        make_groups(out);
+    if (listed && out->count > 0)
+        return 0;
+    if (why[0] == '\0')
+        snprintf(why, FOLDER_WHY, "%.400s: %s", path, out->strays > 0
+                 ? "no class folders in it (images without need --labels)"
+                 : "no images in it");
+    folder_free(out);
+    return -1;
+}
