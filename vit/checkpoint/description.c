@@ -124,7 +124,7 @@ static int find_head(const vit_tensors *file, tomevit_description *d,
     if (tomevit_has(file, "text_embeddings"))
         return find_texts(file, d, report);
     if (!tomevit_has(file, "head.weight") && !tomevit_has(file, "head.bias") &&
-        !d->distilled)
+        !tomevit_has(file, "head_dist.weight"))
         return 0;
     code = tomevit_need(file, "head.weight", "[classes, dim]", 2, &t, report);
     if (code)
@@ -348,8 +348,8 @@ static int check_others(const vit_tensors *file, const tomevit_description *d,
     return 0;
 }
 
-/* "deit" anywhere in the file's name, in any case. */
-static int named_deit(const char *path)
+/* A word anywhere in the file's name, in any case. */
+static int named(const char *path, const char *word)
 {
     const char *slash = strrchr(path, '/');
     const char *s = slash ? slash + 1 : path;
@@ -357,9 +357,9 @@ static int named_deit(const char *path)
     for (; *s; s++) {
         size_t i = 0;
 
-        while (i < 4 && tolower((unsigned char)s[i]) == "deit"[i])
+        while (word[i] && tolower((unsigned char)s[i]) == word[i])
             i++;
-        if (i == 4)
+        if (!word[i])
             return 1;
     }
     return 0;
@@ -375,8 +375,9 @@ static const char *family_of(const vit_tensors *file,
         return said;
     if (!strcmp(layout, "SWAG"))
         return "swag";
+    /* ..._lc_swag-....pth: SWAG's layers, and its pixels, at 224. */
     if (!strcmp(layout, "torchvision"))
-        return "torchvision";
+        return named(file->path, "_swag") ? "swag" : "torchvision";
     if (d->norm_pre)
         return "clip";
     if (d->pool == TOMEVIT_POOL_ATTENTION || d->zero_shot)
@@ -389,7 +390,7 @@ static const char *family_of(const vit_tensors *file,
         return "dinov2";
     if (d->fc_norm && d->class_token)
         return "mae";
-    return named_deit(file->path) ? "deit" : "vit";
+    return named(file->path, "deit") ? "deit" : "vit";
 }
 
 int tomevit_describe_file(const vit_tensors *file, tomevit_description *d,

@@ -271,10 +271,22 @@ static const struct {
     {"mae", {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}, 0.875, 1.0},
     {"swag", {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}, 1.0, 1.0},
     {"torchvision", {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f},
-     0.875, 1.0},
+     1.0, 1.0},
     {"siglip", {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}, 0.9, 0.9},
     {"", {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}, 0.9, 1.0},
 };
+
+/* torchvision's first weights are bilinear, and ViT-L/16's for an image of 242;
+ * those from SWAG take all of a bicubic one. [torchvision,
+ * models/vision_transformer.py: ViT_*_Weights] */
+static void torchvision_pixels(const tomevit_description *d,
+                               tomevit_preprocessing *pre)
+{
+    if (d->image_size > 224 || d->dim == 1280)
+        return;
+    pre->interpolation = TOMEVIT_BILINEAR;
+    pre->crop_pct = d->dim == 1024 && d->patch == 16 ? 224.0 / 242 : 0.875;
+}
 
 void tomevit_family_preprocessing(tomevit_description *d)
 {
@@ -294,6 +306,8 @@ void tomevit_family_preprocessing(tomevit_description *d)
     memcpy(pre->std, families[i].std, sizeof pre->std);
     pre->crop_pct = d->image_size >= large ? families[i].crop_pct_large
                                            : families[i].crop_pct;
+    if (!strcmp(families[i].family, "torchvision"))
+        torchvision_pixels(d, pre);
     strcpy(d->preprocessing_source, families[i].family[0] ? "family"
                                                           : "default");
 }

@@ -12,6 +12,7 @@
 
 #include "dtype.h"
 #include "mapping.h"
+#include "pool.h"
 #include "../base/message.h"
 
 enum { VIT_DIMS = 8 };                      /* more dimensions are refused */
@@ -56,6 +57,7 @@ struct vit_tensors {
     /* Frees what `self` holds; NULL if there is nothing to free. */
     void (*release)(vit_tensors *tensors);
     void *self;                             /* the reader's own */
+    vit_pool pool;                          /* names that were made anew */
     vit_mapping mapping;                    /* the file; empty for a view */
 };
 
@@ -89,8 +91,9 @@ void tomevit_tensors_sort(vit_tensors *tensors);
  * than one, averaged weights ("model_ema.") win, then a teacher's, then
  * others, a student's last. Of tensors outside, those beside the model or
  * beside one of its wrappers ("teacher.head." for "teacher.backbone.") lose
- * the part of the prefix they share, unless the name is taken then. EFORMAT
- * if two tensors would have one name. */
+ * the part of the prefix they share, unless the name is taken then. What
+ * wrappers of modules put inside a name goes first. EFORMAT if two tensors
+ * would have one name. */
 int tomevit_tensors_unwrap(vit_tensors *tensors, const vit_report *report);
 
 /* NULL if there is none of that name. */

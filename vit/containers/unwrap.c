@@ -118,10 +118,57 @@ static int taken(const vit_tensors *tensors, size_t part, const char *rest)
     return 0;
 }
 
+/* What torch's wrappers of modules put into the names of what they wrap.
+ * [torch/distributed/fsdp, algorithms/_checkpoint; torch/_dynamo] */
+static const char *const inside[] = {
+    "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "_orig_mod.",
+};
+
+/* The name without them; NULL without memory. */
+static const char *without_inside(vit_tensors *tensors, const char *name)
+{
+    char *copy = NULL;
+
+    for (size_t i = 0; i < sizeof inside / sizeof *inside; i++) {
+        size_t length = strlen(inside[i]);
+        char *at;
+
+        if (!strstr(copy ? copy : name, inside[i]))
+            continue;
+        if (!copy)
+            copy = tomevit_pool_text(&tensors->pool, name, strlen(name));
+        if (!copy)
+            return NULL;
+        while ((at = strstr(copy, inside[i])))
+            memmove(at, at + length, strlen(at + length) + 1);
+    }
+    return copy ? copy : name;
+}
+
+static int take_inside(vit_tensors *tensors)
+{
+    size_t changed = 0;
+
+    for (size_t i = 0; i < tensors->count; i++) {
+        const char *name = tensors->list[i].name;
+        const char *rest = without_inside(tensors, name);
+
+        if (!rest)
+            return TOMEVIT_ENOMEM;
+        changed += rest != name;
+        tensors->list[i].name = rest;
+    }
+    if (changed)
+        tomevit_tensors_sort(tensors);
+    return 0;
+}
+
 int tomevit_tensors_unwrap(vit_tensors *tensors, const vit_report *report)
 {
     size_t i, *parts;
 
+    if (take_inside(tensors))
+        return tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory");
     choose(tensors);
     if (!tensors->prefix[0])
         return 0;

@@ -17,34 +17,44 @@
     {name ".bias", {a ".bias", b ".bias", c ".bias"}, VIT_AS_IS}
 
 #define LAYER "encoder.layer.#."
-#define SELF LAYER "attention.attention."
+#define SHORT "layers.#."
 
-static const vit_rule rules[] = {
-    {"cls_token", {"embeddings.cls_token"}, VIT_AS_IS},
-    {"dist_token", {"embeddings.distillation_token"}, VIT_AS_IS},
-    {"reg_token", {"embeddings.register_tokens"}, VIT_AS_IS},
-    {"pos_embed", {"embeddings.position_embeddings"}, VIT_AS_IS},
-    BOTH("patch_embed.proj", "embeddings.patch_embeddings.projection"),
-    BOTH("blocks.#.norm1", LAYER "layernorm_before"),
-    BOTH("blocks.#.norm1", LAYER "norm1"),
-    JOINED("blocks.#.attn.qkv", SELF "query", SELF "key", SELF "value"),
-    BOTH("blocks.#.attn.proj", LAYER "attention.output.dense"),
-    {"blocks.#.ls1.gamma", {LAYER "layer_scale1.lambda1"}, VIT_AS_IS},
-    BOTH("blocks.#.norm2", LAYER "layernorm_after"),
-    BOTH("blocks.#.norm2", LAYER "norm2"),
-    BOTH("blocks.#.mlp.fc1", LAYER "intermediate.dense"),
-    BOTH("blocks.#.mlp.fc1", LAYER "mlp.fc1"),
-    BOTH("blocks.#.mlp.fc1", LAYER "mlp.weights_in"),
-    BOTH("blocks.#.mlp.fc2", LAYER "output.dense"),
-    BOTH("blocks.#.mlp.fc2", LAYER "mlp.fc2"),
-    BOTH("blocks.#.mlp.fc2", LAYER "mlp.weights_out"),
-    {"blocks.#.ls2.gamma", {LAYER "layer_scale2.lambda1"}, VIT_AS_IS},
-    BOTH("norm", "layernorm"),
-    BOTH("head", "classifier"),
-    BOTH("head", "cls_classifier"),
-    BOTH("head_dist", "distillation_classifier"),
-    {0},
-};
+/* Once a layer: as files have it, and as version 5 has it in memory. */
+#define IN_LAYERS(layer) \
+    BOTH("blocks.#.norm1", layer "layernorm_before"), \
+    BOTH("blocks.#.norm1", layer "norm1"), \
+    JOINED("blocks.#.attn.qkv", layer "attention.attention.query", \
+           layer "attention.attention.key", \
+           layer "attention.attention.value"), \
+    JOINED("blocks.#.attn.qkv", layer "attention.q_proj", \
+           layer "attention.k_proj", layer "attention.v_proj"), \
+    BOTH("blocks.#.attn.proj", layer "attention.output.dense"), \
+    BOTH("blocks.#.attn.proj", layer "attention.o_proj"), \
+    {"blocks.#.ls1.gamma", {layer "layer_scale1.lambda1"}, VIT_AS_IS}, \
+    BOTH("blocks.#.norm2", layer "layernorm_after"), \
+    BOTH("blocks.#.norm2", layer "norm2"), \
+    BOTH("blocks.#.mlp.fc1", layer "intermediate.dense"), \
+    BOTH("blocks.#.mlp.fc1", layer "mlp.fc1"), \
+    BOTH("blocks.#.mlp.fc1", layer "mlp.weights_in"), \
+    BOTH("blocks.#.mlp.fc2", layer "output.dense"), \
+    BOTH("blocks.#.mlp.fc2", layer "mlp.fc2"), \
+    BOTH("blocks.#.mlp.fc2", layer "mlp.weights_out"), \
+    {"blocks.#.ls2.gamma", {layer "layer_scale2.lambda1"}, VIT_AS_IS}
+
+/* Once a model. */
+#define OUTSIDE \
+    {"cls_token", {"embeddings.cls_token"}, VIT_AS_IS}, \
+    {"dist_token", {"embeddings.distillation_token"}, VIT_AS_IS}, \
+    {"reg_token", {"embeddings.register_tokens"}, VIT_AS_IS}, \
+    {"pos_embed", {"embeddings.position_embeddings"}, VIT_AS_IS}, \
+    BOTH("patch_embed.proj", "embeddings.patch_embeddings.projection"), \
+    BOTH("norm", "layernorm"), \
+    BOTH("head", "classifier"), \
+    BOTH("head", "cls_classifier"), \
+    BOTH("head_dist", "distillation_classifier")
+
+static const vit_rule rules[] = {OUTSIDE, IN_LAYERS(LAYER), {0}};
+static const vit_rule short_rules[] = {OUTSIDE, IN_LAYERS(SHORT), {0}};
 
 /* What the library's configurations begin with; config.json may differ. */
 static const vit_implied implied[] = {
@@ -63,6 +73,15 @@ const vit_layout tomevit_layout_huggingface = {
 static const vit_implied dinov2_implied[] = {
     {"norm_eps", "1e-6", 0}, {"activation", "gelu", 0},
     {"position_resize", "bicubic", 1}, {0},
+};
+
+const vit_layout tomevit_layout_huggingface_short = {
+    .name = "Hugging Face",
+    .anchor = "embeddings.patch_embeddings.projection.weight",
+    .witness = "layers.0.layernorm_before.weight",
+    .layer = SHORT,
+    .rules = short_rules,
+    .implied = implied,
 };
 
 /* With registers its positions are resized in another way.
@@ -91,7 +110,6 @@ const vit_layout tomevit_layout_huggingface_dinov2 = {
 };
 
 #undef LAYER
-#undef SELF
 #define LAYER "encoder.layers.#."
 #define SELF LAYER "self_attn."
 

@@ -16,6 +16,7 @@ static const vit_layout *const layouts[] = {
     &tomevit_layout_timm,
     &tomevit_layout_huggingface_registers,
     &tomevit_layout_huggingface_dinov2,
+    &tomevit_layout_huggingface_short,
     &tomevit_layout_huggingface,
     &tomevit_layout_huggingface_clip,
     &tomevit_layout_huggingface_siglip,

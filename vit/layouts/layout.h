@@ -59,6 +59,7 @@ extern const vit_layout tomevit_layout_dinov2;
 extern const vit_layout tomevit_layout_timm;
 extern const vit_layout tomevit_layout_huggingface_registers;
 extern const vit_layout tomevit_layout_huggingface_dinov2;
+extern const vit_layout tomevit_layout_huggingface_short;
 extern const vit_layout tomevit_layout_huggingface;
 extern const vit_layout tomevit_layout_huggingface_clip;
 extern const vit_layout tomevit_layout_huggingface_siglip;
