@@ -49,7 +49,7 @@ typedef struct product {
     float *a, *y, *scratch;
 } product;
 
-/* ---- products -------------------------------------------------------------------- */
+/* ---- products ------------------------------------------------------------ */
 
 static void run_product(void *data)
 {
@@ -107,7 +107,7 @@ static void bench_products(const vit_dsp *dsp, const vit_low *low, double peak,
         bench_product(dsp, low, &shapes[i], peak, seconds);
 }
 
-/* ---- one tile, and rows ------------------------------------------------------------ */
+/* ---- one tile, and rows -------------------------------------------------- */
 
 enum { DEPTH = 384, LENGTH = 768 };
 

@@ -122,7 +122,7 @@ static const struct {
     void (*run)(void *job);
 } jobs[] = {{"match", match}, {"merge", merge}, {"mean_heads", mean}};
 
-/* ---- all layers of an image -------------------------------------------------- */
+/* ---- all layers of an image ---------------------------------------------- */
 
 typedef struct model {
     const char *name;
@@ -247,7 +247,7 @@ static void bench_layers(const model *m, const char *tier, double budget)
     free(i.bias);
 }
 
-/* ---- what is run ---------------------------------------------------------------- */
+/* ---- what is run --------------------------------------------------------- */
 
 static const char *const tiers[] = {"scalar", "avx2", "avx512"};
 enum { TIERS = sizeof(tiers) / sizeof(tiers[0]) };

@@ -30,24 +30,26 @@ typedef struct arguments {
 } arguments;
 
 static const char help[] =
-"Usage: make-images [OPTION]... FOLDER\n"
-"Draws the pictures of tomerge's demonstration: textured shapes in 16 classes.\n"
-"The same options give the same pixels on every machine.\n"
-"\n"
-"FOLDER must be new or empty; it gets one folder a class, with PNG and JPEG\n"
-"files of 112 to 208 pixels a side.\n"
-"\n"
-"  -s, --split=SPLIT  train, val or test (default): no picture is in two\n"
-"  -n, --count=N      pictures in all (default 480), classes taking turns\n"
-"  -S, --seed=S       another set of pictures (default 1)\n"
-"  -C, --covers=FILE  besides, for training, where the shapes are: 64 x 64 bytes\n"
-"                     a picture, in the order of their numbers, from 0 to 16 as\n"
-"                     far as the shape covers that part of the middle square\n"
-"  -c, --classes      print the names of the classes and exit\n"
-"  -h, --help         print this help and exit\n"
-"  -V, --version      print the version and exit\n"
-"\n"
-"Exit status: 0 done, 1 failed, 2 wrong usage.\n";
+    "Usage: make-images [OPTION]... FOLDER\n"
+    "Draws the pictures of tomerge's demonstration: textured shapes in 16\n"
+    "classes.\n"
+    "The same options give the same pixels on every machine.\n"
+    "\n"
+    "FOLDER must be new or empty; it gets one folder a class, with PNG and\n"
+    "JPEG files of 112 to 208 pixels a side.\n"
+    "\n"
+    "  -s, --split=SPLIT  train, val or test (default): no picture is in two\n"
+    "  -n, --count=N      pictures in all (default 480), classes taking turns\n"
+    "  -S, --seed=S       another set of pictures (default 1)\n"
+    "  -C, --covers=FILE  besides, for training, where the shapes are: 64 x 64\n"
+    "                     bytes a picture, in the order of their numbers,\n"
+    "                     from 0 to 16 as far as the shape covers that\n"
+    "                     part of the middle square\n"
+    "  -c, --classes      print the names of the classes and exit\n"
+    "  -h, --help         print this help and exit\n"
+    "  -V, --version      print the version and exit\n"
+    "\n"
+    "Exit status: 0 done, 1 failed, 2 wrong usage.\n";
 
 static int complain(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
@@ -64,7 +66,7 @@ static int complain(const char *format, ...)
     return -1;
 }
 
-/* ---- a folder ---------------------------------------------------------------- */
+/* ---- a folder ------------------------------------------------------------ */
 
 static int make_folder(const char *path)
 {
@@ -219,7 +221,7 @@ static int write_all(const arguments *a)
     return covers != NULL ? end_covers(a, covers, part, status) : status;
 }
 
-/* ---- arguments ------------------------------------------------------------------ */
+/* ---- arguments ----------------------------------------------------------- */
 
 static int parse_number(const char *option, const char *text, uint64_t low,
                         uint64_t high, uint64_t *value)

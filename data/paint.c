@@ -7,7 +7,7 @@
 
 #include "random.h"
 
-/* ---- outlines -------------------------------------------------------------- */
+/* ---- outlines ------------------------------------------------------------ */
 
 /* (x, y) seen from axes turned by the angle of (cosine, sine). */
 static void rotate(int32_t cosine, int32_t sine, int32_t x, int32_t y,
@@ -51,7 +51,7 @@ int scene_inside(const scene_figure *f, int32_t x, int32_t y)
     }
 }
 
-/* ---- patterns --------------------------------------------------------------- */
+/* ---- patterns ------------------------------------------------------------ */
 
 static int32_t modulo(int32_t value, int32_t period)
 {
@@ -97,7 +97,7 @@ const uint8_t *scene_pattern_at(const scene_pattern *p, int32_t x, int32_t y)
     return p->colour[second];
 }
 
-/* ---- backgrounds ------------------------------------------------------------- */
+/* ---- backgrounds --------------------------------------------------------- */
 
 /* 0 .. 256 at the corners of a lattice. */
 static int32_t lattice(uint64_t seed, int32_t i, int32_t j)
@@ -147,7 +147,7 @@ void scene_background_at(const scene *s, int32_t x, int32_t y, uint8_t rgb[3])
                              g->colour[1][c] * blend) / 256);
 }
 
-/* ---- painting ------------------------------------------------------------------ */
+/* ---- painting ------------------------------------------------------------ */
 
 /* Four samples a pixel: `rgb` and `owner`, either or NULL, are
  * [2 height, 2 width]. */

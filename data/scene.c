@@ -49,7 +49,7 @@ static void draw_pair(uint64_t *state, uint8_t colour[2][3])
     }
 }
 
-/* ---- patterns and figures ------------------------------------------------- */
+/* ---- patterns and figures ------------------------------------------------ */
 
 static void draw_pattern(uint64_t *state, int texture, scene_pattern *p)
 {
@@ -136,7 +136,7 @@ static void add_occluders(scene *s, uint64_t *state)
     add_distractors(s, state, random_range(state, 0, 1));
 }
 
-/* ---- the whole ------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------- */
 
 static void draw_size(scene *s, uint64_t *state)
 {

@@ -10,7 +10,7 @@
 
 #include <jpeglib.h>
 
-/* ---- PNG ------------------------------------------------------------------------ */
+/* ---- PNG ----------------------------------------------------------------- */
 
 typedef struct buffer {
     uint8_t *bytes;
@@ -110,7 +110,7 @@ uint8_t *encode_png(const encode_png_options *o, const uint16_t *samples,
     return b.bytes;
 }
 
-/* ---- JPEG ----------------------------------------------------------------------- */
+/* ---- JPEG ---------------------------------------------------------------- */
 
 /* DC, then every coefficient at half precision, then the lost bits. */
 static void long_script(struct jpeg_compress_struct *info,

@@ -2,12 +2,12 @@
 /*
  * What the tests of the command run on:
  *   fixture model FILE CLASSES [METADATA [SCALE]]
- *                                           a small model, random weights, those
- *                                           of patches SCALE times as large; of
- *                                           no classes it has no head
+ *                                           a small model, random weights,
+ *                                           those of patches SCALE times as
+ *                                           large; of no classes it has no head
  *   fixture head FILE CLASSES SEED          a head for one without
- *   fixture image FILE WIDTH HEIGHT SEED    a PNG of blobs and noise, or black if
- *                                           SEED is 0
+ *   fixture image FILE WIDTH HEIGHT SEED    a PNG of blobs and noise, or black
+ *                                           if SEED is 0
  *   fixture json FILE KEY...                the value at a.b.0.c; fails if none
  */
 #include "model_file.h"

@@ -39,7 +39,7 @@ static void *allocate(size_t bytes)
     return memory;
 }
 
-/* ---- folders --------------------------------------------------------------- */
+/* ---- folders ------------------------------------------------------------- */
 
 char *golden_path(const char *folder, const char *name)
 {
@@ -116,7 +116,7 @@ const char *golden_data_folder(void)
     return shared_folder("data", "imagenet1k-classes.txt", buffer);
 }
 
-/* ---- index.json ------------------------------------------------------------ */
+/* ---- index.json ---------------------------------------------------------- */
 
 json_t *golden_index(const char *folder)
 {
@@ -148,7 +148,7 @@ const char *golden_string(const json_t *entry, const char *key)
     return json_string_value(value);
 }
 
-/* ---- .safetensors ----------------------------------------------------------- */
+/* ---- .safetensors -------------------------------------------------------- */
 
 static uint64_t little_endian(const unsigned char bytes[8])
 {

@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- folders --------------------------------------------------------------- */
+/* ---- folders ------------------------------------------------------------- */
 
 /* The whole golden data at $TOMERGE_SHARED/golden where it is present, else
  * the part that lies in tests/golden. Never NULL. */
@@ -47,7 +47,7 @@ json_t *golden_index(const char *folder);
 size_t golden_size(const json_t *entry, const char *key);
 const char *golden_string(const json_t *entry, const char *key);
 
-/* ---- files ----------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------- */
 
 enum golden_dtype { GOLDEN_F32, GOLDEN_I32, GOLDEN_I64, GOLDEN_U8 };
 
@@ -69,7 +69,8 @@ const golden_tensor *golden_find(const golden_file *file, const char *name);
 const golden_tensor *golden_get(const golden_file *file, const char *name);
 
 /* The data of a tensor that must have this type and number of elements. */
-const float *golden_f32(const golden_file *file, const char *name, size_t count);
+const float *golden_f32(const golden_file *file, const char *name,
+                        size_t count);
 const int32_t *golden_i32(const golden_file *file, const char *name,
                           size_t count);
 const int64_t *golden_i64(const golden_file *file, const char *name,

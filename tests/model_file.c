@@ -31,7 +31,7 @@ void model_file_tiny(tomevit_description *d)
     d->features = 8;
 }
 
-/* ---- numbers --------------------------------------------------------------- */
+/* ---- numbers ------------------------------------------------------------- */
 
 double model_file_round(float value, int mantissa_bits, int least_exponent)
 {
@@ -89,7 +89,7 @@ static void convert(model_tensor *t, const float *values, size_t count)
     }
 }
 
-/* ---- tensors ---------------------------------------------------------------- */
+/* ---- tensors ------------------------------------------------------------- */
 
 model_tensor *model_file_add(model_file *file, const char *name,
                              const char *dtype, size_t dims,
@@ -183,7 +183,7 @@ void model_file_free(model_file *file)
     memset(file, 0, sizeof *file);
 }
 
-/* ---- files -------------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------- */
 
 unsigned char *model_file_raw(const char *header, size_t header_bytes,
                               size_t data_bytes, size_t *count)

@@ -10,7 +10,7 @@
 
 static const int dtypes[] = {TOMERGE_F32, TOMERGE_BF16, TOMERGE_F16};
 
-/* ---- rows of any type and stride ------------------------------------------- */
+/* ---- rows of any type and stride ----------------------------------------- */
 
 typedef struct rows {
     guarded memory;
@@ -25,7 +25,8 @@ static inline size_t element(int dtype)
     return dtype == TOMERGE_F32 ? 4 : 2;
 }
 
-static inline rows new_rows(int dtype, size_t count, size_t channels, ptrdiff_t stride)
+static inline rows new_rows(int dtype, size_t count, size_t channels,
+                            ptrdiff_t stride)
 {
     size_t step = (size_t)(stride < 0 ? -stride : stride);
     size_t before = stride < 0 ? (count - 1) * step : 0;
@@ -116,10 +117,11 @@ static inline rows random_rows(int dtype, size_t count, size_t channels,
     return r;
 }
 
-/* ---- plans ------------------------------------------------------------------- */
+/* ---- plans --------------------------------------------------------------- */
 
 /* Any map at all: `count` rows, each with a token, some tokens dropped. */
-static inline tomerge_plan random_plan(size_t tokens, size_t count, uint64_t *state)
+static inline tomerge_plan random_plan(size_t tokens, size_t count,
+                                       uint64_t *state)
 {
     tomerge_plan plan = new_plan(tokens);
 

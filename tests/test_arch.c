@@ -7,7 +7,7 @@
 
 #include "../vit/checkpoint/checkpoint.h"
 
-/* ---- shapes ---------------------------------------------------------------- */
+/* ---- shapes -------------------------------------------------------------- */
 
 static void describe(const char *name, tomevit_description *d)
 {
@@ -69,7 +69,7 @@ Test(arch, parameters_are_as_published)
     }
 }
 
-/* ---- random weights ----------------------------------------------------------- */
+/* ---- random weights ------------------------------------------------------ */
 
 static float *read(const tomevit_description *d, uint64_t seed,
                    enum vit_tensor t, size_t layer, size_t *count)

@@ -33,15 +33,15 @@ static const args_option table[] = {
      "images in one pass, described at such length that the text has to wrap "
      "more than once to stay within the columns that a terminal has"},
     {"Two", 0, NULL, 0, 0, ARGS_SECTION, 0, 0, 0, NULL, NULL},
-    {"share", 0, "P", 2, 0, ARGS_REAL, offsetof(fields, share), 0, 1, NULL, "s"},
+    {"share", 0, "P", 2, 0, ARGS_REAL, offsetof(fields, share), 0, 1, NULL,
+     "s"},
     {"Three", 0, NULL, 0, 0, ARGS_SECTION, 0, 0, 0, NULL, NULL},
     {"word", 0, "W", 3, 0, ARGS_PARSE, offsetof(fields, parsed), 0, 0,
      parse_word, "a word"},
     {"quiet", 'q', NULL, 3, 0, ARGS_FLAG, offsetof(fields, quiet), 0, 0, NULL,
      "say nothing"},
     {"help", 'h', NULL, 3, 0, ARGS_HELP, 0, 0, 0, NULL, "this"},
-    {NULL, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL}
-};
+    {NULL, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL}};
 static const args_command command =
     {"eval", 1, "FOLDER", 1, 2, "A summary.", NULL, NULL};
 

@@ -167,7 +167,7 @@ Test(batch, workspace_is_a_part_for_each_thread)
     free_batch(&b);
 }
 
-/* ---- callers' threads ----------------------------------------------------------- */
+/* ---- callers' threads ---------------------------------------------------- */
 
 enum { CALLERS = 4, ROUNDS = 40 };
 

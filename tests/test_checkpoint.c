@@ -150,7 +150,7 @@ Test(checkpoint, real_weights_are_described_and_read)
     tomevit_checkpoint_close(checkpoint);
 }
 
-/* ---- descriptions alone ---------------------------------------------------- */
+/* ---- descriptions alone -------------------------------------------------- */
 
 /* Writes a file of the test's own and returns its name. */
 static const char *write_file(const model_file *file)

@@ -307,7 +307,8 @@ Test(classes, names_in_lists_as_people_write_them)
 {
     static const char *const flat[] = {"b1.png", "b2.JPEG", NULL};
     static const char *const deep[] = {"x/b1.png", "y/b2.png", NULL};
-    static const char *const same[] = {"x/b1.png", "y/b1.png", "y/b2.png", NULL};
+    static const char *const same[] = {"x/b1.png", "y/b1.png", "y/b2.png",
+                                       NULL};
     static const char *const stem[] = {"b3.png", "b3.jpg", NULL};
 
     cr_expect_eq(count_labelled("b1.png,1\nb2.JPEG,2\n", flat), 2);
@@ -346,7 +347,7 @@ Test(classes, boxes_behind_a_wordnet_id)
     pairs_free(&labels);
 }
 
-/* Lists as people have them; each line is a.png of class 2, or what is given. */
+/* Lists as people have them; a line is a.png of class 2, or what is given. */
 Test(pairs, ways_to_write_a_line)
 {
     static const struct {

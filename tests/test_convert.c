@@ -75,7 +75,8 @@ static void convert(const char *dtype)
 {
     tomevit_message why = {""};
 
-    cr_assert_eq(tomevit_convert(IN, NULL, OUT, dtype, &why), 0, "%s", why.text);
+    cr_assert_eq(tomevit_convert(IN, NULL, OUT, dtype, &why), 0, "%s",
+                 why.text);
 }
 
 static void refuse(const char *out, const char *dtype, int expected,
@@ -100,7 +101,7 @@ static vit_tensors *open_file(const char *path)
     return tensors;
 }
 
-/* ---- values ---------------------------------------------------------------------- */
+/* ---- values -------------------------------------------------------------- */
 
 /* Every tensor of OUT is that of IN, rounded to `bits` of mantissa. */
 static void check_rounding(const char *dtype, int bits, int least)
@@ -120,9 +121,12 @@ static void check_rounding(const char *dtype, int bits, int least)
         cr_assert_arr_eq(a->shape, b->shape, sizeof a->shape);
         cr_assert_eq(tomevit_tensors_read(in, a, x, NULL), 0);
         cr_assert_eq(tomevit_tensors_read(out, b, y, NULL), 0);
-        for (k = 0; k < a->elements; k++)
-            cr_assert_eq((double)y[k], bits ? model_file_round(x[k], bits, least)
-                                            : (double)x[k]);
+        for (k = 0; k < a->elements; k++) {
+            double want = (double)x[k];
+            if (bits)
+                want = model_file_round(x[k], bits, least);
+            cr_assert_eq((double)y[k], want);
+        }
         free(x);
         free(y);
     }
@@ -178,17 +182,19 @@ Test(convert, values_beyond_f16_are_refused)
     model_file_free(&file);
 }
 
-/* ---- what else a model is --------------------------------------------------------- */
+/* ---- what else a model is ------------------------------------------------ */
 
 Test(convert, what_the_metadata_say_is_written)
 {
     model_file file;
     vit_tensors *t;
 
-    make_model(&file, "{\"num_heads\":\"4\",\"norm_eps\":\"1e-05\",\"mean\":"
-               "\"[0.1, 0.2, 0.3]\",\"std\":\"0.4, 0.5, 0.6\",\"crop_pct\":"
-               "\"0.95\",\"interpolation\":\"bilinear\",\"class_names\":"
-               "\"[\\\"cat\\\", \\\"a \\\\\\\"dog\\\\\\\"\\\", \\\"\\u00e9\\\"]\"}");
+    make_model(
+        &file,
+        "{\"num_heads\":\"4\",\"norm_eps\":\"1e-05\",\"mean\":"
+        "\"[0.1, 0.2, 0.3]\",\"std\":\"0.4, 0.5, 0.6\",\"crop_pct\":"
+        "\"0.95\",\"interpolation\":\"bilinear\",\"class_names\":"
+        "\"[\\\"cat\\\", \\\"a \\\\\\\"dog\\\\\\\"\\\", \\\"\\u00e9\\\"]\"}");
     model_file_add(&file, "decoder", "U8", 0, NULL, 1);
     write_model(&file);
     convert(NULL);
@@ -211,7 +217,7 @@ Test(convert, what_the_metadata_say_is_written)
     model_file_free(&file);
 }
 
-/* ---- failures ------------------------------------------------------------------------ */
+/* ---- failures ------------------------------------------------------------ */
 
 Test(convert, wrong_arguments_are_refused)
 {

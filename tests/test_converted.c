@@ -51,7 +51,7 @@ static char *path_of(const json_t *entry, const char *key)
     return path;
 }
 
-/* ---- the same logits ------------------------------------------------------------ */
+/* ---- the same logits ----------------------------------------------------- */
 
 static void logits_of(const char *path, const tomevit_open_options *options,
                       float logits[CLASSES])
@@ -173,7 +173,7 @@ Test(converted, keeps_another_image_size)
     free(path);
 }
 
-/* ---- int8 ------------------------------------------------------------------- */
+/* ---- int8 ---------------------------------------------------------------- */
 
 static vit_tensors *open_file(const char *path)
 {
@@ -193,7 +193,7 @@ static float *read_all(const vit_tensors *tensors, const vit_stored *t)
     return values;
 }
 
-/* A row's scale is a 127th of its peak; every value, rounded to whole scales. */
+/* A row's scale is a 127th of its peak; its values are whole scales. */
 static void check_rows(const float *want, const float *got, size_t rows,
                        size_t k)
 {
@@ -273,7 +273,7 @@ Test(converted, holds_rounded_rows_and_their_scales)
     free(converted);
 }
 
-/* ---- other int8 files -------------------------------------------------------------- */
+/* ---- other int8 files ---------------------------------------------------- */
 
 static void set_dtype(model_tensor *t, const char *dtype, size_t bytes)
 {
@@ -311,8 +311,8 @@ static void refuse(const char *name, size_t dims, const size_t *shape,
 Test(converted, matrices_without_a_scale_for_each_row_are_refused)
 {
     static const char matrix[] = "blocks.1.mlp.fc1.weight", line[] =
-        "\"blocks.1.mlp.fc1.weight\": expected dtype F32, F16, BF16, or I8 with "
-        "\"blocks.1.mlp.fc1.weight_scale\", F32 of [rows, 1], found I8";
+        "\"blocks.1.mlp.fc1.weight\": expected dtype F32, F16, BF16, or "
+        "I8 with \"blocks.1.mlp.fc1.weight_scale\", F32 of [rows, 1], found I8";
     const size_t one[] = {1}, rows[] = {16}, across[] = {1, 16};
 
     refuse(matrix, 0, NULL, NULL, 0, line);

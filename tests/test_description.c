@@ -51,7 +51,7 @@ static void refuse(const model_file *file, int expected, const char *words)
     free(bytes);
 }
 
-/* ---- kinds of models ------------------------------------------------------- */
+/* ---- kinds of models ----------------------------------------------------- */
 
 /* A model with the parts of `made` is described just so. */
 static void round_trip(tomevit_description *made, const char *path,
@@ -192,7 +192,7 @@ Test(description, tensors_of_no_use_are_counted)
     model_file_free(&file);
 }
 
-/* ---- tensors that are wrong ---------------------------------------------------- */
+/* ---- tensors that are wrong ---------------------------------------------- */
 
 Test(description, every_missing_tensor_is_named)
 {
@@ -414,7 +414,7 @@ Test(description, other_names_are_refused_with_a_hint)
     model_file_free(&file);
 }
 
-/* ---- heads and epsilon -------------------------------------------------------------- */
+/* ---- heads and epsilon --------------------------------------------------- */
 
 static void with_metadata(const char *metadata, tomevit_description *d)
 {
@@ -507,7 +507,7 @@ Test(description, epsilon_comes_from_metadata)
                     TOMEVIT_EFORMAT, "\"norm_eps\"|found \"1e999\"");
 }
 
-/* ---- pixels -------------------------------------------------------------------------- */
+/* ---- pixels -------------------------------------------------------------- */
 
 #define WITH(pairs) "{\"num_heads\":\"2\"," pairs "}"
 
@@ -570,7 +570,7 @@ Test(description, preprocessing_goes_with_the_family)
     family("mae", 336, 0.485f, 1.0);
 }
 
-/* ---- class names ------------------------------------------------------------------------ */
+/* ---- class names --------------------------------------------------------- */
 
 static int class_names(const char *metadata, char ***names,
                        tomevit_message *why)

@@ -197,7 +197,8 @@ static void check_finish_size(const vit_dsp *dsp, enum vit_finish how,
     tomevit_dsp_scalar.finish(how, rows, cols, c.data, ldc, bias.data,
                               want.data, ldy);
     for (size_t i = 0; i < y.n; i++)
-        cr_assert_float_eq(y.data[i], want.data[i], how == VIT_STORE || how == VIT_ADD ? 0 : 3e-6,
+        cr_assert_float_eq(y.data[i], want.data[i],
+                           how == VIT_STORE || how == VIT_ADD ? 0 : 3e-6,
                            "%s: finish %d, %zu x %zu at %zu: %.9g not %.9g",
                            dsp->name, (int)how, rows, cols, i,
                            (double)y.data[i], (double)want.data[i]);

@@ -43,7 +43,7 @@ static tomevit_model *open_model(const char *folder, const char *name)
     return model;
 }
 
-/* ---- the reference's models ------------------------------------------------------ */
+/* ---- the reference's models ---------------------------------------------- */
 
 /* r of a run: a number, [r, inflection] with a real second, or a list. */
 static void schedule_of(const json_t *run, size_t depth, size_t *r)
@@ -194,7 +194,7 @@ Test(forward, equals_the_reference_on_every_tier)
     each_tier(check_models);
 }
 
-/* ---- the same bits ------------------------------------------------------------------ */
+/* ---- the same bits ------------------------------------------------------- */
 
 enum { IMAGES = 35, SIDE = 32, CLASSES = 10 };
 
@@ -355,7 +355,7 @@ Test(forward, same_bits_for_any_batch_threads_and_place)
     each_tier(check_same_bits);
 }
 
-/* ---- the last layer computes what is read -------------------------------------------- */
+/* ---- the last layer computes what is read -------------------------------- */
 
 enum { FEW = 5 };
 
@@ -536,7 +536,7 @@ Test(forward, near_a_double_precision_pass_in_bf16_and_int8)
     each_narrow_tier(check_near_oracle);
 }
 
-/* ---- what the reference has no results for ---------------------------------------- */
+/* ---- what the reference has no results for ------------------------------- */
 
 static void check_oracle(const char *tier, const char *what,
                          const tomevit_description *d)
@@ -707,7 +707,7 @@ Test(forward, equals_it_with_every_part)
     each_tier(check_parts);
 }
 
-/* ---- bad arguments ----------------------------------------------------------------- */
+/* ---- bad arguments ------------------------------------------------------- */
 
 Test(forward, refuses_bad_arguments)
 {

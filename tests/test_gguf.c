@@ -11,7 +11,7 @@
 
 #include "containers.h"
 
-/* ---- good files ---------------------------------------------------------------- */
+/* ---- good files ---------------------------------------------------------- */
 
 static void check_metadata(const vit_tensors *t, const char *key,
                            const char *expected)
@@ -74,7 +74,7 @@ Test(gguf, q8_0_is_scale_times_byte)
     tomevit_tensors_close(t);
 }
 
-/* ---- malformed files ------------------------------------------------------------- */
+/* ---- malformed files ----------------------------------------------------- */
 
 #define START(tensors, entries) "GGUF\3\0\0\0" tensors "\0\0\0\0\0\0\0" \
                                 entries "\0\0\0\0\0\0\0"

@@ -14,7 +14,7 @@
 
 enum { TOKENS = 14, WIDEST = 1030, COMBINATIONS = 7 };
 
-/* ---- a merge in double ------------------------------------------------------------ */
+/* ---- a merge in double --------------------------------------------------- */
 
 typedef struct oracle {
     int combine;
@@ -101,7 +101,7 @@ static double slope(const oracle *o, size_t row, double *at, double *factor)
     return (up - down) / (2 * step);
 }
 
-/* ---- a case ---------------------------------------------------------------------- */
+/* ---- a case -------------------------------------------------------------- */
 
 typedef struct gradient_case {
     int combine;
@@ -175,7 +175,7 @@ static void backward(gradient_case *k, const float *size)
     free(workspace);
 }
 
-/* ---- numbers ---------------------------------------------------------------------- */
+/* ---- numbers ------------------------------------------------------------- */
 
 /* What rounding to a type may add. */
 static double unit_of(int dtype)
@@ -280,7 +280,7 @@ TIER_TEST(gradient, has_the_scalar_bits)
     }
 }
 
-/* ---- rules ------------------------------------------------------------------------ */
+/* ---- rules --------------------------------------------------------------- */
 
 static void backward_f32(int combine, const tomerge_plan *plan,
                          size_t channels, const float *x, const float *g,
@@ -356,7 +356,7 @@ TIER_TEST(gradient, of_a_group_of_one_is_passed_on)
     }
 }
 
-/* ---- unmerging ---------------------------------------------------------------------- */
+/* ---- unmerging ----------------------------------------------------------- */
 
 TIER_TEST(gradient, of_unmerging_is_the_sum)
 {
@@ -398,7 +398,7 @@ TIER_TEST(gradient, of_unmerging_is_the_sum)
     }
 }
 
-/* ---- batches ------------------------------------------------------------------------ */
+/* ---- batches ------------------------------------------------------------- */
 
 enum { SEQUENCES = 4, FROM = 3, FROM_OUT = 2, MOST = 40, WIDTH = 7 };
 

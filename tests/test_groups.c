@@ -61,7 +61,7 @@ static image paint(const groups *g, const uint8_t *crop, int style,
     return out;
 }
 
-/* ---- pixels -------------------------------------------------------------------- */
+/* ---- pixels -------------------------------------------------------------- */
 
 /* Patches of 2 x 2 pixels, drawn 8 x 8: A and a are the line and the fill of
  * the first group, B and b those of the second, . is a dropped patch. */
@@ -173,7 +173,8 @@ Test(groups, an_overlay_keeps_the_pixels)
         size_t at = ((y + 2) * over.width + x + 3) * 3;
         int32_t group = g.group[y / (P * TIMES) * N + x / (P * TIMES)];
         const uint8_t *own = crop + (y / TIMES * N * P + x / TIMES) * 3;
-        int line = group >= 0 && memcmp(fill.rgb + at, g.line[group].rgb, 3) == 0;
+        int line = group >= 0 &&
+                   memcmp(fill.rgb + at, g.line[group].rgb, 3) == 0;
         for (size_t c = 0; c < 3; c++)
             cr_assert_eq(over.rgb[at + c], line ? g.line[group].rgb[c]
                          : group < 0 ? own[c] / 4 : own[c]);
@@ -184,7 +185,7 @@ Test(groups, an_overlay_keeps_the_pixels)
     free(crop);
 }
 
-/* ---- any map --------------------------------------------------------------------- */
+/* ---- any map ------------------------------------------------------------- */
 
 static void check_readback(size_t grid, size_t patch, size_t scale,
                            size_t kinds, int dropped, unsigned seed)
@@ -223,7 +224,7 @@ Test(groups, any_map_can_be_read_back)
             }
 }
 
-/* ---- colours --------------------------------------------------------------------- */
+/* ---- colours ------------------------------------------------------------- */
 
 static int apart(groups_colour a, groups_colour b)
 {
@@ -311,7 +312,7 @@ Test(groups, the_picture_depends_on_which_patches_go_together_only)
     free(crop);
 }
 
-/* ---- captions -------------------------------------------------------------------- */
+/* ---- captions ------------------------------------------------------------ */
 
 Test(draw, every_letter_of_a_caption_has_its_own_shape)
 {
@@ -405,7 +406,7 @@ Test(sheet, what_is_too_large_is_known_before)
     cr_expect_not(sheet_fits(&s));
 }
 
-/* ---- files ----------------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------- */
 
 static image make_picture(void)
 {

@@ -106,7 +106,7 @@ Test(image_files, are_recognised_by_content)
     cr_assert_eq(image_recognised(NULL, 0), 0);
 }
 
-/* ---- the reference data -------------------------------------------------------------- */
+/* ---- the reference data -------------------------------------------------- */
 
 static void check_good(const char *folder, const char *name,
                        const golden_file *pixels)
@@ -165,7 +165,7 @@ Test(image_files, shared_formats)
     free(folder);
 }
 
-/* ---- from a file to the model's input -------------------------------------------------- */
+/* ---- from a file to the model's input ------------------------------------ */
 
 static const tomevit_preprocessing augreg = {
     .size = 224, .crop_pct = 0.9, .interpolation = TOMEVIT_BICUBIC,

@@ -68,7 +68,7 @@ static uint8_t *plain_decode(const uint8_t *bytes, size_t count,
     return samples;
 }
 
-/* ---- kinds and regions ----------------------------------------------------------- */
+/* ---- kinds and regions --------------------------------------------------- */
 
 static void want(void *user, size_t width, size_t height, image_region *region)
 {
@@ -234,7 +234,7 @@ Test(image_jpeg, cmyk_and_ycck)
     }
 }
 
-/* ---- orientation ------------------------------------------------------------------- */
+/* ---- orientation --------------------------------------------------------- */
 
 static void check_orientation(unsigned value, int big)
 {
@@ -292,7 +292,7 @@ Test(image_jpeg, orientation_is_followed_when_asked)
     }
 }
 
-/* ---- damage ------------------------------------------------------------------------ */
+/* ---- damage -------------------------------------------------------------- */
 
 static void check_truncations(const encode_jpeg_options *o)
 {
@@ -306,15 +306,15 @@ static void check_truncations(const encode_jpeg_options *o)
         char why[200] = "";
 
         image_options_init(&options);
-        cr_assert_eq(decode(bytes, cut, &options, &out, why), -1, "at %zu of %zu",
-                     cut, count);
+        cr_assert_eq(decode(bytes, cut, &options, &out, why), -1,
+                     "at %zu of %zu", cut, count);
         cr_assert_null(out.rgb);
         cr_assert(strlen(why) > 10 && !strchr(why, '\n'));
         /* Also when the missing rows are none of those wanted. */
         options.want = want;
         options.user = &top;
-        cr_assert_eq(decode(bytes, cut, &options, &out, why), -1, "at %zu of %zu",
-                     cut, count);
+        cr_assert_eq(decode(bytes, cut, &options, &out, why), -1,
+                     "at %zu of %zu", cut, count);
         image_options_init(&options);
         options.lenient = 1;
         if (decode(bytes, cut, &options, &out, why) == 0) {

@@ -137,7 +137,7 @@ Test(image_pillow, turned_only_when_asked)
     }
 }
 
-/* ---- what is not read ----------------------------------------------------------- */
+/* ---- what is not read ---------------------------------------------------- */
 
 static void check_called(const char *bytes, size_t count, const char *name)
 {

@@ -112,7 +112,7 @@ Test(image_png, palette_shorter_than_its_indices)
     check(&o);
 }
 
-/* ---- damage ---------------------------------------------------------------------- */
+/* ---- damage -------------------------------------------------------------- */
 
 static uint8_t *make_file(size_t *count)
 {
@@ -168,7 +168,7 @@ Test(image_png, every_truncation_is_refused_strictly)
     free(bytes);
 }
 
-/* What is cut off after the pixels is a remark, unless all damage is refused. */
+/* What is cut off after the pixels is a remark, or refused with all damage. */
 Test(image_png, cuts_after_the_pixels_leave_them)
 {
     size_t count, read = 0;

@@ -69,7 +69,7 @@ static void expect_same(const char *kernel, size_t n, const guarded *expected,
                   (double)f32(found)[i], (double)f32(expected)[i]);
 }
 
-/* ---- conversion --------------------------------------------------------- */
+/* ---- conversion ---------------------------------------------------------- */
 
 static void check_load(const char *name,
                        void (*ref)(float *, const uint16_t *, size_t),
@@ -135,7 +135,7 @@ static void check_store_f16(const tomerge_dsp *ref, const tomerge_dsp *new)
     check_store("store_f16", ref->store_f16, new->store_f16);
 }
 
-/* ---- scoring -------------------------------------------------------------- */
+/* ---- scoring ------------------------------------------------------------- */
 
 static void check_norm(const tomerge_dsp *ref, const tomerge_dsp *new)
 {
@@ -342,7 +342,7 @@ static void check_dots(const tomerge_dsp *ref, const tomerge_dsp *new)
     }
 }
 
-/* ---- combining ------------------------------------------------------------ */
+/* ---- combining ----------------------------------------------------------- */
 
 enum combining { SCALE, ACCUMULATE, DIVIDE, MAXIMUM };
 
@@ -504,7 +504,7 @@ static void check_mean_heads(const tomerge_dsp *ref, const tomerge_dsp *new)
     }
 }
 
-/* ---- the walk ----------------------------------------------------------------- */
+/* ---- the walk ------------------------------------------------------------ */
 
 #ifndef HAVE_AVX2
 #define HAVE_AVX2 0
@@ -545,7 +545,7 @@ Test(kernels, avx512_equals_scalar)
     check_tier("avx512", HAVE_AVX512);
 }
 
-/* ---- scalar kernels against plain arithmetic ------------------------------------ */
+/* ---- scalar kernels against plain arithmetic ----------------------------- */
 
 static double value_of_f16(uint32_t half)
 {

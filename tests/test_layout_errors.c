@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- files in a folder of the test's own ---------------------------------- */
+/* ---- files in a folder of the test's own --------------------------------- */
 
 static char folder[] = "layouts-XXXXXX";
 
@@ -59,8 +59,8 @@ static void write_model(const char *name, const model_file *file)
     free(bytes);
 }
 
-static int open_with(const tomevit_open_options *options, tomevit_description *d,
-                     tomevit_message *why)
+static int open_with(const tomevit_open_options *options,
+                     tomevit_description *d, tomevit_message *why)
 {
     vit_checkpoint *checkpoint;
     int code = tomevit_checkpoint_open("m.safetensors", options, &checkpoint, d,
@@ -95,7 +95,7 @@ static void refuse(const model_file *file, const char *words)
     refuse_with(NULL, TOMEVIT_EMODEL, "m.safetensors", words);
 }
 
-/* ---- models that are known not to run ------------------------------------------ */
+/* ---- models that are known not to run ------------------------------------ */
 
 static void make_timm(model_file *file)
 {
@@ -122,16 +122,18 @@ Test(layout_errors, what_cannot_be_run_is_called_by_its_name, .init = enter,
 {
     model_file file;
 
-    refuse_name("blocks.1.attn_out_proj.weight",
-                "tensor \"blocks.1.attn_out_proj.weight\": attention and MLP "
-                "side by side (timm's ParallelScalingBlock) cannot be run here");
+    refuse_name(
+        "blocks.1.attn_out_proj.weight",
+        "tensor \"blocks.1.attn_out_proj.weight\": attention and MLP "
+        "side by side (timm's ParallelScalingBlock) cannot be run here");
     refuse_name("blocks.1.in_norm.bias", "side by side");
     refuse_name("blocks.0.attns.1.ls.gamma",
                 "several attentions side by side (timm's ParallelThingsBlock)");
     refuse_name("blocks.0.11.norm1.weight",
                 "blocks in chunks (DINOv2's block_chunks) cannot be run here");
-    refuse_name("v.blk.0.attn_q.weight",
-                "a model under the names of llama.cpp and clip.cpp cannot be run here");
+    refuse_name(
+        "v.blk.0.attn_q.weight",
+        "a model under the names of llama.cpp and clip.cpp cannot be run here");
     make_timm(&file);
     for (size_t i = 0; i < file.count;)
         if (strstr(file.tensors[i].name, "norm") &&
@@ -139,12 +141,13 @@ Test(layout_errors, what_cannot_be_run_is_called_by_its_name, .init = enter,
             model_file_remove(&file, file.tensors[i].name);
         else
             i++;
-    refuse(&file, "norms without biases (RMSNorm, or LayerNorm with bias=False) "
+    refuse(&file,
+           "norms without biases (RMSNorm, or LayerNorm with bias=False) "
            "cannot be run here");
     model_file_free(&file);
 }
 
-/* ---- torchvision's names --------------------------------------------------- */
+/* ---- torchvision's names ------------------------------------------------- */
 
 static const char *const torchvision[][2] = {
     {"cls_token", "class_token"},
@@ -208,8 +211,9 @@ Test(layout_errors, every_missing_tensor_has_its_own_name, .init = enter,
         /* Without these it is another kind of model, or none. */
         if (!strcmp(kept.name, "class_token") ||
             !strcmp(kept.name, "conv_proj.weight") ||
-            !strcmp(kept.name,
-                    "encoder.layers.encoder_layer_0.self_attention.in_proj_bias"))
+            !strcmp(
+                kept.name,
+                "encoder.layers.encoder_layer_0.self_attention.in_proj_bias"))
             continue;
         snprintf(words, sizeof(words), "tensor \"%s\" (timm's \"|\") is "
                  "missing: expected", kept.name);
@@ -279,7 +283,7 @@ Test(layout_errors, what_is_joined_has_to_fit, .init = enter, .fini = leave)
     model_file_free(&file);
 }
 
-/* ---- heads, texts and sizes -------------------------------------------------- */
+/* ---- heads, texts and sizes ---------------------------------------------- */
 
 static void add_matrix(model_file *file, const char *name, size_t rows,
                        size_t columns)
@@ -369,7 +373,7 @@ Test(layout_errors, image_sizes_are_checked, .init = enter, .fini = leave)
     model_file_free(&file);
 }
 
-/* ---- neighbours ------------------------------------------------------------------ */
+/* ---- neighbours ---------------------------------------------------------- */
 
 Test(layout_errors, neighbours_are_checked, .init = enter, .fini = leave)
 {
@@ -419,7 +423,7 @@ Test(layout_errors, neighbours_are_checked, .init = enter, .fini = leave)
     model_file_free(&file);
 }
 
-/* ---- options --------------------------------------------------------------------- */
+/* ---- options ------------------------------------------------------------- */
 
 static void count_name(void *data, const char *name)
 {

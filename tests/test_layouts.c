@@ -141,7 +141,7 @@ Test(layouts, give_the_logits_of_their_libraries)
     tomerge_set_cpu_mask(UINT32_MAX);
 }
 
-/* ---- what stands beside the tensors ------------------------------------------ */
+/* ---- what stands beside the tensors -------------------------------------- */
 
 static void expect_three(const json_t *expect, const char *key,
                          const float got[3])
@@ -246,7 +246,7 @@ Test(layouts, name_what_they_do_not_use)
     free(from);
 }
 
-/* ---- pieces -------------------------------------------------------------------- */
+/* ---- pieces -------------------------------------------------------------- */
 
 Test(layouts, resize_positions_as_their_libraries_do)
 {

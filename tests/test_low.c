@@ -88,7 +88,7 @@ static void each_tier(void (*check)(const vit_low *low))
     }
 }
 
-/* ---- products ----------------------------------------------------------------- */
+/* ---- products ------------------------------------------------------------ */
 
 typedef struct problem {
     const vit_low *low;
@@ -321,7 +321,7 @@ Test(low, products_every_tail)
     each_tier(check_products);
 }
 
-/* ---- narrowing ----------------------------------------------------------------- */
+/* ---- narrowing ----------------------------------------------------------- */
 
 /* Element q of a narrowed row: of int8 the whole number. */
 static float narrowed(const vit_low *low, const vit_level *row, float inverse,
@@ -472,7 +472,7 @@ Test(low, transpose_every_tail)
     each_tier(check_transpose);
 }
 
-/* ---- one row alone ----------------------------------------------------------------- */
+/* ---- one row alone ------------------------------------------------------- */
 
 /* Bits of a row do not depend on the rows beside it. */
 static void check_rows(const vit_low *low)

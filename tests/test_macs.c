@@ -6,7 +6,7 @@
 
 #include "../vit/checkpoint/checkpoint.h"
 
-/* ---- MACs ------------------------------------------------------------------ */
+/* ---- MACs ---------------------------------------------------------------- */
 
 /* Of a model whose layers merge r[depth]. */
 static double macs_of(const tomevit_description *d, const size_t *r)
@@ -186,7 +186,7 @@ Test(macs, count_what_the_heads_do_not_read)
     cr_assert_eq(tomevit_macs_unread(&d, 6, 5), 0);
 }
 
-/* ---- merging ------------------------------------------------------------------- */
+/* ---- merging ------------------------------------------------------------- */
 
 Test(merging, defaults_are_the_paper_s)
 {

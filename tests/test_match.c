@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- a plain matcher --------------------------------------------------------- */
+/* ---- a plain matcher ----------------------------------------------------- */
 
 typedef struct pairing {
     size_t source, destination;
@@ -306,7 +306,7 @@ TIER_TEST(match, equals_scalar_on_any_floats)
     }
 }
 
-/* ---- rules ------------------------------------------------------------------- */
+/* ---- rules --------------------------------------------------------------- */
 
 Test(match, r_is_lowered_as_published)
 {
@@ -440,7 +440,8 @@ TIER_TEST(match, cosine_does_not_see_scale)
         float *scaled = test_alloc(50 * 16 * sizeof(float));
 
         for (size_t i = 0; i < 50 * 16; i++)
-            scaled[i] = ldexpf(metric[i], i / 16 % 3 ? exponent : -exponent / 2);
+            scaled[i] = ldexpf(metric[i],
+                               i / 16 % 3 ? exponent : -exponent / 2);
         found = match_f32(&o, 50, 16, scaled, 12);
         expect_equal_maps(&expected, &found, "scaled");
         free_plan(&found);
@@ -450,7 +451,7 @@ TIER_TEST(match, cosine_does_not_see_scale)
     free(metric);
 }
 
-/* ---- the random partition ------------------------------------------------------ */
+/* ---- the random partition ------------------------------------------------ */
 
 /* Without sizes to see, the sources are the tokens that are no origin. */
 Test(match, random_partition_is_fair_and_repeatable)
@@ -488,7 +489,7 @@ Test(match, random_partition_is_fair_and_repeatable)
     free(metric);
 }
 
-/* ---- buffers ------------------------------------------------------------------- */
+/* ---- buffers ------------------------------------------------------------- */
 
 /* Backwards, with gaps, and ending at a page nobody may read. */
 TIER_TEST(match, strides_and_edges)

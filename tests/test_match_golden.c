@@ -27,8 +27,8 @@ static golden_case open_case(const char *folder, const json_t *entry)
 }
 
 /* Compares row by row to 1e-5 relative; a mean that cancels keeps the rounding
- * of the inputs, which are of order 1: 2^-23. `place` says where row j of `expected` is in `found`,
- * NULL where they agree in order. */
+ * of the inputs, which are of order 1: 2^-23. `place` says where row j of
+ * `expected` is in `found`, NULL where they agree in order. */
 static void expect_rows(const char *name, const char *what,
                         const float *expected, const float *found, size_t rows,
                         size_t channels, const size_t *place)
@@ -104,8 +104,10 @@ static void check_merge_image(const golden_case *g, size_t image, size_t r,
         expect_rows(g->name, "unmerged", golden_f32(g->file, "unmerged",
                     B * T * C) + image * T * C, back, T, C, NULL);
     merge_f32(TOMERGE_MEAN, &plan, C, x, NULL, y, sums);
-    expect_rows(g->name, "unit", golden_f32(g->file, "merged_unit", B * rows * C) +
-                image * rows * C, y, rows, C, place);
+    expect_rows(g->name, "unit",
+                golden_f32(g->file, "merged_unit", B * rows * C) +
+                    image * rows * C,
+                y, rows, C, place);
     expect_rows(g->name, "unit size", golden_f32(g->file, "merged_unit_size",
                 B * rows) + image * rows, sums, rows, 1, place);
     merge_f32(TOMERGE_MAX, &plan, C, x, NULL, y, NULL);
@@ -144,7 +146,8 @@ static void check_kth_image(const golden_case *g, size_t image, size_t stride)
     size_t T = g->tokens, C = g->channels, B = g->batch;
     size_t rows = T / stride, whole = rows * stride;
     const float *x = golden_f32(g->file, "x", B * T * C) + image * T * C;
-    float *y = test_alloc(T * C * sizeof(*y)), *sums = test_alloc(T * sizeof(*sums));
+    float *y = test_alloc(T * C * sizeof(*y)),
+          *sums = test_alloc(T * sizeof(*sums));
     float *back = test_alloc(T * C * sizeof(*back)), total = 0;
     tomerge_options options;
     tomerge_plan plan;

@@ -16,7 +16,7 @@
 
 enum { TOKENS = 31, WIDEST = 1100 };
 
-/* ---- a plain merge ------------------------------------------------------------- */
+/* ---- a plain merge ------------------------------------------------------- */
 
 static float plain(int combine, const tomerge_plan *plan, const rows *x,
                    const float *size, size_t j, size_t c)
@@ -210,7 +210,7 @@ TIER_TEST(merge, mlerp_is_the_mean_where_there_is_no_norm)
     cr_assert(y[1][0] == (3e30f + 1e30f) / 2 && y[1][1] == 0);
 }
 
-/* ---- the way back ---------------------------------------------------------------- */
+/* ---- the way back -------------------------------------------------------- */
 
 TIER_TEST(merge, unmerge_copies_every_row_back)
 {
@@ -320,7 +320,7 @@ Test(merge, composing_keeps_dropped_tokens_dropped)
     cr_assert_eq(tomerge_compose(&plan, 0, NULL), 0);
 }
 
-/* ---- attention ------------------------------------------------------------------- */
+/* ---- attention ----------------------------------------------------------- */
 
 /* In any order, and sizes that are not whole too. */
 Test(merge, size_bias_is_that_of_every_size)

@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-/* ---- allocation ----------------------------------------------------------- */
+/* ---- allocation ---------------------------------------------------------- */
 
 static atomic_int allocations;
 
@@ -55,7 +55,7 @@ void *__wrap_aligned_alloc(size_t alignment, size_t bytes)
     return __real_aligned_alloc(alignment, bytes);
 }
 
-/* ---- arguments -------------------------------------------------------------- */
+/* ---- arguments ----------------------------------------------------------- */
 
 enum { T = 40, C = 12, S = 4, R = 7, SPACE = 1 << 16 };
 
@@ -91,7 +91,7 @@ static void prepare(void)
         valid.offsets[s] = s * T / S;
 }
 
-/* ---- names ----------------------------------------------------------------------- */
+/* ---- names --------------------------------------------------------------- */
 
 Test(api, names_round_trip)
 {
@@ -166,7 +166,7 @@ Test(api, errors_have_texts)
     }
 }
 
-/* ---- layout -------------------------------------------------------------------------- */
+/* ---- layout -------------------------------------------------------------- */
 
 /* What programs were compiled with stays as it is within version 1. (That is
  * how it is where pointers and size_t have 8 bytes.) */
@@ -187,7 +187,7 @@ Test(api, structs_keep_their_layout)
     cr_assert_eq(offsetof(tomerge_options, reserved), 64);
 }
 
-/* ---- no call allocates -------------------------------------------------------------- */
+/* ---- no call allocates --------------------------------------------------- */
 
 static int every_call(int dtype)
 {
@@ -217,7 +217,8 @@ static int every_call(int dtype)
                                    valid.out.map, C,
                                    (tomerge_const_view){y.data, C, dtype},
                                    back, 2);
-    error |= tomerge_schedule_ratio(TOMERGE_ALTERNATING, 12, 197, 1, 0.3, valid.out.schedule);
+    error |= tomerge_schedule_ratio(TOMERGE_ALTERNATING, 12, 197, 1, 0.3,
+                                    valid.out.schedule);
     return error;
 }
 

@@ -123,8 +123,9 @@ Test(models, converted_models_give_the_same_bits)
         cr_assert_eq(tomevit_convert(path, NULL, "models-out.safetensors", NULL,
                                      &why), 0, "%s", why.text);
         check_converted(path, x, expected);
-        cr_assert_eq(tomevit_convert(path, NULL, "models-out.safetensors", "f32",
-                                     &why), 0, "%s", why.text);
+        cr_assert_eq(
+            tomevit_convert(path, NULL, "models-out.safetensors", "f32", &why),
+            0, "%s", why.text);
         check_converted(path, x, expected);
         free(path);
     }
@@ -150,8 +151,9 @@ Test(models, a_damaged_array_is_named_when_the_model_is_opened)
     cr_assert_null(model);
     cr_assert(!strncmp(why.text, "models-bad.npz: zip entry \"", 27) &&
               strstr(why.text, "the file is damaged"), "%s", why.text);
-    cr_assert_eq(tomevit_convert("models-bad.npz", NULL, "models-none", NULL, &why),
-                 TOMEVIT_EFORMAT);
+    cr_assert_eq(
+        tomevit_convert("models-bad.npz", NULL, "models-none", NULL, &why),
+        TOMEVIT_EFORMAT);
     cr_assert(strstr(why.text, "models-bad.npz: zip entry"), "%s", why.text);
     cr_assert_null(fopen("models-none", "rb"));
     remove("models-bad.npz");

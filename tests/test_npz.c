@@ -12,7 +12,7 @@
 
 #include "containers.h"
 
-/* ---- good files ---------------------------------------------------------------- */
+/* ---- good files ---------------------------------------------------------- */
 
 static void check_arrays(const char *fixture)
 {
@@ -61,7 +61,7 @@ Test(npz, big_endian_arrays_are_refused)
     free(bytes);
 }
 
-/* ---- archives made here ---------------------------------------------------------- */
+/* ---- archives made here -------------------------------------------------- */
 
 typedef struct archive {
     unsigned char bytes[4096];
@@ -210,7 +210,8 @@ Test(npz, bad_archives_are_refused)
     refuse_made("a.npy", &(fault){.entries_more = 9},
                 "a directory of 51 bytes cannot hold 10 entries");
     refuse_made("a.npy", &(fault){.twice = 1}, "overlap");
-    refuse_made("a.npy", &(fault){.twice = 2}, "\"a.npy\" and \"b.npy\" overlap");
+    refuse_made("a.npy", &(fault){.twice = 2},
+                "\"a.npy\" and \"b.npy\" overlap");
     refuse_made("a.npy", &(fault){.zip64 = 1, .zip64_less = 8},
                 "extra fields are cut short");
 }
@@ -227,7 +228,7 @@ Test(npz, wrong_sums_of_what_is_inflated_are_found)
     free(bytes);
 }
 
-/* ---- headers ------------------------------------------------------------------- */
+/* ---- headers ------------------------------------------------------------- */
 
 /* Headers without their length and with 8 bytes of data behind. */
 static const char *const bad_headers[] = {
@@ -287,8 +288,9 @@ Test(npz, bad_headers_are_refused)
     size_t i;
 
     for (i = 0; i < sizeof bad_headers / sizeof *bad_headers; i++)
-        refuse_header(bad_headers[i], 1, strlen(bad_headers[i]),
-                      "array \"a\": expected {'descr', 'fortran_order', 'shape'");
+        refuse_header(
+            bad_headers[i], 1, strlen(bad_headers[i]),
+            "array \"a\": expected {'descr', 'fortran_order', 'shape'");
     refuse_header(good, 0, strlen(good), "of version 1 to 3, found none");
     refuse_header(good, 4, strlen(good), "of version 1 to 3, found none");
     refuse_header(good, 1, 65535, "header of 65535 bytes is cut short");
@@ -301,7 +303,7 @@ Test(npz, bad_headers_are_refused)
                   "'shape':(4611686018427387906,)}", 1, 68, "its 8 bytes are");
 }
 
-/* ---- damage ---------------------------------------------------------------------- */
+/* ---- damage -------------------------------------------------------------- */
 
 Test(npz, cut_files_are_refused)
 {

@@ -208,7 +208,7 @@ Test(open, a_million_names_are_compared_n_log_n_times)
                   "%zu comparisons", counted);
 }
 
-/* ---- memory ---------------------------------------------------------------- */
+/* ---- memory -------------------------------------------------------------- */
 
 /* Opens it with the n-th allocation failing; 1 if there were as many. */
 static int fail_at(const char *path, const tomevit_open_options *options,
@@ -256,7 +256,7 @@ Test(open, without_memory_it_fails_in_one_line)
     fail_everywhere("models/model.safetensors.index.json", NULL);
 }
 
-/* ---- a file that is cut while it is read ------------------------------------ */
+/* ---- a file that is cut while it is read --------------------------------- */
 
 static void cut_while_reading(const char *fixture)
 {

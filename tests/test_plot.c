@@ -58,7 +58,7 @@ Test(args, command_lines_read_back)
     free(line);
 }
 
-/* ---- the front --------------------------------------------------------------------- */
+/* ---- the front ----------------------------------------------------------- */
 
 static void expect_front(int less, const char *expected)
 {
@@ -172,7 +172,7 @@ Test(plot, several_series_have_a_legend)
     free(text);
 }
 
-/* ---- labels ------------------------------------------------------------------------ */
+/* ---- labels -------------------------------------------------------------- */
 
 static double uniform(unsigned *state)
 {
@@ -240,7 +240,7 @@ Test(labels, avoid_lines_where_they_can)
               mark.box.bottom);
 }
 
-/* ---- confusions ---------------------------------------------------------------------- */
+/* ---- confusions ---------------------------------------------------------- */
 
 Test(confusions, most_frequent_first)
 {

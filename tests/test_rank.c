@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- by hand --------------------------------------------------------------- */
+/* ---- by hand ------------------------------------------------------------- */
 
 static tomerge_options options_of(int method, const float *importance)
 {
@@ -161,7 +161,7 @@ TIER_TEST(rank, a_batch_is_its_sequences)
     }
 }
 
-/* ---- EViT's own code ----------------------------------------------------------- */
+/* ---- EViT's own code ----------------------------------------------------- */
 
 static const float *case_f32(const golden_file *file, const json_t *entry,
                              const char *name, size_t count)

@@ -40,8 +40,8 @@ static json_t *rows(void)
 {
     return json_pack("[{s:s,s:{s:f},s:i,s:[i,i]},{s:s,s:{s:n},s:b,s:i}]",
                      "schedule", "13:-1", "seconds", "wall", 1.23456, "hidden",
-                     3, "list", 4, 55,
-                     "schedule", "a,\"b\"", "seconds", "wall", "hidden", 1, "list", 7);
+                     3, "list", 4, 55, "schedule", "a,\"b\"", "seconds", "wall",
+                     "hidden", 1, "list", 7);
 }
 
 Test(report, table_lines_up_what_there_is)

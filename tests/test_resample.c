@@ -201,7 +201,7 @@ Test(resample, equals_pillow_byte_for_byte)
     cr_assert_arr_eq(crop, expected, sizeof expected);
 }
 
-/* ---- a full resize, plainly ------------------------------------------------- */
+/* ---- a full resize, plainly ---------------------------------------------- */
 
 static double kernel(int interpolation, double x)
 {
@@ -336,7 +336,7 @@ Test(resample, clips_between_the_passes)
     }
 }
 
-/* ---- arguments ----------------------------------------------------------------- */
+/* ---- arguments ----------------------------------------------------------- */
 
 Test(resample, resized_side)
 {

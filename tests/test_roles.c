@@ -78,7 +78,7 @@ static void expect_origins(const tomerge_plan *plan)
         cr_assert_eq(plan->map[plan->origin[j]], (int32_t)j);
 }
 
-/* ---- padding ------------------------------------------------------------------ */
+/* ---- padding ------------------------------------------------------------- */
 
 TIER_TEST(roles, padding_changes_nothing_for_the_others)
 {
@@ -109,7 +109,7 @@ TIER_TEST(roles, padding_changes_nothing_for_the_others)
     }
 }
 
-/* ---- protected tokens ----------------------------------------------------------- */
+/* ---- protected tokens ---------------------------------------------------- */
 
 /* Two tokens share a row in one plan exactly if they do in the other. */
 static void expect_same_groups(const tomerge_plan *a, const tomerge_plan *b)
@@ -208,7 +208,7 @@ Test(roles, leading_tokens_may_be_protected_either_way)
     }
 }
 
-/* ---- order ---------------------------------------------------------------------- */
+/* ---- order --------------------------------------------------------------- */
 
 /* 0 protected, 1 source, 2 destination, 3 padding. */
 static int class_of(const scene *s, size_t token)
@@ -292,7 +292,7 @@ TIER_TEST(roles, rows_may_come_by_position)
     }
 }
 
-/* ---- batches -------------------------------------------------------------------- */
+/* ---- batches ------------------------------------------------------------- */
 
 TIER_TEST(roles, batches_take_each_sequence_its_own)
 {
@@ -333,7 +333,7 @@ TIER_TEST(roles, batches_take_each_sequence_its_own)
     }
 }
 
-/* ---- plans in turn ---------------------------------------------------------------- */
+/* ---- plans in turn ------------------------------------------------------- */
 
 TIER_TEST(roles, joined_plans_are_one)
 {

@@ -38,7 +38,7 @@ static void refuse(const unsigned char *bytes, size_t count,
     cr_assert_eq(parse(bytes, count, NULL), TOMEVIT_EFORMAT);
 }
 
-/* ---- headers ---------------------------------------------------------------- */
+/* ---- headers ------------------------------------------------------------- */
 
 #define T(shape, offsets) "{\"a\":{\"dtype\":\"F32\",\"shape\":" shape \
                           ",\"data_offsets\":" offsets "}}"
@@ -64,13 +64,15 @@ static const struct {
     {"\"a\"", 0, "expected a JSON object"},
     {"7", 0, "expected a JSON object"},
     {"{\"a\":[[[1]]]}", 0, "near byte 15: nests deeper than 3 levels"},
-    {"{\"a\":{\"b\":{\"c\":{}}}}", 0, "near byte 23: nests deeper than 3 levels"},
+    {"{\"a\":{\"b\":{\"c\":{}}}}", 0,
+     "near byte 23: nests deeper than 3 levels"},
     /* duplicates */
     {"{\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},"
-     "\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}", 0,
-     "duplicate"},
+     "\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}",
+     0, "duplicate"},
     {"{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\",\"shape\":[0],"
-     "\"data_offsets\":[0,0]}}", 0, "duplicate"},
+     "\"data_offsets\":[0,0]}}",
+     0, "duplicate"},
     /* metadata */
     {"{\"__metadata__\":[]}", 0, "__metadata__ is not an object"},
     {"{\"__metadata__\":{\"k\":1}}", 0, "__metadata__|\"k\"|not a string"},
@@ -157,7 +159,7 @@ Test(safetensors, bad_headers_are_refused)
     }
 }
 
-/* ---- header length ------------------------------------------------------------ */
+/* ---- header length ------------------------------------------------------- */
 
 static void refuse_length(uint64_t length, size_t count, const char *words)
 {
@@ -203,7 +205,7 @@ Test(safetensors, files_too_short_for_a_length_are_refused)
     }
 }
 
-/* ---- bulk ------------------------------------------------------------------------ */
+/* ---- bulk ---------------------------------------------------------------- */
 
 static void refuse_repeated(const char *begin, const char *item, size_t times,
                             const char *words)
@@ -223,8 +225,10 @@ static void refuse_repeated(const char *begin, const char *item, size_t times,
 
 Test(safetensors, deep_or_bulky_headers_are_refused)
 {
-    refuse_repeated("{\"a\":", "[", 100000, "near byte 15: nests deeper than 3 levels");
-    refuse_repeated("", "{\"a\":", 100000, "near byte 23: nests deeper than 3 levels");
+    refuse_repeated("{\"a\":", "[", 100000,
+                    "near byte 15: nests deeper than 3 levels");
+    refuse_repeated("", "{\"a\":", 100000,
+                    "near byte 23: nests deeper than 3 levels");
     refuse_repeated("{\"a\":[0", ",0", 2000000,
                     "near byte 2097163: more than 1048576 values");
     refuse_repeated("{\"a\":[{}", ",{}", 1000,
@@ -233,7 +237,7 @@ Test(safetensors, deep_or_bulky_headers_are_refused)
     refuse_repeated("{\"a\\\"[[[[[", "[", 100000, "bad header");
 }
 
-/* ---- cuts and damage ---------------------------------------------------------------- */
+/* ---- cuts and damage ----------------------------------------------------- */
 
 Test(safetensors, every_cut_is_refused)
 {
@@ -296,7 +300,7 @@ Test(safetensors, damaged_bytes_open_or_are_refused_in_one_line)
     model_file_free(&file);
 }
 
-/* ---- good files ------------------------------------------------------------------------ */
+/* ---- good files ---------------------------------------------------------- */
 
 Test(safetensors, odd_but_valid_files_open)
 {
@@ -337,7 +341,7 @@ Test(safetensors, odd_but_valid_files_open)
     free(bytes);
 }
 
-/* ---- files on disk ------------------------------------------------------------------------ */
+/* ---- files on disk ------------------------------------------------------- */
 
 static void refuse_path(const char *path, int expected, const char *words)
 {

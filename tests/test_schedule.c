@@ -74,14 +74,18 @@ Test(schedule, tokens_are_the_published_ones)
         double ratio, merged = 0;
 
         cr_assert_eq(tomerge_schedule(known[i].layers, known[i].r, 0, r), 0);
-        cr_assert_eq(tomerge_schedule_tokens(TOMERGE_ALTERNATING, known[i].layers, known[i].tokens,
-                                             1, r, left, &ratio), 0);
+        cr_assert_eq(tomerge_schedule_tokens(TOMERGE_ALTERNATING,
+                                             known[i].layers, known[i].tokens,
+                                             1, r, left, &ratio),
+                     0);
         cr_assert_eq(left[known[i].layers - 1], known[i].left);
         for (size_t l = 0; l < known[i].layers; l++)
             merged += 1 - (double)left[l] / (double)known[i].tokens;
         cr_assert_float_eq(ratio, merged / (double)known[i].layers, 1e-12);
-        cr_assert_eq(tomerge_schedule_tokens(TOMERGE_ALTERNATING, known[i].layers, known[i].tokens,
-                                             1, r, NULL, NULL), 0);
+        cr_assert_eq(tomerge_schedule_tokens(TOMERGE_ALTERNATING,
+                                             known[i].layers, known[i].tokens,
+                                             1, r, NULL, NULL),
+                     0);
     }
 }
 
@@ -98,16 +102,19 @@ static void check_ratio(size_t layers, size_t tokens, size_t protect,
 
     for (size_t l = 0; l < layers; l++)
         all[l] = tokens;
-    cr_assert_eq(tomerge_schedule_tokens(TOMERGE_ALTERNATING, layers, tokens, protect, all, NULL,
-                                         &most), 0);
-    error = tomerge_schedule_ratio(TOMERGE_ALTERNATING, layers, tokens, protect, ratio, r);
+    cr_assert_eq(tomerge_schedule_tokens(TOMERGE_ALTERNATING, layers, tokens,
+                                         protect, all, NULL, &most),
+                 0);
+    error = tomerge_schedule_ratio(TOMERGE_ALTERNATING, layers, tokens, protect,
+                                   ratio, r);
     if (error) {
         cr_assert_eq(error, TOMERGE_ERANGE);
         cr_assert_gt(ratio, most + 0.5 / (double)tokens - 1e-12);
         return;
     }
-    cr_assert_eq(tomerge_schedule_tokens(TOMERGE_ALTERNATING, layers, tokens, protect, r, NULL,
-                                         &found), 0);
+    cr_assert_eq(tomerge_schedule_tokens(TOMERGE_ALTERNATING, layers, tokens,
+                                         protect, r, NULL, &found),
+                 0);
     for (size_t l = 0; l < layers; l++) {
         int at_most = r[l] == tomerge_max_r(TOMERGE_ALTERNATING, left, protect);
 
@@ -144,17 +151,26 @@ Test(schedule, ratio_of_nothing_and_too_much)
 {
     size_t r[12];
 
-    cr_assert_eq(tomerge_schedule_ratio(TOMERGE_ALTERNATING, 12, 197, 1, 0, r), 0);
+    cr_assert_eq(tomerge_schedule_ratio(TOMERGE_ALTERNATING, 12, 197, 1, 0, r),
+                 0);
     for (int l = 0; l < 12; l++)
         cr_assert_eq(r[l], 0);
-    cr_assert_eq(tomerge_schedule_ratio(TOMERGE_ALTERNATING, 12, 197, 1, 0.4, r), 0);
+    cr_assert_eq(
+        tomerge_schedule_ratio(TOMERGE_ALTERNATING, 12, 197, 1, 0.4, r), 0);
     cr_assert(r[0] == 12 || r[0] == 13);
     memset(r, 0x5a, sizeof(r));
-    cr_assert_eq(tomerge_schedule_ratio(TOMERGE_ALTERNATING, 12, 197, 1, 0.99, r), TOMERGE_ERANGE);
-    cr_assert_eq(tomerge_schedule_ratio(TOMERGE_ALTERNATING, 12, 197, 1, 1.0, r), TOMERGE_EINVAL);
-    cr_assert_eq(tomerge_schedule_ratio(TOMERGE_ALTERNATING, 12, 197, 1, -0.1, r), TOMERGE_EINVAL);
-    cr_assert_eq(tomerge_schedule_ratio(TOMERGE_ALTERNATING, 12, 197, 1, (double)NAN, r),
-                 TOMERGE_EINVAL);
+    cr_assert_eq(
+        tomerge_schedule_ratio(TOMERGE_ALTERNATING, 12, 197, 1, 0.99, r),
+        TOMERGE_ERANGE);
+    cr_assert_eq(
+        tomerge_schedule_ratio(TOMERGE_ALTERNATING, 12, 197, 1, 1.0, r),
+        TOMERGE_EINVAL);
+    cr_assert_eq(
+        tomerge_schedule_ratio(TOMERGE_ALTERNATING, 12, 197, 1, -0.1, r),
+        TOMERGE_EINVAL);
+    cr_assert_eq(
+        tomerge_schedule_ratio(TOMERGE_ALTERNATING, 12, 197, 1, (double)NAN, r),
+        TOMERGE_EINVAL);
     cr_assert_eq(r[0], (size_t)0x5a5a5a5a5a5a5a5a);
 }
 
@@ -171,10 +187,12 @@ Test(schedule, refuses_bad_arguments)
     cr_assert_eq(tomerge_schedule_list(4, 1, NULL, r), TOMERGE_EINVAL);
     cr_assert_eq(tomerge_schedule_list(4, 1, list, NULL), TOMERGE_EINVAL);
     cr_assert_eq(tomerge_schedule_list(0, 0, NULL, r), TOMERGE_EINVAL);
-    cr_assert_eq(tomerge_schedule_tokens(TOMERGE_ALTERNATING, 4, 0, 0, r, NULL, NULL),
-                 TOMERGE_EINVAL);
-    cr_assert_eq(tomerge_schedule_tokens(TOMERGE_ALTERNATING, 4, 9, 0, NULL, r, NULL),
-                 TOMERGE_EINVAL);
+    cr_assert_eq(
+        tomerge_schedule_tokens(TOMERGE_ALTERNATING, 4, 0, 0, r, NULL, NULL),
+        TOMERGE_EINVAL);
+    cr_assert_eq(
+        tomerge_schedule_tokens(TOMERGE_ALTERNATING, 4, 9, 0, NULL, r, NULL),
+        TOMERGE_EINVAL);
     cr_assert_eq(r[0], 9);
     cr_assert_eq(tomerge_schedule_list(4, 0, NULL, r), 0);
     cr_assert_eq(r[3], 0);

@@ -47,7 +47,7 @@ Test(shards, metadata_are_those_of_the_shards)
     tomevit_tensors_close(t);
 }
 
-/* ---- malformed indexes ------------------------------------------------------------ */
+/* ---- malformed indexes --------------------------------------------------- */
 
 #define MAP(file) "{\"weight_map\":{\"x\":" file "}}"
 #define SHARD "model-00002-of-00002.safetensors"

@@ -108,7 +108,8 @@ Test(statistics, paired)
     cr_expect_float_eq(i.high, 1.959963984540054 * sqrt(0.02 / 100), 1e-15);
     i = statistics_paired(4, 9, 98);      /* 0.10 - 0.05, variance 0.1475 */
     cr_expect_float_eq(i.low, 0.05 - 1.959963984540054 * sqrt(0.001475), 1e-15);
-    cr_expect_float_eq(i.high, 0.05 + 1.959963984540054 * sqrt(0.001475), 1e-15);
+    cr_expect_float_eq(i.high, 0.05 + 1.959963984540054 * sqrt(0.001475),
+                       1e-15);
     i = statistics_paired(1, 0, 1);       /* cut to what can be */
     cr_expect_eq(i.low, -1);
 }
@@ -134,7 +135,7 @@ Test(statistics, normal)
     cr_expect_float_eq(statistics_normal(0.9999), 3.719016485455709, 1e-9);
 }
 
-/* ---- counts ---------------------------------------------------------------------- */
+/* ---- counts -------------------------------------------------------------- */
 
 static char *temporary(const char *text)
 {
@@ -351,7 +352,7 @@ Test(outcomes, distances)
     cr_expect_eq(outcome_distance(&none, &c), 1);
 }
 
-/* ---- labels ---------------------------------------------------------------------- */
+/* ---- labels -------------------------------------------------------------- */
 
 Test(real_labels, bad_files_say_why)
 {

@@ -77,7 +77,8 @@ static tensor_case new_tensor(int round, int which, size_t count,
 static void check_tensor(const tensor_case *t, const tomerge_plan *plan,
                          const float *size)
 {
-    size_t channels = t->tensor.channels, width = channels * element(t->y.dtype);
+    size_t channels = t->tensor.channels,
+           width = channels * element(t->y.dtype);
 
     for (size_t h = 0; h < HEADS; h++) {
         rows y = new_rows(t->y.dtype, plan->rows, channels,
@@ -133,7 +134,7 @@ TIER_TEST(tensors, merge_as_one_by_one)
     }
 }
 
-/* ---- tables ---------------------------------------------------------------------- */
+/* ---- tables -------------------------------------------------------------- */
 
 enum { TABLES = 2 };
 

@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- allocations ------------------------------------------------------------------ */
+/* ---- allocations --------------------------------------------------------- */
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
@@ -81,7 +81,7 @@ int posix_memalign(void **memory, size_t alignment, size_t bytes)
 }
 #endif
 
-/* ---- every call that merges ---------------------------------------------------------- */
+/* ---- every call that merges ---------------------------------------------- */
 
 enum {
     T = 60, HEADS = 3, C = 24, S = 4, R = 11, COMBINATIONS = 6, SPACE = 1 << 18,
@@ -199,7 +199,8 @@ static int call_batches(const inputs *in, results *out, char *w)
                                    out->batch_map, C,
                                    cview(out->batch_y, C, TOMERGE_F32),
                                    view(out->batch_back, C), 1);
-    return error | tomerge_schedule_ratio(TOMERGE_ALTERNATING, 12, 197, 1, 0.3, out->schedule);
+    return error | tomerge_schedule_ratio(TOMERGE_ALTERNATING, 12, 197, 1, 0.3,
+                                          out->schedule);
 }
 
 static int call_all(const inputs *in, results *out, char *workspace)
@@ -214,7 +215,7 @@ static int call_all(const inputs *in, results *out, char *workspace)
     return error;
 }
 
-/* ---- threads ------------------------------------------------------------------------- */
+/* ---- threads ------------------------------------------------------------- */
 
 static void fill(inputs *in)
 {

@@ -11,7 +11,7 @@
 
 #include "containers.h"
 
-/* ---- good files --------------------------------------------------------------- */
+/* ---- good files ---------------------------------------------------------- */
 
 static void check_tensors(const char *fixture, const char *container)
 {
@@ -114,7 +114,7 @@ Test(torch, damaged_storages_are_refused_when_they_are_read)
     notice_damage("torch/zip.pth", 1);
 }
 
-/* ---- refused whole ------------------------------------------------------------- */
+/* ---- refused whole ------------------------------------------------------- */
 
 static void refuse_fixture(const char *name, const char *words)
 {
@@ -142,7 +142,7 @@ Test(torch, big_endian_files_are_refused)
                    "little_endian\x71\x02\x89", 16, "little-endian");
 }
 
-/* ---- pickles ------------------------------------------------------------------- */
+/* ---- pickles ------------------------------------------------------------- */
 
 #define MAGIC "\x80\2\x8a\n\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
 #define PROTOCOL "\x80\2M\xe9\3."
@@ -318,7 +318,7 @@ Test(torch, the_start_and_the_storages_of_a_stream_are_checked)
     free(bytes);
 }
 
-/* ---- bulk -------------------------------------------------------------------- */
+/* ---- bulk ---------------------------------------------------------------- */
 
 /* `begin`, then `item` again and again, then `end`. */
 static void refuse_repeated(const char *begin, size_t begin_length,
@@ -361,13 +361,14 @@ Test(torch, pickles_of_boundless_cost_are_refused)
 Test(torch, many_tensors_of_one_storage_are_refused)
 {
     REPEATED("](ctorch._utils\n_rebuild_tensor_v2\n("
-             ID("FloatStorage", "0", "K\x10") "K\0K\x10\x85K\1\x85\x89)tRq\0", "h\0", 2000,
+             ID("FloatStorage", "0", "K\x10") "K\0K\x10\x85K\1\x85\x89)tRq\0",
+             "h\0", 2000,
              "e." KEYS "\x10\0\0\0\0\0\0\0"
              "aaaaaaaabbbbbbbbccccccccddddddddeeeeeeeeffffffffgggggggghhhhhhhh",
              "too many tensors share their storage");
 }
 
-/* ---- damage -------------------------------------------------------------------- */
+/* ---- damage -------------------------------------------------------------- */
 
 Test(torch, cut_files_are_refused)
 {

@@ -231,7 +231,7 @@ Test(tune, what_cannot_be)
     cr_expect_eq(find(&gmacs, r, &best), -1);
 }
 
-/* ---- files --------------------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------- */
 
 static int parse(const char *content, size_t size, merging_args *args,
                  char *why)

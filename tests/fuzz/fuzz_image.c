@@ -34,8 +34,8 @@ static void check_same(const image *whole, const image *part)
 }
 
 /* A refusal says why and holds no memory. */
-static int decode(const uint8_t *data, size_t size, const image_options *options,
-                  image *out)
+static int decode(const uint8_t *data, size_t size,
+                  const image_options *options, image *out)
 {
     char why[200] = "";
 
