@@ -9,7 +9,7 @@ cd "$srcdir" || exit 99
 
 COLUMNS=160
 FUNCTION_LINES=100
-FILE_LINES=800
+FILE_LINES=900
 
 set -- $(find include tomerge vit src tests bench data -name '*.[ch]' \
     ! -path '*/python/build/*' 2>/dev/null)
