@@ -60,7 +60,7 @@ typedef struct arguments {
 static char workspace[SPACE];
 static arguments args, before;
 
-/* ---- valid arguments --------------------------------------------------------- */
+/* ---- valid arguments ----------------------------------------------------- */
 
 /* Sources 0, 2, ... of the first 2 R tokens merge into the ones after them. */
 static void fill_plan(int32_t *map, int32_t *origin, size_t tokens, size_t r)
@@ -175,7 +175,7 @@ static arguments *fresh(void)
     return a;
 }
 
-/* ---- calls -------------------------------------------------------------------- */
+/* ---- calls --------------------------------------------------------------- */
 
 #define CALL(function, ...)                                                  \
     static int call_##function(arguments *a)                           \

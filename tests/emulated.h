@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * AMX and AVX512-BF16 in plain C, as the manuals define them [Intel SDM 2,
- * TDPBF16PS, TDPBSSD, VDPBF16PS, VCVTNE2PS2BF16]. A file of tests/ includes this
- * and then a tier's own source, which so becomes a second table that runs on
- * any machine with AVX-512: what is proved of it holds for the tier, but for
+ * TDPBF16PS, TDPBSSD, VDPBF16PS, VCVTNE2PS2BF16]. A file of tests/ includes
+ * this and then a tier's own source, which so becomes a second table that runs
+ * on any machine with AVX-512: what is proved of it holds for the tier, but for
  * what the instructions themselves do; tests/test_hardware.c compares those.
  *
  * Tile registers belong to the thread; using one that is not configured, or

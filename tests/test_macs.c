@@ -136,7 +136,7 @@ Test(macs, count_attention_pooling)
                  2 * 8 * 20);
 }
 
-/* What every method leaves in every layer, and what a head cannot do without. */
+/* What each method leaves in each layer, and what no head can do without. */
 Test(macs, schedules_are_those_of_the_methods)
 {
     tomevit_description d;

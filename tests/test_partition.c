@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- partitions --------------------------------------------------------------- */
+/* ---- partitions ---------------------------------------------------------- */
 
 Test(partition, a_list_names_destinations)
 {
@@ -99,7 +99,7 @@ TIER_TEST(partition, sources_go_to_given_destinations)
     free_plan(&plan);
 }
 
-/* ---- exactly r -------------------------------------------------------------------- */
+/* ---- exactly r ----------------------------------------------------------- */
 
 /* Tokens 0 and 4 have no direction, 3 is a destination that holds a NaN. */
 TIER_TEST(partition, what_cannot_be_compared_merges_last)
@@ -223,7 +223,7 @@ TIER_TEST(partition, exact_is_the_same_where_it_can_be)
     }
 }
 
-/* ---- Token Merging for Stable Diffusion's own code ------------------------------------ */
+/* ---- Token Merging for Stable Diffusion's own code ----------------------- */
 
 static const void *part(const golden_file *file, const json_t *entry,
                         const char *name, size_t count)

@@ -12,7 +12,7 @@
 #include <math.h>
 #include <stdio.h>
 
-/* ---- refusals ------------------------------------------------------------------ */
+/* ---- refusals ------------------------------------------------------------ */
 
 /* `set` makes a call of the function valid, `spoil` wrong again. */
 #define REFUSES_AFTER(set, function, expected, spoil)                        \
@@ -542,7 +542,7 @@ static void refuse_schedules(void)
     REFUSES(tomerge_schedule_tokens, TOMERGE_ERANGE, a->tokens = MANY);
 }
 
-/* ---- the whole header ---------------------------------------------------------- */
+/* ---- the whole header ---------------------------------------------------- */
 
 /* These have no error to give; what they take that is not known gives NULL,
  * 0 or nothing. */

@@ -144,7 +144,7 @@ static void close_model(void)
     tomevit_close(model);
 }
 
-/* ---- calls ---------------------------------------------------------------------- */
+/* ---- calls --------------------------------------------------------------- */
 
 /* What a valid call opens is closed again. */
 static int call_tomevit_open(arguments *a)
@@ -220,7 +220,7 @@ CALL(tomevit_arch_description, a->name, a->description)
 CALL(tomevit_schedule_tokens, a->shape, a->merging, a->out.r)
 CALL(tomevit_forward, a->context, a->merging, a->batch, a->images, a->output)
 
-/* ---- refusals --------------------------------------------------------------------- */
+/* ---- refusals ------------------------------------------------------------ */
 
 /* `set` makes a call of the function valid, `spoil` wrong again. */
 #define REFUSES_AFTER(set, function, expected, spoil)                        \
@@ -428,7 +428,7 @@ static void refuse_schedules(void)
                   a->merging->matching.stride = 198);
 }
 
-/* ---- the whole header ---------------------------------------------------------------- */
+/* ---- the whole header ---------------------------------------------------- */
 
 /* These have no error to give. */
 static const char *const cannot_fail[] = {

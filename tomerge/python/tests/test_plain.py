@@ -3,13 +3,13 @@
 the reference's order is the reference's."""
 
 import golden
-import independent
 import numpy as np
 import pytest
 import tomerge
 
 torch = pytest.importorskip("torch")
 
+import independent  # noqa: E402
 from tomerge import _plain  # noqa: E402
 from tomerge._exact import exact_plan  # noqa: E402
 
