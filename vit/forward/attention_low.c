@@ -11,6 +11,11 @@
 #include <math.h>
 #include <string.h>
 
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 /* One head on its way. */
 typedef struct head {
     const vit_low *low;
@@ -28,10 +33,13 @@ static void pack_keys(const head *h)
     uint32_t slice[VIT_MAX_NR * SLICE];
 
     memset(h->s->narrow.keys, 0,
-           (h->tokens + nr - 1) / nr * nr * words * sizeof(uint32_t));
+           vit_columns(h->tokens) * words * sizeof(uint32_t));
     for (size_t j = 0; j < h->tokens; j += nr) {
-        size_t rows = h->tokens - j < nr ? h->tokens - j : nr;
+        size_t rows = smaller(h->tokens - j, nr);
 
+        if (j + nr < h->tokens)
+            vit_fetch(h->k + (j + nr) * h->stride, h->stride,
+                      smaller(h->tokens - j - nr, nr), h->dim);
         for (size_t p = 0; p < h->dim; p += 2 * SLICE) {
             size_t depth = h->dim - p < 2 * SLICE ? h->dim - p : 2 * SLICE;
 
@@ -47,6 +55,7 @@ static void pack_keys(const head *h)
 /* Values [tokens, dim] have their depth in the rows: two make one of words. */
 static void pack_values(const head *h)
 {
+    enum { AHEAD = 16 };
     size_t nr = h->low->nr, words = vit_low_words(h->low, h->tokens);
 
     for (size_t j = 0; j < h->dim; j += nr) {
@@ -55,6 +64,8 @@ static void pack_values(const head *h)
         const float *v = h->v + j;
 
         for (size_t t = 0; t < h->tokens; t += 2, v += 2 * h->stride) {
+            if (t + AHEAD + 1 < h->tokens)
+                vit_fetch(v + AHEAD * h->stride, h->stride, 2, width);
             h->low->interleave(width, v,
                                t + 1 < h->tokens ? v + h->stride : NULL,
                                panel);
@@ -105,13 +116,18 @@ void tomevit_attention_low(const vit_pass *p, vit_scratch *s, size_t image,
     size_t queries = read ? read : h.tokens, strip = h.low->strip;
     float scale = 1.0f / sqrtf((float)dim);
 
+    /* Scores of whole panels: what comes after the last key is not read. */
     pack_keys(&h);
     pack_values(&h);
     for (size_t i = 0; i < queries; i += strip) {
-        size_t rows = queries - i < strip ? queries - i : strip;
+        size_t rows = smaller(queries - i, strip);
 
+        if (!read && i + strip < queries)
+            vit_fetch(q + (i + strip) * ldq, ldq,
+                      smaller(queries - i - strip, strip), dim);
         multiply(&h, rows, dim, q + i * ldq, ldq, s->narrow.queries,
-                 s->narrow.keys, h.tokens, s->scores, c->score_stride);
+                 s->narrow.keys, vit_columns(h.tokens), s->scores,
+                 c->score_stride);
         for (size_t r = 0; r < rows; r++)
             m->dsp->softmax(h.tokens, scale, bias,
                             s->scores + r * c->score_stride);

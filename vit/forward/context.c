@@ -93,7 +93,7 @@ static void carve_narrow_head(const tomevit_model *m, vit_narrow_head *h,
     const vit_low *low = m->outer;
     size_t head_dim = m->d.dim / m->d.heads, nr = low->nr;
 
-    h->keys = tomevit_carve(arena, (m->d.tokens + nr - 1) / nr,
+    h->keys = tomevit_carve(arena, vit_columns(m->d.tokens) / nr,
         vit_low_panel(low, vit_low_words(low, head_dim)) * sizeof(uint32_t));
     h->values = tomevit_carve(arena, (head_dim + nr - 1) / nr,
         vit_low_panel(low, vit_low_words(low, m->d.tokens)) *
@@ -208,8 +208,7 @@ static void set_strides(vit_crew *c, const tomevit_description *d)
     c->qkv_stride = tomevit_row_stride(3 * d->dim);
     c->hidden_stride = tomevit_row_stride(
         larger(tomevit_fc1_width(d), 3 * d->patch * d->patch));
-    c->score_stride = tomevit_row_stride(
-        (d->tokens + VIT_MAX_NR - 1) / VIT_MAX_NR * VIT_MAX_NR);
+    c->score_stride = tomevit_row_stride(vit_columns(d->tokens));
     c->pooled_stride = tomevit_row_stride(d->features);
     c->embedding_stride = tomevit_row_stride(d->embedding);
 }

@@ -18,6 +18,12 @@
 #include "../model/model.h"
 #include "../network/pooling.h"
 
+/* Columns of whole panels of every tier. */
+static inline size_t vit_columns(size_t n)
+{
+    return (n + VIT_MAX_NR - 1) / VIT_MAX_NR * VIT_MAX_NR;
+}
+
 /* One head in bf16: see attention_low.c. */
 typedef struct vit_narrow_head {
     uint32_t *keys, *values; /* panels */
