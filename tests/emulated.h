@@ -201,6 +201,7 @@ static __m512 emulated_dpbf16ps(__m512 sums, __m512i a, __m512i b)
 #undef _tile_release
 #undef _tile_zero
 #undef _tile_loadd
+#undef _tile_stream_loadd
 #undef _tile_stored
 #undef _tile_dpbssd
 #undef _tile_dpbf16ps
@@ -208,6 +209,7 @@ static __m512 emulated_dpbf16ps(__m512 sums, __m512i a, __m512i b)
 #define _tile_release emulated_release
 #define _tile_zero emulated_zero
 #define _tile_loadd emulated_loadd
+#define _tile_stream_loadd emulated_loadd
 #define _tile_stored emulated_stored
 #define _tile_dpbssd emulated_dpbssd
 #define _tile_dpbf16ps emulated_dpbf16ps_tile

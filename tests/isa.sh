@@ -18,7 +18,7 @@ $objdump -f "$1" | grep -q x86-64 || skip "not an x86-64 build"
 # without it, so compilers emit it for the baseline.
 newer='v[a-z0-9]+|k(mov|or|and|xor|not|add|shift|test|unpck)[a-z]*|pdep|pext'
 newer="$newer"'|mulx|rorx|sarx|shlx|shrx|andn|bextr|bzhi|bls(i|r|msk)|lzcnt'
-newer="$newer"'|tile[a-z]*|tdp[a-z0-9]*|(ld|st)tilecfg'
+newer="$newer"'|tile[a-z0-9]*|tdp[a-z0-9]*|(ld|st)tilecfg'
 
 checked=0 tiers=0
 for object in "$@"; do

@@ -20,7 +20,9 @@
 enum {
     TILE_ROWS = 16,
     TILE_WORDS = TILE_ROWS * VIT_CHUNK / 4,
-    LINE_WORDS = VIT_CHUNK / 4
+    LINE_WORDS = VIT_CHUNK / 4,
+    /* Depth of two panels that fill half of an L1 of 48 KiB, and a little. */
+    KEPT_CHUNKS = 16
 };
 
 /* Where tiles 0 .. 3 hold the sums, 4 and 5 the left side, 6 and 7 the right
@@ -56,24 +58,37 @@ typedef struct ahead {
     size_t lines;          /* of each with each chunk */
 } ahead;
 
+/* The left side comes once by every two panels, and would drive them out of an
+ * L1: its loads ask not to be kept there. The panels' ask so too if they do not
+ * fit. */
+#define LOAD_A _tile_stream_loadd
+#define LOAD_B(tile, from)                                                   \
+    do {                                                                     \
+        if (deep)                                                            \
+            _tile_stream_loadd(tile, from, VIT_CHUNK);                       \
+        else                                                                 \
+            _tile_loadd(tile, from, VIT_CHUNK);                              \
+    } while (0)
+
 /* Tiles 0 .. 3 += the block's products; `before` is finished meanwhile. */
-INLINE void multiply(int wide, int high, const operands *o, ahead next,
-                     enum vit_finish how, enum target to, pending *before)
+INLINE void multiply(int wide, int high, int deep, const operands *o,
+                     ahead next, enum vit_finish how, enum target to,
+                     pending *before)
 {
     const unsigned char *a0 = o->a, *a1 = a0 + o->group;
     const uint32_t *b0 = o->b, *b1 = b0 + o->panel;
     size_t owed = 0;
 
     for (size_t q = 0; q < o->chunks; q++) {
-        _tile_loadd(4, a0, VIT_CHUNK);
-        _tile_loadd(6, b0, VIT_CHUNK);
+        LOAD_A(4, a0, VIT_CHUNK);
+        LOAD_B(6, b0);
         TDP(0, 4, 6);
         if (wide) {
-            _tile_loadd(7, b1, VIT_CHUNK);
+            LOAD_B(7, b1);
             TDP(1, 4, 7);
         }
         if (high) {
-            _tile_loadd(5, a1, VIT_CHUNK);
+            LOAD_A(5, a1, VIT_CHUNK);
             TDP(2, 5, 6);
             if (wide)
                 TDP(3, 5, 7);
@@ -100,11 +115,11 @@ static void multiply_edge(int wide, int high, const operands *o,
 
     finish_rest(how, to, before);
     if (wide)
-        multiply(1, 0, o, none, VIT_STORE, BARE, before);
+        multiply(1, 0, 0, o, none, VIT_STORE, BARE, before);
     else if (high)
-        multiply(0, 1, o, none, VIT_STORE, BARE, before);
+        multiply(0, 1, 0, o, none, VIT_STORE, BARE, before);
     else
-        multiply(0, 0, o, none, VIT_STORE, BARE, before);
+        multiply(0, 0, 0, o, none, VIT_STORE, BARE, before);
 }
 
 static void zero_sums(void)
@@ -160,8 +175,10 @@ INLINE void multiply_panels(const vit_low *low, const vit_low_product *p,
         CELL *sums = before->ring[i / BLOCK % 2];
 
         zero_sums();
-        if (wide && high)
-            multiply(1, 1, &o, next, how, to, before);
+        if (wide && high && chunks > KEPT_CHUNKS)
+            multiply(1, 1, 1, &o, next, how, to, before);
+        else if (wide && high)
+            multiply(1, 1, 0, &o, next, how, to, before);
         else
             multiply_edge(wide, high, &o, how, to, before);
         o.a += 2 * o.group;
