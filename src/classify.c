@@ -19,7 +19,7 @@ typedef struct classify {
     int people;            /* 1: lines for people on standard output */
 } classify;
 
-/* ---- names ------------------------------------------------------------------- */
+/* ---- names --------------------------------------------------------------- */
 
 static int read_names(classify *c)
 {
@@ -47,7 +47,7 @@ static const char *name_of(const classify *c, int32_t index)
                             : classes_name(&c->s->classes, (size_t)index);
 }
 
-/* ---- one image ------------------------------------------------------------------ */
+/* ---- one image ----------------------------------------------------------- */
 
 static void json_line(const classify *c, const char *file,
                       const top_class *top)
@@ -124,7 +124,7 @@ static void seen(void *data, size_t run, const folder_file *file,
         people_line(c, file->path, top);
 }
 
-/* ---- all images ------------------------------------------------------------------ */
+/* ---- all images ---------------------------------------------------------- */
 
 static void refuse(void *data, const char *line)
 {

@@ -16,5 +16,6 @@ void inspect_cpu(const options *o);
 void command_visualize(const options *o);
 void command_convert(const options *o);
 void command_tune(const options *o);
+void command_join(const options *o);
 
 #endif

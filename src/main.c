@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tomerge: the table of subcommands. */
 #include "base/args.h"
+#include "base/memory.h"
 #include "base/message.h"
 #include "base/output.h"
 #include "base/replace.h"
@@ -33,7 +34,7 @@ static const struct {
       "side, each compared with its own r=0.",
       "  tomerge sweep --model vit.safetensors --r 0,8,13,13:-1 val\n"
       "  tomerge sweep --model vit.safetensors --html report.html val\n"
-      "  tomerge sweep --model vit-s.pth --model vit-b.pth --svg two.svg val\n"},
+      "  tomerge sweep --model s.pth --model b.pth --svg two.svg val\n"},
      command_sweep},
     {{"classify", OPTIONS_CLASSIFY, "PATH...", 1, SIZE_MAX,
       "The most probable classes of images, or of all images in folders.",
@@ -61,7 +62,8 @@ static const struct {
       "pixels and outlined in a colour of its own; patches that are far apart "
       "can be one group.",
       "  tomerge visualize --model vit.safetensors --r 16 cat.jpg -o cat.png\n"
-      "  tomerge visualize --model vit.safetensors --layers cat.jpg -o cat.png\n"
+      "  tomerge visualize --model vit.safetensors --layers cat.jpg \\\n"
+      "      -o cat.png\n"
       "  tomerge visualize --model vit.safetensors --grid --r 0,8,16 \\\n"
       "      --overlay cat.jpg -o cat.png\n"},
      command_visualize},
@@ -77,11 +79,20 @@ static const struct {
       "A schedule for a model: the best of ramps, refined layer by layer.",
       "Every other image of FOLDER is for the search, the others are for the "
       "report, which compares the schedule with r=0 and with the constant r "
-      "that is nearest in arithmetic. A small model of 12 layers and 500 images "
-      "take some minutes, larger ones in proportion; --limit takes fewer images.",
+      "that is nearest in arithmetic. A small model of 12 layers and 500 "
+      "images take some minutes, larger ones in proportion; --limit takes "
+      "fewer images.",
       "  tomerge tune --model vit.safetensors --max-drop 0.5 val -o vit.r\n"
       "  tomerge eval --model vit.safetensors --schedule @vit.r val\n"},
-     command_tune}
+     command_tune},
+    {{"join", OPTIONS_JOIN, "JOURNAL...", 1, SIZE_MAX,
+      "One report from the journals of a folder's parts.",
+      "The journals are those of the same eval or sweep with --part 1/N to "
+      "N/N, on any machines. Nothing is evaluated; the model and the folder "
+      "are looked for where they were, from the same folder.",
+      "  tomerge eval --model vit.safetensors --part 2/8 --resume part.2 val\n"
+      "  tomerge join --json report.json part.[1-8]\n"},
+     command_join}
 };
 
 enum { SUBCOMMANDS = sizeof(subcommands) / sizeof(subcommands[0]) };
@@ -115,6 +126,9 @@ static void run(size_t index, int argc, char **argv)
 
     options_init(&o);
     o.command_line = args_quote(argc, argv);
+    o.word_count = (size_t)argc;
+    o.words = memory_zero(o.word_count, sizeof(*o.words));
+    memcpy(o.words, argv, o.word_count * sizeof(*o.words));
     argc--;
     argv++;
     int result = args_parse(options_table, command, argc, argv, &o,

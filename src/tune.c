@@ -77,7 +77,7 @@ static const report_column columns[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* ---- the images -------------------------------------------------------------------- */
+/* ---- the images ---------------------------------------------------------- */
 
 /* Every other file is for calibration, so that both parts have all classes. */
 static int split(tune *t, const dataset *all)
@@ -100,7 +100,7 @@ static int split(tune *t, const dataset *all)
     return -1;
 }
 
-/* ---- measuring --------------------------------------------------------------------- */
+/* ---- measuring ----------------------------------------------------------- */
 
 static void clear_runs(session *s)
 {
@@ -221,7 +221,7 @@ static void said(void *data, const char *step, const tune_trial *best)
                  best->drop + SPREAD * best->error, best->change, t->trials);
 }
 
-/* ---- searching --------------------------------------------------------------------- */
+/* ---- searching ----------------------------------------------------------- */
 
 static double computed_of(const tune *t, const size_t *r)
 {
@@ -301,7 +301,7 @@ static int search(tune *t)
     return -1;
 }
 
-/* ---- reporting --------------------------------------------------------------------- */
+/* ---- reporting ----------------------------------------------------------- */
 
 /* How the schedule fares beside the constant r, on the same images. */
 static void set_verdict(const tune *t, const outcomes *o, json_t *object)

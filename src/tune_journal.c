@@ -20,8 +20,11 @@ int tune_journal_open(journal *j, const dataset *all, const session *s)
 
     if (settings == NULL)
         return -1;
-    int result = journal_open(j, o->resume, settings, 0, s->classes.count, 0);
+    json_t *command = journal_command(o);
+    int result = journal_open(j, o->resume, settings, command,
+                              s->classes.count, 0);
     json_decref(settings);
+    json_decref(command);
     return result;
 }
 

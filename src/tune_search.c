@@ -28,7 +28,7 @@ static const double inflections[] = {-1, -0.5, 0.5, 1};
 enum { RAMPS = sizeof(inflections) / sizeof(inflections[0]) };
 enum { SIZES = 3, MOVES = 4 }; /* trials of a call */
 
-/* ---- trials ------------------------------------------------------------------------ */
+/* ---- trials -------------------------------------------------------------- */
 
 void tune_trial_begin(tune_trial *trial, size_t depth, size_t images)
 {
@@ -129,7 +129,7 @@ static int improve(const tune_search *t, tune_trial *best,
     return improved;
 }
 
-/* ---- shapes and sizes -------------------------------------------------------------- */
+/* ---- shapes and sizes ---------------------------------------------------- */
 
 /* `size` times the shape. Each layer rounds at a place of its own, so that the
  * sum grows token by token. */
@@ -301,7 +301,7 @@ static int try_ramps(const tune_search *t, double *shape, double all,
     return result;
 }
 
-/* ---- layer by layer ---------------------------------------------------------------- */
+/* ---- layer by layer ------------------------------------------------------ */
 
 /* What a GMAC costs that merging `step` more in a layer saves, or what it
  * brings back to merge as many less there. */

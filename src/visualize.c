@@ -37,7 +37,7 @@ typedef struct visualize {
     sheet sheet;
 } visualize;
 
-/* ---- which panels ------------------------------------------------------------------ */
+/* ---- which panels -------------------------------------------------------- */
 
 static void add_panel(visualize *v, const merging_run *run, size_t layer)
 {
@@ -84,7 +84,7 @@ static void list_panels(visualize *v)
         add_panel(v, &s->runs[i], depth);
 }
 
-/* ---- what merged ------------------------------------------------------------------- */
+/* ---- what merged --------------------------------------------------------- */
 
 static int run_panel(visualize *v, panel *p)
 {
@@ -105,7 +105,7 @@ static int run_panels(visualize *v)
     return 0;
 }
 
-/* ---- the picture -------------------------------------------------------------------- */
+/* ---- the picture --------------------------------------------------------- */
 
 static void caption_crop(const visualize *v, sheet_caption *caption)
 {
@@ -185,7 +185,7 @@ static int draw(const visualize *v)
     return failed;
 }
 
-/* ---- the report ---------------------------------------------------------------------- */
+/* ---- the report ---------------------------------------------------------- */
 
 static const report_column list[] = {
     {"image", "image", NULL},

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- what is unfinished ---------------------------------------------------------- */
+/* ---- what is unfinished -------------------------------------------------- */
 
 /* More than are ever open at a time; one that finds no place here is only not
  * removed by replacement_abandon_all. */
@@ -41,7 +41,7 @@ void replacement_abandon_all(void)
     }
 }
 
-/* ---- opening --------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------- */
 
 /* A pipe that nobody reads yet; a signal ends the waiting. */
 static int open_pipe(const char *path)
@@ -140,7 +140,7 @@ int replacement_open(replacement *r, const char *path)
     return -1;
 }
 
-/* ---- the end --------------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------- */
 
 static int copy_into(FILE *from, const char *path)
 {

@@ -53,7 +53,7 @@ void batch_refuse(batch *b, size_t file, const char *why)
     outcomes_refuse(&b->found, file, why);
 }
 
-/* ---- one run --------------------------------------------------------------- */
+/* ---- one run ------------------------------------------------------------- */
 
 static top_class *top_of(const batch *b, size_t run, size_t i)
 {
@@ -125,7 +125,7 @@ static int one_model(batch *b, const evaluate_model *m, size_t first)
     return 1;
 }
 
-/* ---- what is found --------------------------------------------------------- */
+/* ---- what is found ------------------------------------------------------- */
 
 static void accept(batch *b, size_t i)
 {

@@ -38,7 +38,7 @@ static int32_t label_of(const dataset *d, const outcomes *o, size_t i)
     return d->files.files[o->file[i]].label;
 }
 
-/* ---- one row a class ------------------------------------------------------------- */
+/* ---- one row a class ----------------------------------------------------- */
 
 typedef struct class_count {
     size_t images, correct1, correct5, predicted;
@@ -101,7 +101,7 @@ static void write_per_class(FILE *out, const dataset *d, const session *all,
     free(counts);
 }
 
-/* ---- who was taken for whom ------------------------------------------------------ */
+/* ---- who was taken for whom ---------------------------------------------- */
 
 /* Images in the order of their labels: those of class c are at
  * order[start[c]] .. order[start[c + 1] - 1]. */
@@ -180,7 +180,7 @@ static void write_confusion(FILE *out, const dataset *d, const session *all,
     free(t.seen);
 }
 
-/* ---- files ----------------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------- */
 
 int class_tables_open(class_tables *t, const options *o)
 {

@@ -13,9 +13,9 @@ typedef struct class_tables {
  * message. */
 int class_tables_open(class_tables *t, const options *o);
 
-/* Writes them, if `e` is not NULL, and as far as they are worth it, for all runs of the sessions and closes them;
- * messages say what could not be written. With several sessions the rows begin
- * with the model's file. */
+/* Writes them, if `o` is not NULL, and as far as they are worth it, for all
+ * runs of the sessions and closes them; messages say what could not be written.
+ * With several sessions the rows begin with the model's file. */
 void class_tables_close(class_tables *t, const dataset *d, const session *s,
                         size_t count, const outcomes *o);
 

@@ -6,6 +6,7 @@
 #include "../base/message.h"
 #include "../folders/valid_labels.h"
 #include "../session/options_files.h"
+#include "join.h"
 #include "journal_settings.h"
 
 #include <stdlib.h>
@@ -191,9 +192,12 @@ static int open_journal(const dataset *d, const session *s, size_t count,
     json_t *settings = journal_settings(d, s, count);
     if (settings == NULL)
         return -1;
-    int result = journal_open(j, s->options->resume, settings, d->files.count,
+    json_t *command = journal_command(s->options);
+    int result = journal_open(j, s->options->resume, settings, command,
                               s->classes.count, r->run_count);
     json_decref(settings);
+    json_decref(command);
+    journal_of(j, r->from, r->to);
     r->journal = result == 0 ? j : NULL;
     return result;
 }
@@ -271,16 +275,34 @@ static evaluate_request request_of(dataset *d, session *s, size_t count)
 {
     const options *o = s->options;
     evaluate_request r = {
-        .model_count = count, .files = &d->files, .to = d->files.count,
+        .model_count = count, .files = &d->files,
         .batch = o->batch, .classes = &s->classes, .quiet = o->quiet,
         .topk = o->topk > OUTCOME_TOP ? o->topk : OUTCOME_TOP
     };
 
+    join_part(d->files.count, o->part, &r.from, &r.to);
     for (size_t i = 0; i < count; i++) {
         s[i].first = r.run_count;
         r.run_count += s[i].run_count;
     }
     return r;
+}
+
+/* The outcomes are there, in journals. */
+static int join(const dataset *d, session *s, size_t count,
+                const evaluate_request *r, outcomes *o)
+{
+    json_t *settings = journal_settings(d, s, count);
+    int result = settings == NULL ? -1
+        : join_outcomes(s->options->joined, s->options->joined_count, settings,
+                        r, o);
+
+    for (size_t i = 0; i < count && result == 0; i++) {
+        s[i].computed = join_computed(settings);
+        result = session_context(&s[i]);        /* for pictures */
+    }
+    json_decref(settings);
+    return result;
 }
 
 int dataset_evaluate(dataset *d, session *s, size_t count, outcomes *o,
@@ -294,6 +316,10 @@ int dataset_evaluate(dataset *d, session *s, size_t count, outcomes *o,
     r.models = models;
     r.seen = seen;
     r.data = data;
+    if (s->options->joined_count > 0) {
+        free(models);
+        return join(d, s, count, &r, o);
+    }
     int result = open_journal(d, s, count, &r, &j);
     if (result == 0)
         result = begin_models(d, s, count, models);
@@ -309,15 +335,18 @@ int dataset_evaluate(dataset *d, session *s, size_t count, outcomes *o,
 
 int dataset_worth(const outcomes *o)
 {
-    return o->images > 0 || outcomes_are_partial(o) ? OUTPUT_WHOLE : OUTPUT_EMPTY;
+    return o->images > 0 || outcomes_are_partial(o) ? OUTPUT_WHOLE
+                                                    : OUTPUT_EMPTY;
 }
 
 void dataset_remark(const dataset *d, const outcomes *o)
 {
     if (outcomes_are_partial(o))
         message_refused("stopped: the result is partial, %zu of %zu images",
-                        o->images, d->files.count);
+                        o->images, o->end - o->from);
+    else if (o->images == 0 && d->files.count > 0 && o->end == o->from)
+        message_note("there is no image in this part");
     else if (o->images == 0)
         message_failed("none of the %zu images could be used",
-                       d->files.count);
+                       o->end - o->from);
 }

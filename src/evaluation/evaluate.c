@@ -23,7 +23,7 @@ typedef struct work {
     double decode, preprocess; /* the loaders', there */
 } work;
 
-/* ---- loaders --------------------------------------------------------------- */
+/* ---- loaders ------------------------------------------------------------- */
 
 /* The loaders, each once: NULL after the last. */
 static loader *loader_at(const evaluate_request *r, size_t index)
@@ -75,7 +75,7 @@ static size_t window_size(const evaluate_request *r)
     return least;
 }
 
-/* ---- what is found --------------------------------------------------------- */
+/* ---- what is found ------------------------------------------------------- */
 
 static void begin(work *w, const evaluate_request *r, outcomes *o)
 {
@@ -116,7 +116,7 @@ static void append(work *w, const outcomes *next)
     (void)result;
 }
 
-/* The files up to `to` are done: a line of the journal, and of what is known. */
+/* The files up to `to` are done: a line of the journal, and known. */
 static int finish_batch(work *w, size_t to)
 {
     journal *j = w->request->journal;
@@ -131,40 +131,39 @@ static int finish_batch(work *w, size_t to)
     return result;
 }
 
-/* ---- the journal ----------------------------------------------------------- */
+/* ---- the journal --------------------------------------------------------- */
 
-/* Tells what an earlier process has found; top[topk]. */
-static void retell(const evaluate_request *r, const outcomes *line,
-                   top_class *top)
+void evaluate_retell(const evaluate_request *r, const outcomes *o)
 {
-    for (size_t i = 0; i < line->refused_count; i++)
-        message_refused("%s: %s",
-                        r->files->files[line->refused[i].file].path,
-                        line->refused[i].why);
-    for (size_t i = 0; i < line->images && r->seen != NULL; i++)
+    const folder_file *files = r->files->files;
+    top_class *top = memory_zero(r->topk, sizeof(*top));
+
+    for (size_t k = OUTCOME_TOP; k < r->topk; k++)
+        top[k].index = -1;
+    for (size_t i = 0; i < o->refused_count; i++)
+        message_refused("%s: %s", files[o->refused[i].file].path,
+                        o->refused[i].why);
+    for (size_t i = 0; i < o->images && r->seen != NULL; i++)
         for (size_t run = 0; run < r->run_count; run++) {
-            outcome_top(outcomes_at(line, i, run), top);
-            r->seen(r->data, run, &r->files->files[line->file[i]], top);
+            outcome_top(outcomes_at(o, i, run), top);
+            r->seen(r->data, run, &files[o->file[i]], top);
         }
+    free(top);
 }
 
 /* All lines of the journal. */
 static int replay(work *w)
 {
     const evaluate_request *r = w->request;
-    top_class *top = memory_zero(r->topk, sizeof(*top));
     outcomes line;
     int found = 0;
 
-    for (size_t k = OUTCOME_TOP; k < r->topk; k++)
-        top[k].index = -1;
     while (r->journal != NULL &&
            (found = journal_next(r->journal, &line)) > 0) {
-        retell(r, &line, top);
+        evaluate_retell(r, &line);
         append(w, &line);
         outcomes_free(&line);
     }
-    free(top);
     w->before = w->all->to;
     if (found == 0 && w->before > r->from && r->journal->sections == 0)
         message_note("%s: %zu of %zu images are done", r->journal->path,
@@ -173,7 +172,7 @@ static int replay(work *w)
     return found;
 }
 
-/* ---- files ----------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------- */
 
 static void show(const work *w)
 {

@@ -48,4 +48,8 @@ typedef struct evaluate_request {
  * signal ends it early. */
 int evaluate(const evaluate_request *r, outcomes *o);
 
+/* Names what is refused and shows all images to `seen`, as evaluate does: of
+ * outcomes that are found already. */
+void evaluate_retell(const evaluate_request *r, const outcomes *o);
+
 #endif

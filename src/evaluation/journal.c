@@ -21,7 +21,7 @@
 #define MARK "tomerge_journal"
 enum { FORMAT = 1, SYNC_SECONDS = 5 };
 
-/* ---- writing ----------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------- */
 
 static int write_all(int fd, const char *text, size_t count)
 {
@@ -89,7 +89,7 @@ int journal_add(journal *j, const outcomes *o)
     return result;
 }
 
-/* ---- reading ----------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------- */
 
 /* The object on the next line if it is whole, else NULL. */
 static json_t *read_line(journal *j)
@@ -118,8 +118,8 @@ static void note_sections(const journal *j)
         message_note("%s: %zu evaluations are done", j->path, j->sections);
 }
 
-/* What follows the last line that counts, into a file beside the journal: it may
- * be hours of work, if not of what is asked for now. 0, or -1 with errno. */
+/* What follows the last line that counts, into a file beside the journal: it
+ * may be hours of work, if not of what is asked for now. -1 with errno. */
 static int keep_rest(const journal *j, const char *path)
 {
     char block[4096];
@@ -233,7 +233,7 @@ int journal_section(journal *j, json_t *asked, size_t files, size_t run_count)
     return result;
 }
 
-/* ---- opening ----------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------- */
 
 static char *dump(const json_t *value)
 {
@@ -244,60 +244,77 @@ static char *dump(const json_t *value)
 }
 
 /* Whether one setting is the same now, which it is to be. */
-static int same_setting(const journal *j, const char *key, const json_t *was,
-                        const json_t *is)
+static int same_setting(const char *prefix, const char *path, const char *key,
+                        const json_t *was, const json_t *is)
 {
     char *then = dump(was), *now = dump(is);
     int same = strcmp(then, now) == 0;
 
     if (!same && json_is_object(was) && json_is_object(is))
-        message_usage("--resume: %s was begun with other %s", j->path, key);
+        message_usage("%s: %s was begun with other %s", prefix, path, key);
     else if (!same && (json_is_object(was) || json_is_object(is)))
-        message_usage("--resume: %s was begun with%s %s", j->path,
+        message_usage("%s: %s was begun with%s %s", prefix, path,
                       json_is_object(was) ? "" : "out", key);
     else if (!same)
-        message_usage("--resume: %s was begun with %s %.60s, not %.60s",
-                      j->path, key, then, now);
+        message_usage("%s: %s was begun with %s %.60s, not %.60s", prefix,
+                      path, key, then, now);
     free(then);
     free(now);
     return same;
 }
 
-/* Names the first setting that is not the same now, or not there. */
-static int compare(const journal *j, json_t *then, json_t *now)
+static int is_among(const char *key, const char *const *names)
+{
+    while (*names != NULL && strcmp(*names, key) != 0)
+        names++;
+    return *names != NULL;
+}
+
+int journal_compare(const char *prefix, const char *path, json_t *then,
+                    json_t *now, const char *const *except)
 {
     const char *key;
     json_t *value;
 
     json_object_foreach(now, key, value)
-        if (!same_setting(j, key, json_object_get(then, key), value))
+        if (!is_among(key, except) &&
+            !same_setting(prefix, path, key, json_object_get(then, key), value))
             return -1;
     json_object_foreach(then, key, value)
-        if (!same_setting(j, key, value, json_object_get(now, key)))
+        if (!is_among(key, except) &&
+            !same_setting(prefix, path, key, value, json_object_get(now, key)))
             return -1;
     return 0;
 }
 
+json_t *journal_header(const char *path, json_t *line, json_t **command)
+{
+    const json_t *format = json_object_get(line, MARK);
+
+    *command = json_object_get(line, "command");
+    if (json_integer_value(format) == FORMAT)
+        return json_object_get(line, "settings");
+    message_failed(format == NULL ? "%s: it is not a journal of tomerge"
+                   : "%s: it is a journal of another version of tomerge", path);
+    return NULL;
+}
+
 static int read_header(journal *j, json_t *settings)
 {
-    json_t *header = read_line(j);
-    const json_t *format = json_object_get(header, MARK);
-    int result = -1;
+    static const char *const none[] = {NULL};
+    json_t *line = read_line(j), *command;
+    json_t *then = journal_header(j->path, line, &command);
+    int result = then == NULL ? -1 : journal_compare("--resume", j->path, then,
+                                                     settings, none);
 
-    if (json_integer_value(format) != FORMAT)
-        message_failed(format == NULL ? "%s: it is not a journal of tomerge"
-                       : "%s: it is a journal of another version of tomerge",
-                       j->path);
-    else
-        result = compare(j, json_object_get(header, "settings"), settings);
-    json_decref(header);
+    json_decref(line);
     return result;
 }
 
-static int write_header(journal *j, json_t *settings)
+static int write_header(journal *j, json_t *settings, json_t *command)
 {
-    json_t *header = json_pack("{s:i,s:O}", MARK, FORMAT, "settings",
-                               settings);
+    json_t *header = json_pack("{s:i,s:O,s:O}", MARK, FORMAT, "settings",
+                               settings, "command", command);
     int result = append(j, header);
 
     json_decref(header);
@@ -327,20 +344,25 @@ static int open_file(journal *j, struct stat *status)
     return -1;
 }
 
+void journal_of(journal *j, size_t from, size_t to)
+{
+    j->next = from;
+    j->files = to;
+}
+
 int journal_open(journal *j, const char *path, json_t *settings,
-                 size_t files, size_t classes, size_t run_count)
+                 json_t *command, size_t classes, size_t run_count)
 {
     struct stat status;
 
     memset(j, 0, sizeof(*j));
     j->path = path;
-    j->files = files;
     j->classes = classes;
     j->run_count = run_count;
     j->synced = clock_seconds();
     int result = open_file(j, &status);
     if (result == 0 && status.st_size == 0) {
-        result = write_header(j, settings);
+        result = write_header(j, settings, command);
     } else if (result == 0) {
         int copy = dup(j->descriptor);
         j->reader = copy < 0 ? NULL : fdopen(copy, "r");

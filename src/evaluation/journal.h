@@ -34,11 +34,24 @@ typedef struct journal {
 } journal;
 
 /* Opens or makes the file; `settings` is an object of values by option;
- * of one that is an object itself only that it differs can be said. 0, or
- * -1 after a message: it cannot be had, is no journal, is in use by another
+ * of one that is an object itself only that it differs can be said. `command`
+ * is an array of words and is kept for those who read the journal. 0, or -1
+ * after a message: it cannot be had, is no journal, is in use by another
  * process, or was begun with other settings. */
 int journal_open(journal *j, const char *path, json_t *settings,
-                 size_t files, size_t classes, size_t run_count);
+                 json_t *command, size_t classes, size_t run_count);
+
+/* It is one evaluation, of files from .. to - 1. */
+void journal_of(journal *j, size_t from, size_t to);
+
+/* The settings in the first line of a journal, and the command if it has one;
+ * parts of the line. NULL after a message: it is no journal. */
+json_t *journal_header(const char *path, json_t *line, json_t **command);
+
+/* 0 if settings are the same; -1 after a message that names the first that is
+ * not, but for those in except[], which ends with NULL. */
+int journal_compare(const char *prefix, const char *path, json_t *then,
+                    json_t *now, const char *const *except);
 
 /* Begins an evaluation, named by an object of what it is asked: in the lines
  * found at opening if the one that comes is the same, or else after the whole

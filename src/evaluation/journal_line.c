@@ -35,7 +35,7 @@ json_t *journal_line_write(const outcomes *o)
                      "preprocess", o->preprocess);
 }
 
-/* ---- reading --------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------- */
 
 /* A number from `least` to `most`; -1, which is none of them, otherwise. */
 static int read_number(const json_t *value, json_int_t least, json_int_t most,

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* ---- files by their content ------------------------------------------------------- */
+/* ---- files by their content ---------------------------------------------- */
 
 static uint64_t mix(uint64_t hash, uint64_t word)
 {
@@ -112,7 +112,7 @@ static json_t *valid_digest(const classes *c)
                  c->valid_count);
 }
 
-/* ---- options ------------------------------------------------------------------------- */
+/* ---- options ------------------------------------------------------------- */
 
 static int is_option(const char *name)
 {
@@ -248,6 +248,15 @@ static json_t *settings_of(const dataset *d, const session *s)
     }
     json_object_set_new(out, "images or labels of them", images_digest(d));
     return out;
+}
+
+json_t *journal_command(const options *o)
+{
+    json_t *words = json_array();
+
+    for (size_t i = 0; i < o->word_count; i++)
+        json_array_append_new(words, report_string(o->words[i]));
+    return words;
 }
 
 json_t *journal_settings(const dataset *d, const session *s, size_t count)

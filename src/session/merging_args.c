@@ -79,7 +79,7 @@ static int entry_ratio(const char *text, merging_entry *entry, char *why)
     return -1;
 }
 
-/* ---- comma-separated entries ----------------------------------------------- */
+/* ---- comma-separated entries --------------------------------------------- */
 
 typedef int entry_parser(const char *text, merging_entry *entry, char *why);
 
@@ -169,7 +169,7 @@ void merging_args_default(merging_args *args, const char *text)
         merging_parse_r_list(text, args, why);
 }
 
-/* ---- names ----------------------------------------------------------------- */
+/* ---- names --------------------------------------------------------------- */
 
 /* Sets *field from a name, or lists the names there are. */
 static int parse_name(const char *text, int *field,

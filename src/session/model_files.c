@@ -51,7 +51,7 @@ static int each_beside(const char *path, const char *name, model_file *each,
     return result;
 }
 
-/* ---- an index and what it names ----------------------------------------------------- */
+/* ---- an index and what it names ------------------------------------------ */
 
 /* The names of files in the index's "weight_map", each once; NULL if it has
  * none. To be released. */
@@ -106,7 +106,7 @@ int model_files_beside(const char *path, model_file *each, void *data)
     return result;
 }
 
-/* ---- a folder -------------------------------------------------------------------- */
+/* ---- a folder ------------------------------------------------------------ */
 
 static int is_checkpoint(const char *name)
 {

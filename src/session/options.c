@@ -42,6 +42,7 @@ void options_free(options *o)
     merging_args_free(&o->merging);
     free(o->command_line);
     free(o->given);
+    free(o->words);
     for (size_t i = 0; i < OPTIONS_MODELS; i++)
         free(o->found[i]);
 }
@@ -162,6 +163,8 @@ int options_check(options *o, const args_command *command, char *why)
         snprintf(why, ARGS_WHY, "--strict and --lenient exclude each other");
         return -1;
     }
+    if (command->bit == OPTIONS_JOIN)
+        return options_files_check(o, why);
     o->classifies = (command->bit & OPTIONS_CLASSES) != 0;
     if (command->bit & OPTIONS_LISTS)
         merging_args_default(&o->merging, OPTIONS_DEFAULT_LIST);

@@ -18,6 +18,7 @@ enum options_command {
     OPTIONS_VISUALIZE = 32,
     OPTIONS_CONVERT = 64,
     OPTIONS_TUNE = 128,
+    OPTIONS_JOIN = 256,
     /* Those that answer with classes, and those that merge in several ways. */
     OPTIONS_CLASSES = OPTIONS_EVAL | OPTIONS_SWEEP | OPTIONS_CLASSIFY |
                       OPTIONS_TUNE,
@@ -45,6 +46,11 @@ typedef struct model_list {
     const char *path[OPTIONS_MODELS];
     size_t count;
 } model_list;
+
+/* The K-th of N parts of the files; N is 0 for all of them. */
+typedef struct options_part {
+    size_t k, n;
+} options_part;
 
 typedef struct options {
     unsigned command;      /* enum options_command, once checked */
@@ -75,6 +81,13 @@ typedef struct options {
     size_t rounds;         /* of tune's refinement */
     merging_args merging;
     preprocessing_args preprocessing;
+    options_part part;
+    char **words;          /* [word_count]: of argv, the subcommand first, as
+                            * they came; owned, but not the words */
+    size_t word_count;
+    char **joined;         /* [joined_count]: journals that hold the outcomes;
+                            * then nothing is evaluated */
+    size_t joined_count;
     char **operands;       /* of argv */
     size_t operand_count;
     char *found[OPTIONS_MODELS]; /* models found in folders; owned */
@@ -87,7 +100,8 @@ void options_init(options *o);
 void options_free(options *o);
 
 /* Checks what no single option shows, and fills in what depends on the
- * subcommand (the operands, if any, are known by now). 0, or -1 with a line in why. */
+ * subcommand (the operands, if any, are known by now). 0, or -1 with a line in
+ * why[ARGS_WHY]. */
 int options_check(options *o, const args_command *command, char *why);
 
 

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* ---- outputs --------------------------------------------------------------------- */
+/* ---- outputs ------------------------------------------------------------- */
 
 /* What an option that writes has as its file; NULL if it is no such option, or
  * not of this subcommand, or not given. */
@@ -113,7 +113,7 @@ int options_use_stdout(const options *o)
     return used;
 }
 
-/* ---- inputs ---------------------------------------------------------------------- */
+/* ---- inputs -------------------------------------------------------------- */
 
 int options_files_input(const options *o, const char *path, char *why)
 {

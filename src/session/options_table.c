@@ -17,7 +17,9 @@ enum {
     LISTS = OPTIONS_LISTS,
     GIVEN = ALL & ~OPTIONS_TUNE, /* schedules are */
     ONE = GIVEN & ~(LISTS | OPTIONS_VISUALIZE),
-    EVERY = ALL | OPTIONS_CONVERT
+    EVERY = ALL | OPTIONS_CONVERT | OPTIONS_JOIN,
+    REPORTS = ALL | OPTIONS_JOIN,
+    MODEL = ALL | OPTIONS_CONVERT
 };
 
 /* Effects: exactly one of the first two, WRITES having the second in it. */
@@ -45,6 +47,22 @@ static int parse_cpu(const char *text, void *field, char *why)
     }
     *(uint32_t *)field = mask;
     return 0;
+}
+
+static int parse_part(const char *text, void *field, char *why)
+{
+    options_part *part = field;
+    const char *slash = strchr(text, '/');
+    char k[16] = "";
+
+    if (slash != NULL && (size_t)(slash - text) < sizeof(k))
+        memcpy(k, text, (size_t)(slash - text));
+    if (slash != NULL && args_size(k, &part->k) == 0 &&
+        args_size(slash + 1, &part->n) == 0 && part->k >= 1 &&
+        part->k <= part->n && part->n <= 1000000)
+        return 0;
+    snprintf(why, ARGS_WHY, "'%.40s' is not K/N with K from 1 to N", text);
+    return -1;
 }
 
 static int parse_dtype(const char *text, void *field, char *why)
@@ -186,15 +204,15 @@ const args_option options_table[] = {
          "deit_tiny_patch16_224, deit_small_patch16_224, "
          "deit_base_patch16_224, deit_base_distilled_patch16_224, "
          "vit_large_patch16_224, vit_large_patch16_384, vit_huge_patch14_224"),
-    SIZE("image-size", 0, "N", EVERY, RESULT, image_size, 1, 16384,
+    SIZE("image-size", 0, "N", MODEL, RESULT, image_size, 1, 16384,
          "images of N x N pixels, whatever the model was trained on: the "
          "position embeddings are resized"),
-    FLAG("strict-model", 0, EVERY, RESULT, strict_model,
+    FLAG("strict-model", 0, MODEL, RESULT, strict_model,
          "refuse a model of which something had to be guessed, as no tensor, "
          "metadata or file beside it says it; inspect shows which"),
-    TEXT("head", 0, "FILE", EVERY, RESULT | READS, head,
+    TEXT("head", 0, "FILE", MODEL, RESULT | READS, head,
          "the classification head of a model that comes without one"),
-    TEXT("text-embeddings", 0, "FILE", EVERY, RESULT | READS, text_embeddings,
+    TEXT("text-embeddings", 0, "FILE", MODEL, RESULT | READS, text_embeddings,
          "for CLIP and SigLIP: one row for each class, the embedding of its "
          "text, as a matrix in a .npy or other file"),
     TEXT("labels", 0, "FILE", LABELLED, RESULT | READS, labels,
@@ -205,7 +223,8 @@ const args_option options_table[] = {
          "outputs (default: those in the checkpoint, or ImageNet's for 1000 "
          "classes)"),
     TEXT("class-map", 0, "FILE", LABELLED, RESULT | READS, class_map,
-         "which class a folder is: lines of folder, comma, tab or blank, class"),
+         "which class a folder is: lines of folder, comma, tab or blank, "
+         "class"),
     TEXT("real-labels", 0, "FILE", FOLDER, REPORT | READS, real_labels,
          "ReaL labels of ImageNet's validation images as published (JSON, a "
          "list of classes for each): accuracy by them as well"),
@@ -214,6 +233,9 @@ const args_option options_table[] = {
          "answer"),
     SIZE("limit", 0, "N", MANY, RESULT, limit, 1, 1e9,
          "use only N images, spread evenly over the folder"),
+    PARSE("part", "K/N", FOLDER, RESULT, part, parse_part,
+          "use only the K-th of N parts of the images; 'tomerge join' puts the "
+          "journals of all parts (see --resume) together"),
     FLAG("exif", 0, IMAGES, RESULT, exif,
          "turn images as their EXIF orientation says"),
     FLAG("lenient", 0, IMAGES, RESULT, lenient,
@@ -326,7 +348,7 @@ const args_option options_table[] = {
     SECTION("Output"),
     SIZE("topk", 'k', "N", OPTIONS_CLASSIFY, REPORT, topk, 1, 1000,
          "classes to print for an image (default 5)"),
-    TEXT("json", 0, "FILE|-", ALL & ~OPTIONS_CLASSIFY, WRITES, json,
+    TEXT("json", 0, "FILE|-", REPORTS & ~OPTIONS_CLASSIFY, WRITES, json,
          "write the report as JSON; - is standard output"),
     TEXT("json", 0, "FILE|-", OPTIONS_CLASSIFY, WRITES, json,
          "write JSON Lines, one object for each image; - is standard output"),
@@ -350,18 +372,19 @@ const args_option options_table[] = {
     SIZE("scale", 0, "N", OPTIONS_VISUALIZE, RESULT, scale, 1, 64,
          "pixels of the picture for each of the crop's (default: as many as "
          "make patches of 32 pixels or a little more)"),
-    TEXT("csv", 0, "FILE|-", ALL & ~OPTIONS_VISUALIZE, WRITES, csv,
+    TEXT("csv", 0, "FILE|-", REPORTS & ~OPTIONS_VISUALIZE, WRITES, csv,
          "write the same numbers as CSV; - is standard output"),
-    TEXT("predictions", 0, "FILE|-", OPTIONS_EVAL, WRITES, predictions,
+    TEXT("predictions", 0, "FILE|-", OPTIONS_EVAL | OPTIONS_JOIN, WRITES,
+         predictions,
          "write each image's five most probable classes as CSV"),
-    TEXT("per-class", 0, "FILE|-", FOLDER, WRITES, per_class,
+    TEXT("per-class", 0, "FILE|-", FOLDER | OPTIONS_JOIN, WRITES, per_class,
          "write each class's images and accuracy as CSV"),
-    TEXT("confusion", 0, "FILE|-", FOLDER, WRITES, confusion,
+    TEXT("confusion", 0, "FILE|-", FOLDER | OPTIONS_JOIN, WRITES, confusion,
          "write the confusion matrix as CSV: a row for each class, a column "
          "for each answer"),
-    TEXT("svg", 0, "FILE|-", OPTIONS_SWEEP, WRITES, svg,
+    TEXT("svg", 0, "FILE|-", OPTIONS_SWEEP | OPTIONS_JOIN, WRITES, svg,
          "draw accuracy against speed and against GMACs"),
-    TEXT("html", 0, "FILE|-", OPTIONS_SWEEP, WRITES, html,
+    TEXT("html", 0, "FILE|-", OPTIONS_SWEEP | OPTIONS_JOIN, WRITES, html,
          "write the report as a page: plots, tables, pictures, in one file"),
     TEXT("resume", 0, "FILE", LABELLED, WRITES, resume,
          "keep a journal in FILE, and go on from what it has"),

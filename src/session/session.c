@@ -115,7 +115,8 @@ static int open_classes(session *s)
 
     if (s->description->classes == 0 && s->options->classifies) {
         message_failed("%s: the model has no head, it only gives features: "
-                       "add one with --head or --text-embeddings", s->options->model);
+                       "add one with --head or --text-embeddings",
+                       s->options->model);
         return -1;
     }
     s->classes.count = s->description->classes;
@@ -216,6 +217,7 @@ void session_close(session *s)
     for (size_t i = 0; i < s->run_count; i++)
         merging_run_free(&s->runs[i]);
     free(s->runs);
+    json_decref(s->computed);
     valid_labels_free(&s->classes);
     tomevit_context_free(s->context);
     tomevit_close(s->model);

@@ -21,14 +21,15 @@ typedef struct session {
     classes classes;
     output json, csv;          /* open if wanted, until session_write */
     int worth;                 /* enum output_worth: of what is written */
+    json_t *computed;          /* what was computed with elsewhere, or NULL */
     merging_run *runs;
     size_t run_count;
     size_t reference;          /* index of the run that merges nothing */
     size_t first;              /* of its runs among those of an evaluation */
 } session;
 
-/* Opens the model and the outputs and resolves the runs. 0, or -1 after a message; then
- * session_close is still to be called. */
+/* Opens the model and the outputs and resolves the runs. 0, or -1 after a
+ * message; then session_close is still to be called. */
 int session_open(session *s, const options *o);
 
 /* The same for those who only say what a model is: without its weights. */
@@ -46,7 +47,7 @@ void session_close(session *s);
 /* How the model is opened. */
 tomevit_open_options session_open_options(const options *o);
 
-/* ---- the parts that reports have in common ---- */
+/* ---- the parts that reports have in common ------------------------------- */
 
 /* {file, family, parameters, dim, ...} */
 json_t *session_model_json(const session *s);

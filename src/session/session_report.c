@@ -115,6 +115,10 @@ void session_run_json(const session *s, const merging_run *run, json_t *out)
 
 void session_compute_json(const session *s, json_t *out)
 {
+    if (s->computed != NULL) {
+        json_object_update(out, s->computed);
+        return;
+    }
     set_text(out, "dtype",
              tomevit_dtype_name(tomevit_model_dtype(s->model)));
     set_text(out, "cpu", tomevit_cpu(s->model));

@@ -116,7 +116,7 @@ static void tagged(FILE *out, const char *tag, const char *text)
     fprintf(out, "</%s>", tag);
 }
 
-/* ---- the head ---------------------------------------------------------------------- */
+/* ---- the head ------------------------------------------------------------ */
 
 static void write_head(FILE *out, const sweep_models *m, const json_t *sweep)
 {
@@ -145,7 +145,7 @@ static void write_head(FILE *out, const sweep_models *m, const json_t *sweep)
             ? ": stopped early, a partial result" : "");
 }
 
-/* ---- plots and table --------------------------------------------------------------- */
+/* ---- plots and table ----------------------------------------------------- */
 
 static void write_plots(FILE *out, const sweep_models *m, const json_t *runs)
 {
@@ -239,7 +239,7 @@ static void write_table(FILE *out, const sweep_models *m, const json_t *runs)
             m->count > 1 ? " of the same model" : "");
 }
 
-/* ---- confusions -------------------------------------------------------------------- */
+/* ---- confusions ---------------------------------------------------------- */
 
 static void class_cell(FILE *out, const char *tag, const session *s,
                        int32_t index)
@@ -304,7 +304,7 @@ static void write_confusions(FILE *out, const sweep_models *m, const dataset *d,
     free(found);
 }
 
-/* ---- how it was measured ----------------------------------------------------------- */
+/* ---- how it was measured ------------------------------------------------- */
 
 static void fact(FILE *out, const char *name, const char *text)
 {

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- names ------------------------------------------------------------------------- */
+/* ---- names --------------------------------------------------------------- */
 
 /* The last `parts` parts of a path. */
 static const char *tail(const char *path, size_t parts)
@@ -63,7 +63,7 @@ static void set_labels(sweep_models *m)
         snprintf(m->label[i], size, "model %zu", i + 1);
 }
 
-/* ---- classes ----------------------------------------------------------------------- */
+/* ---- classes ------------------------------------------------------------- */
 
 static const char *own_name(const classes *c, size_t index)
 {
@@ -93,7 +93,7 @@ static int same_classes(const session *a, const session *b)
     return 1;
 }
 
-/* ---- opening ----------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------- */
 
 int sweep_models_open(sweep_models *m, const options *o)
 {

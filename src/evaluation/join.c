@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/* The outcomes of a folder from the journals of its parts. */
+#include "config.h"
+
+#include "join.h"
+
+#include "../base/memory.h"
+#include "../base/message.h"
+#include "journal_line.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct part {
+    const char *path;
+    json_t *settings;
+    outcomes found;
+} part;
+
+void join_part(size_t count, options_part p, size_t *from, size_t *to)
+{
+    *from = p.n == 0 ? 0 : count / p.n * (p.k - 1) + count % p.n * (p.k - 1) /
+                                                     p.n;
+    *to = p.n == 0 ? count : count / p.n * p.k + count % p.n * p.k / p.n;
+}
+
+/* ---- one journal --------------------------------------------------------- */
+
+/* The object on the next line, NULL if there is none that is whole. */
+static json_t *next_line(FILE *file)
+{
+    char *text = NULL;
+    size_t size = 0;
+    ssize_t length = getline(&text, &size, file);
+    json_t *line = length > 0 && text[length - 1] == '\n'
+        ? json_loadb(text, (size_t)length, 0, NULL) : NULL;
+
+    free(text);
+    return line;
+}
+
+/* Opened behind its first line; NULL after a message. */
+static FILE *open_journal(const char *path, json_t **settings,
+                          json_t **command)
+{
+    FILE *file = fopen(path, "r");
+
+    if (file == NULL) {
+        message_failed("%s: %s", path, strerror(errno));
+        return NULL;
+    }
+    json_t *line = next_line(file);
+    *settings = json_incref(journal_header(path, line, command));
+    *command = json_incref(*command);
+    json_decref(line);
+    if (*settings != NULL)
+        return file;
+    json_decref(*command);
+    fclose(file);
+    return NULL;
+}
+
+json_t *join_command(const char *path)
+{
+    json_t *settings, *command;
+    FILE *file = open_journal(path, &settings, &command);
+    int words = json_array_size(command) > 0;
+
+    if (file == NULL)
+        return NULL;
+    fclose(file);
+    json_decref(settings);
+    for (size_t i = 0; i < json_array_size(command); i++)
+        words &= json_is_string(json_array_get(command, i));
+    if (words)
+        return command;
+    message_failed("%s: it does not say what it was begun by", path);
+    json_decref(command);
+    return NULL;
+}
+
+/* Which part of `count` files a journal's settings are about. */
+static int part_of(const part *p, size_t count, size_t *from, size_t *to)
+{
+    const json_t *text = json_object_get(p->settings, "--part");
+    options_part range = {0, 0};
+    char rest;
+
+    if (json_is_string(text) &&
+        (sscanf(json_string_value(text), "%zu/%zu%c", &range.k, &range.n,
+                &rest) != 2 || range.k < 1 || range.k > range.n)) {
+        message_failed("%s: '%.40s' is no part", p->path,
+                       json_string_value(text));
+        return -1;
+    }
+    join_part(count, range, from, to);
+    return 0;
+}
+
+/* All lines of one journal. */
+static int read_part(part *p, const evaluate_request *r)
+{
+    json_t *command, *line;
+    FILE *file = open_journal(p->path, &p->settings, &command);
+    journal j = {.classes = r->classes->count, .run_count = r->run_count};
+    outcomes next;
+    int result = 0;
+
+    if (file == NULL)
+        return -1;
+    json_decref(command);
+    outcomes_begin(&p->found, r->run_count);
+    result = part_of(p, r->files->count, &j.next, &j.files);
+    outcomes_clear(&p->found, j.next);
+    p->found.end = j.files;
+    while (result == 0 && (line = next_line(file)) != NULL) {
+        result = journal_line_read(&j, line, &next);
+        json_decref(line);
+        if (result != 0) {
+            message_failed("%s: what follows image %zu cannot follow", p->path,
+                           p->found.to);
+            break;
+        }
+        result = outcomes_append(&p->found, &next);
+        j.next = p->found.to;
+        outcomes_free(&next);
+    }
+    fclose(file);
+    return result;
+}
+
+/* ---- all of them --------------------------------------------------------- */
+
+static int by_range(const void *a, const void *b)
+{
+    const part *x = a, *y = b;
+
+    if (x->found.from != y->found.from)
+        return x->found.from < y->found.from ? -1 : 1;
+    return (x->found.end > y->found.end) - (x->found.end < y->found.end);
+}
+
+/* That the parts, in order, are all files, and finished. */
+static int check_ranges(const part *parts, size_t count, size_t files)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i <= count; i++) {
+        size_t from = i < count ? parts[i].found.from : files;
+        if (i < count && parts[i].found.end == from)
+            continue;                   /* a part without an image */
+        if (from > at)
+            message_failed("join: images %zu to %zu of %zu are in no journal",
+                           at + 1, from, files);
+        else if (from < at)
+            message_failed("join: %s and %s are both of image %zu",
+                           parts[i - 1].path, parts[i].path, from + 1);
+        else if (i < count && outcomes_are_partial(&parts[i].found))
+            message_failed("%s: it is not finished, %zu of %zu images are "
+                           "done: the command it was begun by goes on from "
+                           "there", parts[i].path,
+                           parts[i].found.to - from,
+                           parts[i].found.end - from);
+        if (from != at || (i < count && outcomes_are_partial(&parts[i].found)))
+            return -1;
+        at = i < count ? parts[i].found.end : at;
+    }
+    return 0;
+}
+
+/* That all are of one evaluation, and that one this. */
+static int check_settings(const part *parts, size_t count, json_t *settings)
+{
+    static const char *const own[] = {"--part", NULL};
+    static const char *const machine[] = {
+        "--part", "--cpu", "--threads", NULL
+    };
+
+    if (journal_compare("join", parts[0].path, parts[0].settings, settings,
+                        machine) != 0)
+        return -1;
+    for (size_t i = 1; i < count; i++)
+        if (journal_compare("join", parts[i].path, parts[i].settings,
+                            parts[0].settings, own) != 0)
+            return -1;
+    return 0;
+}
+
+static void set_machine(json_t *settings, const json_t *from)
+{
+    static const char *const keys[] = {"--cpu", "--threads"};
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        json_object_set(settings, keys[i], json_object_get(from, keys[i]));
+}
+
+int join_outcomes(char **paths, size_t count, json_t *settings,
+                  const evaluate_request *r, outcomes *o)
+{
+    part *parts = memory_zero(count, sizeof(*parts));
+    int result = 0;
+
+    outcomes_begin(o, r->run_count);
+    for (size_t i = 0; i < count && result == 0; i++) {
+        parts[i].path = paths[i];
+        result = read_part(&parts[i], r);
+    }
+    if (result == 0)
+        result = check_settings(parts, count, settings);
+    if (result == 0) {
+        set_machine(settings, parts[0].settings);
+        qsort(parts, count, sizeof(*parts), by_range);
+        result = check_ranges(parts, count, r->files->count);
+    }
+    for (size_t i = 0; i < count && result == 0; i++)
+        if (parts[i].found.to > parts[i].found.from)
+            result = outcomes_append(o, &parts[i].found);
+    if (result == 0)
+        evaluate_retell(r, o);
+    for (size_t i = 0; i < count; i++) {
+        json_decref(parts[i].settings);
+        outcomes_free(&parts[i].found);
+    }
+    free(parts);
+    return result;
+}
+
+json_t *join_computed(const json_t *settings)
+{
+    static const char *const keys[] = {"dtype", "cpu", "threads", "batch"};
+    json_t *out = json_object();
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        char option[16];
+        snprintf(option, sizeof(option), "--%s", keys[i]);
+        json_object_set(out, keys[i], json_object_get(settings, option));
+    }
+    return out;
+}
