@@ -73,7 +73,7 @@ target_link_libraries(user tomerge::tomerge)
 EOT
     { cmake -S "$scratch/project" -B "$scratch/project/build" \
         -DCMAKE_C_FLAGS="$CFLAGS" \
-        -Dtomerge_DIR="$libdir/cmake/tomerge" &&
+        -DCMAKE_PREFIX_PATH="${libdir%/lib*}" &&
         cmake --build "$scratch/project/build"; } >"$scratch/log" 2>&1 ||
         { cat "$scratch/log"; fail "CMake does not build ($1)"; return; }
     LD_LIBRARY_PATH=$libdir "$scratch/project/build/user" |
