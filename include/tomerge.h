@@ -107,6 +107,10 @@ void tomerge_set_cpu_mask(uint32_t mask);
  * Returns TOMERGE_EINVAL for any other name. */
 int tomerge_cpu_mask(const char *name, uint32_t *mask);
 
+/* The names above by number, from "scalar", 0, on; NULL after the last. Each
+ * comes after those that it builds on. */
+const char *tomerge_cpu_tier(int index);
+
 /* The name of the highest tier in `flags`: the reverse of the above. */
 const char *tomerge_cpu_name(uint32_t flags);
 

@@ -47,17 +47,14 @@ static json_t *cpu_model(void)
 /* Every tier that has what it needs, with blanks between. */
 static json_t *detected(void)
 {
-    static const char *const names[] = {
-        "scalar", "avx2", "avx512", "avx512-vnni", "avx512-bf16", "amx-bf16",
-        "amx-int8"
-    };
     uint32_t flags = tomerge_cpu_detected(), mask;
-    char text[128] = "";
+    char text[256] = "";
+    const char *name;
 
-    for (size_t i = 0; i < COUNT(names); i++)
-        if (tomerge_cpu_mask(names[i], &mask) == 0 && (flags & mask) == mask)
+    for (int i = 0; (name = tomerge_cpu_tier(i)) != NULL; i++)
+        if (tomerge_cpu_mask(name, &mask) == 0 && (flags & mask) == mask)
             snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s",
-                     i ? " " : "", names[i]);
+                     i ? " " : "", name);
     return json_string(text);
 }
 

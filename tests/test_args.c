@@ -25,23 +25,31 @@ static int parse_word(const char *text, void *field, char *why)
     return 0;
 }
 
+static const char *word_name(int index)
+{
+    static const char *const names[] = {"one", "other", NULL};
+
+    return names[index];
+}
+
 static const args_option table[] = {
-    {"One", 0, NULL, 0, 0, ARGS_SECTION, 0, 0, 0, NULL, NULL},
+    {"One", 0, NULL, 0, 0, ARGS_SECTION, 0, 0, 0, NULL, NULL, NULL},
     {"model", 'm', "FILE", 3, 0, ARGS_TEXT, offsetof(fields, model), 0, 0, NULL,
-     "the model"},
+     "the model", NULL},
     {"batch", 'b', "N", 3, 0, ARGS_SIZE, offsetof(fields, batch), 1, 64, NULL,
      "images in one pass, described at such length that the text has to wrap "
-     "more than once to stay within the columns that a terminal has"},
-    {"Two", 0, NULL, 0, 0, ARGS_SECTION, 0, 0, 0, NULL, NULL},
-    {"share", 0, "P", 2, 0, ARGS_REAL, offsetof(fields, share), 0, 1, NULL,
-     "s"},
-    {"Three", 0, NULL, 0, 0, ARGS_SECTION, 0, 0, 0, NULL, NULL},
+     "more than once to stay within the columns that a terminal has", NULL},
+    {"Two", 0, NULL, 0, 0, ARGS_SECTION, 0, 0, 0, NULL, NULL, NULL},
+    {"share", 0, "P", 2, 0, ARGS_REAL, offsetof(fields, share), 0, 1, NULL, "s",
+     NULL},
+    {"Three", 0, NULL, 0, 0, ARGS_SECTION, 0, 0, 0, NULL, NULL, NULL},
     {"word", 0, "W", 3, 0, ARGS_PARSE, offsetof(fields, parsed), 0, 0,
-     parse_word, "a word"},
+     parse_word, "a word:", word_name},
     {"quiet", 'q', NULL, 3, 0, ARGS_FLAG, offsetof(fields, quiet), 0, 0, NULL,
-     "say nothing"},
-    {"help", 'h', NULL, 3, 0, ARGS_HELP, 0, 0, 0, NULL, "this"},
-    {NULL, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL}};
+     "say nothing", NULL},
+    {"help", 'h', NULL, 3, 0, ARGS_HELP, 0, 0, 0, NULL, "this", NULL},
+    {NULL, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL}
+};
 static const args_command command =
     {"eval", 1, "FOLDER", 1, 2, "A summary.", NULL, NULL};
 
@@ -165,6 +173,7 @@ Test(args, help_is_complete_and_narrow)
     cr_expect_not_null(strstr(text, "usage: tomerge eval [OPTION...] FOLDER"));
     cr_expect_not_null(strstr(text, "-b, --batch N"));
     cr_expect_not_null(strstr(text, "One\n"));
+    cr_expect_not_null(strstr(text, "a word: one, other\n"));
     /* options of other commands, and sections without any, are left out */
     cr_expect_null(strstr(text, "--share"));
     cr_expect_null(strstr(text, "Two\n"));

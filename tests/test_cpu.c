@@ -39,16 +39,40 @@ Test(cpu, tier_of_the_kernels)
     tomerge_set_cpu_mask(UINT32_MAX);
 }
 
+Test(cpu, tiers_build_on_one_another)
+{
+    static const struct {
+        const char *name;
+        uint32_t mask;
+    } known[] = {
+        {"scalar", 0}, {"avx2", 1}, {"avx512", 3}, {"avx512-vnni", 7},
+        {"avx512-bf16", 11}, {"amx-bf16", 27}, {"amx-int8", 39},
+    };
+    uint32_t mask;
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        cr_assert_eq(tomerge_cpu_mask(known[i].name, &mask), 0);
+        cr_assert_eq(mask, known[i].mask, "%s: %u", known[i].name, mask);
+    }
+}
+
 Test(cpu, names_round_trip)
 {
-    static const char *const names[] = {"scalar", "avx2", "avx512",
-        "avx512-vnni", "avx512-bf16", "amx-bf16", "amx-int8"};
-    uint32_t mask = 77;
+    uint32_t mask = 77, all = 0;
+    int count = 0;
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        cr_assert_eq(tomerge_cpu_mask(names[i], &mask), 0);
-        cr_assert_str_eq(tomerge_cpu_name(mask), names[i]);
+    for (const char *name; (name = tomerge_cpu_tier(count)); count++) {
+        cr_assert_eq(tomerge_cpu_mask(name, &mask), 0);
+        cr_assert_str_eq(tomerge_cpu_name(mask), name);
+        /* One bit more than what it builds on, which came before. */
+        cr_assert_eq((mask & ~all) & ((mask & ~all) - 1), 0, "%s", name);
+        cr_assert(count == 0 || (mask & ~all), "%s", name);
+        all |= mask;
     }
+    cr_assert_str_eq(tomerge_cpu_tier(0), "scalar");
+    cr_assert_geq(count, 7);
+    cr_assert_null(tomerge_cpu_tier(-1));
+    cr_assert_null(tomerge_cpu_tier(count));
     mask = 77;
     cr_assert_eq(tomerge_cpu_mask("avx3", &mask), TOMERGE_EINVAL);
     cr_assert_eq(tomerge_cpu_mask(NULL, &mask), TOMERGE_EINVAL);

@@ -11,12 +11,18 @@
 #include "config.h"
 #else
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1      /* cpu.c: syscall() */
+#define _GNU_SOURCE 1      /* x86/cpu.c: syscall() */
 #endif
 #ifdef TOMERGE_TIERS
 #define HAVE_AVX2 1
 #define HAVE_AVX512 1
 #endif
+#endif
+
+/* With the tiers' files there is the one that asks for them. */
+#if defined(__x86_64__) && defined(__GNUC__) && \
+    (defined(HAVE_CONFIG_H) || defined(TOMERGE_TIERS))
+#define TM_X86 1
 #endif
 
 #endif

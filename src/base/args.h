@@ -39,6 +39,8 @@ typedef struct args_option {
     /* Returns 0, or -1 with what was expected in why[ARGS_WHY]. */
     int (*parse)(const char *text, void *field, char *why);
     const char *help;
+    const char *(*names)(int index); /* values that the help ends with, if they
+                            * are a list kept elsewhere; NULL after the last */
 } args_option;
 
 typedef struct args_command {

@@ -47,7 +47,18 @@ static void option_help(FILE *out, const args_option *option)
         fprintf(out, "\n%*s", INDENT, "");
     else
         fprintf(out, "%*s", INDENT - length, "");
-    wrap(out, option->help, INDENT, INDENT);
+    if (option->names == NULL) {
+        wrap(out, option->help, INDENT, INDENT);
+        return;
+    }
+    char text[512];
+    const char *name;
+    size_t used = (size_t)snprintf(text, sizeof(text), "%s", option->help);
+    for (int i = 0; (name = option->names(i)) != NULL && used < sizeof(text);
+         i++)
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s %s",
+                                 i ? "," : "", name);
+    wrap(out, text, INDENT, INDENT);
 }
 
 void args_help(FILE *out, const args_option *table,

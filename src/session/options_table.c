@@ -35,9 +35,13 @@ static int parse_cpu(const char *text, void *field, char *why)
     uint32_t mask = UINT32_MAX;
 
     if (strcmp(text, "auto") != 0 && tomerge_cpu_mask(text, &mask) != 0) {
-        snprintf(why, ARGS_WHY, "'%.40s' is not one of auto, scalar, avx2, "
-                 "avx512, avx512-vnni, avx512-bf16, amx-bf16, amx-int8",
-                 text);
+        const char *name;
+        size_t used = (size_t)snprintf(why, ARGS_WHY,
+                                       "'%.40s' is not one of auto", text);
+        for (int i = 0; (name = tomerge_cpu_tier(i)) != NULL &&
+                        used < ARGS_WHY; i++)
+            used += (size_t)snprintf(why + used, ARGS_WHY - used, ", %s",
+                                     name);
         return -1;
     }
     if (mask != UINT32_MAX && (mask & ~tomerge_cpu_detected()) != 0) {
@@ -167,11 +171,11 @@ static int parse_bytes(const char *text, void *field, char *why)
 
 #define FIELD(name) offsetof(options, name)
 #define SECTION(text) \
-    {text, 0, NULL, 0, 0, ARGS_SECTION, 0, 0, 0, NULL, NULL}
+    {text, 0, NULL, 0, 0, ARGS_SECTION, 0, 0, 0, NULL, NULL, NULL}
 #define ROW(text, letter, value, commands, effect, kind, field, min, max, \
             parse, help) \
     {text, letter, value, commands, effect, kind, FIELD(field), min, max, \
-     parse, help}
+     parse, help, NULL}
 #define FLAG(text, letter, commands, effect, field, help) \
     ROW(text, letter, NULL, commands, effect, ARGS_FLAG, field, 0, 0, NULL, \
         help)
@@ -333,9 +337,9 @@ const args_option options_table[] = {
          "images in one forward pass (default 32)"),
     PARSE("dtype", "TYPE", RUNS, RESULT, dtype, parse_dtype,
           "what weights are multiplied in: f32 (default), bf16, int8"),
-    PARSE("cpu", "TIER", RUNS, RESULT, cpu_mask, parse_cpu,
-          "highest CPU tier to use: auto (default), scalar, avx2, avx512, "
-          "avx512-vnni, avx512-bf16, amx-bf16, amx-int8"),
+    {"cpu", 0, "TIER", RUNS, RESULT, ARGS_PARSE, FIELD(cpu_mask), 0, 0,
+     parse_cpu, "highest CPU tier to use: auto (default) or",
+     tomerge_cpu_tier},
     FLAG("cpu", 0, OPTIONS_INSPECT, REPORT, cpu,
          "instead of a model: the tiers this machine has, the one that each "
          "kind of work would use, and threads"),
@@ -389,6 +393,7 @@ const args_option options_table[] = {
     TEXT("resume", 0, "FILE", LABELLED, WRITES, resume,
          "keep a journal in FILE, and go on from what it has"),
     FLAG("quiet", 'q', EVERY, REPORT, quiet, "no progress line and no remarks"),
-    {"help", 'h', NULL, EVERY, 0, ARGS_HELP, 0, 0, 0, NULL, "show this help"},
-    {NULL, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL}
+    {"help", 'h', NULL, EVERY, 0, ARGS_HELP, 0, 0, 0, NULL, "show this help",
+     NULL},
+    {NULL, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL}
 };
