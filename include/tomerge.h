@@ -221,7 +221,40 @@ enum tomerge_method {
     TOMERGE_EVIT = 5,
     /* The tokens of TOMERGE_DESTINATION are destinations, all others sources;
      * see tomerge_partition_grid. r may be any number of sources. */
-    TOMERGE_GIVEN = 6
+    TOMERGE_GIVEN = 6,
+    /* As TOMERGE_ALTERNATING, but all sources merge whose similarity is above
+     * `threshold`; r is not used. With importance, rows whose most important
+     * token is not above `cutoff` are dropped then [Bonnaerens, Dambre:
+     * "Learned Thresholds Token Merging and Pruning for Vision Transformers",
+     * TMLR 2023: LTMP, by the mean attention that a token receives]. */
+    TOMERGE_THRESHOLD = 7,
+    /* Of the tokens by falling energy, the mean of ELU(cosine - threshold)
+     * over all that may merge, the first 2 r are sources and destinations in
+     * turn, and all those sources merge. Grouped: the others by falling energy,
+     * then the destinations [Tran et al.: "Accelerating Transformers with
+     * Spectrum-Preserving Token Merging", NeurIPS 2024: PiToMe, whose margin
+     * is the threshold here]. */
+    TOMERGE_PITOME = 8,
+    /* Its variant for early layers: all are sources and destinations in turn,
+     * by falling energy, and the r most similar merge. */
+    TOMERGE_PITOME_ORDER = 9,
+    /* TOMERGE_ALTERNATING if the variance (of n - 1) of the tokens' shares in
+     * the sum of the importance is below `threshold`, else TOMERGE_TOPK [Wu et
+     * al.: "PPT: Token Pruning and Pooling for Efficient Vision Transformers",
+     * 2023, by the class token's attention times the norm of the value]. */
+    TOMERGE_PPT = 10,
+    /* Of the tokens by falling importance, the last `prune` are dropped and
+     * the r - prune before them merge into the most similar of the others.
+     * Grouped: the order of importance [Chen et al.: "DiffRate: Differentiable
+     * Compression Rate for Efficient Vision Transformers", ICCV 2023, on the
+     * tokens themselves; its values are TOMERGE_MEAN]. */
+    TOMERGE_DIFFRATE = 11,
+    /* Agglomerative clustering by 1 - cosine with `linkage`, until r tokens are
+     * gone. Rows that cannot be compared are at a distance of 4. Grouped: by
+     * the first token of a cluster. Takes workspace of tokens * tokens * 4
+     * bytes besides [Haurum et al.: "Agglomerative Token Clustering", ECCV
+     * 2024: ATC, whose published patch removes r - 1 with a class token]. */
+    TOMERGE_CLUSTERS = 12
 };
 
 /* What "similar" means [ToMe, table 1b]. */
@@ -230,6 +263,14 @@ enum tomerge_similarity {
     TOMERGE_DOT = 1,
     TOMERGE_EUCLIDEAN = 2, /* the smaller the distance, the more similar */
     TOMERGE_SOFTMAX = 3    /* softmax over destinations of dot / sqrt(channels) */
+};
+
+/* How far apart two clusters are: as their tokens are in the mean, at most, at
+ * least. */
+enum tomerge_linkage {
+    TOMERGE_AVERAGE = 0,
+    TOMERGE_COMPLETE = 1,
+    TOMERGE_SINGLE = 2
 };
 
 /* What may happen to a single token, besides the `protect` leading ones. */
@@ -273,21 +314,27 @@ typedef struct tomerge_options {
                             * among equals the first. Usually the attention
                             * that the class token pays to each token, meaned
                             * over the heads. For methods that need it */
-    uint64_t reserved[8];  /* 0 */
+    float threshold;       /* for methods that need it; not a NaN */
+    float cutoff;          /* TOMERGE_THRESHOLD with importance */
+    size_t prune;          /* TOMERGE_DIFFRATE: how many of the r are dropped */
+    int linkage;           /* TOMERGE_CLUSTERS: enum tomerge_linkage */
+    int reserved_int;      /* 0 */
+    uint64_t reserved[5];  /* 0 */
 } tomerge_options;
 
 /* Alternating, cosine, nothing protected, stride 2, seed 0, no roles, grouped,
- * not exact, no importance.
+ * not exact, no importance, threshold and cutoff 0, nothing pruned, average.
  * NULL is ignored. */
 void tomerge_options_init(tomerge_options *options);
 
 /* The same as an initialiser: tomerge_options options = TOMERGE_OPTIONS_INIT; */
 #define TOMERGE_OPTIONS_INIT                                                 \
     {sizeof(tomerge_options), TOMERGE_ALTERNATING, TOMERGE_COSINE, 0, 2, 0,  \
-     NULL, TOMERGE_GROUPED, 0, NULL, {0, 0, 0, 0, 0, 0, 0, 0}}
+     NULL, TOMERGE_GROUPED, 0, NULL, 0, 0, 0, TOMERGE_AVERAGE, 0,            \
+     {0, 0, 0, 0, 0}}
 
-/* "alternating", "sequential", "random", "strided", "topk", "evit", "given" and
- * back;
+/* "alternating", "sequential", "random", "strided", "topk", "evit", "given",
+ * "threshold", "pitome", "pitome-order", "ppt", "diffrate", "clusters" and back;
  * NULL or TOMERGE_EINVAL for what is not a method. Likewise for similarities. */
 const char *tomerge_method_name(int method);
 int tomerge_method_from_name(const char *name, int *method);
@@ -300,7 +347,9 @@ enum tomerge_need {
     TOMERGE_NEEDS_METRIC = 1,
     TOMERGE_NEEDS_R = 2,   /* else the method decides how many tokens go */
     TOMERGE_NEEDS_IMPORTANCE = 4,
-    TOMERGE_NEEDS_DESTINATIONS = 8 /* role names some */
+    TOMERGE_NEEDS_DESTINATIONS = 8, /* role names some */
+    TOMERGE_NEEDS_THRESHOLD = 16,
+    TOMERGE_NEEDS_PAIRS = 32 /* workspace for every pair of tokens */
 };
 
 /* The bits of enum tomerge_need for a method; 0 for what is none. */
@@ -338,8 +387,9 @@ typedef struct tomerge_plan {
 /* The most tokens one call of a method can remove, of n = tokens - protect,
  * `protect` being all tokens that may not merge: where sources and
  * destinations are matched, n / 2 [ToMe, appendix D] (tomerge_match_rounds
- * removes more); all n by TOMERGE_TOPK; n - 1 by TOMERGE_EVIT and, if there is
- * but one destination, by TOMERGE_GIVEN. Larger r are
+ * removes more); all n by TOMERGE_TOPK; n - 1 by TOMERGE_EVIT, TOMERGE_DIFFRATE,
+ * TOMERGE_CLUSTERS and, if there is but one destination, TOMERGE_GIVEN. Larger r
+ * are
  * lowered to this. TOMERGE_STRIDED, which takes no r: n. 0 for what is not a
  * method. */
 size_t tomerge_max_r(int method, size_t tokens, size_t protect);

@@ -72,7 +72,12 @@
         REFUSES(function, TOMERGE_EOPTION, a->options->order = -1);          \
         REFUSES(function, TOMERGE_EOPTION, a->options->exact = 2);           \
         REFUSES(function, TOMERGE_EOPTION, a->options->exact = -1);          \
-        REFUSES(function, TOMERGE_EOPTION, a->options->reserved[7] = 1);     \
+        REFUSES(function, TOMERGE_EOPTION, a->options->reserved[4] = 1);     \
+        REFUSES(function, TOMERGE_EOPTION, a->options->reserved_int = 1);    \
+        REFUSES(function, TOMERGE_EOPTION, a->options->linkage = 3);         \
+        REFUSES(function, TOMERGE_EOPTION, a->options->linkage = -1);        \
+        REFUSES_AFTER(a->options->method = TOMERGE_THRESHOLD, function,      \
+                      TOMERGE_EINVAL, a->options->threshold = NAN);          \
         REFUSES_AFTER(a->options->method = TOMERGE_STRIDED, function,        \
                       TOMERGE_EINVAL, a->options->stride = 1);               \
     } while (0)

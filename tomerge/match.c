@@ -1,73 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Matching one sequence: options, the table of methods, workspace. */
+/* Matching one sequence: options, workspace, what all methods share. */
 #include "build.h"
 
 #include "match.h"
 
 #include <string.h>
-
-/* Each source needs a destination of its own, at the worst. */
-static size_t half(size_t mergeable)
-{
-    return mergeable / 2;
-}
-
-static size_t all(size_t mergeable)
-{
-    return mergeable;
-}
-
-static size_t all_but_one(size_t mergeable)
-{
-    return mergeable ? mergeable - 1 : 0;
-}
-
-enum {
-    METRIC = TOMERGE_NEEDS_METRIC, R = TOMERGE_NEEDS_R,
-    IMPORTANCE = TOMERGE_NEEDS_IMPORTANCE,
-    DESTINATIONS = TOMERGE_NEEDS_DESTINATIONS,
-};
-
-static const tomerge_method_entry methods[] = {
-    [TOMERGE_ALTERNATING] = {"alternating", METRIC | R, 0, 1, half,
-                             tomerge_plan_alternating},
-    [TOMERGE_SEQUENTIAL] = {"sequential", METRIC | R, 0, 1, half,
-                            tomerge_plan_sequential},
-    [TOMERGE_RANDOM] = {"random", METRIC | R, 0, 1, half,
-                        tomerge_plan_random},
-    [TOMERGE_STRIDED] = {"strided", METRIC, 1, 0, all, tomerge_plan_strided},
-    [TOMERGE_TOPK] = {"topk", IMPORTANCE | R, 0, 0, all, tomerge_plan_topk},
-    [TOMERGE_EVIT] = {"evit", IMPORTANCE | R, 0, 0, all_but_one,
-                      tomerge_plan_evit},
-    [TOMERGE_GIVEN] = {"given", METRIC | R | DESTINATIONS, 0, 0, all_but_one,
-                       tomerge_plan_given},
-};
-enum { METHODS = sizeof(methods) / sizeof(methods[0]) };
-
-const tomerge_method_entry *tomerge_method_of(int method)
-{
-    return method < 0 || method >= METHODS ? NULL : &methods[method];
-}
-
-const char *tomerge_method_name(int method)
-{
-    const tomerge_method_entry *entry = tomerge_method_of(method);
-
-    return entry ? entry->name : NULL;
-}
-
-int tomerge_method_from_name(const char *name, int *method)
-{
-    if (!name || !method)
-        return TOMERGE_EINVAL;
-    for (int i = 0; i < METHODS; i++) {
-        if (!strcmp(name, methods[i].name)) {
-            *method = i;
-            return 0;
-        }
-    }
-    return TOMERGE_EINVAL;
-}
 
 void tomerge_options_init(tomerge_options *options)
 {
@@ -80,20 +17,6 @@ void tomerge_options_init(tomerge_options *options)
 
     if (options)
         *options = defaults;
-}
-
-uint32_t tomerge_method_needs(int method)
-{
-    const tomerge_method_entry *entry = tomerge_method_of(method);
-
-    return entry ? entry->needs : 0;
-}
-
-size_t tomerge_max_r(int method, size_t tokens, size_t protect)
-{
-    const tomerge_method_entry *entry = tomerge_method_of(method);
-
-    return entry && protect < tokens ? entry->most(tokens - protect) : 0;
 }
 
 /* A field of a later version, whose 0 means what this one does. */
@@ -118,9 +41,13 @@ int tomerge_check_options(const tomerge_options *options, size_t channels)
     method = tomerge_method_of(options->method);
     if (!method || !tomerge_similarity_of(options->similarity) ||
         options->order < TOMERGE_GROUPED ||
-        options->order > TOMERGE_BY_POSITION || (options->exact & ~1))
+        options->order > TOMERGE_BY_POSITION ||
+        options->linkage < TOMERGE_AVERAGE ||
+        options->linkage > TOMERGE_SINGLE || options->reserved_int || (options->exact & ~1))
         return TOMERGE_EOPTION;
     if ((method->needs_stride && options->stride < 2) ||
+        (method->needs & TOMERGE_NEEDS_THRESHOLD &&
+         options->threshold != options->threshold) ||
         (method->needs & TOMERGE_NEEDS_METRIC && channels == 0))
         return TOMERGE_EINVAL;
     return 0;
@@ -152,9 +79,12 @@ int tomerge_check_roles(const tomerge_options *options, size_t first,
 }
 
 void tomerge_match_carve(tomerge_match_space *s, tomerge_arena *arena,
-                         size_t tokens, size_t channels)
+                         const tomerge_options *options, size_t tokens,
+                         size_t channels)
 {
     size_t whole = tokens + TOMERGE_PANEL - 1;
+    size_t pairs = tomerge_method_needs(options->method) & TOMERGE_NEEDS_PAIRS
+                       ? tokens : 0;
 
     s->present = tomerge_take(arena, tokens, sizeof(*s->present));
     s->sources = tomerge_take(arena, tokens, sizeof(*s->sources));
@@ -167,6 +97,7 @@ void tomerge_match_carve(tomerge_match_space *s, tomerge_arena *arena,
     s->kept = tomerge_take(arena, tokens, sizeof(*s->kept));
     s->merges = tomerge_take(arena, tokens, sizeof(*s->merges));
     s->rest = tomerge_take(arena, whole, sizeof(*s->rest));
+    s->aside = tomerge_take(arena, tokens, sizeof(*s->aside));
     if (channels && tokens + 3 * TOMERGE_PANEL > SIZE_MAX / channels) {
         arena->overflow = 1;
         return;
@@ -174,6 +105,11 @@ void tomerge_match_carve(tomerge_match_space *s, tomerge_arena *arena,
     s->rows = tomerge_take(arena, TOMERGE_PANEL * channels, sizeof(*s->rows));
     s->panels = tomerge_take(arena, (tokens + 2 * TOMERGE_PANEL) * channels,
                              sizeof(*s->panels));
+    if (pairs && tokens > SIZE_MAX / pairs)
+        arena->overflow = 1;
+    else
+        s->distance = tomerge_take(arena, tokens * pairs,
+                                   sizeof(*s->distance));
 }
 
 int tomerge_match_workspace(const tomerge_options *options, size_t tokens,
@@ -189,7 +125,7 @@ int tomerge_match_workspace(const tomerge_options *options, size_t tokens,
         error = tomerge_check_rows(tokens);
     if (error)
         return error;
-    tomerge_match_carve(&space, &arena, tokens, channels);
+    tomerge_match_carve(&space, &arena, options, tokens, channels);
     return tomerge_arena_bytes(&arena, bytes);
 }
 
@@ -272,7 +208,8 @@ void tomerge_match_present(tomerge_job *job, void *workspace)
     tomerge_arena arena = tomerge_arena_at(workspace);
     size_t most;
 
-    tomerge_match_carve(&job->space, &arena, job->tokens, job->channels);
+    tomerge_match_carve(&job->space, &arena, &job->options, job->tokens,
+                        job->channels);
     count_tokens(job);
     job->rows = 0;
     for (size_t i = 0; i < job->tokens; i++)

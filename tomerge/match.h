@@ -24,8 +24,10 @@ typedef struct tomerge_match_space {
     int32_t *kept;         /* [T] the sources that do not merge */
     uint8_t *merges;       /* [T] of each source, whether it does */
     float *rest;           /* [T + 15] softmax: see similarity.c */
+    int32_t *aside;        /* [T] what stays as it is: see tomerge_pair */
     float *rows;           /* [16 * channels] in f32 */
     float *panels;         /* [(T + 30) * channels] sources, destinations */
+    float *distance;       /* [T * T] for methods that need it */
 } tomerge_match_space;
 
 /*
@@ -43,6 +45,9 @@ typedef struct tomerge_job {
     const tomerge_dsp *dsp;
     tomerge_match_space space;
     tomerge_panels a, b;   /* sources, destinations */
+    size_t asides;         /* tokens in space.aside */
+    int only_above;        /* only sources above this score merge */
+    float above;
 } tomerge_job;
 
 /* A row of the table of methods. */
@@ -66,6 +71,12 @@ void tomerge_plan_strided(tomerge_job *job);
 void tomerge_plan_topk(tomerge_job *job);
 void tomerge_plan_evit(tomerge_job *job);
 void tomerge_plan_given(tomerge_job *job);
+void tomerge_plan_threshold(tomerge_job *job);
+void tomerge_plan_pitome(tomerge_job *job);
+void tomerge_plan_pitome_order(tomerge_job *job);
+void tomerge_plan_ppt(tomerge_job *job);
+void tomerge_plan_diffrate(tomerge_job *job);
+void tomerge_plan_clusters(tomerge_job *job);
 
 /* Numbers at random: uniform below n, from a state that any seed may begin. */
 uint64_t tomerge_random_below(uint64_t *state, uint64_t n);
@@ -107,8 +118,15 @@ static inline uint32_t tomerge_descending(float score)
  * Returns how many there are. */
 size_t tomerge_rank(tomerge_job *job);
 
+/* Packs tokens of the metric into `panel`, with their scales: 1 / |row| or 1,
+ * a NaN for a row that may not merge. */
+tomerge_panels tomerge_pack(const tomerge_job *job, int needs_norm,
+                            const int32_t *token, size_t count, float *panel,
+                            float *scale);
+
 /* Merges the r sources that are most similar to their best destination, and
- * opens the rows. The two lists lie in the space; tokens in neither are
+ * opens the rows: those of protected tokens, of what is set aside, of the
+ * sources that stay, of the destinations. The lists lie in the space; tokens in neither are
  * dropped, unless protected. A row that may not merge has a NaN for its scale,
  * which no comparison prefers. */
 void tomerge_pair(tomerge_job *job, size_t sources, size_t destinations,
@@ -139,7 +157,8 @@ int tomerge_check_match(const tomerge_options *options, size_t channels,
 
 /* Lays out the space of one job. */
 void tomerge_match_carve(tomerge_match_space *space, tomerge_arena *arena,
-                         size_t tokens, size_t channels);
+                         const tomerge_options *options, size_t tokens,
+                         size_t channels);
 
 tomerge_job tomerge_new_job(const tomerge_dsp *dsp,
                             const tomerge_options *options, size_t channels,

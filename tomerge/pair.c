@@ -81,9 +81,9 @@ static void pack_panel(const tomerge_job *job, int needs_norm,
             scale[j] = unusual_scale(panel + j, job->channels, needs_norm);
 }
 
-static tomerge_panels pack(const tomerge_job *job, int needs_norm,
-                           const int32_t *token, size_t count, float *panel,
-                           float *scale)
+tomerge_panels tomerge_pack(const tomerge_job *job, int needs_norm,
+                            const int32_t *token, size_t count, float *panel,
+                            float *scale)
 {
     tomerge_panels packed = {panel, count, job->channels};
 
@@ -111,7 +111,8 @@ static size_t choose(const tomerge_job *job, size_t r)
         float scaled = score[i] * scale[i];
 
         key[candidates] = (uint64_t)tomerge_descending(scaled) << 32 | i;
-        candidates += (best[i] >= 0) & (scaled == scaled);
+        candidates += (best[i] >= 0) & (scaled == scaled) &
+                      (!job->only_above | (scaled > job->above));
     }
     r = r < candidates ? r : candidates;
     tomerge_select(key, candidates, r);
@@ -156,6 +157,7 @@ static void write_map(tomerge_job *job, size_t destinations, size_t r)
     size_t count = 0;
 
     tomerge_open_protected(job);
+    tomerge_open_rows(job, s->aside, job->asides);
     memset(s->merges, 0, job->a.rows);
     for (size_t i = 0; i < r; i++)
         s->merges[s->key[i] & UINT32_MAX] = 1;
@@ -180,10 +182,11 @@ void tomerge_pair(tomerge_job *job, size_t sources, size_t destinations,
     tomerge_match_space *s = &job->space;
     size_t whole = tomerge_panels_of(sources) * TOMERGE_PANEL, chosen;
 
-    job->a = pack(job, similarity->needs_norm, s->sources, sources, s->panels,
-                  s->a_scale);
-    job->b = pack(job, similarity->needs_norm, s->destinations, destinations,
-                  s->panels + whole * job->channels, s->b_scale);
+    job->a = tomerge_pack(job, similarity->needs_norm, s->sources, sources,
+                          s->panels, s->a_scale);
+    job->b = tomerge_pack(job, similarity->needs_norm, s->destinations,
+                          destinations, s->panels + whole * job->channels,
+                          s->b_scale);
     similarity->score(job);
     chosen = choose(job, r);
     if (job->options.exact && destinations)

@@ -160,7 +160,8 @@ static void run_rounds(tomerge_job *first, const float *size,
         removed = later_round(first, &plan, size, round, plan.rows - goal, s);
     first->rows = plan.rows;
     /* Later rounds have carved the same memory for fewer tokens. */
-    tomerge_match_carve(&first->space, &arena, first->tokens, first->channels);
+    tomerge_match_carve(&first->space, &arena, &first->options, first->tokens,
+                        first->channels);
     tomerge_match_finish(first);
 }
 

@@ -29,6 +29,8 @@ static size_t merge_workspace(const tomevit_description *d)
 
     tomerge_options_init(&options);
     for (int method = 0; tomerge_method_name(method); method++) {
+        if (tomerge_method_needs(method) & TOMERGE_NEEDS_PAIRS)
+            continue; /* more than the rest of a context: not run here */
         for (int like = 0; tomerge_similarity_name(like); like++) {
             options.method = method;
             options.similarity = like;

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Agglomerative clustering [Haurum et al.: "Agglomerative Token Clustering",
+ * ECCV 2024]: the two nearest clusters become one until r tokens are gone.
+ *
+ * Clusters that are each other's nearest merge at once, wherever they stand in
+ * the order of distances; sorted afterwards these merges are those that going
+ * by the smallest distance gives (the nearest-neighbour chain: Murtagh, "A
+ * Survey of Recent Advances in Hierarchical Clustering Algorithms", The
+ * Computer Journal 26 (4), 1983). So n tokens take O(n^2) steps.
+ */
+#include "build.h"
+
+#include "match.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct forest {
+    size_t count;          /* tokens that may merge */
+    float *distance;       /* [count, count], between the live clusters */
+    float *height;         /* [count - 1] of each merge */
+    int32_t *first, *second; /* [count - 1] a token of each of its clusters */
+    float *size;           /* [count] of the live clusters, 0 of others */
+    int32_t *chain;        /* [count] */
+} forest;
+
+static float *between(const forest *f, size_t i, size_t j)
+{
+    return &f->distance[i * f->count + j];
+}
+
+/* 1 - cosine; rows that cannot be compared are farther than all others. */
+static void measure(const tomerge_job *job, const forest *f,
+                    const int32_t *token)
+{
+    const float *scale = job->space.a_scale;
+    tomerge_panels all = tomerge_pack(job, 1, token, f->count,
+                                      job->space.panels, job->space.a_scale);
+
+    for (size_t i = 0; i < f->count; i++) {
+        for (size_t j = 0; j < f->count; j++) {
+            float dots[TOMERGE_PANEL], cosine;
+
+            if (j % TOMERGE_PANEL == 0)
+                job->dsp->dots(tomerge_packed_row(&all, j), &all, i, dots);
+            cosine = dots[j % TOMERGE_PANEL] * scale[i] * scale[j];
+            *between(f, i, j) = cosine == cosine ? 1 - cosine : 4;
+        }
+    }
+    for (size_t i = 0; i < f->count; i++) /* the two differ in rounding */
+        for (size_t j = 0; j < i; j++)
+            *between(f, i, j) = *between(f, j, i);
+}
+
+/* The live cluster nearest to i, `before` among equals. */
+static size_t nearest(const forest *f, size_t i, size_t before)
+{
+    size_t best = before;
+    float least = before < f->count ? *between(f, i, before) : INFINITY;
+
+    for (size_t j = 0; j < f->count; j++) {
+        if (j != i && f->size[j] > 0 && *between(f, i, j) < least) {
+            least = *between(f, i, j);
+            best = j;
+        }
+    }
+    return best;
+}
+
+/* Cluster i becomes part of j. */
+static void join(forest *f, int linkage, size_t i, size_t j)
+{
+    float total = f->size[i] + f->size[j];
+
+    for (size_t k = 0; k < f->count; k++) {
+        float a = *between(f, k, i), b = *between(f, k, j), d;
+
+        if (k == i || k == j || f->size[k] == 0)
+            continue;
+        if (linkage == TOMERGE_AVERAGE)
+            d = (a * f->size[i] + b * f->size[j]) / total;
+        else if (linkage == TOMERGE_COMPLETE)
+            d = a > b ? a : b;
+        else
+            d = a < b ? a : b;
+        *between(f, k, j) = *between(f, j, k) = d;
+    }
+    f->size[j] = total;
+    f->size[i] = 0;
+}
+
+/* All merges there are, in any order. */
+static void grow(forest *f, int linkage)
+{
+    size_t length = 0, start = 0;
+
+    for (size_t merges = 0; merges + 1 < f->count;) {
+        size_t last, next, before = f->count;
+
+        if (length == 0) {
+            while (f->size[start] == 0)
+                start++;
+            f->chain[length++] = (int32_t)start;
+        }
+        last = (size_t)f->chain[length - 1];
+        if (length > 1)
+            before = (size_t)f->chain[length - 2];
+        next = nearest(f, last, before);
+        if (next != before) {
+            f->chain[length++] = (int32_t)next;
+            continue;
+        }
+        f->height[merges] = *between(f, last, before);
+        f->first[merges] = (int32_t)last;
+        f->second[merges++] = (int32_t)before;
+        join(f, linkage, last, before);
+        length -= 2;
+    }
+}
+
+static int32_t root(int32_t *parent, int32_t i)
+{
+    while (parent[i] != i)
+        i = parent[i] = parent[parent[i]];
+    return i;
+}
+
+/* Carries out the r lowest merges: each token's parent leads to the first of
+ * its cluster. */
+static void cut(const tomerge_job *job, const forest *f, int32_t *parent)
+{
+    uint64_t *key = job->space.key;
+    size_t merges = f->count - 1;
+
+    for (size_t i = 0; i < f->count; i++)
+        parent[i] = (int32_t)i;
+    for (size_t m = 0; m < merges; m++)
+        key[m] = (uint64_t)~tomerge_descending(f->height[m]) << 32 | m;
+    tomerge_sort(key, merges);
+    for (size_t m = 0; m < job->r; m++) {
+        size_t at = (size_t)(key[m] & UINT32_MAX);
+        int32_t a = root(parent, f->first[at]);
+        int32_t b = root(parent, f->second[at]);
+
+        if (a < b)
+            parent[b] = a;
+        else
+            parent[a] = b;
+    }
+}
+
+void tomerge_plan_clusters(tomerge_job *job)
+{
+    tomerge_match_space *s = &job->space;
+    int32_t *token = s->aside, *parent = s->destinations;
+    forest f = {0, s->distance, s->score, s->sources, s->best, s->b_scale,
+                s->kept};
+
+    for (size_t p = 0; p < job->present; p++) {
+        token[f.count] = s->present[p];
+        f.count += (size_t)tomerge_may_merge(job, p);
+    }
+    measure(job, &f, token);
+    for (size_t i = 0; i < f.count; i++)
+        f.size[i] = 1;
+    grow(&f, job->options.linkage);
+    cut(job, &f, parent);
+    tomerge_open_protected(job);
+    for (size_t i = 0; i < f.count; i++) {
+        int32_t first = root(parent, (int32_t)i);
+
+        if (first == (int32_t)i)
+            tomerge_open_rows(job, &token[i], 1);
+        else
+            job->map[token[i]] = job->map[token[first]];
+    }
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * PiToMe [Tran et al.: "Accelerating Transformers with Spectrum-Preserving
+ * Token Merging", NeurIPS 2024]: tokens of high energy, those that many others
+ * resemble, merge; the others stay.
+ */
+#include "build.h"
+
+#include "match.h"
+
+#include <math.h>
+
+/* The mean over all tokens, itself too, of ELU(cosine - margin). */
+static float energy(const tomerge_job *job, const tomerge_panels *all,
+                    const float *scale, size_t i)
+{
+    double sum = 0;
+
+    for (size_t p = 0; p < tomerge_panels_of(all->rows); p++) {
+        const float *panel = tomerge_packed_row(all, p * TOMERGE_PANEL);
+        float dots[TOMERGE_PANEL];
+
+        job->dsp->dots(panel, all, i, dots);
+        for (size_t k = 0; k < TOMERGE_PANEL; k++) {
+            size_t j = p * TOMERGE_PANEL + k;
+            float x;
+
+            if (j >= all->rows || scale[j] != scale[j])
+                continue;
+            x = dots[k] * scale[j] * scale[i] - job->options.threshold;
+            sum += (double)(x > 0 ? x : expm1f(x));
+        }
+    }
+    return (float)(sum / (double)all->rows);
+}
+
+/* The tokens that may merge by falling energy, into `order`; those that cannot
+ * be compared last. */
+static size_t rank(tomerge_job *job, int32_t *order)
+{
+    tomerge_match_space *s = &job->space;
+    tomerge_panels all;
+    size_t count = 0;
+
+    for (size_t p = 0; p < job->present; p++) {
+        order[count] = s->present[p];
+        count += (size_t)tomerge_may_merge(job, p);
+    }
+    all = tomerge_pack(job, 1, order, count, s->panels, s->a_scale);
+    for (size_t i = 0; i < count; i++) {
+        float e = energy(job, &all, s->a_scale, i);
+        uint32_t key = e == e ? tomerge_descending(e) : UINT32_MAX;
+
+        s->key[i] = (uint64_t)key << 32 | (uint32_t)order[i];
+    }
+    tomerge_sort(s->key, count);
+    for (size_t i = 0; i < count; i++)
+        order[i] = (int32_t)(s->key[i] & UINT32_MAX);
+    return count;
+}
+
+/* The first `count` of the order: even places are sources, odd destinations. */
+static void split(tomerge_job *job, const int32_t *order, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (i % 2)
+            job->space.destinations[i / 2] = order[i];
+        else
+            job->space.sources[i / 2] = order[i];
+    }
+}
+
+void tomerge_plan_pitome(tomerge_job *job)
+{
+    int32_t *order = job->space.aside;
+    size_t count = rank(job, order), r = job->r;
+
+    split(job, order, 2 * r);
+    job->asides = count - 2 * r;
+    for (size_t i = 0; i < job->asides; i++)
+        order[i] = order[i + 2 * r];
+    tomerge_pair(job, r, r, r);
+}
+
+void tomerge_plan_pitome_order(tomerge_job *job)
+{
+    size_t count = rank(job, job->space.aside);
+
+    split(job, job->space.aside, count);
+    tomerge_pair(job, (count + 1) / 2, count / 2, job->r);
+}
