@@ -210,6 +210,146 @@ static void check_atc(const method_case *c)
     free_plan(&plan);
 }
 
+/* ---- by hand ------------------------------------------------------------------ */
+
+/* At the cutoff a row goes, above it its group stays; a protected one stays. */
+TIER_TEST(methods, rows_at_the_cutoff_are_dropped)
+{
+    const float metric[][2] = {
+        {1, 0}, {0, 1}, {0, 1}, {1, 0}, {1, 1}, {-1, 0}, {0, -1},
+    };
+    const float importance[] = {0, 2, 3, 2, 2, 2.5f, NAN};
+    const int32_t map[] = {0, 2, 2, -1, -1, 3, 1};
+    tomerge_options options = TOMERGE_OPTIONS_INIT;
+    tomerge_plan plan;
+
+    options.method = TOMERGE_THRESHOLD;
+    options.protect = 1;
+    options.threshold = 0.9f;
+    options.cutoff = 2;
+    options.importance = importance;
+    plan = match_f32(&options, 7, 2, metric[0], 0);
+    cr_assert_eq(plan.rows, 4);
+    cr_assert_eq(memcmp(plan.map, map, sizeof(map)), 0);
+    free_plan(&plan);
+}
+
+/* Shares 1/8, 3/8, 1/8, 3/8: their variance is 4/64/3 = 1/48. */
+TIER_TEST(methods, a_variance_is_of_n_less_one)
+{
+    const float metric[][1] = {{1}, {1}, {1}, {1}, {1}};
+    const float importance[] = {9, 1, 3, 1, 3};
+    tomerge_options options = TOMERGE_OPTIONS_INIT;
+
+    options.method = TOMERGE_PPT;
+    options.protect = 1;
+    options.importance = importance;
+    for (int pool = 0; pool < 2; pool++) {
+        tomerge_plan plan;
+
+        options.threshold = pool ? 0.0209f : 0.0208f;
+        plan = match_f32(&options, 5, 1, metric[0], 2);
+        cr_assert_eq(plan.rows, 3);
+        cr_assert_eq(plan.map[1] < 0, !pool);
+        free_plan(&plan);
+    }
+}
+
+/* Of 3 that go the last `prune` are dropped, the others merge. */
+TIER_TEST(methods, the_least_important_are_pruned_first)
+{
+    const float metric[][2] = {{9, 9}, {1, 0}, {0, 1}, {1, 1}, {1, 2}, {2, 1}};
+    const float importance[] = {0, 9, 8, 3, 2, 1};
+    tomerge_options options = TOMERGE_OPTIONS_INIT;
+
+    options.method = TOMERGE_DIFFRATE;
+    options.protect = 1;
+    options.importance = importance;
+    for (options.prune = 0; options.prune < 5; options.prune++) {
+        tomerge_plan plan = match_f32(&options, 6, 2, metric[0], 3);
+
+        cr_assert_eq(plan.rows, 3);
+        for (size_t i = 3; i < 6; i++)
+            cr_assert_eq(plan.map[i] < 0, i + options.prune >= 6);
+        free_plan(&plan);
+    }
+}
+
+/* ---- what holds for every method ---------------------------------------------- */
+
+/* Sizes of what is not dropped add up, a row has the protected token alone, and
+ * a batch is its sequences, wherever it begins. */
+TIER_TEST(methods, every_method_in_batches)
+{
+    enum { S = 4, C = 6, TOTAL = 90 };
+    const size_t offsets[S + 1] = {3, 40, 40, 41, 88}, r[S] = {9, 3, 1, 20};
+    float metric[TOTAL * C], importance[TOTAL];
+    uint8_t role[TOTAL];
+    int32_t map[TOTAL], origin[TOTAL];
+    size_t offsets_out[S + 1], bytes;
+    uint64_t state = 12;
+
+    for (int i = 0; i < TOTAL * C; i++)
+        metric[i] = random_whole(&state, 3);
+    for (int i = 0; i < TOTAL; i++) {
+        uint32_t draw = random_bits(&state) % 12;
+
+        importance[i] = random_whole(&state, 3) + 4;
+        role[i] = draw < 4 ? (uint8_t)draw : TOMERGE_MERGEABLE;
+    }
+    for (int method = 0; tomerge_method_name(method); method++) {
+        tomerge_options options = TOMERGE_OPTIONS_INIT;
+        void *work;
+
+        for (int i = 0; i < TOTAL; i++)
+            if (role[i] == TOMERGE_MERGEABLE && i % 3 == 0 &&
+                method == TOMERGE_GIVEN)
+                role[i] = TOMERGE_DESTINATION;
+            else if (role[i] == TOMERGE_DESTINATION &&
+                     method != TOMERGE_GIVEN)
+                role[i] = TOMERGE_MERGEABLE;
+        options.method = method;
+        options.protect = 1;
+        options.importance = importance;
+        options.role = role;
+        options.threshold = 0.1f;
+        options.cutoff = 2;
+        options.prune = 2;
+        options.order = method % 2;
+        cr_assert_eq(tomerge_match_batch_workspace(&options, S, offsets, C, 2,
+                                                   &bytes), 0);
+        work = test_alloc(bytes);
+        cr_assert_eq(tomerge_match_batch(&options, S, offsets, C,
+                                         view_f32(metric, C), r, map, origin,
+                                         offsets_out, 2, work, bytes), 0);
+        free(work);
+        for (size_t s = 0; s < S; s++) {
+            size_t first = offsets[s], tokens = offsets[s + 1] - first;
+            size_t dropped = 0, rows = offsets_out[s + 1] - offsets_out[s];
+            float x[TOTAL] = {0}, y[TOTAL], sums[TOTAL], sum = 0;
+            tomerge_plan alone;
+
+            options.importance = importance + first;
+            options.role = role + first;
+            alone = match_f32(&options, tokens, C, metric + first * C, r[s]);
+            cr_assert_eq(alone.rows, rows, "%s", tomerge_method_name(method));
+            cr_assert_eq(memcmp(map + first, alone.map, tokens * 4), 0);
+            cr_assert_eq(memcmp(origin + first, alone.origin, rows * 4), 0);
+            merge_f32(TOMERGE_WEIGHTED, &alone, 1, x, NULL, y, sums);
+            for (size_t i = 0; i < tokens; i++)
+                dropped += alone.map[i] < 0;
+            for (size_t j = 0; j < rows; j++)
+                sum += sums[j];
+            cr_assert_eq(sum, (float)(tokens - dropped));
+            for (size_t i = 0; i < tokens; i++)
+                if (role[first + i] == TOMERGE_PROTECTED)
+                    cr_assert_eq(sums[alone.map[i]], 1, "%s",
+                                 tomerge_method_name(method));
+            free_plan(&alone);
+        }
+    }
+}
+
 /* ---- all cases of one ----------------------------------------------------------- */
 
 static void check_cases(const char *method, const char *op, size_t least,

@@ -151,7 +151,7 @@ static size_t removable(const tomerge_options *o, size_t tokens, size_t *there)
 /* Whatever the metric holds and wherever tokens are protected. */
 TIER_TEST(partition, exactly_r_tokens_go)
 {
-    enum { T = 33, C = 3 };
+    enum { T = 33, C = 3, METHODS = TOMERGE_CLUSTERS + 1 };
     const float bad[] = {NAN, INFINITY, 0, 0};
     uint64_t state = 77;
 
@@ -164,8 +164,11 @@ TIER_TEST(partition, exactly_r_tokens_go)
         tomerge_plan plan;
 
         do
-            options.method = (int)(random_bits(&state) % 7);
-        while (options.method == TOMERGE_STRIDED);
+            options.method = (int)(random_bits(&state) % METHODS);
+        while (!(tomerge_method_needs(options.method) & TOMERGE_NEEDS_R));
+        options.linkage = round % 3;
+        options.prune = random_bits(&state) % 4;
+        options.threshold = random_float(&state) / 9;
         options.similarity = (int)(random_bits(&state) % 4);
         options.exact = 1;
         options.importance = metric;
