@@ -145,11 +145,8 @@ typedef struct tomerge_const_view {
 static inline tomerge_view tomerge_view_of(void *data, size_t channels,
                                            int dtype)
 {
-    tomerge_view view;
+    tomerge_view view = {data, (ptrdiff_t)channels, dtype};
 
-    view.data = data;
-    view.stride = (ptrdiff_t)channels;
-    view.dtype = dtype;
     return view;
 }
 
@@ -157,22 +154,16 @@ static inline tomerge_const_view tomerge_const_view_of(const void *data,
                                                        size_t channels,
                                                        int dtype)
 {
-    tomerge_const_view view;
+    tomerge_const_view view = {data, (ptrdiff_t)channels, dtype};
 
-    view.data = data;
-    view.stride = (ptrdiff_t)channels;
-    view.dtype = dtype;
     return view;
 }
 
 /* The same rows, to be read only. */
 static inline tomerge_const_view tomerge_view_const(tomerge_view view)
 {
-    tomerge_const_view same;
+    tomerge_const_view same = {view.data, view.stride, view.dtype};
 
-    same.data = view.data;
-    same.stride = view.stride;
-    same.dtype = view.dtype;
     return same;
 }
 
@@ -560,16 +551,12 @@ typedef struct tomerge_sequence {
  *     size_t bytes;
  *     void *work;
  *
- *     options.protect = 1;                     (the class token)
+ *     options.protect = 1;                    (the class token)
  *     s.tokens = 197;
- *     s.heads = 6;
- *     s.head_channels = 64;
- *     s.head_stride = 64;
  *     s.keys = tomerge_const_view_of(k, 384, TOMERGE_F32);
- *     s.channels = 384;
- *     s.x = tomerge_view_of(x, 384, TOMERGE_F32);
- *     s.size = size;                           (197 times 1)
- *     s.bias = bias;                           (197 times 0)
+ *     s.heads = 6, s.head_channels = 64, s.head_stride = 64;
+ *     s.x = tomerge_view_of(x, 384, TOMERGE_F32), s.channels = 384;
+ *     s.size = size, s.bias = bias;           (197 times 1, 197 times 0)
  *     tomerge_layer_workspace(&options, &s, &bytes);
  *     work = malloc(bytes);
  *     for (layer = 0; layer < 12; layer++) {
