@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The lines of the README that compile the library into someone's own tree do
+# The lines of tomerge/README.md that compile it into someone's own tree do
 # so from one header and one folder, in C and in C++, and what they make gives
 # the bits of the installed library.
 . "${srcdir:-.}/tests/guard.sh"
@@ -74,7 +74,7 @@ x86
 #endif' | cc -E -P - | grep -q x86 && x86=yes
 
 count=0 tiers=0 cxx=0
-grep '^    cc .*tomerge/\*\.c' "$from/README.md" >"$scratch/lines"
+grep '^    cc .*tomerge/\*\.c' "$from/tomerge/README.md" >"$scratch/lines"
 while read -r line; do
     count=$((count + 1))
     case $line in *TOMERGE_TIERS*)
@@ -103,5 +103,5 @@ while read -r line; do
     esac
 done <"$scratch/lines"
 test $count -ge 3 -a $tiers -ge 1 -a $cxx -ge 1 ||
-    fail "the README has $count lines, $tiers with tiers, $cxx for C++"
+    fail "tomerge/README.md has $count lines, $tiers with tiers, $cxx for C++"
 exit $status

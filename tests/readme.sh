@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The README's C compiles without a warning against the public headers, and
-# merges what it says it merges.
+# The C of tomerge/README.md compiles without a warning against the public
+# headers, and merges what it says it merges.
 . "${srcdir:-.}/tests/guard.sh"
 
 test -z "$SANITIZED" || skip "a sanitized library wants a sanitized program"
 test -f .libs/libtomerge.a || skip "no static library was built"
-sed -n '/^```c$/,/^```$/p' "$srcdir/README.md" | grep -v '^```' \
+sed -n '/^```c$/,/^```$/p' "$srcdir/tomerge/README.md" | grep -v '^```' \
     >"$scratch/block.c"
-test -s "$scratch/block.c" || { fail "found no C in README.md"; exit 1; }
+test -s "$scratch/block.c" || { fail "found no C in tomerge/README.md"; exit 1; }
 cat >"$scratch/main.c" <<'EOT'
 #include "block.c"
 
@@ -57,7 +57,7 @@ for standard in c99 c11 c++17 c++20; do
     $compiler -std=$standard -pedantic -Wall -Wextra -Wshadow -Wconversion \
         -Werror -I"$srcdir/include" -o "$scratch/main" \
         "$scratch/$source" .libs/libtomerge.a $OPENMP_CFLAGS -lm ||
-        { fail "the README's C does not compile as $standard"; continue; }
-    "$scratch/main" || fail "the README's C, as $standard, does not merge"
+        { fail "its C does not compile as $standard"; continue; }
+    "$scratch/main" || fail "its C, as $standard, does not merge"
 done
 exit $status

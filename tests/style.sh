@@ -52,6 +52,17 @@ for file in quickstart run-tests .ci/run .ci/setup.sh tests/*.sh "$@"; do
         fail "$file: no SPDX line"
 done
 
+# What the pages lead to is there, and the first of them is read to its end.
+test "$(wc -l <README.md)" -le 150 || fail "README.md is over 150 lines"
+for page in README.md CONTRIBUTING.md NEWS.md */README.md */python/README.md \
+    bench/BENCHMARKS.md; do
+    for link in $(grep -oE '\]\([^)]*\)' "$page" | tr -d '()]'); do
+        case $link in *://*) continue ;; esac
+        test -e "$(dirname "$page")/${link%%#*}" ||
+            fail "$page leads to $link, which is not there"
+    done
+done
+
 # Addresses of registries, and what hands them to a client. Each is written so
 # that it does not find itself.
 registry='([p]ypi|[p]ythonhosted|[c]onda|[a]naconda|[d]ownload\.pytorch'
