@@ -407,7 +407,8 @@ typedef struct tomevit_output {
     int32_t *map;          /* [batch, tokens]: final row of every token */
     float *sizes;          /* [batch, tokens]: the first rows[b] are set */
     size_t *rows;          /* [batch]: rows left after the last layer */
-    void *reserved[8];     /* NULL */
+    size_t *layer_rows;    /* [batch, depth]: rows that leave each layer */
+    void *reserved[7];     /* NULL */
 } tomevit_output;
 
 /* The preprocessing that RGB8 images are normalised with: the model's own

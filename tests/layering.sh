@@ -68,6 +68,7 @@ within vit/layouts base/ containers/
 within vit/checkpoint base/ kernels/low.h containers/ layouts/ network/
 within vit/model base/ kernels/ network/ checkpoint/
 within vit/forward base/ kernels/ network/ model/
+within vit/forward/blocks steps.h
 test -z "$(find vit -maxdepth 1 -name '*.[ch]')" ||
     fail "a source of vit/ lies in no room"
 layer src tomerge.h tomevit.h src/imagenet1k.inc # the last is made by make

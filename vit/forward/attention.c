@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "context.h"
+#include "steps.h"
 
 #include <math.h>
 #include <string.h>
@@ -91,17 +91,16 @@ static void compare(const vit_dsp *dsp, const vit_scratch *s, size_t rows,
     }
 }
 
-void tomevit_attention(const vit_pass *p, vit_scratch *s, size_t image,
-                       size_t head, size_t read)
+void tomevit_attention(vit_pass *p, vit_scratch *s, const vit_at *at)
 {
-    vit_crew *c = p->c;
+    size_t image = at->image, head = at->head, read = at->read;
+    vit_team *c = p->c;
     const tomevit_description *d = &c->model->d;
     const vit_dsp *dsp = c->model->dsp;
-    size_t first = c->offsets[image], tokens = c->offsets[image + 1] - first;
+    size_t first = c->rows.offsets[image], tokens = c->rows.offsets[image + 1] - first;
     size_t head_dim = d->dim / d->heads, stride = c->qkv_stride;
     const float *k = c->qkv + first * stride + d->dim + head * head_dim;
-    const float *bias = p->merged && p->merging->prop_attn ? c->bias + first
-                                                           : NULL;
+    const float *bias = vit_bias(p, first);
     size_t queries = read ? read : tokens;
     float *y = c->attention + head * head_dim +
                (read ? image * read : first) * c->x_stride;
@@ -110,7 +109,7 @@ void tomevit_attention(const vit_pass *p, vit_scratch *s, size_t image,
     float scale = 1.0f / sqrtf((float)head_dim);
 
     if (c->model->outer) {
-        tomevit_attention_low(p, s, image, head, read);
+        tomevit_attention_low(p, s, at);
         return;
     }
     pack_head(dsp, s, k, k + d->dim, stride, tokens, head_dim);
@@ -120,6 +119,7 @@ void tomevit_attention(const vit_pass *p, vit_scratch *s, size_t image,
                 q + i * ldq, ldq);
         for (size_t r = 0; r < rows; r++)
             dsp->softmax(tokens, scale, bias, s->scores + r * c->score_stride);
+        tomevit_note_scores(p, s, at, i, rows);
         weigh_values(dsp, s, rows, tokens, head_dim, c->score_stride,
                      y + i * c->x_stride, c->x_stride);
     }

@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "context.h"
+#include "steps.h"
 
 #include <math.h>
 #include <string.h>
@@ -95,20 +95,19 @@ static void multiply(const head *h, size_t rows, size_t k, const float *x,
     h->low->product(h->low, &p);
 }
 
-void tomevit_attention_low(const vit_pass *p, vit_scratch *s, size_t image,
-                           size_t index, size_t read)
+void tomevit_attention_low(vit_pass *p, vit_scratch *s, const vit_at *at)
 {
-    vit_crew *c = p->c;
+    size_t image = at->image, index = at->head, read = at->read;
+    vit_team *c = p->c;
     const tomevit_model *m = c->model;
-    size_t first = c->offsets[image], dim = m->d.dim / m->d.heads;
+    size_t first = c->rows.offsets[image], dim = m->d.dim / m->d.heads;
     const float *k = c->qkv + first * c->qkv_stride + m->d.dim + index * dim;
     head h = {
         .low = m->outer, .s = s,
-        .tokens = c->offsets[image + 1] - first, .dim = dim,
+        .tokens = c->rows.offsets[image + 1] - first, .dim = dim,
         .k = k, .v = k + m->d.dim, .stride = c->qkv_stride,
     };
-    const float *bias = p->merged && p->merging->prop_attn ? c->bias + first
-                                                           : NULL;
+    const float *bias = vit_bias(p, first);
     float *y = c->attention + index * dim +
                (read ? image * read : first) * c->x_stride;
     const float *q = read ? y : k - m->d.dim;
@@ -131,6 +130,7 @@ void tomevit_attention_low(const vit_pass *p, vit_scratch *s, size_t image,
         for (size_t r = 0; r < rows; r++)
             m->dsp->softmax(h.tokens, scale, bias,
                             s->scores + r * c->score_stride);
+        tomevit_note_scores(p, s, at, i, rows);
         multiply(&h, rows, h.tokens, s->scores, c->score_stride,
                  s->narrow.weights, s->narrow.values, dim,
                  y + i * c->x_stride, c->x_stride);

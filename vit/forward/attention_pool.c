@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "context.h"
+#include "steps.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -37,36 +37,37 @@ int tomevit_pool_query(struct tomevit_model *m, vit_source source)
 }
 
 /* Keys and values of all tokens of an image, where its queries were. */
-static void keys_and_values(vit_crew *c, vit_scratch *s, size_t image)
+static void keys_and_values(vit_team *c, vit_scratch *s, size_t image)
 {
     const tomevit_model *m = c->model;
-    size_t end = c->offsets[image + 1], rows;
+    size_t end = c->rows.offsets[image + 1], rows;
 
-    for (size_t t = c->offsets[image]; t < end; t += rows) {
+    for (size_t t = c->rows.offsets[image]; t < end; t += rows) {
         vit_operand a = tomevit_operand_new(&m->pool.kv, s->norm, c->x_stride,
                                             s->in);
 
         rows = end - t < m->block_rows ? end - t : m->block_rows;
         for (size_t i = 0; i < rows; i++) {
-            m->dsp->layer_norm(m->d.dim, c->x + (t + i) * c->x_stride,
+            m->dsp->layer_norm(m->d.dim, c->rows.x + (t + i) * c->x_stride,
                                m->norm.weight, m->norm.bias, m->d.norm_eps,
                                tomevit_operand_row(&a, i));
             tomevit_operand_set(&a, i);
         }
         tomevit_gemm(m->dsp, &m->pool.kv, VIT_STORE, rows, &a,
                      c->qkv + t * c->qkv_stride, c->qkv_stride, s->gemm);
+        tomevit_finish_heads(m, NULL, rows, c->qkv + t * c->qkv_stride,
+                             c->qkv_stride);
     }
 }
 
 /* y[dim] = the values, weighed by what the query makes of the keys. */
 static void look(const vit_pass *p, vit_scratch *s, size_t image, float *y)
 {
-    const vit_crew *c = p->c;
+    const vit_team *c = p->c;
     const tomevit_model *m = c->model;
-    size_t first = c->offsets[image], tokens = c->offsets[image + 1] - first;
+    size_t first = c->rows.offsets[image], tokens = c->rows.offsets[image + 1] - first;
     size_t head_dim = m->d.dim / m->d.heads;
-    const float *bias = p->merged && p->merging->prop_attn ? c->bias + first
-                                                           : NULL;
+    const float *bias = vit_bias(p, first);
 
     memset(y, 0, m->d.dim * sizeof(*y));
     for (size_t h = 0; h < m->d.heads; h++) {
@@ -91,7 +92,7 @@ static void look(const vit_pass *p, vit_scratch *s, size_t image, float *y)
 void tomevit_attention_pool(const vit_pass *p, vit_scratch *s, size_t image,
                             float *y)
 {
-    vit_crew *c = p->c;
+    vit_team *c = p->c;
     const tomevit_model *m = c->model;
     const vit_attention_pool *pool = &m->pool;
     vit_operand a, hidden = tomevit_operand_new(&pool->fc2, s->hidden,

@@ -106,7 +106,7 @@ static void carve_narrow_head(const tomevit_model *m, vit_narrow_head *h,
         tomevit_room_bytes(low, low->strip, m->d.tokens));
 }
 
-static void carve_scratch(const vit_crew *c, vit_scratch *s,
+static void carve_scratch(const vit_team *c, vit_scratch *s,
                           vit_arena *arena)
 {
     const tomevit_model *m = c->model;
@@ -134,27 +134,29 @@ static void carve_scratch(const vit_crew *c, vit_scratch *s,
     s->workspace = tomevit_carve(arena, c->workspace_bytes, 1);
 }
 
-static void carve_crew(vit_crew *c, vit_arena *arena)
+static void carve_team(vit_team *c, vit_arena *arena)
 {
     const tomevit_description *d = &c->model->d;
     size_t rows = c->group * d->tokens, threads = (size_t)c->threads;
-    size_t ends = c->group + threads; /* one more for every crew */
+    size_t ends = c->group + threads; /* one more for every team */
     vit_scratch unused;
 
     c->scratch = tomevit_carve(arena, threads, sizeof(vit_scratch));
-    c->offsets = tomevit_carve(arena, ends, sizeof(size_t));
-    c->next_offsets = tomevit_carve(arena, ends, sizeof(size_t));
+    c->rows.offsets = tomevit_carve(arena, ends, sizeof(size_t));
+    c->next.offsets = tomevit_carve(arena, ends, sizeof(size_t));
     c->planned = tomevit_carve(arena, c->group, sizeof(size_t));
-    c->x = tomevit_carve_f32(arena, rows * c->x_stride);
-    c->next_x = tomevit_carve_f32(arena, rows * c->x_stride);
+    c->rows.x = tomevit_carve_f32(arena, rows * c->x_stride);
+    c->next.x = tomevit_carve_f32(arena, rows * c->x_stride);
     c->qkv = tomevit_carve_f32(arena, rows * c->qkv_stride);
     c->attention = tomevit_carve_f32(arena, rows * c->x_stride);
-    c->sizes = tomevit_carve_f32(arena, rows);
-    c->next_sizes = tomevit_carve_f32(arena, rows);
+    c->rows.size = tomevit_carve_f32(arena, rows);
+    c->next.size = tomevit_carve_f32(arena, rows);
     c->bias = tomevit_carve_f32(arena, rows);
+    c->importance = tomevit_carve_f32(arena, rows);
     c->map = tomevit_carve(arena, rows, sizeof(int32_t));
     c->origin = tomevit_carve(arena, rows, sizeof(int32_t));
-    c->trace = tomevit_carve(arena, rows, sizeof(int32_t));
+    c->rows.trace = tomevit_carve(arena, rows, sizeof(int32_t));
+    c->next.trace = c->rows.trace;
     c->pooled = tomevit_carve_f32(
         arena, (d->distilled ? 2 : 1) * c->group * c->pooled_stride);
     c->logits_dist = tomevit_carve_f32(arena,
@@ -164,29 +166,31 @@ static void carve_crew(vit_crew *c, vit_arena *arena)
         carve_scratch(c, arena->base ? &c->scratch[i] : &unused, arena);
 }
 
-/* A crew of one thread, and its part of the memory. */
-static vit_crew crew_alone(const vit_crew *all, size_t thread, size_t group)
+/* A team of one thread, and its part of the memory. */
+static vit_team team_alone(const vit_team *all, size_t thread, size_t group)
 {
     const tomevit_description *d = &all->model->d;
     size_t image = thread * group, row = image * d->tokens;
-    vit_crew c = *all;
+    vit_team c = *all;
 
     c.threads = 1;
     c.group = group;
     c.scratch += thread;
-    c.offsets += image + thread;
-    c.next_offsets += image + thread;
+    c.rows.offsets += image + thread;
+    c.next.offsets += image + thread;
     c.planned += image;
-    c.x += row * c.x_stride;
-    c.next_x += row * c.x_stride;
+    c.rows.x += row * c.x_stride;
+    c.next.x += row * c.x_stride;
     c.qkv += row * c.qkv_stride;
     c.attention += row * c.x_stride;
-    c.sizes += row;
-    c.next_sizes += row;
+    c.rows.size += row;
+    c.next.size += row;
     c.bias += row;
+    c.importance += row;
     c.map += row;
     c.origin += row;
-    c.trace += row;
+    c.rows.trace += row;
+    c.next.trace = c.rows.trace;
     c.pooled += (d->distilled ? 2 : 1) * image * c.pooled_stride;
     c.logits_dist += d->distilled ? image * d->classes : 0;
     return c;
@@ -199,12 +203,12 @@ static void carve_context(tomevit_context *c, vit_arena *arena)
                    ? 0 : c->all.group / threads;
 
     c->alone = tomevit_carve(arena, threads, sizeof(*c->alone));
-    carve_crew(&c->all, arena);
+    carve_team(&c->all, arena);
     for (size_t i = 0; arena->base && i < threads; i++)
-        c->alone[i] = crew_alone(&c->all, i, group);
+        c->alone[i] = team_alone(&c->all, i, group);
 }
 
-static void set_strides(vit_crew *c, const tomevit_description *d)
+static void set_strides(vit_team *c, const tomevit_description *d)
 {
     c->x_stride = tomevit_row_stride(d->dim);
     c->qkv_stride = tomevit_row_stride(3 * d->dim);
@@ -280,16 +284,4 @@ int tomevit_context_normalise(tomevit_context *context,
             context->normalised[k][v] =
                 ((float)v / 255.0f - pre->mean[k]) / pre->std[k];
     return 0;
-}
-
-vit_blocks tomevit_blocks(const vit_crew *c, size_t rows)
-{
-    const tomevit_model *m = c->model;
-    size_t threads = (size_t)c->threads;
-    size_t unit = m->low ? m->low->mr : m->dsp->mr / (threads > 1 ? 2 : 1);
-    size_t most = m->block_rows / unit, units = (rows + unit - 1) / unit;
-    size_t count = (units + most - 1) / most;
-
-    count = (count + threads - 1) / threads * threads;
-    return (vit_blocks){rows, count, unit, units};
 }

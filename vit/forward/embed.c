@@ -2,7 +2,7 @@
 /* Patch embedding: a convolution whose stride is its size, as a product. */
 #include "config.h"
 
-#include "context.h"
+#include "steps.h"
 
 #include <string.h>
 
@@ -43,16 +43,6 @@ static void gather_rgb8(const patches *g, const uint8_t *image, size_t index,
     }
 }
 
-static size_t blocks_of_image(const tomevit_model *m)
-{
-    return (m->d.tokens - m->d.prefix + m->block_rows - 1) / m->block_rows;
-}
-
-size_t tomevit_embed_tasks(const vit_pass *p)
-{
-    return p->count * blocks_of_image(p->c->model);
-}
-
 /* What the layers begin with, where a norm stands before them. */
 static void norm_pre(const tomevit_model *m, size_t rows, float *x,
                      size_t stride)
@@ -62,10 +52,10 @@ static void norm_pre(const tomevit_model *m, size_t rows, float *x,
                            m->norm_pre.bias, m->d.norm_eps, x + i * stride);
 }
 
-static void place_prefix(const vit_crew *c, size_t image)
+static void place_prefix(const vit_team *c, size_t image)
 {
     const tomevit_model *m = c->model;
-    float *x = c->x + image * m->d.tokens * c->x_stride;
+    float *x = c->rows.x + image * m->d.tokens * c->x_stride;
 
     for (size_t t = 0; t < m->d.prefix; t++)
         memcpy(x + t * c->x_stride, m->prefix + t * m->d.dim,
@@ -73,22 +63,19 @@ static void place_prefix(const vit_crew *c, size_t image)
     norm_pre(m, m->d.prefix, x, c->x_stride);
 }
 
-void tomevit_embed(const vit_pass *p, vit_scratch *s, size_t task)
+void tomevit_embed(vit_pass *p, vit_scratch *s, const vit_at *at)
 {
-    vit_crew *c = p->c;
+    vit_team *c = p->c;
     const tomevit_model *m = c->model;
-    size_t dim = m->d.dim, per_image = blocks_of_image(m);
-    size_t image = task / per_image, block = task % per_image;
-    size_t count = m->d.tokens - m->d.prefix;
-    size_t first = count * block / per_image;
-    size_t rows = count * (block + 1) / per_image - first;
+    size_t dim = m->d.dim, image = at->image, first = at->first;
+    size_t rows = at->rows;
     const tomevit_image *in = &p->images[image];
     patches g = {m->d.patch, m->d.image_size / m->d.patch, m->d.image_size};
-    float *x = c->x + (image * m->d.tokens + m->d.prefix + first) * c->x_stride;
+    float *x = c->rows.x + (image * m->d.tokens + m->d.prefix + first) * c->x_stride;
     vit_operand a = tomevit_operand_new(&m->patch, s->hidden,
                                         c->hidden_stride, s->in);
 
-    if (block == 0)
+    if (first == 0)
         place_prefix(c, image);
     for (size_t i = 0; i < rows; i++) {
         float *row = tomevit_operand_row(&a, i);

@@ -2,8 +2,8 @@
 /* The forward pass: the steps of every layer, over groups of images. */
 #include "config.h"
 
-#include "context.h"
 #include "../base/reserved.h"
+#include "steps.h"
 
 #include <string.h>
 #ifdef _OPENMP
@@ -20,98 +20,28 @@ static size_t my_number(void)
 #endif
 }
 
-/* Work-sharing loops inside the parallel region of run_crew. Tasks are
- * handed out one at a time: nobody waits for the slowest image. */
-#define EACH_TASK(i, count) \
-    _Pragma("omp for schedule(dynamic, 1)") \
-    for (size_t i = 0; i < (count); i++)
-
-typedef void block_step(const vit_pass *p, const vit_layer *l, vit_scratch *s,
-                        size_t first, size_t rows);
-
-static void each_block(const vit_pass *p, const vit_layer *l, vit_scratch *s,
-                       size_t all_rows, block_step *step)
-{
-    vit_blocks blocks = tomevit_blocks(p->c, all_rows);
-
-    EACH_TASK(i, blocks.count) {
-        size_t first, rows = tomevit_block(&blocks, i, &first);
-
-        if (rows)
-            step(p, l, s, first, rows);
-    }
-}
-
 static void start_group(const vit_pass *p)
 {
-    vit_crew *c = p->c;
-    size_t tokens = c->model->d.tokens;
+    vit_team *c = p->c;
+    size_t tokens = c->model->d.tokens, depth = c->model->d.depth;
 
     for (size_t b = 0; b <= p->count; b++)
-        c->offsets[b] = b * tokens;
+        c->rows.offsets[b] = b * tokens;
+    for (size_t i = 0; p->out.layer_rows && i < p->count * depth; i++)
+        p->out.layer_rows[i] = tokens;
     for (size_t b = 0; b < p->count; b++) {
         for (size_t t = 0; t < tokens; t++) {
-            c->trace[b * tokens + t] = (int32_t)t;
-            c->sizes[b * tokens + t] = 1.0f;
+            c->rows.trace[b * tokens + t] = (int32_t)t;
+            c->rows.size[b * tokens + t] = 1.0f;
         }
     }
-}
-
-/* Attention of a layer and, with metrics that need no more than q, k and v,
- * the plans: one more task for each image, whose keys are still in a cache. */
-static void attend(const vit_pass *p, vit_scratch *s, size_t layer, size_t r,
-                   size_t read)
-{
-    size_t heads = p->c->model->d.heads;
-
-    EACH_TASK(i, p->count * (heads + 1)) {
-        size_t image = i / (heads + 1), head = i % (heads + 1);
-
-        if (head < heads)
-            tomevit_attention(p, s, image, head, read);
-        else if (r > 0 && p->merging->metric != TOMEVIT_METRIC_X)
-            tomevit_plan(p, s, layer, r, image);
-    }
-}
-
-static void merge(vit_pass *p, vit_scratch *s)
-{
-#pragma omp single
-    tomevit_pack_offsets(p);
-    EACH_TASK(i, p->count)
-        tomevit_reduce(p, s, i);
-#pragma omp single
-    {
-        tomevit_swap(p);
-        p->merged = 1;
-    }
-}
-
-/* One layer; every thread of the team runs this. */
-static void run_layer(vit_pass *p, vit_scratch *s, size_t layer)
-{
-    vit_crew *c = p->c;
-    const vit_layer *l = &c->model->layers[layer];
-    size_t r = p->merging->r ? p->merging->r[layer] : 0;
-    size_t rows = c->offsets[p->count];
-
-    each_block(p, l, s, rows, tomevit_qkv);
-    attend(p, s, layer, r, 0);
-    each_block(p, l, s, rows, tomevit_projection);
-    if (r > 0 && p->merging->metric == TOMEVIT_METRIC_X) {
-        EACH_TASK(i, p->count)
-            tomevit_plan(p, s, layer, r, i);
-    }
-    if (r > 0)
-        merge(p, s);
-    each_block(p, l, s, c->offsets[p->count], tomevit_mlp);
 }
 
 /* ---- the last layer ---------------------------------------------------------- */
 
 static int wants_plan(const vit_pass *p)
 {
-    return p->out.map || p->out.sizes || p->out.rows;
+    return p->out.map || p->out.sizes || p->out.rows || p->out.layer_rows;
 }
 
 /* r of the last layer, 0 if nobody asks what it does to the tokens: those
@@ -127,69 +57,75 @@ static size_t last_r(const vit_pass *p)
  * compute all, for the head or for a plan that needs them all. */
 static size_t rows_read(const vit_pass *p)
 {
-    if (last_r(p) > 0 && p->merging->metric == TOMEVIT_METRIC_X)
+    if (last_r(p) > 0 && (p->needs & TOMERGE_NEEDS_METRIC) &&
+        p->merging->metric == TOMEVIT_METRIC_X)
         return 0;
     return tomevit_pool_reads(&p->c->model->d);
 }
 
-/* What was merged, image by image. */
-static void report_merging(const vit_pass *p)
+void tomevit_report_merging(vit_pass *p, vit_scratch *unused,
+                            const vit_at *none)
 {
-    const vit_crew *c = p->c;
+    const vit_team *c = p->c;
     size_t tokens = c->model->d.tokens;
 
+    (void)unused;
+    (void)none;
     for (size_t b = 0; b < p->count; b++) {
-        size_t rows = c->offsets[b + 1] - c->offsets[b];
+        size_t rows = c->rows.offsets[b + 1] - c->rows.offsets[b];
 
         if (p->out.map)
-            memcpy(p->out.map + b * tokens, c->trace + b * tokens,
-                   tokens * sizeof(*c->trace));
+            memcpy(p->out.map + b * tokens, c->rows.trace + b * tokens,
+                   tokens * sizeof(*c->rows.trace));
         if (p->out.sizes)
-            memcpy(p->out.sizes + b * tokens, c->sizes + c->offsets[b],
-                   rows * sizeof(*c->sizes));
+            memcpy(p->out.sizes + b * tokens, c->rows.size + c->rows.offsets[b],
+                   rows * sizeof(*c->rows.size));
         if (p->out.rows)
             p->out.rows[b] = rows;
     }
 }
 
-/* The last layer where few rows are read: keys and values of all tokens, and
- * everything else of those rows, in the same order of sums. */
-static void run_last_layer(vit_pass *p, vit_scratch *s)
-{
-    vit_crew *c = p->c;
-    size_t layer = c->model->d.depth - 1, r = last_r(p);
-    const vit_layer *l = &c->model->layers[layer];
-    size_t rows = c->offsets[p->count], read = p->count * p->read;
-
-    each_block(p, l, s, rows, r > 0 && p->merging->metric == TOMEVIT_METRIC_Q
-                              ? tomevit_qkv : tomevit_keys_values);
-    each_block(p, l, s, read, tomevit_queries);
-    attend(p, s, layer, r, p->read);
-    if (r > 0)
-        merge(p, s);
-#pragma omp single
-    {
-        report_merging(p);
-        tomevit_keep_read(p);
-    }
-    each_block(p, l, s, read, tomevit_projection);
-    each_block(p, l, s, read, tomevit_mlp);
-}
-
 /* ---- groups --------------------------------------------------------------------- */
 
-static void heads_step(const vit_pass *p, const vit_layer *unused,
-                       vit_scratch *s, size_t first, size_t rows)
+/* One layer; every thread of the team runs this. */
+static void run_layer(vit_pass *p, vit_scratch *s, size_t layer)
 {
-    (void)unused;
-    tomevit_heads(p, s, first, rows);
+    const tomevit_model *m = p->c->model;
+    const vit_block *block = &tomevit_block_vit;
+    int last = p->read > 0 && layer + 1 == m->d.depth;
+    vit_at at = {
+        .index = layer, .layer = &m->layers[layer],
+        .r = p->merging->r ? p->merging->r[layer] : 0,
+    };
+
+    if (last) {
+        at.read = p->read;
+        at.r = last_r(p);
+    }
+    tomevit_run_steps(p, s, last ? block->last_steps : block->steps, at);
 }
 
-/* 0, or why what it wrote means nothing. */
-static int run_crew(vit_pass *p)
+static int wants_logits(const vit_pass *p, const vit_at *unused)
 {
-    vit_crew *c = p->c;
-    size_t depth = c->model->d.depth;
+    (void)unused;
+    return p->out.logits != NULL;
+}
+
+static const vit_step before[] = {
+    {VIT_EACH_PATCHES, .run = tomevit_embed},
+    {0},
+};
+
+static const vit_step after[] = {
+    {VIT_EACH_IMAGE, .run = tomevit_pool},
+    {VIT_EACH_POOLED, .run = tomevit_heads, .when = wants_logits},
+    {0},
+};
+
+/* 0, or why what it wrote means nothing. */
+static int run_team(vit_pass *p)
+{
+    vit_team *c = p->c;
 
     c->error = 0;
     start_group(p);
@@ -197,20 +133,15 @@ static int run_crew(vit_pass *p)
 #pragma omp parallel num_threads(c->threads)
     {
         vit_scratch *s = &c->scratch[my_number()];
+        vit_at at = {0};
 
-        EACH_TASK(i, tomevit_embed_tasks(p))
-            tomevit_embed(p, s, i);
-        for (size_t layer = 0; layer + (p->read > 0) < depth; layer++)
+        tomevit_run_steps(p, s, before, at);
+        for (size_t layer = 0; layer < c->model->d.depth; layer++)
             run_layer(p, s, layer);
-        if (p->read > 0)
-            run_last_layer(p, s);
-        EACH_TASK(i, p->count)
-            tomevit_pool(p, s, i);
-        if (p->out.logits)
-            each_block(p, NULL, s, p->count, heads_step);
+        tomevit_run_steps(p, s, after, at);
     }
     if (p->read == 0)
-        report_merging(p);
+        tomevit_report_merging(p, NULL, NULL);
     return c->error;
 }
 
@@ -232,21 +163,23 @@ static tomevit_output output_from(const tomevit_output *out, size_t first,
     o.map = o.map ? o.map + first * d->tokens : NULL;
     o.sizes = o.sizes ? o.sizes + first * d->tokens : NULL;
     o.rows = o.rows ? o.rows + first : NULL;
+    o.layer_rows = o.layer_rows ? o.layer_rows + first * d->depth : NULL;
     return o;
 }
 
-static int run_group(const request *q, vit_crew *crew, size_t first,
+static int run_group(const request *q, vit_team *team, size_t first,
                      size_t count)
 {
     vit_pass p = {
-        .c = crew,
+        .c = team,
         .merging = q->merging,
+        .needs = tomerge_method_needs(q->merging->matching.method),
         .images = q->images + first,
-        .out = output_from(q->out, first, &crew->model->d),
+        .out = output_from(q->out, first, &team->model->d),
         .count = count,
     };
 
-    return run_crew(&p);
+    return run_team(&p);
 }
 
 /* How many images of a batch threads carry alone, as many each. Some that are
@@ -311,7 +244,8 @@ static int valid_merging(const tomevit_merging *m,
            !m->matching.role && /* rows of later layers have none */
            !m->matching.importance &&
            !(tomerge_method_needs(m->matching.method) &
-             ~(uint32_t)(TOMERGE_NEEDS_METRIC | TOMERGE_NEEDS_R)) &&
+             ~(uint32_t)(TOMERGE_NEEDS_METRIC | TOMERGE_NEEDS_R |
+                         TOMERGE_NEEDS_IMPORTANCE)) &&
            !tomerge_match_workspace(&m->matching, d->tokens, d->dim, &bytes) &&
            !tomevit_schedule_tokens(d, m, NULL);
 }

@@ -2,7 +2,7 @@
 /* From the last layer's tokens to features and logits. */
 #include "config.h"
 
-#include "context.h"
+#include "steps.h"
 
 #include <string.h>
 
@@ -14,24 +14,24 @@ static void norm_row(const tomevit_model *m, const float *x, float *y)
 
 /* Mean of the patch tokens weighted by the tokens each stands for: merging
  * must not change what an average over the image means. */
-static void mean_pool(const vit_crew *c, vit_scratch *s, size_t image,
+static void mean_pool(const vit_team *c, vit_scratch *s, size_t image,
                       float *y)
 {
     const tomevit_model *m = c->model;
-    size_t dim = m->d.dim, end = c->offsets[image + 1];
+    size_t dim = m->d.dim, end = c->rows.offsets[image + 1];
     float total = 0.0f;
 
     memset(y, 0, dim * sizeof(*y));
-    for (size_t t = c->offsets[image] + m->d.prefix; t < end; t++) {
-        const float *row = c->x + t * c->x_stride;
+    for (size_t t = c->rows.offsets[image] + m->d.prefix; t < end; t++) {
+        const float *row = c->rows.x + t * c->x_stride;
 
         if (!m->d.fc_norm) {
             norm_row(m, row, s->norm);
             row = s->norm;
         }
         for (size_t i = 0; i < dim; i++)
-            y[i] += c->sizes[t] * row[i];
-        total += c->sizes[t];
+            y[i] += c->rows.size[t] * row[i];
+        total += c->rows.size[t];
     }
     for (size_t i = 0; i < dim; i++)
         y[i] /= total;
@@ -43,11 +43,12 @@ static void mean_pool(const vit_crew *c, vit_scratch *s, size_t image,
 
 /* What the heads see: pooled [group, features], and behind all of them the
  * distillation tokens' rows. */
-void tomevit_pool(const vit_pass *p, vit_scratch *s, size_t image)
+void tomevit_pool(vit_pass *p, vit_scratch *s, const vit_at *at)
 {
-    vit_crew *c = p->c;
+    size_t image = at->image;
+    vit_team *c = p->c;
     const tomevit_model *m = c->model;
-    const float *x = c->x + c->offsets[image] * c->x_stride;
+    const float *x = c->rows.x + c->rows.offsets[image] * c->x_stride;
     float *y = c->pooled + image * c->pooled_stride;
 
     if (m->d.pool == TOMEVIT_POOL_MEAN)
@@ -65,10 +66,10 @@ void tomevit_pool(const vit_pass *p, vit_scratch *s, size_t image)
                m->d.features * sizeof(*y));
 }
 
-void tomevit_heads(const vit_pass *p, vit_scratch *s, size_t first,
-                   size_t rows)
+void tomevit_heads(vit_pass *p, vit_scratch *s, const vit_at *at)
 {
-    vit_crew *c = p->c;
+    size_t first = at->first, rows = at->rows;
+    vit_team *c = p->c;
     const tomevit_model *m = c->model;
     size_t classes = m->d.classes, stride = c->pooled_stride;
     float *x = c->pooled + first * stride;

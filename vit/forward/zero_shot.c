@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "context.h"
+#include "steps.h"
 
 #include <math.h>
 
@@ -39,7 +39,7 @@ int tomevit_zero_shot_rows(const tomevit_description *d, vit_source source,
 float *tomevit_embedding(const vit_pass *p, vit_scratch *s, size_t rows,
                          float *x, size_t *stride)
 {
-    vit_crew *c = p->c;
+    vit_team *c = p->c;
     const tomevit_model *m = c->model;
     size_t n = m->d.embedding;
 

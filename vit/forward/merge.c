@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* Merging between attention and MLP [ToMe, figure 1]: which tokens of each
+ * image merge, and the shorter sequences they leave. */
+#include "config.h"
+
+#include "steps.h"
+
+#include <string.h>
+
+/* The plan of one image, in the context's arrays. */
+static tomerge_plan plan_of(const vit_team *c, size_t image)
+{
+    size_t first = c->rows.offsets[image];
+
+    return (tomerge_plan){
+        .tokens = c->rows.offsets[image + 1] - first,
+        .rows = c->planned[image],
+        .map = c->map + first,
+        .origin = c->origin + first,
+    };
+}
+
+/* Any task of any thread may be the first to say so. */
+static void fail(vit_team *c)
+{
+#pragma omp atomic write
+    c->error = TOMEVIT_EINVAL;
+}
+
+/* A plan by which nothing merges, so that a pass that has failed goes on over
+ * memory that it has written, until all of its threads end it together. */
+static void keep_all(tomerge_plan *plan)
+{
+    plan->rows = plan->tokens;
+    for (size_t i = 0; i < plan->tokens; i++)
+        plan->map[i] = plan->origin[i] = (int32_t)i;
+}
+
+/* What similarity is measured on: [tokens, *channels]. */
+static tomerge_const_view metric_of(const vit_pass *p, vit_scratch *s,
+                                    size_t image, size_t *channels)
+{
+    const vit_team *c = p->c;
+    const tomevit_description *d = &c->model->d;
+    size_t first = c->rows.offsets[image], tokens = c->rows.offsets[image + 1] - first;
+    size_t head_dim = d->dim / d->heads;
+    const float *base = c->qkv + first * c->qkv_stride;
+    tomerge_view mean = {s->metric, (ptrdiff_t)head_dim, TOMERGE_F32};
+
+    if (p->merging->metric == TOMEVIT_METRIC_X) {
+        *channels = d->dim;
+        return (tomerge_const_view){c->rows.x + first * c->x_stride,
+                                    (ptrdiff_t)c->x_stride, TOMERGE_F32};
+    }
+    if (p->merging->metric == TOMEVIT_METRIC_K)
+        base += d->dim;
+    else if (p->merging->metric == TOMEVIT_METRIC_V)
+        base += 2 * d->dim;
+    tomerge_mean_heads(tokens, d->heads, head_dim,
+                       (tomerge_const_view){base, (ptrdiff_t)c->qkv_stride,
+                                            TOMERGE_F32},
+                       (ptrdiff_t)head_dim, mean);
+    *channels = head_dim;
+    return (tomerge_const_view){mean.data, mean.stride, TOMERGE_F32};
+}
+
+void tomevit_plan(vit_pass *p, vit_scratch *s, const vit_at *at)
+{
+    vit_team *c = p->c;
+    tomerge_options options = p->merging->matching;
+    tomerge_plan plan = plan_of(c, at->image);
+    tomerge_const_view metric = {.dtype = TOMERGE_F32};
+    size_t channels = 0;
+
+    if (p->needs & TOMERGE_NEEDS_METRIC)
+        metric = metric_of(p, s, at->image, &channels);
+    if (p->needs & TOMERGE_NEEDS_IMPORTANCE) {
+        tomevit_importance(p, at);
+        options.importance = c->importance + c->rows.offsets[at->image];
+    }
+    options.protect = c->model->d.prefix;
+    options.seed += at->index;
+    if (tomerge_match(&options, channels, metric, at->r, &plan, s->workspace,
+                      c->workspace_bytes) ||
+        plan.rows < tomevit_pool_least(&c->model->d)) {
+        fail(c);
+        keep_all(&plan);
+    }
+    c->planned[at->image] = plan.rows;
+}
+
+void tomevit_pack_offsets(vit_pass *p, vit_scratch *unused, const vit_at *at)
+{
+    vit_team *c = p->c;
+    size_t depth = c->model->d.depth;
+
+    (void)unused;
+    c->next.offsets[0] = 0;
+    for (size_t b = 0; b < p->count; b++) {
+        c->next.offsets[b + 1] = c->next.offsets[b] + c->planned[b];
+        for (size_t i = at->index; p->out.layer_rows && i < depth; i++)
+            p->out.layer_rows[b * depth + i] = c->planned[b];
+    }
+}
+
+/* All that the rows of an image hold and that becomes rows of the next. What
+ * else belongs to tokens is one tensor more. */
+enum { TENSORS = 2 };
+
+static size_t tensors_of(const vit_pass *p, size_t image,
+                         tomerge_tensor tensors[TENSORS])
+{
+    const vit_team *c = p->c;
+    size_t first = c->rows.offsets[image], next = c->next.offsets[image];
+    ptrdiff_t stride = (ptrdiff_t)c->x_stride;
+
+    tensors[0] = (tomerge_tensor){
+        .combine = p->merging->combine, .channels = c->model->d.dim,
+        .parts = 1,
+        .x = {c->rows.x + first * c->x_stride, stride, TOMERGE_F32},
+        .y = {c->next.x + next * c->x_stride, stride, TOMERGE_F32},
+    };
+    tensors[1] = (tomerge_tensor){
+        .combine = TOMERGE_SUM, .channels = 1, .parts = 1,
+        .x = {c->rows.size + first, 1, TOMERGE_F32},
+        .y = {c->next.size + next, 1, TOMERGE_F32},
+    };
+    return TENSORS;
+}
+
+void tomevit_merge(vit_pass *p, vit_scratch *s, const vit_at *at)
+{
+    vit_team *c = p->c;
+    size_t tokens = c->model->d.tokens;
+    size_t first = c->rows.offsets[at->image];
+    size_t next = c->next.offsets[at->image];
+    tomerge_plan plan = plan_of(c, at->image);
+    tomerge_tensor tensors[TENSORS];
+    size_t count = tensors_of(p, at->image, tensors);
+    /* A sum that is weighted and not divided is one by importance, where the
+     * method looks at it. */
+    int by_importance = (p->needs & TOMERGE_NEEDS_IMPORTANCE) &&
+                        p->merging->combine == TOMERGE_WEIGHTED_SUM;
+    const float *weights = (by_importance ? c->importance : c->rows.size) +
+                           first;
+
+    if (tomerge_merge_tensors(&plan, count, tensors, weights, NULL,
+                              s->workspace, c->workspace_bytes) ||
+        tomerge_size_bias(plan.rows, c->next.size + next, c->bias + next) ||
+        tomerge_compose(&plan, tokens,
+                        c->rows.trace + at->image * tokens))
+        fail(c);
+}
+
+void tomevit_swap(vit_pass *p, vit_scratch *unused, const vit_at *at)
+{
+    vit_rows rows = p->c->rows;
+
+    (void)unused;
+    (void)at;
+    p->c->rows = p->c->next;
+    p->c->next = rows;
+    p->merged = 1;
+}
+
+void tomevit_keep_read(vit_pass *p, vit_scratch *unused, const vit_at *at)
+{
+    vit_rows *rows = &p->c->rows;
+    size_t stride = p->c->x_stride, image = at->read * stride;
+
+    (void)unused;
+    for (size_t b = 0; b < p->count; b++) {
+        memmove(rows->x + b * image, rows->x + rows->offsets[b] * stride,
+                image * sizeof(*rows->x));
+        rows->offsets[b] = b * at->read;
+    }
+    rows->offsets[p->count] = p->count * at->read;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A pass is a sequence of steps, and a kind of transformer block is a table of
+ * them. A step is a loop over tasks that write to different places and may run
+ * in any order on any thread of a team; a barrier separates the steps.
+ */
+#ifndef TOMEVIT_STEPS_H
+#define TOMEVIT_STEPS_H
+
+#include "context.h"
+
+/* What a task is about: the layer, and the part of the group. */
+typedef struct vit_at {
+    size_t index;          /* of the layer */
+    const vit_layer *layer;
+    size_t r;              /* tokens it is to remove of every image */
+    size_t read;           /* leading rows of an image that it computes; 0: all
+                            * of them */
+    size_t image, head;    /* of a task for an image, for a head of an image */
+    size_t first, rows;    /* of a task for some rows */
+} vit_at;
+
+typedef void vit_task(vit_pass *p, vit_scratch *s, const vit_at *at);
+typedef int vit_condition(const vit_pass *p, const vit_at *at);
+
+/* What there is a task for. */
+enum vit_each {
+    VIT_ONCE,
+    VIT_EACH_PATCHES,      /* some of an image's patches */
+    VIT_EACH_ROWS,         /* some rows; of those that are computed if the
+                            * layer restricts itself, packed: row i is row
+                            * i % read of image i / read */
+    VIT_EACH_IMAGE,
+    VIT_EACH_HEAD,         /* of every image */
+    VIT_EACH_POOLED        /* some images, of which each has one row by now */
+};
+
+typedef struct vit_step {
+    int each;              /* enum vit_each */
+    vit_task *run;         /* NULL ends a table */
+    vit_condition *when;   /* NULL: in every layer */
+    /* VIT_EACH_HEAD: one more task for each image, among those of its heads,
+     * while what they look at is still in a cache. NULL: none. */
+    vit_task *beside;
+    vit_condition *beside_when;
+    int all_rows;          /* VIT_EACH_ROWS: of all rows in any case */
+} vit_step;
+
+/* A kind of transformer block. */
+typedef struct vit_block {
+    const vit_step *steps;
+    /* The last layer where the head reads few rows: it computes those alone, in
+     * the same order of sums. */
+    const vit_step *last_steps;
+} vit_block;
+
+extern const vit_block tomevit_block_vit;
+
+/* Goes through a table; every thread of the team runs this. */
+void tomevit_run_steps(vit_pass *p, vit_scratch *s, const vit_step *steps,
+                       vit_at at);
+
+/* embed.c: patches of one image to tokens; with the first those before them. */
+vit_task tomevit_embed;
+
+/* blocks/products.c: the products of a layer on some rows. Queries of the
+ * rows that are read go where attention's output will be. */
+vit_task tomevit_qkv, tomevit_keys_values, tomevit_queries;
+vit_task tomevit_projection, tomevit_mlp;
+
+/* How the MLP's first product is finished. */
+enum vit_finish tomevit_activation_finish(const tomevit_description *d);
+
+/* What becomes of every head's queries, or keys, once their product is there:
+ * y[rows, stride]; a norm, if there is one (else NULL). */
+void tomevit_finish_heads(const tomevit_model *m, const vit_norm *norm,
+                          size_t rows, float *y, size_t stride);
+
+/* attention.c: one head of one image; the rows that are read alone, from where
+ * tomevit_queries left them, if `read` is not 0. */
+vit_task tomevit_attention;
+
+/* attention_low.c: the same with products in bf16. */
+vit_task tomevit_attention_low;
+
+/* importance.c: 1 if a layer's method asks for the importance of its tokens. */
+int tomevit_wants_importance(const vit_pass *p, const vit_at *at);
+
+/* Takes note of softmaxed scores [rows, score_stride] of one head, of queries
+ * from `query` on; then puts together what all heads of an image saw. */
+void tomevit_note_scores(const vit_pass *p, const vit_scratch *s,
+                         const vit_at *at, size_t query, size_t rows);
+void tomevit_importance(vit_pass *p, const vit_at *at);
+
+/* merge.c: planning and carrying out the merging of one image; tomevit_plan
+ * sets c->planned[image]. Where either fails, or too little is left for the
+ * head, c->error is set, and the image goes on with tokens that do not count. */
+vit_task tomevit_plan, tomevit_pack_offsets, tomevit_merge, tomevit_swap;
+/* Leaves of every image the rows that are read. */
+vit_task tomevit_keep_read;
+
+/* forward.c: what was merged, image by image, to the output. */
+vit_task tomevit_report_merging;
+
+/* attention_pool.c: y [dim] of one image. */
+void tomevit_attention_pool(const vit_pass *p, vit_scratch *s, size_t image,
+                            float *y);
+
+/* zero_shot.c: pooled rows x, up to block_rows, as unit vectors among the
+ * texts' embeddings, in the scratch; *stride is that of x, then of these. */
+float *tomevit_embedding(const vit_pass *p, vit_scratch *s, size_t rows,
+                         float *x, size_t *stride);
+
+/* head.c: pooling and norm of one image; heads on a block of images. */
+vit_task tomevit_pool, tomevit_heads;
+
+#endif
