@@ -14,6 +14,7 @@ typedef struct oracle {
     double *x;             /* [n, dim] */
     double *size;          /* [n] */
     double *key;           /* [n, head_dim]: mean over heads */
+    double *seen;          /* [n] or NULL: see oracle_importance */
 } oracle;
 
 static double *zeros(size_t n)
@@ -191,6 +192,8 @@ static void attend(oracle *o, size_t layer, int prop_attn)
                        (prop_attn ? o->size[j] : 1.0);
                 sum += s[j];
             }
+            for (size_t j = 0; o->seen && j < n; j++)
+                o->seen[j] += i == 0 || !o->d->class_token ? s[j] / sum : 0.0;
             for (size_t j = 0; j < n; j++)
                 for (size_t c = 0; c < dh; c++)
                     out[i * dim + h * dh + c] += s[j] / sum *
@@ -444,12 +447,24 @@ static double *pool(oracle *o, int prop_attn)
     return pooled;
 }
 
+void oracle_importance(const tomevit_description *d, vit_source source,
+                       const float *image, double *importance)
+{
+    oracle o = {d, source, d->tokens, zeros(d->tokens * d->dim),
+                zeros(d->tokens), zeros(d->tokens * d->dim), importance};
+
+    memset(importance, 0, d->tokens * sizeof(*importance));
+    embed(&o, image);
+    attend(&o, 0, 0);
+    free(o.x), free(o.size), free(o.key);
+}
+
 void oracle_forward(const tomevit_description *d, vit_source source,
                     const float *image, const size_t *r, int prop_attn,
                     double *logits, double *features)
 {
     oracle o = {d, source, d->tokens, zeros(d->tokens * d->dim),
-                zeros(d->tokens), zeros(d->tokens * d->dim)};
+                zeros(d->tokens), zeros(d->tokens * d->dim), NULL};
     double *pooled, *y;
 
     for (size_t t = 0; t < o.n; t++)

@@ -13,4 +13,9 @@ void oracle_forward(const tomevit_description *d, vit_source source,
                     const float *image, const size_t *r, int prop_attn,
                     double *logits, double *features);
 
+/* What the first layer's class token pays to each token, or without one what
+ * all tokens do, summed over the heads: importance [tokens]. */
+void oracle_importance(const tomevit_description *d, vit_source source,
+                       const float *image, double *importance);
+
 #endif

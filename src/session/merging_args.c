@@ -194,7 +194,8 @@ int merging_parse_method(const char *text, void *args, char *why)
                    tomerge_method_name, why) != 0)
         return -1;
     if (!(tomerge_method_needs(*method) &
-          ~(uint32_t)(TOMERGE_NEEDS_METRIC | TOMERGE_NEEDS_R)))
+          ~(uint32_t)(TOMERGE_NEEDS_METRIC | TOMERGE_NEEDS_R |
+                      TOMERGE_NEEDS_IMPORTANCE)))
         return 0;
     snprintf(why, ARGS_WHY, "'%s' needs what a model does not give", text);
     return -1;

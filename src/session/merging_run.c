@@ -40,9 +40,13 @@ static int finish(const tomevit_description *model, merging_run *run, char *why)
     double gone = 0;
 
     if (tomevit_schedule_tokens(model, &run->merging, run->tokens) != 0) {
-        snprintf(why, ARGS_WHY, "--stride %zu leaves the head none of the "
-                 "%zu tokens that it reads", run->merging.matching.stride,
-                 model->tokens - model->prefix);
+        int strided = run->merging.matching.method == TOMERGE_STRIDED;
+        char what[40] = "the schedule";
+        if (strided)
+            snprintf(what, sizeof(what), "--stride %zu",
+                     run->merging.matching.stride);
+        snprintf(why, ARGS_WHY, "%s leaves the head none of the %zu tokens "
+                 "that it reads", what, model->tokens - model->prefix);
         return -1;
     }
     for (size_t i = 0; i < depth; i++)

@@ -293,14 +293,17 @@ const args_option options_table[] = {
          "rounds of moving tokens between layers (default 3)"),
     PARSE("method", "NAME", ALL, RESULT, merging, merging_parse_method,
           "how tokens are split and matched: alternating (default), "
-          "sequential, random, strided"),
+          "sequential, random, strided; or by the attention that tokens get: "
+          "topk drops the least important, evit fuses them (with --combine "
+          "weighted-sum)"),
     SIZE("stride", 0, "N", ALL, RESULT, merging.stride, 2, 1e6,
          "of --method strided (default 2): layers whose r is not 0 keep one "
          "of every N tokens, however large that r is"),
     PARSE("similarity", "NAME", RUNS, RESULT, merging, merging_parse_similarity,
           "cosine (default), dot, euclidean, softmax"),
     PARSE("combine", "NAME", RUNS, RESULT, merging, merging_parse_combine,
-          "weighted (mean by size, default), mean, sum, max, keep, mlerp"),
+          "weighted (mean by size, default), mean, sum, max, keep, mlerp, "
+          "weighted-sum"),
     PARSE("metric", "NAME", RUNS, RESULT, merging, merging_parse_metric,
           "what similarity is measured on: K (keys, default), Q, V, X"),
     PARSE("prop-attn", "on|off", RUNS, RESULT, merging, merging_parse_prop_attn,

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* Methods that look at the importance of tokens, inside a model: what attention
+ * pays to each is as a plain double precision pass has it, on every tier and in
+ * every type, and the output says what every layer leaves. */
+#include "../vit/checkpoint/checkpoint.h"
+#include "../vit/forward/context.h"
+#include "oracle.h"
+#include "tiers.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+enum { SIDE = 32, CLASSES = 10, TOKENS = 65, IMAGES = 3, GO = 9 };
+
+/* Weights large enough that attention differs from token to token. */
+static int read_stronger(void *self, enum vit_tensor t, size_t layer,
+                         float *out)
+{
+    vit_random *random = self;
+    vit_source weak = tomevit_random_source(random);
+    int error = weak.read(weak.self, t, layer, out);
+    size_t n = tomevit_tensor_shape(random->description, t, NULL, NULL);
+
+    for (size_t i = 0; i < n; i++)
+        out[i] *= 6.0f;
+    return error;
+}
+
+/* Patches, and a class token if it is there. */
+typedef struct setting {
+    tomevit_description d;
+    vit_random random;
+    vit_source source;
+    float pixels[IMAGES][3 * SIDE * SIDE];
+    tomevit_image images[IMAGES];
+} setting;
+
+static void set_up(setting *s, int class_token)
+{
+    uint32_t state = 5;
+
+    *s = (setting){.d = {
+        .dim = 48, .depth = 4, .heads = 3, .mlp_dim = 96, .patch = 4,
+        .image_size = SIDE, .classes = CLASSES, .norm_eps = 1e-6f,
+        .qkv_bias = 1, .class_token = class_token,
+        .prefix = (size_t)class_token, .pos_prefix = (size_t)class_token,
+        .tokens = 64 + (size_t)class_token, .features = 48,
+        .pool = class_token ? TOMEVIT_POOL_CLASS : TOMEVIT_POOL_MEAN,
+    }};
+    for (int k = 0; k < 3; k++)
+        s->d.preprocessing.mean[k] = s->d.preprocessing.std[k] = 0.5f;
+    s->random = (vit_random){&s->d, 17};
+    s->source = (vit_source){.read = read_stronger, .self = &s->random};
+    for (size_t b = 0; b < IMAGES; b++) {
+        for (size_t i = 0; i < 3 * SIDE * SIDE; i++) {
+            state = state * 1664525 + 1013904223;
+            s->pixels[b][i] = (float)(state >> 24) / 127.5f - 1.0f;
+        }
+        s->images[b] = (tomevit_image){s->pixels[b], TOMEVIT_F32_CHW};
+    }
+}
+
+typedef struct results {
+    float logits[IMAGES * CLASSES], sizes[IMAGES * TOKENS];
+    int32_t map[IMAGES * TOKENS];
+    size_t rows[IMAGES], layer_rows[IMAGES * 4];
+} results;
+
+static void run(const setting *s, int dtype, const tomevit_merging *merging,
+                results *got)
+{
+    tomevit_output out = {.logits = got->logits, .sizes = got->sizes,
+                          .map = got->map, .rows = got->rows,
+                          .layer_rows = got->layer_rows};
+    tomevit_open_options with;
+    tomevit_model *model;
+    tomevit_context *context;
+
+    tomevit_open_options_init(&with);
+    with.dtype = dtype;
+    cr_assert_eq(tomevit_model_build(&s->d, &with, s->source, &model), 0);
+    cr_assert_eq(tomevit_context_create(model, IMAGES, 2, &context), 0);
+    cr_assert_eq(tomevit_forward(context, merging, IMAGES, s->images, &out), 0);
+    tomevit_context_free(context);
+    tomevit_close(model);
+}
+
+/* The tokens that went matter least, as far as the type can tell. */
+static void expect_least(const setting *s, size_t image, const int32_t *map,
+                         double tolerance, const char *what)
+{
+    double importance[TOKENS], dropped = 0.0, kept = HUGE_VAL;
+    size_t gone = 0;
+
+    oracle_importance(&s->d, s->source, s->pixels[image], importance);
+    for (size_t t = s->d.prefix; t < s->d.tokens; t++) {
+        if (map[t] < 0)
+            dropped = fmax(dropped, importance[t]);
+        else
+            kept = fmin(kept, importance[t]);
+        gone += map[t] < 0;
+    }
+    cr_expect_eq(gone, GO, "%s: %zu", what, gone);
+    cr_expect_lt(dropped, kept * (1.0 + tolerance), "%s: %g, not %g", what,
+                 dropped, kept);
+}
+
+static void check_topk(const char *tier)
+{
+    static const double tolerances[] = {1e-4, 0.1, 0.2};
+    static setting s;
+    static results got;
+    char what[64];
+
+    for (int with = 0; with <= 1; with++) {
+        for (int dtype = TOMEVIT_F32; dtype <= TOMEVIT_INT8; dtype++) {
+            size_t r[4] = {GO, 0, 0, 0};
+            tomevit_merging m;
+
+            set_up(&s, with);
+            tomevit_merging_init(&m);
+            m.matching.method = TOMERGE_TOPK;
+            m.r = r;
+            run(&s, dtype, &m, &got);
+            snprintf(what, sizeof(what), "%s on %s, class token %d",
+                     tomevit_dtype_name(dtype), tier, with);
+            for (size_t b = 0; b < IMAGES; b++) {
+                cr_expect_eq(got.rows[b], s.d.tokens - GO);
+                expect_least(&s, b, got.map + b * s.d.tokens,
+                             tolerances[dtype], what);
+            }
+        }
+    }
+}
+
+/* Calls `check` under the CPU mask of every tier this machine has. */
+static void each_tier(void (*check)(const char *tier))
+{
+    static const char *const tiers[] = {"scalar", "avx2", "avx512",
+        "avx512-vnni", "avx512-bf16", "amx-bf16", "amx-int8"};
+
+    for (size_t i = 0; i < sizeof(tiers) / sizeof(tiers[0]); i++) {
+        uint32_t mask;
+
+        cr_assert_eq(tomerge_cpu_mask(tiers[i], &mask), 0);
+        if ((tomerge_cpu_detected() & mask) != mask) {
+            note_absent(tiers[i]);
+            continue;
+        }
+        tomerge_set_cpu_mask(mask);
+        check(tiers[i]);
+    }
+    tomerge_set_cpu_mask(UINT32_MAX);
+}
+
+Test(methods, topk_drops_what_attention_passes_over)
+{
+    each_tier(check_topk);
+}
+
+/* In every layer, the last one too, which computes the rows that are read. */
+Test(methods, evit_fuses_and_counts_what_it_fused)
+{
+    static setting s;
+    static results got;
+    size_t r[4] = {GO, 0, 7, 5};
+    tomevit_merging m;
+
+    for (int with = 0; with <= 1; with++) {
+        set_up(&s, with);
+        tomevit_merging_init(&m);
+        m.matching.method = TOMERGE_EVIT;
+        m.combine = TOMERGE_WEIGHTED_SUM;
+        m.r = r;
+        run(&s, TOMEVIT_F32, &m, &got);
+        for (size_t b = 0; b < IMAGES; b++) {
+            const size_t *rows = got.layer_rows + b * 4;
+            const float *sizes = got.sizes + b * s.d.tokens;
+            float all = 0.0f;
+
+            cr_assert_eq(rows[0], s.d.tokens - GO);
+            cr_assert_eq(rows[1], rows[0]);
+            cr_assert_eq(rows[2], rows[1] - 7);
+            cr_assert_eq(rows[3], rows[2] - 5);
+            cr_assert_eq(got.rows[b], rows[3]);
+            for (size_t i = 0; i < rows[3]; i++)
+                all += sizes[i];
+            cr_assert_eq(all, (float)s.d.tokens, "%f tokens", (double)all);
+            for (size_t i = 0; i < CLASSES; i++)
+                cr_assert(isfinite(got.logits[b * CLASSES + i]));
+        }
+    }
+}
+
+/* Layers that merge nothing leave what they were given. */
+Test(methods, every_layer_says_what_it_leaves)
+{
+    static setting s;
+    static results got;
+    size_t r[4] = {0, 6, 0, 100};
+    tomevit_merging m;
+
+    set_up(&s, 1);
+    tomevit_merging_init(&m);
+    m.r = r;
+    run(&s, TOMEVIT_F32, &m, &got);
+    for (size_t b = 0; b < IMAGES; b++) {
+        const size_t *rows = got.layer_rows + b * 4;
+
+        cr_assert(rows[0] == 65 && rows[1] == 59 && rows[2] == 59);
+        cr_assert_eq(rows[3], 30);
+    }
+    run(&s, TOMEVIT_F32, NULL, &got);
+    for (size_t i = 0; i < IMAGES * 4; i++)
+        cr_assert_eq(got.layer_rows[i], 65);
+}
