@@ -403,7 +403,7 @@ static void refuse_forwards(void)
     REFUSES(tomevit_forward, a->merging->metric = 4);
     REFUSES(tomevit_forward, a->merging->metric = -1);
     REFUSES(tomevit_forward, a->merging->matching.struct_size = 0);
-    REFUSES(tomevit_forward, a->merging->matching.method = 4);
+    REFUSES(tomevit_forward, a->merging->matching.method = 99);
     REFUSES(tomevit_forward, a->merging->matching.similarity = -1);
     REFUSES(tomevit_forward, a->merging->matching.order = 2);
     REFUSES(tomevit_forward, a->merging->matching.reserved[0] = 1);
