@@ -43,6 +43,12 @@ test "$(grep -c '"held out"' journal)" = 1 || fail "not one part held out"
 grep '"held out"' journal >line
 says line "[$(tail -n 1 full.r)]"
 
+# What is searched on is decoded twice at most: once, and what moved when the
+# images that were refused were left out.
+awk '/"held out"/ { exit } /"evaluate"/ { n++; next } n > 2' kept.journal |
+    grep -v '"decode":0.0,"preprocess":0.0' | grep -q . &&
+    fail "images are decoded again and again"
+
 # ---- a whole journal leaves nothing to do, and is not touched
 
 run 3 tune "$@" $goal $(reports again) --resume journal
