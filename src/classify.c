@@ -6,6 +6,7 @@
 #include "base/message.h"
 #include "base/printable.h"
 #include "evaluation/dataset.h"
+#include "folders/listed.h"
 #include "folders/shards.h"
 
 #include <errno.h>
@@ -135,7 +136,11 @@ static void refuse(void *data, const char *line)
 /* Files as they are named, folders walked. */
 static void collect(const options *o, folder *files)
 {
+    char list_why[FOLDER_WHY];
+
     memset(files, 0, sizeof(*files));
+    if (o->list != NULL && listed_read(o->list, 0, files, list_why) != 0)
+        message_failed("%s", list_why);
     for (size_t i = 0; i < o->operand_count; i++) {
         const char *path = o->operands[i];
         struct stat s;

@@ -17,7 +17,7 @@ static const struct {
     args_command command;
     void (*run)(const options *o);
 } subcommands[] = {
-    {{"eval", OPTIONS_EVAL, "FOLDER", 1, 1,
+    {{"eval", OPTIONS_EVAL, "FOLDER", 0, 1,
       "Top-1 and top-5 accuracy and speed of a model on a folder of images.",
       "FOLDER holds one folder for each class, or is flat with --labels. "
       "Folders named by WordNet ids or by the model's class names map to "
@@ -26,7 +26,7 @@ static const struct {
       "  tomerge eval --model vit.safetensors --r 8 imagenet/val\n"
       "  tomerge eval --model vit.safetensors --r 13:-1 --json - val\n"},
      command_eval},
-    {{"sweep", OPTIONS_SWEEP, "FOLDER", 1, 1,
+    {{"sweep", OPTIONS_SWEEP, "FOLDER", 0, 1,
       "Accuracy against speed for several amounts of merging, in one table.",
       "Every image is decoded once and seen under every schedule. Drop, "
       "agreement and speed-up are against r=0, which is added where it is "
@@ -36,7 +36,7 @@ static const struct {
       "  tomerge sweep --model vit.safetensors --html report.html val\n"
       "  tomerge sweep --model s.pth --model b.pth --svg two.svg val\n"},
      command_sweep},
-    {{"classify", OPTIONS_CLASSIFY, "PATH...", 1, SIZE_MAX,
+    {{"classify", OPTIONS_CLASSIFY, "PATH...", 0, SIZE_MAX,
       "The most probable classes of images, or of all images in folders.",
       NULL,
       "  tomerge classify --model vit.safetensors cat.jpg pictures/\n"
@@ -75,7 +75,7 @@ static const struct {
       "  tomerge convert checkpoint.pth -o vit.safetensors\n"
       "  tomerge convert ViT-B_16.npz -o vit.safetensors --dtype bf16\n"},
      command_convert},
-    {{"tune", OPTIONS_TUNE, "FOLDER", 1, 1,
+    {{"tune", OPTIONS_TUNE, "FOLDER", 0, 1,
       "A schedule for a model: the best of ramps, refined layer by layer.",
       "Every other image of FOLDER is for the search, the others are for the "
       "report, which compares the schedule with r=0 and with the constant r "

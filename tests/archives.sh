@@ -120,6 +120,31 @@ rm shards/a3.cls
 run 3 eval $model lacking.tar --json w.json
 says err "1 images have no label"
 
+# ---- a list of files
+
+find val -name '*.png' | sort >list
+run 0 eval $model --list list --predictions -
+sed 's,^val/,,' out | sort >found
+cmp -s found wanted || { fail "a list has other predictions:"; diff found wanted; }
+(echo "# all"; cat list; echo) >commented
+"$tomerge" eval $model --list - --predictions - <commented >out 2>err ||
+    fail "eval --list - fails"
+sed 's,^val/,,' out | sort >found
+cmp -s found wanted || fail "a list from standard input has other predictions"
+(cd val/a && ls *.png) | sed 's,^,val/a/,' >some
+echo "val/a/gone.png" >>some
+run 3 classify $model --list some
+lines out 6
+says err "val/a/gone.png: cannot be opened"
+find flat -name '*.png' | sort >list
+run 0 eval $model --list list --labels labels.csv --json u.json
+holds u.json images top1 top5
+head -n 3 wanted_values | cmp -s - values || fail "labels of a list differ"
+run 2 eval $model --list list val
+says err "--list takes the place of FOLDER"
+run 2 classify $model
+says err "PATH... is missing"
+
 # ---- names that mean harm, links, hidden files: nothing is written or followed
 
 mkdir -p evil/inner/a

@@ -4,6 +4,7 @@
 
 #include "../base/memory.h"
 #include "../base/message.h"
+#include "../folders/listed.h"
 #include "../folders/valid_labels.h"
 #include "../session/options_files.h"
 #include "join.h"
@@ -30,15 +31,25 @@ static void note_skipped(const dataset *d, const char *path)
                      d->files.strays == 1 ? "" : "s");
 }
 
+/* The images of a folder, of archives or of a list. */
+static int list_images(dataset *d, const options *o, int grouped, char *why)
+{
+    if (o->list != NULL)
+        return listed_read(o->list, grouped, &d->files, why);
+    return grouped
+        ? folder_walk_classes(o->operands[0], &d->files, refuse, d, why)
+        : folder_walk_flat(o->operands[0], &d->files, refuse, d, why);
+}
+
 static int open_flat(dataset *d, const session *s, const pairs *map, char *why)
 {
     const options *o = s->options;
     size_t left_out = 0;
     pairs labels;
 
-    if (folder_walk_flat(o->operands[0], &d->files, refuse, d, why) != 0)
+    if (list_images(d, o, 0, why) != 0)
         return -1;
-    note_skipped(d, o->operands[0]);
+    note_skipped(d, options_source(o));
     if (pairs_read(o->labels, &labels, why) != 0)
         return -1;
     d->rule = "label file";
@@ -52,7 +63,7 @@ static int open_flat(dataset *d, const session *s, const pairs *map, char *why)
         d->unread += labels.count - d->files.count;
         message_refused("%s: %zu of its %zu images are not in %s", o->labels,
                         labels.count - d->files.count, labels.count,
-                        o->operands[0]);
+                        options_source(o));
     }
     pairs_free(&labels);
     return result;
@@ -62,7 +73,7 @@ static int open_flat(dataset *d, const session *s, const pairs *map, char *why)
 static int label_classes(dataset *d, const session *s, const pairs *map,
                          char *why)
 {
-    const char *path = s->options->operands[0];
+    const char *path = options_source(s->options);
     size_t given = 0, left_out = 0;
 
     for (size_t i = 0; i < d->files.count; i++)
@@ -86,12 +97,12 @@ static int open_classes(dataset *d, const session *s, const pairs *map,
     const options *o = s->options;
     char reason[CLASSES_WHY];
 
-    if (folder_walk_classes(o->operands[0], &d->files, refuse, d, why) != 0)
+    if (list_images(d, o, 1, why) != 0)
         return -1;
-    note_skipped(d, o->operands[0]);
+    note_skipped(d, options_source(o));
     if (label_classes(d, s, map, reason) == 0)
         return 0;
-    snprintf(why, FOLDER_WHY, "%.150s: %.350s", o->operands[0], reason);
+    snprintf(why, FOLDER_WHY, "%.150s: %.350s", options_source(o), reason);
     return -1;
 }
 

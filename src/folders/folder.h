@@ -59,6 +59,10 @@ void folder_add_member(folder *f, source *from, size_t member,
 /* A source that is closed with the list. */
 void folder_own(folder *f, source *from);
 
+/* Makes groups of a list that has none, by the name of each file's; files
+ * without, NULL, are counted as strays and taken out. Frees the names. */
+void folder_group(folder *f, char **names);
+
 /* What a file holds, for who takes it out of the list. */
 void folder_file_free(folder_file *file);
 

@@ -282,49 +282,20 @@ static void strip_common(folder *f, int least)
         }
 }
 
-static int compare_text(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Groups are the first folders, sorted; images in none are strays. */
+/* Groups are the first folders; images in none are strays. */
 static void make_groups(folder *f)
 {
-    char **all = memory_zero(f->count + 1, sizeof(*all));
-    size_t kept = 0;
+    char **names = memory_zero(f->count + 1, sizeof(*names));
 
     for (size_t i = 0; i < f->count; i++) {
-        const char *slash = strchr(f->files[i].name, '/');
-        if (slash == NULL) {
-            f->strays++;
-            folder_file_free(&f->files[i]);
+        size_t length = strcspn(f->files[i].name, "/");
+        if (f->files[i].name[length] == '\0')
             continue;
-        }
-        all[kept] = memory_text(f->files[i].name);
-        all[kept][slash - f->files[i].name] = '\0';
-        f->files[kept++] = f->files[i];
+        names[i] = memory_text(f->files[i].name);
+        names[i][length] = '\0';
     }
-    f->count = kept;
-    qsort(all, kept, sizeof(*all), compare_text);
-    for (size_t i = 0; i < kept; i++) {
-        if (f->group_count > 0 &&
-            strcmp(f->groups[f->group_count - 1], all[i]) == 0) {
-            free(all[i]);
-            continue;
-        }
-        f->groups = memory_grow(f->groups, f->group_count,
-                                &f->group_capacity, sizeof(*f->groups));
-        f->groups[f->group_count++] = all[i];
-    }
-    free(all);
-    for (size_t i = 0; i < kept; i++) {
-        char *slash = strchr(f->files[i].name, '/'), *name = f->files[i].name;
-        *slash = '\0';
-        char **group = bsearch(&name, f->groups, f->group_count,
-                               sizeof(*f->groups), compare_text);
-        *slash = '/';
-        f->files[i].group = (size_t)(group - f->groups);
-    }
+    folder_group(f, names);
+    free(names);
 }
 
 static int gives_labels(const folder *f)

@@ -151,9 +151,33 @@ static int check_tune(const options *o, char *why)
     return -1;
 }
 
+const char *options_source(const options *o)
+{
+    return o->list != NULL ? o->list : o->operands[0];
+}
+
+/* Images come from operands or from a list of them. */
+static int check_images(const options *o, const args_command *command,
+                        char *why)
+{
+    if (o->list != NULL && o->operand_count > 0) {
+        snprintf(why, ARGS_WHY, "--list takes the place of %s",
+                 command->operands);
+        return -1;
+    }
+    if (o->list != NULL || o->operand_count > 0)
+        return 0;
+    snprintf(why, ARGS_WHY, "%s is missing: tomerge %s [OPTION...] %s",
+             command->operands, command->name, command->operands);
+    return -1;
+}
+
 int options_check(options *o, const args_command *command, char *why)
 {
     o->command = command->bit;
+    if ((command->bit & OPTIONS_CLASSES) != 0 &&
+        check_images(o, command, why) != 0)
+        return -1;
     if (o->arch != NULL && (o->image_size || o->head || o->text_embeddings)) {
         snprintf(why, ARGS_WHY, "--image-size, --head and --text-embeddings "
                  "are for a model from a file, not for --arch");

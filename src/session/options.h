@@ -67,6 +67,7 @@ typedef struct options {
     double seconds;
     int classifies;        /* the subcommand needs a model with classes */
     int exif, lenient, strict, strict_model, quiet;
+    const char *list;      /* in place of operands */
     const char *labels, *class_map, *real_labels, *valid_labels;
     const char *json, *csv, *predictions, *output;
     const char *per_class, *confusion, *resume;
@@ -93,6 +94,9 @@ typedef struct options {
     char *found[OPTIONS_MODELS]; /* models found in folders; owned */
     options_outputs outputs;
 } options;
+
+/* What the images are read from, as messages call it. */
+const char *options_source(const options *o);
 
 extern const args_option options_table[];
 

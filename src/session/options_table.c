@@ -219,6 +219,10 @@ const args_option options_table[] = {
     TEXT("text-embeddings", 0, "FILE", MODEL, RESULT | READS, text_embeddings,
          "for CLIP and SigLIP: one row for each class, the embedding of its "
          "text, as a matrix in a .npy or other file"),
+    TEXT("list", 0, "FILE|-", MANY, RESULT | READS, list,
+         "the images are not in a folder, but those whose paths are the lines "
+         "of FILE, of the class of the folder that each is in; - is standard "
+         "input"),
     TEXT("labels", 0, "FILE", LABELLED, RESULT | READS, labels,
          "FOLDER is flat and FILE has a line for each image: name, comma, tab "
          "or blank, class (index, WordNet id or class name)"),
