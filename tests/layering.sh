@@ -83,6 +83,30 @@ within src/pictures base/ folders/ images/ session/
 within src/sweep base/ images/ evaluation/ plots/ pictures/ session/
 test -n "$(find tomerge -name '*.c')" || fail "found no source to check"
 
+# No circles among the files of the libraries, a source and its header being
+# one. tsort orders what includes what, and fails where no order is.
+find tomerge vit -name '*.[ch]' ! -path '*/examples/*' ! -path '*/python/*' \
+    -exec awk '
+    /^[ \t]*#[ \t]*include[ \t]*"/ {
+        split($0, part, "\"")
+        folder = FILENAME
+        sub("[^/]*$", "", folder)
+        path = folder part[2]
+        while (match(path, "[^/]*/\\.\\./"))
+            path = substr(path, 1, RSTART - 1) substr(path, RSTART + RLENGTH)
+        if ((getline line < path) < 0)
+            next    # the public header or config.h
+        close(path)
+        from = FILENAME
+        sub("\\.[a-z]*$", "", from)
+        sub("\\.[a-z]*$", "", path)
+        if (from != path)
+            print from, path
+    }' {} + >"$scratch/includes"
+test -s "$scratch/includes" || fail "found no file that includes another"
+tsort "$scratch/includes" >/dev/null 2>"$scratch/circles" ||
+    fail "files in a circle: $(cat "$scratch/circles")"
+
 # Whatever is ours and text; built files and the version control's are not.
 sources() {
     find . \( -name '.git' -o -name 'autom4te.cache' -o -name 'build*' -o \

@@ -4,8 +4,8 @@
 #ifndef TOMEVIT_EXTRAS_H
 #define TOMEVIT_EXTRAS_H
 
-#include "checkpoint.h"
 #include "../containers/tensors.h"
+#include "tomevit.h"
 
 typedef struct vit_extras {
     vit_tensors *head, *texts;              /* NULL: none */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../base/bytes.h"
+#include "pickle.h"
 #include "pickle_stack.h"
 
 /* ---- arguments of opcodes ----------------------------------------------- */

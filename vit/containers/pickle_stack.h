@@ -6,7 +6,8 @@
 #ifndef TOMEVIT_PICKLE_STACK_H
 #define TOMEVIT_PICKLE_STACK_H
 
-#include "pickle.h"
+#include "../base/message.h"
+#include "pickle_value.h"
 
 typedef struct vit_pk {
     vit_pickle *pickle;
