@@ -13,13 +13,16 @@
  *   metric     what similarity is measured on (usually the keys' head mean)
  *   size       how many input tokens a row stands for
  *   map        map[i] = output row of input token i, or -1 if it was dropped
- *   origin     origin[j] = the input token that output row j is built on
+ *   origin     origin[j] = the input token that output row j is built on: a
+ *              destination, a source or other token that stays alone, or as
+ *              the method says; always one whose map is j
  *
  * Rules that hold for every function
  *   - Memory is the caller's. Nothing is allocated, printed, or read from the
  *     environment; the one global is the CPU mask (atomic). Functions are
  *     thread-safe; those that take `threads` split whole sequences over an
- *     OpenMP team and give the same bits for any number of threads.
+ *     OpenMP team (in a library built without OpenMP one thread does all)
+ *     and give the same bits for any number of threads.
  *   - Every function that can fail returns 0 or a negative TOMERGE_E code and
  *     then has written to none of its outputs.
  *   - Inputs and outputs must not overlap unless a function says so. The very
@@ -64,11 +67,12 @@ enum tomerge_error {
     TOMERGE_OK = 0,
     TOMERGE_EINVAL = -1,   /* a NULL, zero or out-of-range argument, data not
                             * aligned for its type, rows that overlap, plans
-                            * that do not follow one another */
+                            * that do not follow one another; options->why
+                            * says which of these */
     TOMERGE_EOPTION = -2,  /* an enum value or struct_size not known here, a
                             * reserved field that is not 0 */
-    TOMERGE_ESPACE = -3,   /* the workspace is smaller than its size query says */
-    TOMERGE_ERANGE = -4,   /* a count too large for int32_t rows or for memory */
+    TOMERGE_ESPACE = -3,   /* a workspace smaller than its size query says */
+    TOMERGE_ERANGE = -4,   /* a count too large for int32_t rows or memory */
     TOMERGE_EMAP = -5      /* a map, origin or trace entry points outside its
                             * rows, or no token goes to a row */
 };
@@ -201,50 +205,43 @@ enum tomerge_method {
     /* The last of every `stride` tokens is a destination, all others merge;
      * tokens after the last whole group are dropped. r is not used. */
     TOMERGE_STRIDED = 3,
-    /* The r least important tokens are dropped (see `importance` below). The
-     * grouped order is that of falling importance. */
+    /* The r least important tokens are dropped (see `importance` below).
+     * Grouped: by falling importance. */
     TOMERGE_TOPK = 4,
-    /* The r + 1 least important tokens become one row, the last, whose origin
-     * is the most important of them [Liang et al., "Not All Patches are What
-     * You Need: Expediting Vision Transformers via Token Reorganizations",
-     * ICLR 2022: EViT]. Its values there: TOMERGE_WEIGHTED_SUM with the
-     * importance in place of sizes. The grouped order is as above. */
+    /* The r + 1 least important tokens become one row, the last, built on the
+     * most important of them [Liang et al., ICLR 2022: EViT, where its values
+     * are TOMERGE_WEIGHTED_SUM with the importance as sizes]. */
     TOMERGE_EVIT = 5,
     /* The tokens of TOMERGE_DESTINATION are destinations, all others sources;
      * see tomerge_partition_grid. r may be any number of sources. */
     TOMERGE_GIVEN = 6,
     /* As TOMERGE_ALTERNATING, but all sources merge whose similarity is above
      * `threshold`; r is not used. With importance, rows whose most important
-     * token is not above `cutoff` are dropped then [Bonnaerens, Dambre:
-     * "Learned Thresholds Token Merging and Pruning for Vision Transformers",
-     * TMLR 2023: LTMP, by the mean attention that a token receives]. */
+     * token is not above `cutoff` are dropped then [Bonnaerens, Dambre, TMLR
+     * 2023: LTMP, by the mean attention that a token receives]. */
     TOMERGE_THRESHOLD = 7,
     /* Of the tokens by falling energy, the mean of ELU(cosine - threshold)
      * over all that may merge, the first 2 r are sources and destinations in
      * turn, and all those sources merge. Grouped: the others by falling energy,
-     * then the destinations [Tran et al.: "Accelerating Transformers with
-     * Spectrum-Preserving Token Merging", NeurIPS 2024: PiToMe, whose margin
-     * is the threshold here]. */
+     * then the destinations [Tran et al., NeurIPS 2024: PiToMe and its margin].
+     */
     TOMERGE_PITOME = 8,
     /* Its variant for early layers: all are sources and destinations in turn,
      * by falling energy, and the r most similar merge. */
     TOMERGE_PITOME_ORDER = 9,
     /* TOMERGE_ALTERNATING if the variance (of n - 1) of the tokens' shares in
      * the sum of the importance is below `threshold`, else TOMERGE_TOPK [Wu et
-     * al.: "PPT: Token Pruning and Pooling for Efficient Vision Transformers",
-     * 2023, by the class token's attention times the norm of the value]. */
+     * al., 2023: PPT, by the class token's attention times |value|]. */
     TOMERGE_PPT = 10,
     /* Of the tokens by falling importance, the last `prune` are dropped and
      * the r - prune before them merge into the most similar of the others.
-     * Grouped: the order of importance [Chen et al.: "DiffRate: Differentiable
-     * Compression Rate for Efficient Vision Transformers", ICCV 2023, on the
+     * Grouped: by falling importance [Chen et al., ICCV 2023: DiffRate, on the
      * tokens themselves; its values are TOMERGE_MEAN]. */
     TOMERGE_DIFFRATE = 11,
     /* Agglomerative clustering by 1 - cosine with `linkage`, until r tokens are
-     * gone. Rows that cannot be compared are at a distance of 4. Grouped: by
-     * the first token of a cluster. Takes workspace of tokens * tokens * 4
-     * bytes besides [Haurum et al.: "Agglomerative Token Clustering", ECCV
-     * 2024: ATC, whose published patch removes r - 1 with a class token]. */
+     * gone; rows that cannot be compared are at a distance of 4. Grouped: by
+     * the first token of a cluster, on which the row is built [Haurum et al.,
+     * ECCV 2024: ATC, whose patch removes r - 1 with a class token]. */
     TOMERGE_CLUSTERS = 12
 };
 
@@ -253,23 +250,24 @@ enum tomerge_similarity {
     TOMERGE_COSINE = 0,
     TOMERGE_DOT = 1,
     TOMERGE_EUCLIDEAN = 2, /* the smaller the distance, the more similar */
-    TOMERGE_SOFTMAX = 3    /* softmax over destinations of dot / sqrt(channels) */
+    TOMERGE_SOFTMAX = 3    /* over destinations, of dot / sqrt(channels) */
 };
 
-/* How far apart two clusters are: as their tokens are in the mean, at most, at
- * least. */
+/* How far apart two clusters are. */
 enum tomerge_linkage {
-    TOMERGE_AVERAGE = 0,
-    TOMERGE_COMPLETE = 1,
-    TOMERGE_SINGLE = 2
+    TOMERGE_AVERAGE = 0,   /* as their tokens are in the mean */
+    TOMERGE_COMPLETE = 1,  /* at most */
+    TOMERGE_SINGLE = 2     /* at least */
 };
 
 /* What may happen to a single token, besides the `protect` leading ones. */
 enum tomerge_role {
     TOMERGE_MERGEABLE = 0,
     TOMERGE_PROTECTED = 1, /* never merges, at any position */
-    TOMERGE_PADDING = 2,   /* not there: never merges, becomes one of the last
-                            * rows. The others merge as if they were alone */
+    TOMERGE_PADDING = 2,   /* not there: the others merge as if they were
+                            * alone. It gets one of the last rows, and has a
+                            * size, which counts nowhere: masking it in
+                            * attention stays the caller's */
     TOMERGE_DROPPED = 3,   /* not there either, and gets no row: map -1 */
     TOMERGE_DESTINATION = 4 /* others may merge into it: TOMERGE_GIVEN alone
                             * knows it, and needs one */
@@ -277,8 +275,9 @@ enum tomerge_role {
 
 /* In which order the output rows come. */
 enum tomerge_order {
-    /* Protected tokens, unmerged sources, destinations, each ascending: the
-     * reference's, made definite. */
+    /* Protected tokens, unmerged sources, destinations, each ascending. With a
+     * class token that is the reference's order; without one the reference
+     * leaves its unmerged sources by falling similarity. */
     TOMERGE_GROUPED = 0,
     /* By the first token that went into a row: the sequence keeps its order,
      * as positional codes and causal masks want it. */
@@ -310,7 +309,10 @@ typedef struct tomerge_options {
     size_t prune;          /* TOMERGE_DIFFRATE: how many of the r are dropped */
     int linkage;           /* TOMERGE_CLUSTERS: enum tomerge_linkage */
     int reserved_int;      /* 0 */
-    uint64_t reserved[5];  /* 0 */
+    const char **why;      /* gets, if a call with these options fails, a
+                            * constant sentence that names what was refused;
+                            * else it stays as it is. NULL: not wanted */
+    uint64_t reserved[4];  /* 0 */
 } tomerge_options;
 
 /* Alternating, cosine, nothing protected, stride 2, seed 0, no roles, grouped,
@@ -318,15 +320,14 @@ typedef struct tomerge_options {
  * NULL is ignored. */
 void tomerge_options_init(tomerge_options *options);
 
-/* The same as an initialiser: tomerge_options options = TOMERGE_OPTIONS_INIT; */
+/* The same as an initialiser. */
 #define TOMERGE_OPTIONS_INIT                                                 \
     {sizeof(tomerge_options), TOMERGE_ALTERNATING, TOMERGE_COSINE, 0, 2, 0,  \
-     NULL, TOMERGE_GROUPED, 0, NULL, 0, 0, 0, TOMERGE_AVERAGE, 0,            \
-     {0, 0, 0, 0, 0}}
+     NULL, TOMERGE_GROUPED, 0, NULL, 0, 0, 0, TOMERGE_AVERAGE, 0, NULL,      \
+     {0, 0, 0, 0}}
 
-/* "alternating", "sequential", "random", "strided", "topk", "evit", "given",
- * "threshold", "pitome", "pitome-order", "ppt", "diffrate", "clusters" and back;
- * NULL or TOMERGE_EINVAL for what is not a method. Likewise for similarities. */
+/* "alternating", "pitome-order" and so on, and back; NULL or EINVAL for what is
+ * not a method. Likewise for similarities. */
 const char *tomerge_method_name(int method);
 int tomerge_method_from_name(const char *name, int *method);
 const char *tomerge_similarity_name(int similarity);
@@ -355,10 +356,9 @@ uint32_t tomerge_method_needs(int method);
  * EINVAL: NULL, an entry outside of the tokens. ERANGE.
  *
  * tomerge_partition_grid: tokens in h rows of w; of each whole tile of sy by
- * sx one is a destination: the top left one, or, with a seed, one at random.
- * Tokens in no whole tile are sources. [Bolya, Hoffman: "Token Merging for Fast
- * Stable Diffusion", CVPR workshops 2023], whose values are TOMERGE_MEAN.
- * role [h * w]. EINVAL: NULL, an empty tile. ERANGE.
+ * sx the top left one, or, with a seed, one at random [Bolya, Hoffman, CVPR
+ * workshops 2023: Token Merging for Stable Diffusion, whose values are
+ * TOMERGE_MEAN]. role [h * w]. EINVAL: NULL, an empty tile. ERANGE.
  */
 int tomerge_partition_list(size_t tokens, size_t count,
                            const int32_t *destinations, uint8_t *role);
@@ -378,17 +378,15 @@ typedef struct tomerge_plan {
 /* The most tokens one call of a method can remove, of n = tokens - protect,
  * `protect` being all tokens that may not merge: where sources and
  * destinations are matched, n / 2 [ToMe, appendix D] (tomerge_match_rounds
- * removes more); all n by TOMERGE_TOPK; n - 1 by TOMERGE_EVIT, TOMERGE_DIFFRATE,
- * TOMERGE_CLUSTERS and, if there is but one destination, TOMERGE_GIVEN. Larger r
- * are
- * lowered to this. TOMERGE_STRIDED, which takes no r: n. 0 for what is not a
- * method. */
+ * removes more); all n by TOPK and STRIDED; n - 1 by EVIT, DIFFRATE, CLUSTERS
+ * and, if there is but one destination, GIVEN. Larger r are lowered to this.
+ * 0 for what is not a method. */
 size_t tomerge_max_r(int method, size_t tokens, size_t protect);
 
-/* Bytes of workspace tomerge_match needs for one sequence of at most
- * `tokens` tokens: O(tokens * channels); no tokens x tokens matrix is kept.
- * EINVAL: NULL, channels 0, or a stride below 2 where it is used; EOPTION;
- * ERANGE. */
+/* Bytes of workspace tomerge_match needs for one sequence of at most `tokens`
+ * tokens: O(tokens * channels), and tokens * tokens only for methods with
+ * TOMERGE_NEEDS_PAIRS. EINVAL: NULL, and where they are used channels 0, a
+ * stride below 2, a threshold that is a NaN; EOPTION; ERANGE. */
 int tomerge_match_workspace(const tomerge_options *options, size_t tokens,
                             size_t channels, size_t *bytes);
 
@@ -402,11 +400,9 @@ int tomerge_match_workspace(const tomerge_options *options, size_t tokens,
  * workspace  any alignment; see tomerge_match_workspace. Nothing in it is
  *            kept from call to call.
  *
- * Output rows: the protected tokens in ascending order (a class token alone
- * falls first anyway), then the unmerged sources, then all destinations, both
- * in ascending order; or as the method says, or by position, see enum
- * tomerge_order. Rows of padding come last, in ascending order. With r = 0, also after lowering, all other
- * rows stay in order, as in the reference.
+ * Output rows: as enum tomerge_order or the method says. Rows of padding come
+ * last, in ascending order. With r = 0, also after lowering, all other rows
+ * stay in order, as in the reference.
  *
  * Ties: highest score first, then lowest source index; among equally similar
  * destinations the lowest index. A row whose metric holds a NaN or infinity
@@ -440,8 +436,9 @@ int tomerge_join(tomerge_plan *plan, const tomerge_plan *next);
  * As tomerge_match, for any r: rounds of matching, each on the rows that the
  * one before left, their metric being the mean over the group weighted by
  * size, until r tokens are removed or a later round removes none. Where one
- * round is enough the plan is that of tomerge_match. TOMERGE_STRIDED and methods
- * that do not need a metric are always one round; TOMERGE_RANDOM adds the number of the round, from 0, to the seed.
+ * round is enough the plan is that of tomerge_match. ALTERNATING, SEQUENTIAL
+ * and RANDOM, which adds the number of the round, from 0, to the seed, have
+ * rounds; all others are one.
  *
  * size       [plan->tokens], or NULL: all 1
  *
@@ -510,13 +507,10 @@ int tomerge_merge(int combine, const tomerge_plan *plan, size_t channels,
 int tomerge_unmerge(const tomerge_plan *plan, size_t channels,
                     tomerge_const_view y, tomerge_view x);
 
-/* ---- one call a layer -------------------------------------------------------- */
+/* ---- one call a layer --------------------------------------------------- */
 
-/*
- * A sequence on its way through a model. What merging changes is changed where
- * it is: after tomerge_layer it holds the sequence that enters the MLP and the
- * next layer's attention.
- */
+/* A sequence on its way through a model: after tomerge_layer, what enters the
+ * MLP and the next layer's attention. */
 typedef struct tomerge_sequence {
     size_t tokens;         /* rows of x: in and out */
     size_t heads, head_channels; /* of the keys, or of any other metric, which
@@ -548,8 +542,6 @@ typedef struct tomerge_sequence {
  *
  *     tomerge_options options = TOMERGE_OPTIONS_INIT;
  *     tomerge_sequence s = TOMERGE_SEQUENCE_INIT;
- *     size_t bytes;
- *     void *work;
  *
  *     options.protect = 1;                    (the class token)
  *     s.tokens = 197;
@@ -618,12 +610,11 @@ int tomerge_merge_table(int combine, const tomerge_plan *plan, size_t tables,
                         const float *size, tomerge_view y, ptrdiff_t y_table,
                         void *workspace, size_t workspace_bytes);
 
-/* ---- gradients: training with merging -------------------------------------- */
+/* ---- gradients: training with merging ----------------------------------- */
 
 /*
  * The gradient of tomerge_merge: from that of a loss L by what it wrote, that
- * by what it read. Which tokens merge is held fixed, as it is piecewise
- * constant in the metric.
+ * by what it read. Which tokens merge is held fixed.
  *
  * combine .. size  as they were given to tomerge_merge
  * grad_y           [plan->rows, channels], dL/dy
@@ -671,7 +662,7 @@ int tomerge_unmerge_backward(const tomerge_plan *plan, size_t channels,
                              tomerge_const_view grad_x, tomerge_view grad_y,
                              void *workspace, size_t workspace_bytes);
 
-/* ---- tracing -------------------------------------------------------------- */
+/* ---- tracing ------------------------------------------------------------ */
 
 /* Follows tokens through a further layer, in place:
  * trace[i] = map[trace[i]] for i < count, -1 staying -1. Start from
@@ -687,7 +678,7 @@ int tomerge_compose(const tomerge_plan *plan, size_t count, int32_t *trace);
  * EINVAL: a size that is not positive and finite. ERANGE. */
 int tomerge_size_bias(size_t rows, const float *size, float *bias);
 
-/* metric[t] = mean over h of k[t, h]: the usual metric [ToMe, 3.2 and table 1c].
+/* metric[t] = mean over h of k[t, h]: the usual metric [ToMe, 3.2, table 1c].
  * Head h of row t starts at k.data + t * k.stride + h * head_stride.
  * So k may be a slice of a [tokens, 3, heads, channels] buffer, or lie head by
  * head with k.stride = channels. Sums run in f32, in order of the heads.
@@ -702,8 +693,9 @@ int tomerge_mean_heads(size_t tokens, size_t heads, size_t channels,
 /*
  * Sequences of any lengths lie one after another: sequence s has the rows
  * offsets[s] .. offsets[s + 1] - 1 of every buffer (offsets[0] need not be 0).
- * map, origin, options->role and options->importance have one entry for every such row, maps and
- * origins counted from the first row of their own sequence: map[offsets[s] + i] is a row within sequence s.
+ * map, origin, options->role and options->importance have one entry for every
+ * such row, maps and origins counted from the first row of their own sequence:
+ * map[offsets[s] + i] is a row within sequence s.
  *
  * workspace: `threads` times what the single call needs for the longest
  * sequence, each part rounded up to a multiple of 64 bytes; the size queries

@@ -184,7 +184,7 @@ Test(api, structs_keep_their_layout)
     cr_assert_eq(sizeof(tomerge_options), 128);
     cr_assert_eq(offsetof(tomerge_options, role), 40);
     cr_assert_eq(offsetof(tomerge_options, importance), 56);
-    cr_assert_eq(offsetof(tomerge_options, reserved), 88);
+    cr_assert_eq(offsetof(tomerge_options, reserved), 96);
 }
 
 /* ---- no call allocates --------------------------------------------------- */

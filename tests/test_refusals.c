@@ -72,7 +72,7 @@
         REFUSES(function, TOMERGE_EOPTION, a->options->order = -1);          \
         REFUSES(function, TOMERGE_EOPTION, a->options->exact = 2);           \
         REFUSES(function, TOMERGE_EOPTION, a->options->exact = -1);          \
-        REFUSES(function, TOMERGE_EOPTION, a->options->reserved[4] = 1);     \
+        REFUSES(function, TOMERGE_EOPTION, a->options->reserved[3] = 1);     \
         REFUSES(function, TOMERGE_EOPTION, a->options->reserved_int = 1);    \
         REFUSES(function, TOMERGE_EOPTION, a->options->linkage = 3);         \
         REFUSES(function, TOMERGE_EOPTION, a->options->linkage = -1);        \
@@ -577,6 +577,51 @@ Test(refusals, every_function_refuses_what_it_cannot_take)
     cr_expect_geq(check_map("tomerge/libtomerge.map", "tomerge_", cannot_fail,
                             sizeof(cannot_fail) / sizeof(*cannot_fail)),
                   50);
+}
+
+/* Whatever a call with options refuses has a sentence; success leaves it. */
+Test(refusals, options_say_why)
+{
+    static const struct {
+        int method;
+        const char *why;
+    } known[] = {
+        {99, "options->method"}, {TOMERGE_TOPK, "options->importance"},
+        {TOMERGE_GIVEN, "options->role"},
+    };
+    const char *why;
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        arguments *a = fresh();
+
+        why = "untouched";
+        a->options->why = &why;
+        cr_assert_eq(call_tomerge_match(a), 0);
+        cr_assert_eq(call_tomerge_layer(a), 0);
+        cr_assert_eq(call_tomerge_match_batch(a), 0);
+        cr_assert_str_eq(why, "untouched");
+        a->options->method = known[i].method;
+        cr_assert_neq(call_tomerge_match(a), 0);
+        cr_assert_not_null(strstr(why, known[i].why), "%s", why);
+        why = "untouched";
+        cr_assert_neq(call_tomerge_layer(a), 0);
+        cr_assert_not_null(strstr(why, known[i].why), "%s", why);
+        why = "untouched";
+        cr_assert_neq(call_tomerge_match_batch(a), 0);
+        cr_assert_not_null(strstr(why, known[i].why), "%s", why);
+    }
+    cr_assert_eq(call_tomerge_layer(fresh()), 0);
+    args.options->why = &why;
+    args.sequence->size = NULL;
+    cr_assert_eq(call_tomerge_layer(&args), TOMERGE_EINVAL);
+    cr_assert_not_null(strstr(why, "sequence->size"), "%s", why);
+    fresh()->options->why = &why;
+    args.options->struct_size--; /* there is no telling what `why` is then */
+    why = "untouched";
+    cr_assert_eq(call_tomerge_match(&args), TOMERGE_EOPTION);
+    args.plan = NULL;
+    cr_assert_eq(call_tomerge_match(&args), TOMERGE_EINVAL);
+    cr_assert_str_eq(why, "untouched");
 }
 
 Test(refusals, what_cannot_fail_takes_anything)

@@ -87,9 +87,11 @@ int tomerge_match_batch_workspace(const tomerge_options *options,
     int error = tomerge_check_options(options, channels);
 
     if (!error && !bytes)
-        error = TOMERGE_EINVAL;
+        error = tomerge_refuse(options, TOMERGE_EINVAL, "bytes is NULL");
     if (!error)
-        error = tomerge_check_offsets(sequences, offsets, threads, &longest);
+        error = tomerge_refuse(options, tomerge_check_offsets(
+            sequences, offsets, threads, &longest),
+            "no sequences, no or falling offsets, too many rows, or no threads");
     if (!error)
         error = tomerge_match_workspace(options, longest, channels, &part);
     return error ? error : tomerge_parts_bytes(part, threads, bytes);
@@ -109,7 +111,8 @@ int tomerge_match_batch(const tomerge_options *options, size_t sequences,
                                               channels, threads, &bytes);
 
     if (!error && (!r || !offsets_out || (offsets[sequences] && !map)))
-        error = TOMERGE_EINVAL;
+        error = tomerge_refuse(options, TOMERGE_EINVAL,
+                               "r, offsets_out or map is NULL");
     if (!error)
         error = tomerge_check_needs(options, channels, metric,
                                     offsets[sequences]);
@@ -118,7 +121,8 @@ int tomerge_match_batch(const tomerge_options *options, size_t sequences,
     if (error)
         return error;
     if (!workspace || workspace_bytes < bytes)
-        return TOMERGE_ESPACE;
+        return tomerge_refuse(options, TOMERGE_ESPACE,
+                              "the workspace is too small");
 
     tomerge_dsp_init(&dsp, tomerge_cpu_flags());
     batch.job.options = *options;

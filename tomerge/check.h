@@ -10,6 +10,15 @@
 #include "poison.h"
 #include "tomerge.h"
 
+/* Returns the error, and tells options->why what it is about. */
+static inline int tomerge_refuse(const tomerge_options *options, int error,
+                                 const char *what)
+{
+    if (error && options && options->why)
+        *options->why = what;
+    return error;
+}
+
 /* TOMERGE_ERANGE for more rows than an int32_t can number. */
 int tomerge_check_rows(size_t rows);
 

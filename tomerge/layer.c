@@ -38,10 +38,11 @@ static int carve(layer_space *space, tomerge_arena *arena,
     if (error)
         return error;
     if (s->channels == 0)
-        return TOMERGE_EINVAL;
+        return tomerge_refuse(options, TOMERGE_EINVAL,
+                              "sequence->channels is 0");
     if (s->channels > PTRDIFF_MAX / 4 ||
         s->head_channels > PTRDIFF_MAX / sizeof(float))
-        return TOMERGE_ERANGE;
+        return tomerge_refuse(options, TOMERGE_ERANGE, "too many channels");
     space->metric = tomerge_take(arena, s->heads > 1 ? tokens : 0,
                                  s->head_channels * sizeof(float) + 1);
     space->x = tomerge_take(arena, in_place(s) ? tokens : 0,
@@ -62,9 +63,11 @@ int tomerge_layer_workspace(const tomerge_options *options,
     int error;
 
     if (!sequence || !bytes)
-        return TOMERGE_EINVAL;
+        return tomerge_check_refused(options, "sequence or bytes is NULL");
     error = carve(&space, &arena, options, sequence);
-    return error ? error : tomerge_arena_bytes(&arena, bytes);
+    return error ? error
+                 : tomerge_refuse(options, tomerge_arena_bytes(&arena, bytes),
+                                  "too many tokens or channels");
 }
 
 static int check_rows(const tomerge_sequence *s)
@@ -89,14 +92,18 @@ static int check_keys(const tomerge_options *options,
     if (!needs_metric(options))
         return tomerge_check_needs(options, 0, s->keys, s->tokens);
     if (s->heads == 0)
-        return TOMERGE_EINVAL;
+        return tomerge_refuse(options, TOMERGE_EINVAL,
+                              "sequence->heads is 0");
     if (tomerge_check_rows(s->heads))
-        return TOMERGE_ERANGE;
+        return tomerge_refuse(options, TOMERGE_ERANGE, "too many heads");
     error = tomerge_check_needs(options, s->head_channels, s->keys,
                                 s->tokens);
-    return error ? error
-                 : tomerge_check_parts(s->keys, s->tokens, s->head_channels,
-                                       s->heads, s->head_stride);
+    if (error)
+        return error;
+    error = tomerge_check_parts(s->keys, s->tokens, s->head_channels, s->heads,
+                                s->head_stride);
+    return tomerge_refuse(options, error,
+                          "the heads of sequence->keys overlap");
 }
 
 static int check(const tomerge_options *options, const tomerge_sequence *s)
@@ -104,15 +111,23 @@ static int check(const tomerge_options *options, const tomerge_sequence *s)
     int error = check_keys(options, s);
 
     if (!error)
-        error = check_rows(s);
+        error = tomerge_refuse(options, check_rows(s),
+                               "sequence->x or y has no data, or is "
+                               "misaligned, of no type, or of rows that "
+                               "overlap or are too many");
     if (!error)
-        error = tomerge_check_combine(s->combine);
+        error = tomerge_refuse(options, tomerge_check_combine(s->combine),
+                               "sequence->combine is none");
     if (!error)
         error = tomerge_check_roles(options, 0, s->tokens);
     if (!error && s->tokens && (!s->size || s->bias == s->size))
-        error = TOMERGE_EINVAL;
-    return error ? error
-                 : tomerge_check_weights(s->combine, s->size, s->tokens);
+        error = tomerge_refuse(options, TOMERGE_EINVAL,
+                               "sequence->size is NULL or the bias");
+    if (error)
+        return error;
+    error = tomerge_check_weights(s->combine, s->size, s->tokens);
+    return tomerge_refuse(options, error,
+                          "a size is not positive and finite");
 }
 
 static tomerge_const_view metric_of(const tomerge_options *options,
@@ -188,7 +203,8 @@ int tomerge_layer(const tomerge_options *options, size_t r,
     if (error)
         return error;
     if (!workspace || workspace_bytes < bytes)
-        return TOMERGE_ESPACE;
+        return tomerge_refuse(options, TOMERGE_ESPACE,
+                              "the workspace is too small");
     if (s->tokens == 0)
         return 0;
 

@@ -22,7 +22,7 @@ void tomerge_options_init(tomerge_options *options)
 /* A field of a later version, whose 0 means what this one does. */
 static int reserved_used(const tomerge_options *options)
 {
-    uint64_t used = 0;
+    uint64_t used = (uint64_t)options->reserved_int;
 
     for (size_t i = 0;
          i < sizeof(options->reserved) / sizeof(options->reserved[0]); i++)
@@ -36,20 +36,39 @@ int tomerge_check_options(const tomerge_options *options, size_t channels)
 
     if (!options)
         return TOMERGE_EINVAL;
-    if (options->struct_size != sizeof(*options) || reserved_used(options))
+    if (options->struct_size != sizeof(*options)) /* there may be no `why` */
         return TOMERGE_EOPTION;
     method = tomerge_method_of(options->method);
-    if (!method || !tomerge_similarity_of(options->similarity) ||
-        options->order < TOMERGE_GROUPED ||
-        options->order > TOMERGE_BY_POSITION ||
-        options->linkage < TOMERGE_AVERAGE ||
-        options->linkage > TOMERGE_SINGLE || options->reserved_int || (options->exact & ~1))
-        return TOMERGE_EOPTION;
-    if ((method->needs_stride && options->stride < 2) ||
-        (method->needs & TOMERGE_NEEDS_THRESHOLD &&
-         options->threshold != options->threshold) ||
-        (method->needs & TOMERGE_NEEDS_METRIC && channels == 0))
-        return TOMERGE_EINVAL;
+    if (!method)
+        return tomerge_refuse(options, TOMERGE_EOPTION,
+                              "options->method is no method");
+    if (!tomerge_similarity_of(options->similarity))
+        return tomerge_refuse(options, TOMERGE_EOPTION,
+                              "options->similarity is none");
+    if (reserved_used(options))
+        return tomerge_refuse(options, TOMERGE_EOPTION,
+                              "a reserved field of options is not 0");
+    if (options->order < TOMERGE_GROUPED ||
+        options->order > TOMERGE_BY_POSITION)
+        return tomerge_refuse(options, TOMERGE_EOPTION,
+                              "options->order is none");
+    if (options->linkage < TOMERGE_AVERAGE ||
+        options->linkage > TOMERGE_SINGLE)
+        return tomerge_refuse(options, TOMERGE_EOPTION,
+                              "options->linkage is none");
+    if (options->exact & ~1)
+        return tomerge_refuse(options, TOMERGE_EOPTION,
+                              "options->exact is neither 0 nor 1");
+    if (method->needs_stride && options->stride < 2)
+        return tomerge_refuse(options, TOMERGE_EINVAL,
+                              "options->stride is below 2");
+    if (method->needs & TOMERGE_NEEDS_THRESHOLD &&
+        options->threshold != options->threshold)
+        return tomerge_refuse(options, TOMERGE_EINVAL,
+                              "options->threshold is not a number");
+    if (method->needs & TOMERGE_NEEDS_METRIC && channels == 0)
+        return tomerge_refuse(options, TOMERGE_EINVAL,
+                              "the metric has no channels");
     return 0;
 }
 
@@ -58,11 +77,18 @@ int tomerge_check_needs(const tomerge_options *options, size_t channels,
 {
     uint32_t needs = tomerge_method_needs(options->method);
 
-    if ((needs & TOMERGE_NEEDS_IMPORTANCE && tokens && !options->importance) ||
-        (needs & TOMERGE_NEEDS_DESTINATIONS && tokens && !options->role))
-        return TOMERGE_EINVAL;
-    return needs & TOMERGE_NEEDS_METRIC
-               ? tomerge_check_view(metric, tokens, channels) : 0;
+    int error = needs & TOMERGE_NEEDS_METRIC
+                    ? tomerge_check_view(metric, tokens, channels) : 0;
+
+    if (needs & TOMERGE_NEEDS_IMPORTANCE && tokens && !options->importance)
+        return tomerge_refuse(options, TOMERGE_EINVAL,
+                              "the method needs options->importance");
+    if (needs & TOMERGE_NEEDS_DESTINATIONS && tokens && !options->role)
+        return tomerge_refuse(options, TOMERGE_EINVAL,
+                              "the method needs options->role");
+    return tomerge_refuse(options, error,
+                          "the metric has no data, or is misaligned, of no "
+                          "type, or of rows that overlap or are too many");
 }
 
 int tomerge_check_roles(const tomerge_options *options, size_t first,
@@ -74,7 +100,9 @@ int tomerge_check_roles(const tomerge_options *options, size_t first,
 
     for (size_t i = first; options->role && i < end; i++)
         if (options->role[i] > last)
-            return TOMERGE_EINVAL;
+            return tomerge_refuse(options, TOMERGE_EINVAL,
+                                  "options->role holds what is no role, or "
+                                  "none for this method");
     return 0;
 }
 
@@ -119,14 +147,24 @@ int tomerge_match_workspace(const tomerge_options *options, size_t tokens,
     tomerge_match_space space;
     int error = tomerge_check_options(options, channels);
 
-    if (!error && !bytes)
-        error = TOMERGE_EINVAL;
-    if (!error)
-        error = tomerge_check_rows(tokens);
     if (error)
         return error;
+    if (!bytes)
+        return tomerge_refuse(options, TOMERGE_EINVAL, "bytes is NULL");
+    if (tomerge_check_rows(tokens))
+        return tomerge_refuse(options, TOMERGE_ERANGE, "too many tokens");
     tomerge_match_carve(&space, &arena, options, tokens, channels);
-    return tomerge_arena_bytes(&arena, bytes);
+    return tomerge_refuse(options, tomerge_arena_bytes(&arena, bytes),
+                          "too many tokens or channels");
+}
+
+/* EINVAL for an argument other than the options, which are not known to be any
+ * good. */
+int tomerge_check_refused(const tomerge_options *options, const char *what)
+{
+    if (options && options->struct_size == sizeof(*options))
+        tomerge_refuse(options, TOMERGE_EINVAL, what);
+    return TOMERGE_EINVAL;
 }
 
 int tomerge_check_match(const tomerge_options *options, size_t channels,
@@ -136,7 +174,7 @@ int tomerge_check_match(const tomerge_options *options, size_t channels,
     int error;
 
     if (!plan || (plan->tokens && !plan->map))
-        return TOMERGE_EINVAL;
+        return tomerge_check_refused(options, "plan or plan->map is NULL");
     error = tomerge_match_workspace(options, plan->tokens, channels, bytes);
     if (!error)
         error = tomerge_check_needs(options, channels, metric, plan->tokens);
@@ -274,7 +312,8 @@ int tomerge_match(const tomerge_options *options, size_t channels,
     if (error)
         return error;
     if (!workspace || workspace_bytes < bytes)
-        return TOMERGE_ESPACE;
+        return tomerge_refuse(options, TOMERGE_ESPACE,
+                              "the workspace is too small");
 
     tomerge_dsp_init(&dsp, tomerge_cpu_flags());
     job = tomerge_new_job(&dsp, options, channels, metric, r, plan);

@@ -141,6 +141,9 @@ void tomerge_sort(uint64_t *key, size_t n);
 /* Checks all but the sequences' own lengths, roles and workspace. */
 int tomerge_check_options(const tomerge_options *options, size_t channels);
 
+/* EINVAL for something else than the options, before these were checked. */
+int tomerge_check_refused(const tomerge_options *options, const char *what);
+
 /* The metric and the arrays of the options that the method needs. */
 int tomerge_check_needs(const tomerge_options *options, size_t channels,
                         tomerge_const_view metric, size_t tokens);

@@ -183,9 +183,11 @@ int tomerge_match_rounds(const tomerge_options *options, size_t channels,
     if (error)
         return error;
     if (!workspace || workspace_bytes < bytes)
-        return TOMERGE_ESPACE;
+        return tomerge_refuse(options, TOMERGE_ESPACE,
+                              "the workspace is too small");
     if (size && tomerge_check_sizes(size, plan->tokens))
-        return TOMERGE_EINVAL;
+        return tomerge_refuse(options, TOMERGE_EINVAL,
+                              "a size is not positive and finite");
 
     carve(&space, &arena, options, plan->tokens, channels);
     tomerge_dsp_init(&dsp, tomerge_cpu_flags());
