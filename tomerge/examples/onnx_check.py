@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Exports reference models through torch and timm, rewrites them with
-onnx_merge.py, runs them in ONNX Runtime and compares their logits with the
-reference's:
+onnx_merge.py --operator, runs them in ONNX Runtime and compares their logits
+with the reference's:
 
     onnx_check.py LIBRARY GOLDEN-FOLDER...
 
@@ -71,7 +71,8 @@ def check_models(folder):
                 r = tuple(r) if isinstance(r, list) and len(r) == 2 else r
                 model = onnx.ModelProto()
                 model.CopyFrom(exported)
-                onnx_merge.rewrite(model, r, protect, threads=1 + j % 2)
+                onnx_merge.rewrite(model, r, protect, threads=1 + j % 2,
+                                   operator=True)
                 found, = session(model).run(None, {"x": data["x"].numpy()})
                 error = np.abs(found - data[f"logits_{j}"].numpy()).max()
                 assert error < 1e-5, (case["weights"], run, dynamic, error)
