@@ -20,7 +20,8 @@ class Layer(NamedTuple):
     out: Callable
     after: Callable
     mlp: Callable
-    rotate: Optional[Callable] = None  # (part, tokens' numbers) -> part
+    # (part, for every row the tokens whose places it has the mean of) -> part
+    rotate: Optional[Callable] = None
     table: Optional[torch.Tensor] = None  # [heads, tokens, tokens]
     scale: Optional[float] = None
 
@@ -65,33 +66,45 @@ def merge(x: torch.Tensor, rows: list, metric: torch.Tensor, r: int,
     return torch.stack(merged), result
 
 
-def attention(layer: Layer, x: torch.Tensor, rows: list,
-              prop_attn: bool) -> tuple[torch.Tensor, torch.Tensor]:
+def mean_of(table: torch.Tensor, places: list, axis: int) -> torch.Tensor:
+    """A table's entries for rows, each the mean of some tokens'."""
+    return torch.stack([table.index_select(
+        axis, torch.tensor(group)).mean(axis) for group in places], axis)
+
+
+def attention(layer: Layer, x: torch.Tensor, rows: list, prop_attn: bool,
+              positions: str, kind: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """The rows after attention, and what they are compared by."""
     q, k, v = layer.project(layer.before(x[None]))
-    places = [row.place for row in rows]
+    unrotated = k
+    places = [[row.place] if positions == "destination" else row.members
+              for row in rows]
     if layer.rotate is not None:
         q, k = layer.rotate(q, places), layer.rotate(k, places)
     scale = layer.scale or q.shape[-1] ** -0.5
     logits = scale * (q @ k.transpose(-1, -2))
     if layer.table is not None:
-        logits = logits + layer.table[:, places][:, :, places]
+        logits = logits + mean_of(mean_of(layer.table, places, 1), places, 2)
     if prop_attn:
         logits = logits + torch.tensor([math.log(len(row.members))
                                         for row in rows])
     y = logits.softmax(-1) @ v
-    return layer.out(y.transpose(0, 1).flatten(1)), k.mean(0)
+    x = x + layer.out(y.transpose(0, 1).flatten(1))
+    if kind == "input":
+        return x, x
+    return x, {"keys": k, "queries": q, "values": v,
+               "keys-unrotated": unrotated}[kind].mean(0)
 
 
 def encode(layers: list, x: torch.Tensor, schedule: list, protect: int,
-           prop_attn: bool = True, by_score: bool = False
-           ) -> tuple[torch.Tensor, list]:
+           prop_attn: bool = True, by_score: bool = False,
+           positions: str = "destination", metric: str = "keys") -> tuple[torch.Tensor, list]:
     """One image's rows ``[tokens, channels]`` through all layers: the rows of
     every token in the end, and the number of each token's row."""
     rows = [Row([i], i) for i in range(len(x))]
     for layer, r in zip(layers, schedule):
-        y, metric = attention(layer, x, rows, prop_attn)
-        x = x + y
-        x, rows = merge(x, rows, metric, r, protect, by_score)
+        x, compared = attention(layer, x, rows, prop_attn, positions, metric)
+        x, rows = merge(x, rows, compared, r, protect, by_score)
         x = x + layer.mlp(layer.after(x))
     trace = [next(n for n, row in enumerate(rows) if i in row.members)
              for i in range(sum(len(row.members) for row in rows))]

@@ -97,8 +97,9 @@ def timm_layer(block, table=None, turn=None, prefix=0):
         return q, k, v
 
     def rotate(part, places):
-        at = [place - prefix for place in places[prefix:]]
-        angles = turn[at] if turn.ndim == 2 else turn[:, at]
+        at = [[place - prefix for place in group]
+              for group in places[prefix:]]
+        angles = independent.mean_of(turn, at, turn.ndim - 2)
         sin, cos = angles.chunk(2, -1)
         moving = part[:, prefix:]
         if getattr(attention, "rotate_half", False):
@@ -145,18 +146,33 @@ def test_timm_vit(name, choices, prefix):
     judge(model, x, independent.run(layers, embedded, SCHEDULE, prefix, head))
 
 
+@pytest.mark.parametrize("metric", ["queries", "values", "input"])
+def test_metrics(metric):
+    model = timm_model("deit_small_patch16_224")
+    x = torch.randn(2, 3, 48, 48)
+    judge(model, x, independent.run(
+        [timm_layer(block) for block in model.blocks],
+        model._pos_embed(model.patch_embed(x)), SCHEDULE, 1,
+        lambda rows: model.forward_head(model.norm(rows)), metric=metric),
+        metric=metric)
+
+
 @pytest.mark.parametrize("name, choices", [
-    ("eva02_tiny_patch14_224", dict(num_heads=3)),
+    ("eva02_tiny_patch14_224", {}),
+    ("eva02_tiny_patch14_224", dict(positions="mean")),
+    ("eva02_tiny_patch14_224", dict(metric="keys-unrotated")),
     ("vit_small_patch16_dinov3", {}),
+    ("vit_small_patch16_dinov3", dict(positions="mean")),
     ("vit_pe_core_tiny_patch16_384", {}),
     ("vit_small_patch16_rope_224", {}),
     ("vit_small_patch16_rope_mixed_224", {}),
+    ("vit_small_patch16_rope_mixed_224", dict(positions="mean")),
     ("vit_medium_patch16_rope_reg1_gap_256", {}),
     ("eva_giant_patch14_224", {}),
 ])
 def test_timm_rotary(name, choices):
     try:
-        model = timm_model(name, **choices)
+        model = timm_model(name)
     except RuntimeError as error:
         pytest.skip(f"this version of timm: {error}")
     x = torch.randn(2, 3, 48, 48)
@@ -173,11 +189,12 @@ def test_timm_rotary(name, choices):
         return model.forward_head(model.norm(rows))
 
     judge(model, x, independent.run(layers, model.norm_pre(rows), SCHEDULE,
-                                    prefix, head))
+                                    prefix, head, **choices), **choices)
 
 
+@pytest.mark.parametrize("positions", ["destination", "mean"])
 @pytest.mark.parametrize("shared", [False, True])
-def test_timm_beit(shared):
+def test_timm_beit(shared, positions):
     kind = pytest.importorskip("timm.models.beit").Beit
     model = lively(kind(img_size=48, patch_size=8, embed_dim=48, depth=4,
                         num_heads=3, num_classes=7, init_values=0.1,
@@ -196,7 +213,8 @@ def test_timm_beit(shared):
     def head(rows):
         return model.forward_head(model.norm(rows))
 
-    judge(model, x, independent.run(layers, rows, SCHEDULE, 1, head))
+    judge(model, x, independent.run(layers, rows, SCHEDULE, 1, head,
+                                    positions=positions), positions=positions)
 
 
 @pytest.mark.parametrize("name", [
@@ -299,8 +317,9 @@ def hugging_layer(layer, turn=None, prefix=0):
             attention.q_proj, attention.k_proj, attention.v_proj)]
 
     def rotate(part, places):
-        at = [place - prefix for place in places[prefix:]]
-        cos, sin = (table[at] for table in turn)
+        at = [[place - prefix for place in group]
+              for group in places[prefix:]]
+        cos, sin = (independent.mean_of(table, at, 0) for table in turn)
         one, two = part[:, prefix:].chunk(2, -1)
         return torch.cat([part[:, :prefix], part[:, prefix:] * cos
                           + torch.cat([-two, one], -1) * sin], 1)

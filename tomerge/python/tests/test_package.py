@@ -2,6 +2,7 @@
 """The package and the library are one: versions, flags, finding it."""
 
 import ast
+import importlib.metadata
 import os
 import re
 import subprocess
@@ -63,6 +64,16 @@ def test_tiers_are_configure_s():
 def test_licence_is_the_repository_s():
     in_repository()
     assert read(HERE, "..", "LICENSE") == read(TOP, "LICENSE")
+
+
+def test_what_a_wheel_carries():
+    try:
+        installed = importlib.metadata.distribution("tomerge")
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("not installed from a wheel")
+    assert "Tag: py3-none-" in installed.read_text("WHEEL")
+    names = {os.path.basename(str(path)) for path in installed.files}
+    assert {"LICENSE", "py.typed"} <= names
 
 
 def test_all_packages_are_shipped():
