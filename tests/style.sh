@@ -63,6 +63,12 @@ for page in README.md CONTRIBUTING.md NEWS.md */README.md */python/README.md \
     done
 done
 
+# CONTRIBUTING names files as they are; NAME, TIER and arm/ are yet to come.
+for path in $(grep -oE '`(src|vit|tomerge|include|tests|bench|data)/[^` ]*`' \
+    CONTRIBUTING.md | tr -d '`' | grep -vE 'NAME|TIER|/arm/'); do
+    test -e "$path" || fail "CONTRIBUTING.md names $path, which is not there"
+done
+
 # Addresses of registries, and what hands them to a client. Each is written so
 # that it does not find itself.
 registry='([p]ypi|[p]ythonhosted|[c]onda|[a]naconda|[d]ownload\.pytorch'
