@@ -98,7 +98,7 @@ enum { AHEAD = 4 };
 
 INLINE void fetch(const float *x)
 {
-    _mm_prefetch((const char *)x, _MM_HINT_T0);
+    __builtin_prefetch(x, 0, 3);
 }
 
 static void mean_heads(float *out, ptrdiff_t out_stride, const float *k,

@@ -17,7 +17,7 @@
 
 enum { GROUP = 4, BLOCK = 32 };
 
-#include "functions.h"
+#include "../vectors/functions.h"
 
 enum target { BARE, ROWS, CHUNKS };
 

@@ -54,4 +54,4 @@ static inline float max8(__m256 v)
 
 #define TRANSPOSE transpose8
 
-#include "kernels.h"
+#include "../vectors/kernels.h"

@@ -12,4 +12,4 @@ enum { W = 16, MR = 14, GROUP = 7 };
 
 #define TRANSPOSE transpose16
 
-#include "kernels.h"
+#include "../vectors/kernels.h"

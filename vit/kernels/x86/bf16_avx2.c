@@ -18,7 +18,7 @@ enum { W = 8, MR = 6 };
 #define UPPER(w) _mm256_andnot_si256(_mm256_set1_epi32(0xffff), w)
 #define ODD(w) _mm256_castsi256_ps(UPPER(w))
 
-#include "low_widen.h"
+#include "../vectors/low_widen.h"
 
 /* Rounded to bf16 in the upper half of each lane; the lower is anything. NaN
  * becomes a quiet one. */

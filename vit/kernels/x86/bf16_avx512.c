@@ -18,7 +18,7 @@ enum { W = 16, MR = 14 };
 #define UPPER(w) _mm512_andnot_si512(_mm512_set1_epi32(0xffff), w)
 #define ODD(w) _mm512_castsi512_ps(UPPER(w))
 
-#include "low_widen.h"
+#include "../vectors/low_widen.h"
 
 static vit_level narrow(size_t k, const float *x, unsigned char *out,
                         size_t step)

@@ -20,7 +20,7 @@ enum { W = 16, MR = 14, HEAD = 0 };
 #define END(t, i, half, sums) \
     _mm512_storeu_ps((t)->c + (i) * (t)->ldc + (half) * W, sums)
 
-#include "low_dot.h"
+#include "../vectors/low_dot.h"
 
 #ifndef TABLE
 #define TABLE tomevit_bf16_avx512bf16

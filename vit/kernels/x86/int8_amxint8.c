@@ -27,7 +27,7 @@ static inline void store_chunk(const float *x, __m512 centre, __m512 inverse,
     _mm512_storeu_si512(out, bytes(x, centre, inverse));
 }
 
-#include "int8_rows.h"
+#include "../vectors/int8_rows.h"
 
 const vit_low TABLE = {
     .name = "amx-int8", .dtype = TOMEVIT_INT8, .mr = BLOCK, .nr = TILE_ROWS,

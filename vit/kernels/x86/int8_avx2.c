@@ -44,7 +44,7 @@ static inline __m256 value(__m256i sums, const vit_level *row,
                            (t)->column_scale + (half) * W,                   \
                            (t)->column_sum + (half) * W))
 
-#include "low_dot.h"
+#include "../vectors/low_dot.h"
 
 /* ---- rows ----------------------------------------------------------------------- */
 
@@ -94,7 +94,7 @@ static inline void store_chunk(const float *x, __m256 centre, __m256 inverse,
     }
 }
 
-#include "int8_rows.h"
+#include "../vectors/int8_rows.h"
 
 const vit_low tomevit_int8_avx2 = {
     .name = "avx2", .dtype = TOMEVIT_INT8, .mr = MR, .nr = NR,

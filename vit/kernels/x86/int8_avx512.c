@@ -21,7 +21,7 @@ static inline __m512i dot(__m512i sums, __m512i x, __m512i b)
 #define DOT(sums, x, b) dot(sums, x, b)
 #define BEGIN(t, i, half) _mm512_setzero_si512()
 
-#include "low_dot.h"
+#include "../vectors/low_dot.h"
 
 enum { CHUNK = 32 };
 
@@ -35,7 +35,7 @@ static inline void store_chunk(const float *x, __m512 centre, __m512 inverse,
         _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), packed));
 }
 
-#include "int8_rows.h"
+#include "../vectors/int8_rows.h"
 
 const vit_low tomevit_int8_avx512 = {
     .name = "avx512", .dtype = TOMEVIT_INT8, .mr = MR, .nr = NR,

@@ -19,7 +19,7 @@ static inline __m512i dot(__m512i sums, __m512i x, __m512i b)
 #define DOT(sums, x, b) dot(sums, x, b)
 #define BEGIN(t, i, half) _mm512_loadu_si512((t)->b + (half) * W)
 
-#include "low_dot.h"
+#include "../vectors/low_dot.h"
 
 enum { CHUNK = 64 };
 
@@ -30,7 +30,7 @@ static inline void store_chunk(const float *x, __m512 centre, __m512 inverse,
                                               _mm512_set1_epi8(-OFFSET)));
 }
 
-#include "int8_rows.h"
+#include "../vectors/int8_rows.h"
 
 const vit_low tomevit_int8_avx512vnni = {
     .name = "avx512-vnni", .dtype = TOMEVIT_INT8, .mr = MR, .nr = NR,

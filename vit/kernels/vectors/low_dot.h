@@ -15,6 +15,7 @@
  *
  * Two vectors make the width of a tile.
  */
+#include "prefetch.h"
 #include "../low.h"
 
 #include <string.h>
@@ -68,7 +69,7 @@ INLINE void tile_of(size_t rows, const vit_low_tile *t)
     /* Eight at a time, as in kernels.h. */
     for (const uint32_t *end = b + t->words * NR; b < end; b += 8 * NR) {
         for (size_t i = 0; i < NR; i += LINE)
-            _mm_prefetch((const char *)(ahead + i), _MM_HINT_T1);
+            PREFETCH_SECOND(ahead + i);
         ahead += NR;
 #pragma GCC unroll 8
         for (size_t u = 0; u < 8; u++) {
@@ -76,8 +77,7 @@ INLINE void tile_of(size_t rows, const vit_low_tile *t)
 
             /* The panel streams from L2: six steps hide the way to L1. */
             for (size_t i = 0; i < NR; i += LINE)
-                _mm_prefetch((const char *)(b + (u + 6) * NR + i),
-                             _MM_HINT_T0);
+                PREFETCH_FIRST(b + (u + 6) * NR + i);
             EACH_ROW(ROW_STEP)
         }
         third[0] += 32, third[1] += 32, third[2] += 32, third[3] += 32;

@@ -11,6 +11,7 @@
  *   LOADI(p)         W words
  *   EVEN(w), ODD(w)  the elements of words as floats
  */
+#include "prefetch.h"
 #include "../low.h"
 
 enum { NR = 2 * W, LINE = 16 };
@@ -63,13 +64,12 @@ INLINE void tile_of(size_t rows, const vit_low_tile *t)
     /* Eight at a time, as in kernels.h. */
     for (const uint32_t *end = b + t->words * NR; b < end; b += 4 * NR) {
         for (size_t i = 0; i < NR; i += LINE)
-            _mm_prefetch((const char *)(ahead + i / 2), _MM_HINT_T1);
+            PREFETCH_SECOND(ahead + i / 2);
         ahead += NR / 2;
 #pragma GCC unroll 4
         for (size_t q = 0; q < 8; q += 2) {
             for (size_t i = 0; i < NR; i += LINE)
-                _mm_prefetch((const char *)(b + (q / 2 + 4) * NR + i),
-                             _MM_HINT_T0);
+                PREFETCH_FIRST(b + (q / 2 + 4) * NR + i);
             size_t u = q;
             STEP(EVEN);
             u++;

@@ -15,6 +15,7 @@
  * Two vectors make the width of a GEMM tile.
  */
 #include "functions.h"
+#include "prefetch.h"
 
 enum { NR = 2 * W, LINE = 16 };
 
@@ -64,9 +65,9 @@ INLINE void tile(size_t rows, size_t k, const float *a, size_t lda,
      * with the products for the four that a core starts each cycle. */
     for (; k >= 8; k -= 8) {
         for (size_t i = 0; i < 2 * NR; i += LINE)
-            _mm_prefetch((const char *)(ahead.panel + i), _MM_HINT_T1);
+            PREFETCH_SECOND(ahead.panel + i);
         for (size_t i = 0; i < NR; i += LINE)
-            _mm_prefetch((const char *)(ahead.rows + i), _MM_HINT_T0);
+            PREFETCH_FIRST(ahead.rows + i);
         ahead.panel += 2 * NR;
         ahead.rows += ahead.rows < last ? ahead.stride : 0;
 #pragma GCC unroll 8
@@ -75,8 +76,7 @@ INLINE void tile(size_t rows, size_t k, const float *a, size_t lda,
 
             /* The panel streams from L2: six steps hide the way to L1. */
             for (size_t i = 0; i < NR; i += LINE)
-                _mm_prefetch((const char *)(b + (u + 6) * NR + i),
-                             _MM_HINT_T0);
+                PREFETCH_FIRST(b + (u + 6) * NR + i);
             EACH_ROW(ROW_STEP)
             /* Compilers would gather the prefetches of all eight, and the
              * loads behind them would wait; and keep stride + u for every u,
