@@ -6,148 +6,110 @@
 #include "model.h"
 #include "../network/options.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 
-static void carve_norm(vit_norm *norm, size_t channels, vit_arena *arena)
+/* ---- places -------------------------------------------------------------------- */
+
+/* Where a tensor goes: see tensors.def. */
+enum { NOWHERE, IS_PLAIN, IS_PACKED, IS_BIAS, IS_PREFIX_0, IS_PREFIX_1,
+       IS_PREFIX_LAST };
+
+typedef struct place {
+    int kind;
+    size_t offset;         /* in struct tomevit_model, or in vit_layer */
+} place;
+
+#define ELSEWHERE {NOWHERE, 0}
+#define PREFIX(row) {IS_PREFIX_##row, 0}
+#define PLAIN(member) {IS_PLAIN, offsetof(HOLDER, member)}
+#define PACKED(member) {IS_PACKED, offsetof(HOLDER, member)}
+#define BIAS(member) {IS_BIAS, offsetof(HOLDER, member)}
+
+static const place places[VIT_TENSORS] = {
+#define HOLDER struct tomevit_model
+#define TENSOR(identifier, name, when, shape, place) [VIT_##identifier] = place,
+#define LAYER_TENSOR(identifier, name, when, shape, place)
+#include "../network/tensors.def"
+#undef LAYER_TENSOR
+#undef TENSOR
+#undef HOLDER
+#define HOLDER vit_layer
+#define TENSOR(identifier, name, when, shape, place)
+#define LAYER_TENSOR(identifier, name, when, shape, place) \
+    [VIT_##identifier] = place,
+#include "../network/tensors.def"
+#undef LAYER_TENSOR
+#undef TENSOR
+#undef HOLDER
+};
+
+/* What the place of a tensor points at in the model, or in one of its layers. */
+static void *member(void *holder, enum vit_tensor t)
 {
-    norm->weight = tomevit_carve_f32(arena, channels);
-    norm->bias = tomevit_carve_f32(arena, channels);
+    return (char *)holder + places[t].offset;
 }
 
-/* Takes the memory of all weights: to measure it, then to point into it. */
-static void carve_layer(struct tomevit_model *m, vit_layer *layer,
-                        vit_arena *arena)
+/* Takes the memory of one tensor: to measure it, then to point into it. */
+static void carve_tensor(const struct tomevit_model *m, void *holder,
+                         enum vit_tensor t, vit_arena *arena)
 {
-    size_t dim = m->d.dim, head_dim = m->d.qk_norm ? dim / m->d.heads : 0;
+    size_t shape[4], n = tomevit_tensor_shape(&m->d, t, shape, NULL);
+    const vit_low *low = t < VIT_FIRST_OF_LAYER ? m->outer : m->low;
 
-    carve_norm(&layer->norm1, dim, arena);
-    carve_norm(&layer->norm2, dim, arena);
-    carve_norm(&layer->q_norm, head_dim, arena);
-    carve_norm(&layer->k_norm, head_dim, arena);
-    tomevit_matrix_carve(m->dsp, m->low, &layer->qkv, 3 * dim, dim, arena);
-    tomevit_matrix_carve(m->dsp, m->low, &layer->proj, dim, dim, arena);
-    tomevit_matrix_carve(m->dsp, m->low, &layer->fc1, tomevit_fc1_width(&m->d),
-                         dim, arena);
-    tomevit_matrix_carve(m->dsp, m->low, &layer->fc2, dim, m->d.mlp_dim, arena);
+    if (!n)
+        return;
+    if (places[t].kind == IS_PLAIN)
+        *(float **)member(holder, t) = tomevit_carve_f32(arena, n);
+    else if (places[t].kind == IS_PACKED)
+        tomevit_matrix_carve(m->dsp, low, member(holder, t), shape[0],
+                             n / shape[0], arena);
 }
 
-/* `dim` 0: there is none. */
-static void carve_pool(struct tomevit_model *m, size_t dim, vit_arena *arena)
-{
-    vit_attention_pool *p = &m->pool;
-    size_t mlp_dim = dim ? m->d.mlp_dim : 0;
-
-    p->query = tomevit_carve_f32(arena, dim);
-    tomevit_matrix_carve(m->dsp, m->outer, &p->kv, 2 * dim, dim, arena);
-    tomevit_matrix_carve(m->dsp, m->outer, &p->proj, dim, dim, arena);
-    carve_norm(&p->norm, dim, arena);
-    tomevit_matrix_carve(m->dsp, m->outer, &p->fc1, mlp_dim, dim, arena);
-    tomevit_matrix_carve(m->dsp, m->outer, &p->fc2, dim, mlp_dim, arena);
-}
-
+/* The memory of all weights. */
 static void carve_model(struct tomevit_model *m, vit_arena *arena)
 {
-    size_t dim = m->d.dim;
+    size_t query = m->d.pool == TOMEVIT_POOL_ATTENTION ? m->d.dim : 0;
     vit_layer unused, *layers;
 
     layers = tomevit_carve(arena, m->d.depth, sizeof(*layers));
     m->layers = layers;
-    m->prefix = tomevit_carve_f32(arena, m->d.prefix * dim);
-    m->pos = tomevit_carve_f32(
-        arena, tomevit_tensor_shape(&m->d, VIT_POS_EMBED, NULL, NULL));
-    tomevit_matrix_carve(m->dsp, m->outer, &m->patch, dim,
-                         3 * m->d.patch * m->d.patch, arena);
+    m->prefix = tomevit_carve_f32(arena, m->d.prefix * m->d.dim);
+    m->pool.query = tomevit_carve_f32(arena, query);
+    for (int t = 0; t < VIT_FIRST_OF_LAYER; t++)
+        carve_tensor(m, m, (enum vit_tensor)t, arena);
     for (size_t i = 0; i < m->d.depth; i++)
-        carve_layer(m, layers ? &layers[i] : &unused, arena);
-    carve_norm(&m->norm_pre, m->d.norm_pre ? dim : 0, arena);
-    carve_norm(&m->norm, dim, arena);
-    carve_pool(m, m->d.pool == TOMEVIT_POOL_ATTENTION ? dim : 0, arena);
-    tomevit_matrix_carve(m->dsp, m->outer, &m->project,
-                         m->d.projection ? m->d.embedding : 0, m->d.features,
+        for (int t = VIT_FIRST_OF_LAYER; t < VIT_TENSORS; t++)
+            carve_tensor(m, layers ? &layers[i] : &unused, (enum vit_tensor)t,
                          arena);
-    tomevit_matrix_carve(m->dsp, m->outer, &m->head, m->d.classes,
-                         m->d.zero_shot ? m->d.embedding : m->d.features,
-                         arena);
-    tomevit_matrix_carve(m->dsp, m->outer, &m->head_dist,
-                         m->d.distilled ? m->d.classes : 0, dim, arena);
 }
 
 /* ---- filling ------------------------------------------------------------------ */
 
-/* Where one tensor goes: as it is, or packed. */
-typedef struct place {
-    float *plain;
-    vit_matrix *packed;
-} place;
-
-#define PLAIN(to) (place){.plain = (to)}
-#define PACKED(to) (place){.packed = &(to)}
-
-/* Some have no place: they are read where what they go into is made. */
-static place place_of(struct tomevit_model *m, enum vit_tensor t, size_t layer)
+/* Where the floats of a tensor go as they are; NULL if they do not. */
+static float *plain_of(const struct tomevit_model *m, void *holder,
+                       enum vit_tensor t)
 {
-    vit_layer *l = &m->layers[layer];
     size_t dim = m->d.dim;
 
-    switch (t) {
-    case VIT_CLS_TOKEN:        return PLAIN(m->prefix);
-    case VIT_DIST_TOKEN:       return PLAIN(m->prefix + dim);
-    case VIT_REG_TOKEN:
-        return PLAIN(m->prefix + (m->d.prefix - m->d.registers) * dim);
-    case VIT_POS_EMBED:        return PLAIN(m->pos);
-    case VIT_PATCH_WEIGHT:     return PACKED(m->patch);
-    case VIT_PATCH_BIAS:       return PLAIN(m->patch.bias);
-    case VIT_NORM_PRE_WEIGHT:  return PLAIN(m->norm_pre.weight);
-    case VIT_NORM_PRE_BIAS:    return PLAIN(m->norm_pre.bias);
-    case VIT_NORM_WEIGHT:      return PLAIN(m->norm.weight);
-    case VIT_NORM_BIAS:        return PLAIN(m->norm.bias);
-    case VIT_POOL_KV_WEIGHT:   return PACKED(m->pool.kv);
-    case VIT_POOL_KV_BIAS:     return PLAIN(m->pool.kv.bias);
-    case VIT_POOL_PROJ_WEIGHT: return PACKED(m->pool.proj);
-    case VIT_POOL_PROJ_BIAS:   return PLAIN(m->pool.proj.bias);
-    case VIT_POOL_NORM_WEIGHT: return PLAIN(m->pool.norm.weight);
-    case VIT_POOL_NORM_BIAS:   return PLAIN(m->pool.norm.bias);
-    case VIT_POOL_FC1_WEIGHT:  return PACKED(m->pool.fc1);
-    case VIT_POOL_FC1_BIAS:    return PLAIN(m->pool.fc1.bias);
-    case VIT_POOL_FC2_WEIGHT:  return PACKED(m->pool.fc2);
-    case VIT_POOL_FC2_BIAS:    return PLAIN(m->pool.fc2.bias);
-    case VIT_HEAD_WEIGHT:      return PACKED(m->head);
-    case VIT_HEAD_BIAS:        return PLAIN(m->head.bias);
-    case VIT_PROJECT_WEIGHT:   return PACKED(m->project);
-    case VIT_PROJECT_BIAS:     return PLAIN(m->project.bias);
-    case VIT_TEXT:             return PACKED(m->head);
-    case VIT_LOGIT_BIAS:       return PLAIN(m->head.bias);
-    case VIT_HEAD_DIST_WEIGHT: return PACKED(m->head_dist);
-    case VIT_HEAD_DIST_BIAS:   return PLAIN(m->head_dist.bias);
-    case VIT_NORM1_WEIGHT:     return PLAIN(l->norm1.weight);
-    case VIT_NORM1_BIAS:       return PLAIN(l->norm1.bias);
-    case VIT_QKV_WEIGHT:       return PACKED(l->qkv);
-    case VIT_QKV_BIAS:         return PLAIN(l->qkv.bias);
-    case VIT_Q_NORM_WEIGHT:    return PLAIN(l->q_norm.weight);
-    case VIT_Q_NORM_BIAS:      return PLAIN(l->q_norm.bias);
-    case VIT_K_NORM_WEIGHT:    return PLAIN(l->k_norm.weight);
-    case VIT_K_NORM_BIAS:      return PLAIN(l->k_norm.bias);
-    case VIT_PROJ_WEIGHT:      return PACKED(l->proj);
-    case VIT_PROJ_BIAS:        return PLAIN(l->proj.bias);
-    case VIT_NORM2_WEIGHT:     return PLAIN(l->norm2.weight);
-    case VIT_NORM2_BIAS:       return PLAIN(l->norm2.bias);
-    case VIT_FC1_WEIGHT:       return PACKED(l->fc1);
-    case VIT_FC1_BIAS:         return PLAIN(l->fc1.bias);
-    case VIT_FC2_WEIGHT:       return PACKED(l->fc2);
-    case VIT_FC2_BIAS:         return PLAIN(l->fc2.bias);
-    case VIT_POOL_LATENT:
-    case VIT_POOL_Q_WEIGHT:
-    case VIT_POOL_Q_BIAS:
-    case VIT_LOGIT_SCALE:
-    case VIT_SCALE1:
-    case VIT_SCALE2:
-    case VIT_TENSORS:          break;
+    switch (places[t].kind) {
+    case IS_PLAIN:
+        return *(float **)member(holder, t);
+    case IS_BIAS:
+        return ((vit_matrix *)member(holder, t))->bias;
+    case IS_PREFIX_0:
+        return m->prefix;
+    case IS_PREFIX_1:
+        return m->prefix + dim;
+    case IS_PREFIX_LAST:
+        return m->prefix + (m->d.prefix - m->d.registers) * dim;
+    default:
+        return NULL;
     }
-    return (place){0};
 }
 
 /* A matrix that is stored as it is multiplied; 0 if it is not. */
@@ -166,19 +128,20 @@ static int fill_int8(struct tomevit_model *m, vit_source source,
 static int fill_tensor(struct tomevit_model *m, vit_source source,
                        enum vit_tensor t, size_t layer, float *buffer)
 {
-    place p = place_of(m, t, layer);
-    float *to = p.packed ? buffer : p.plain;
+    void *holder = t < VIT_FIRST_OF_LAYER ? (void *)m : &m->layers[layer];
+    vit_matrix *packed = places[t].kind == IS_PACKED ? member(holder, t) : NULL;
+    float *to = packed ? buffer : plain_of(m, holder, t);
     int error;
 
-    if (!to || (p.packed && fill_int8(m, source, t, layer, p.packed, buffer)))
+    if (!to || (packed && fill_int8(m, source, t, layer, packed, buffer)))
         return 0;
     error = source.read(source.self, t, layer, to);
     if (!error)
         error = tomevit_scale_rows(&m->d, source, t, layer, to);
     if (!error && t == VIT_TEXT)
         error = tomevit_zero_shot_rows(&m->d, source, to);
-    if (!error && p.packed)
-        tomevit_matrix_pack(m->dsp, p.packed, to);
+    if (!error && packed)
+        tomevit_matrix_pack(m->dsp, packed, to);
     return error;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The one table of a model's tensors: names, shapes, existence. */
+/* What the rows of tensors.def say of names, shapes and existence. */
 #include "config.h"
 
 #include <stdio.h>
@@ -15,9 +15,9 @@ enum {
 
 /* When a tensor exists. */
 enum {
-    ALWAYS, CLASS_TOKEN, DISTILLED, REGISTER_TOKENS, PATCH_BIAS, NORM_PRE,
-    QKV_BIAS, QK_NORM, LAYER_SCALE, ATTENTION_POOL, HEAD, HEAD_BIAS, PROJECT,
-    PROJECT_BIAS, ZERO_SHOT, LOGIT_SCALE, LOGIT_BIAS
+    ALWAYS, CLASS_TOKEN, DISTILLED, REGISTER_TOKENS, HAS_PATCH_BIAS, NORM_PRE,
+    HAS_QKV_BIAS, QK_NORM, LAYER_SCALE, ATTENTION_POOL, HEAD, HAS_HEAD_BIAS, PROJECT,
+    HAS_PROJECT_BIAS, ZERO_SHOT, HAS_LOGIT_SCALE, HAS_LOGIT_BIAS
 };
 
 typedef struct row {
@@ -25,65 +25,14 @@ typedef struct row {
     unsigned char when, shape[4];
 } row;
 
-#define VECTOR {DIM, NONE, NONE, NONE}
-
 static const row table[VIT_TENSORS] = {
-    [VIT_CLS_TOKEN] = {"cls_token", CLASS_TOKEN, {ONE, ONE, DIM}},
-    [VIT_DIST_TOKEN] = {"dist_token", DISTILLED, {ONE, ONE, DIM}},
-    [VIT_REG_TOKEN] = {"reg_token", REGISTER_TOKENS, {ONE, REGISTERS, DIM}},
-    [VIT_POS_EMBED] = {"pos_embed", ALWAYS, {ONE, POSITIONS, DIM}},
-    [VIT_PATCH_WEIGHT] = {"patch_embed.proj.weight", ALWAYS,
-                          {DIM, RGB, PATCH, PATCH}},
-    [VIT_PATCH_BIAS] = {"patch_embed.proj.bias", PATCH_BIAS, VECTOR},
-    [VIT_NORM_PRE_WEIGHT] = {"norm_pre.weight", NORM_PRE, VECTOR},
-    [VIT_NORM_PRE_BIAS] = {"norm_pre.bias", NORM_PRE, VECTOR},
-    [VIT_NORM_WEIGHT] = {"norm.weight", ALWAYS, VECTOR},
-    [VIT_NORM_BIAS] = {"norm.bias", ALWAYS, VECTOR},
-    [VIT_POOL_LATENT] = {"attn_pool.latent", ATTENTION_POOL, {ONE, ONE, DIM}},
-    [VIT_POOL_Q_WEIGHT] = {"attn_pool.q.weight", ATTENTION_POOL, {DIM, DIM}},
-    [VIT_POOL_Q_BIAS] = {"attn_pool.q.bias", ATTENTION_POOL, VECTOR},
-    [VIT_POOL_KV_WEIGHT] = {"attn_pool.kv.weight", ATTENTION_POOL,
-                            {DIM2, DIM}},
-    [VIT_POOL_KV_BIAS] = {"attn_pool.kv.bias", ATTENTION_POOL, {DIM2}},
-    [VIT_POOL_PROJ_WEIGHT] = {"attn_pool.proj.weight", ATTENTION_POOL,
-                              {DIM, DIM}},
-    [VIT_POOL_PROJ_BIAS] = {"attn_pool.proj.bias", ATTENTION_POOL, VECTOR},
-    [VIT_POOL_NORM_WEIGHT] = {"attn_pool.norm.weight", ATTENTION_POOL, VECTOR},
-    [VIT_POOL_NORM_BIAS] = {"attn_pool.norm.bias", ATTENTION_POOL, VECTOR},
-    [VIT_POOL_FC1_WEIGHT] = {"attn_pool.mlp.fc1.weight", ATTENTION_POOL,
-                             {MLP, DIM}},
-    [VIT_POOL_FC1_BIAS] = {"attn_pool.mlp.fc1.bias", ATTENTION_POOL, {MLP}},
-    [VIT_POOL_FC2_WEIGHT] = {"attn_pool.mlp.fc2.weight", ATTENTION_POOL,
-                             {DIM, MLP}},
-    [VIT_POOL_FC2_BIAS] = {"attn_pool.mlp.fc2.bias", ATTENTION_POOL, VECTOR},
-    [VIT_HEAD_WEIGHT] = {"head.weight", HEAD, {CLASSES, FEATURES}},
-    [VIT_HEAD_BIAS] = {"head.bias", HEAD_BIAS, {CLASSES}},
-    [VIT_PROJECT_WEIGHT] = {"visual_projection.weight", PROJECT,
-                            {EMBEDDING, FEATURES}},
-    [VIT_PROJECT_BIAS] = {"visual_projection.bias", PROJECT_BIAS, {EMBEDDING}},
-    [VIT_TEXT] = {"text_embeddings", ZERO_SHOT, {CLASSES, EMBEDDING}},
-    [VIT_LOGIT_SCALE] = {"logit_scale", LOGIT_SCALE, {ONE}},
-    [VIT_LOGIT_BIAS] = {"logit_bias", LOGIT_BIAS, {ONE}},
-    [VIT_HEAD_DIST_WEIGHT] = {"head_dist.weight", DISTILLED, {CLASSES, DIM}},
-    [VIT_HEAD_DIST_BIAS] = {"head_dist.bias", DISTILLED, {CLASSES}},
-    [VIT_NORM1_WEIGHT] = {"norm1.weight", ALWAYS, VECTOR},
-    [VIT_NORM1_BIAS] = {"norm1.bias", ALWAYS, VECTOR},
-    [VIT_QKV_WEIGHT] = {"attn.qkv.weight", ALWAYS, {DIM3, DIM}},
-    [VIT_QKV_BIAS] = {"attn.qkv.bias", QKV_BIAS, {DIM3}},
-    [VIT_Q_NORM_WEIGHT] = {"attn.q_norm.weight", QK_NORM, {HEAD_DIM}},
-    [VIT_Q_NORM_BIAS] = {"attn.q_norm.bias", QK_NORM, {HEAD_DIM}},
-    [VIT_K_NORM_WEIGHT] = {"attn.k_norm.weight", QK_NORM, {HEAD_DIM}},
-    [VIT_K_NORM_BIAS] = {"attn.k_norm.bias", QK_NORM, {HEAD_DIM}},
-    [VIT_PROJ_WEIGHT] = {"attn.proj.weight", ALWAYS, {DIM, DIM}},
-    [VIT_PROJ_BIAS] = {"attn.proj.bias", ALWAYS, VECTOR},
-    [VIT_SCALE1] = {"ls1.gamma", LAYER_SCALE, VECTOR},
-    [VIT_NORM2_WEIGHT] = {"norm2.weight", ALWAYS, VECTOR},
-    [VIT_NORM2_BIAS] = {"norm2.bias", ALWAYS, VECTOR},
-    [VIT_FC1_WEIGHT] = {"mlp.fc1.weight", ALWAYS, {FC1, DIM}},
-    [VIT_FC1_BIAS] = {"mlp.fc1.bias", ALWAYS, {FC1}},
-    [VIT_FC2_WEIGHT] = {"mlp.fc2.weight", ALWAYS, {DIM, MLP}},
-    [VIT_FC2_BIAS] = {"mlp.fc2.bias", ALWAYS, VECTOR},
-    [VIT_SCALE2] = {"ls2.gamma", LAYER_SCALE, VECTOR},
+#define SHAPE(...) {__VA_ARGS__}
+#define TENSOR(identifier, name, when, shape, place) \
+    [VIT_##identifier] = {name, when, SHAPE shape},
+#define LAYER_TENSOR TENSOR
+#include "tensors.def"
+#undef LAYER_TENSOR
+#undef TENSOR
 };
 
 static size_t length_of(const tomevit_description *d, unsigned char symbol)
@@ -129,11 +78,11 @@ static int exists(const tomevit_description *d, unsigned char when)
         return d->distilled != 0;
     case REGISTER_TOKENS:
         return d->registers != 0;
-    case PATCH_BIAS:
+    case HAS_PATCH_BIAS:
         return d->patch_bias != 0;
     case NORM_PRE:
         return d->norm_pre != 0;
-    case QKV_BIAS:
+    case HAS_QKV_BIAS:
         return d->qkv_bias != 0;
     case QK_NORM:
         return d->qk_norm != 0;
@@ -143,17 +92,17 @@ static int exists(const tomevit_description *d, unsigned char when)
         return d->pool == TOMEVIT_POOL_ATTENTION;
     case HEAD:
         return d->classes != 0 && !d->zero_shot;
-    case HEAD_BIAS:
+    case HAS_HEAD_BIAS:
         return d->classes != 0 && !d->zero_shot && d->head_bias;
     case PROJECT:
         return d->projection != 0;
-    case PROJECT_BIAS:
+    case HAS_PROJECT_BIAS:
         return d->projection && d->projection_bias;
     case ZERO_SHOT:
         return d->zero_shot != 0;
-    case LOGIT_SCALE:
+    case HAS_LOGIT_SCALE:
         return d->logit_scale != 0;
-    case LOGIT_BIAS:
+    case HAS_LOGIT_BIAS:
         return d->logit_bias != 0;
     default:
         return 1;

@@ -2,7 +2,7 @@
 /*
  * The tensors of a model, named once: which exist for a description, their
  * shapes and their timm names. Checkpoints, random models and the packing of
- * weights all walk this table.
+ * weights all walk this table, which is tensors.def.
  */
 #ifndef TOMEVIT_WEIGHTS_H
 #define TOMEVIT_WEIGHTS_H
@@ -10,34 +10,11 @@
 #include "tomevit.h"
 
 enum vit_tensor {
-    /* once a model */
-    VIT_CLS_TOKEN, VIT_DIST_TOKEN, VIT_REG_TOKEN, VIT_POS_EMBED,
-    VIT_PATCH_WEIGHT, VIT_PATCH_BIAS,          /* [D, 3, p, p], [D] */
-    VIT_NORM_PRE_WEIGHT, VIT_NORM_PRE_BIAS,
-    VIT_NORM_WEIGHT, VIT_NORM_BIAS,            /* norm, or fc_norm */
-    VIT_POOL_LATENT,                           /* [1, 1, D]: the query */
-    VIT_POOL_Q_WEIGHT, VIT_POOL_Q_BIAS,
-    VIT_POOL_KV_WEIGHT, VIT_POOL_KV_BIAS,      /* [2D, D], [2D] */
-    VIT_POOL_PROJ_WEIGHT, VIT_POOL_PROJ_BIAS,
-    VIT_POOL_NORM_WEIGHT, VIT_POOL_NORM_BIAS,
-    VIT_POOL_FC1_WEIGHT, VIT_POOL_FC1_BIAS,
-    VIT_POOL_FC2_WEIGHT, VIT_POOL_FC2_BIAS,
-    VIT_HEAD_WEIGHT, VIT_HEAD_BIAS,        /* [classes, features], [classes] */
-    VIT_PROJECT_WEIGHT, VIT_PROJECT_BIAS,  /* [embedding, features] */
-    VIT_TEXT,                              /* [classes, embedding] */
-    VIT_LOGIT_SCALE, VIT_LOGIT_BIAS,       /* [1]: a logarithm, a number */
-    VIT_HEAD_DIST_WEIGHT, VIT_HEAD_DIST_BIAS,
-    /* once a layer */
-    VIT_NORM1_WEIGHT, VIT_NORM1_BIAS,
-    VIT_QKV_WEIGHT, VIT_QKV_BIAS,              /* [3D, D], [3D]: q, k, v */
-    VIT_Q_NORM_WEIGHT, VIT_Q_NORM_BIAS,        /* [D / heads] */
-    VIT_K_NORM_WEIGHT, VIT_K_NORM_BIAS,
-    VIT_PROJ_WEIGHT, VIT_PROJ_BIAS,
-    VIT_SCALE1,                                /* [D] */
-    VIT_NORM2_WEIGHT, VIT_NORM2_BIAS,
-    VIT_FC1_WEIGHT, VIT_FC1_BIAS,              /* twice as many for SwiGLU */
-    VIT_FC2_WEIGHT, VIT_FC2_BIAS,
-    VIT_SCALE2,
+#define TENSOR(identifier, name, when, shape, place) VIT_##identifier,
+#define LAYER_TENSOR TENSOR
+#include "tensors.def"
+#undef LAYER_TENSOR
+#undef TENSOR
     VIT_TENSORS,
     VIT_FIRST_OF_LAYER = VIT_NORM1_WEIGHT
 };
