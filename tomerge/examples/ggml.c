@@ -46,6 +46,7 @@ static int merge_layer_init(merge_layer *layer, size_t tokens, size_t r)
 
     tomerge_options_init(&layer->options);
     layer->options.protect = 1;
+    layer->options.exact = 1; /* the graph fixes the number of rows */
     layer->r = r;
     error = tomerge_match_workspace(&layer->options, tokens, HEAD, &match);
     if (!error)
@@ -90,7 +91,7 @@ static int merge_image(const merge_layer *layer, char *part,
     if (!error)
         error = tomerge_match(&layer->options, HEAD, by, layer->r, &plan, part,
                               layer->map_at);
-    /* The graph has fixed the number of rows: keys must be finite. */
+    /* An r beyond what there is to merge. */
     if (!error && plan.rows != rows)
         error = TOMERGE_EINVAL;
     if (!error)

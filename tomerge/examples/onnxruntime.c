@@ -169,11 +169,6 @@ static OrtStatus *run(const kernel *k, OrtKernelContext *context,
                                      s->offsets_out, k->threads, s->workspace,
                                      s->workspace_bytes)));
     rows = s->offsets_out[1];
-    for (size_t i = 0; i < batch; i++)
-        if (s->offsets_out[i + 1] - s->offsets_out[i] != rows)
-            return refuse(k, "MergeTokens: the images of a batch keep "
-                             "different numbers of rows; is the metric "
-                             "finite?");
     y.dims[1] = size_out.dims[1] = rows;
     TRY(output(k, context, 0, &y));
     TRY(output(k, context, 1, &size_out));
@@ -243,6 +238,7 @@ static OrtStatusPtr ORT_API_CALL create(const OrtCustomOp *op,
     k->threads = (int)threads;
     tomerge_options_init(&k->options);
     k->options.protect = (size_t)protect;
+    k->options.exact = 1; /* one number of rows for all of a batch */
     *op_kernel = k;
     return NULL;
 }
