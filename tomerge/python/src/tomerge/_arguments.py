@@ -86,23 +86,24 @@ def amounts(r: Any, sequences: int) -> np.ndarray:
 
 @functools.lru_cache(maxsize=1024)
 def _options(method: int, similarity: int, protect: int, stride: int,
-             seed: int, order: int) -> Options:
+             seed: int, order: int, exact: bool) -> Options:
     options = Options()
     library.tomerge_options_init(ctypes.byref(options))
     options.method, options.similarity = method, similarity
     options.protect, options.stride, options.seed = protect, stride, seed
-    options.order = order
+    options.order, options.exact = order, int(exact)
     return options
 
 
 def options(method: str, similarity: str, protect: int, stride: int,
-            seed: int, order: str) -> Options:
+            seed: int, order: str, exact: bool = False) -> Options:
     if count(stride, "stride") < 2:
         raise ValueError(f"stride: expected at least 2, found {stride}")
     return _options(number_of(METHODS, method, "method"),
                     number_of(SIMILARITIES, similarity, "similarity"),
                     count(protect, "protect"), count(stride, "stride"),
-                    count(seed, "seed"), number_of(ORDERS, order, "order"))
+                    count(seed, "seed"), number_of(ORDERS, order, "order"),
+                    bool(exact))
 
 
 def with_role(options: Options, role: int) -> Options:

@@ -46,7 +46,7 @@ class Options(Structure):
     _fields_ = [("struct_size", c_size_t), ("method", c_int),
                 ("similarity", c_int), ("protect", c_size_t),
                 ("stride", c_size_t), ("seed", c_uint64),
-                ("role", c_void_p), ("order", c_int), ("reserved_int", c_int),
+                ("role", c_void_p), ("order", c_int), ("exact", c_int),
                 ("room", c_uint64 * 32)]
 
 

@@ -30,6 +30,7 @@ def scores_of(sources: torch.Tensor, destinations: torch.Tensor,
     if similarity == "cosine":
         sources = sources / sources.norm(dim=-1, keepdim=True)
         destinations = destinations / destinations.norm(dim=-1, keepdim=True)
+    lost = [~part.isfinite().all(-1) for part in (sources, destinations)]
     scores = sources @ destinations.transpose(-1, -2)
     if similarity == "euclidean":
         squares = destinations.square().sum(-1)[..., None, :]
@@ -39,6 +40,10 @@ def scores_of(sources: torch.Tensor, destinations: torch.Tensor,
         scores = scores.masked_fill(barred, -torch.inf).softmax(-1)
     least = torch.finfo(scores.dtype).min
     scores = scores.nan_to_num(nan=least, neginf=least)
+    # Rows that cannot be compared go into one another, if there are such.
+    scores = torch.where(lost[1][..., None, :], least, scores)
+    scores = torch.where(lost[0][..., None], torch.where(
+        lost[1][..., None, :], least / 2, least), scores)
     return scores.masked_fill(barred, -torch.inf)
 
 
@@ -48,7 +53,7 @@ def match(metric: torch.Tensor, r: int, protect: int = 0,
     """Bipartite soft matching on alternating tokens that always removes r.
 
     Rows that cannot be compared (a NaN, no direction) merge last, lowest
-    index first.
+    index first, into the first of the same kind or the first of all.
 
     Args:
         metric: ``[batch, tokens, channels]``.

@@ -288,7 +288,7 @@ class Plan:
 def plan(metric: Any, r: Union[int, Sequence[int]], *, protect: int = 0,
          method: str = "alternating", similarity: str = "cosine",
          stride: int = 2, seed: int = 0, role: Any = None,
-         order: str = "grouped", rounds: bool = False,
+         order: str = "grouped", rounds: bool = False, exact: bool = False,
          size: Optional[Any] = None,
          offsets: Optional[Iterable[int]] = None,
          threads: Optional[int] = None) -> Plan:
@@ -320,6 +320,8 @@ def plan(metric: Any, r: Union[int, Sequence[int]], *, protect: int = 0,
             similarity if nothing is protected, and else as in "grouped".
         rounds: match again on what is left, until r tokens are removed: for
             more than half of them. On one thread.
+        exact: remove r whatever is in the metric: rows that cannot be
+            compared (a NaN, no direction) merge too then, after all others.
         size: how many input tokens each token stands for, float32; counts
             between rounds only. All 1 where it is None.
         offsets: for packed rows, where each sequence begins, and the end of
@@ -331,7 +333,7 @@ def plan(metric: Any, r: Union[int, Sequence[int]], *, protect: int = 0,
     result = _new_plan(buffer, offsets)
     reference = order == "reference"
     options = _arguments.options(method, similarity, protect, stride, seed,
-                                 "grouped" if reference else order)
+                                 "grouped" if reference else order, exact)
     amounts = _arguments.amounts(r, result.sequences)
     if role is not None:
         role = _arguments.roles(role, result.map.shape)
