@@ -228,7 +228,7 @@ static void check_random_image(const golden_case *g, size_t image, size_t r)
     cr_assert_eq(tomerge_match_workspace(&job.options, T, C, &bytes), 0);
     workspace = test_alloc(bytes);
     arena = tomerge_arena_at(workspace);
-    tomerge_match_carve(&job.space, &arena, T, C);
+    tomerge_match_carve(&job.space, &arena, &job.options, T, C);
     tomerge_dsp_init(&dsp, tomerge_cpu_flags());
     job.dsp = &dsp;
     job.metric = view_f32(metric + image * T * C, C);
