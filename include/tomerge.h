@@ -61,7 +61,7 @@ extern "C" {
 int tomerge_version(void);
 const char *tomerge_version_string(void);
 
-/* ---- errors ------------------------------------------------------------ */
+/* ---- errors -------------------------------------------------------------- */
 
 enum tomerge_error {
     TOMERGE_OK = 0,
@@ -80,7 +80,7 @@ enum tomerge_error {
 /* A constant English sentence for a code; never NULL. */
 const char *tomerge_strerror(int error);
 
-/* ---- CPU tiers --------------------------------------------------------- */
+/* ---- CPU tiers ----------------------------------------------------------- */
 
 /* One bit a tier. A tier counts as present only if the CPU has all of its
  * features and the operating system has enabled their registers; those of AMX
@@ -121,7 +121,7 @@ const char *tomerge_cpu_name(uint32_t flags);
 /* The tier whose kernels matching and merging use now, by the same names. */
 const char *tomerge_tier(void);
 
-/* ---- buffers ----------------------------------------------------------- */
+/* ---- buffers ------------------------------------------------------------- */
 
 enum tomerge_dtype {
     TOMERGE_F32 = 0,
@@ -187,7 +187,7 @@ static inline tomerge_const_view tomerge_const_view_at(tomerge_const_view view,
     return view;
 }
 
-/* ---- matching: which tokens merge -------------------------------------- */
+/* ---- matching: which tokens merge ---------------------------------------- */
 
 /* How a sequence is split into sources and destinations. */
 enum tomerge_method {
@@ -453,7 +453,7 @@ int tomerge_match_rounds(const tomerge_options *options, size_t channels,
                          size_t r, tomerge_plan *plan,
                          void *workspace, size_t workspace_bytes);
 
-/* ---- merging: combining the rows of a group ----------------------------- */
+/* ---- merging: combining the rows of a group ------------------------------ */
 
 enum tomerge_combine {
     TOMERGE_WEIGHTED = 0,  /* mean weighted by size [ToMe, 3.2; default] */
@@ -507,7 +507,7 @@ int tomerge_merge(int combine, const tomerge_plan *plan, size_t channels,
 int tomerge_unmerge(const tomerge_plan *plan, size_t channels,
                     tomerge_const_view y, tomerge_view x);
 
-/* ---- one call a layer --------------------------------------------------- */
+/* ---- one call a layer ---------------------------------------------------- */
 
 /* A sequence on its way through a model: after tomerge_layer, what enters the
  * MLP and the next layer's attention. */
@@ -610,7 +610,7 @@ int tomerge_merge_table(int combine, const tomerge_plan *plan, size_t tables,
                         const float *size, tomerge_view y, ptrdiff_t y_table,
                         void *workspace, size_t workspace_bytes);
 
-/* ---- gradients: training with merging ----------------------------------- */
+/* ---- gradients: training with merging ------------------------------------ */
 
 /*
  * The gradient of tomerge_merge: from that of a loss L by what it wrote, that
@@ -662,7 +662,7 @@ int tomerge_unmerge_backward(const tomerge_plan *plan, size_t channels,
                              tomerge_const_view grad_x, tomerge_view grad_y,
                              void *workspace, size_t workspace_bytes);
 
-/* ---- tracing ------------------------------------------------------------ */
+/* ---- tracing ------------------------------------------------------------- */
 
 /* Follows tokens through a further layer, in place:
  * trace[i] = map[trace[i]] for i < count, -1 staying -1. Start from
@@ -671,7 +671,7 @@ int tomerge_unmerge_backward(const tomerge_plan *plan, size_t channels,
  * EINVAL, ERANGE, EMAP. */
 int tomerge_compose(const tomerge_plan *plan, size_t count, int32_t *trace);
 
-/* ---- attention with merged tokens --------------------------------------- */
+/* ---- attention with merged tokens ---------------------------------------- */
 
 /* bias[i] = ln(size[i]), to be added to the attention logits of key i before
  * softmax: proportional attention [ToMe, equation 1]. In place is allowed.

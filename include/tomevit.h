@@ -37,7 +37,7 @@ extern "C" {
 int tomevit_version(void);
 const char *tomevit_version_string(void);
 
-/* ---- errors ------------------------------------------------------------ */
+/* ---- errors -------------------------------------------------------------- */
 
 enum tomevit_error {
     TOMEVIT_OK = 0,
@@ -56,7 +56,7 @@ typedef struct tomevit_message {
     char text[512];
 } tomevit_message;
 
-/* ---- pixels --------------------------------------------------------------- */
+/* ---- pixels -------------------------------------------------------------- */
 
 enum tomevit_interpolation {
     TOMEVIT_BICUBIC = 0,
@@ -80,7 +80,8 @@ enum tomevit_pixels {
 
 /* From a decoded image to the model's input: the shorter side (TOMEVIT_SQUASH:
  * each side) is resized to floor(size / crop_pct), the centre size x size is
- * cut out, and each value v of channel c becomes (v / 255 - mean[c]) / std[c]. */
+ * cut out, and each value v of channel c becomes
+ * (v / 255 - mean[c]) / std[c]. */
 typedef struct tomevit_preprocessing {
     size_t size;           /* side of the crop in pixels */
     double crop_pct;       /* in (0, 1] */
@@ -117,7 +118,7 @@ int tomevit_resize_crop(const tomevit_preprocessing *pre, const uint8_t *rgb,
 int tomevit_crop_rows(const tomevit_preprocessing *pre, size_t width,
                       size_t height, size_t *first, size_t *count);
 
-/* ---- models ---------------------------------------------------------------- */
+/* ---- models -------------------------------------------------------------- */
 
 enum tomevit_pool {
     TOMEVIT_POOL_CLASS = 0, /* the class token, or with a distillation head the
@@ -223,9 +224,9 @@ void tomevit_open_options_init(tomevit_open_options *options);
  * processor_config.json, preprocessor_config.json, config.json or
  * open_clip_config.json beside it, from what the layout implies, or is the
  * usual, in this order. A file beside the weights is obeyed whole; what it asks
- * for and cannot be done is refused by its key. The keys of metadata: "num_heads" or "arch", "norm_eps",
- * "activation" (gelu, gelu_tanh, quick_gelu), "pool" (class, mean),
- * "positions" (learned), "family", "mean",
+ * for and cannot be done is refused by its key. The keys of metadata:
+ * "num_heads" or "arch", "norm_eps", "activation" (gelu, gelu_tanh,
+ * quick_gelu), "pool" (class, mean), "positions" (learned), "family", "mean",
  * "std", "crop_pct", "crop_mode" (center, squash), "interpolation",
  * "position_resize", "class_names" (JSON array).
  *
@@ -323,7 +324,7 @@ const char *tomevit_pixel_tier(void);
 int tomevit_convert(const char *path, const tomevit_open_options *options,
                     const char *out, const char *dtype, tomevit_message *why);
 
-/* ---- merging inside the model ------------------------------------------------ */
+/* ---- merging inside the model -------------------------------------------- */
 
 /* What similarity is measured on [ToMe, table 1a]. */
 enum tomevit_metric {
@@ -376,7 +377,7 @@ double tomevit_macs(const tomevit_description *description,
 double tomevit_macs_unread(const tomevit_description *description,
                            size_t entering, size_t leaving);
 
-/* ---- forward -------------------------------------------------------------------- */
+/* ---- forward ------------------------------------------------------------- */
 
 typedef struct tomevit_context tomevit_context;
 

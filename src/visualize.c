@@ -244,7 +244,8 @@ static void report(const visualize *v)
     session_report r = {object, rows, list, columns, COUNT(list),
                         COUNT(columns), 1, NULL, 0, NULL};
 
-    json_object_set_new(object, "image", report_string(s->options->operands[0]));
+    json_object_set_new(object, "image",
+                        report_string(s->options->operands[0]));
     json_object_set_new(object, "output", report_string(s->options->output));
     set_count(object, "width", v->sheet.width);
     set_count(object, "height", v->sheet.height);

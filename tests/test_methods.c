@@ -108,7 +108,7 @@ static void class_attention(const method_case *c, float *importance)
     }
 }
 
-/* ---- one function a method --------------------------------------------------- */
+/* ---- one function a method ----------------------------------------------- */
 
 static void check_ltmp(const method_case *c)
 {
@@ -210,7 +210,7 @@ static void check_atc(const method_case *c)
     free_plan(&plan);
 }
 
-/* ---- by hand ------------------------------------------------------------------ */
+/* ---- by hand ------------------------------------------------------------- */
 
 /* At the cutoff a row goes, above it its group stays; a protected one stays. */
 TIER_TEST(methods, rows_at_the_cutoff_are_dropped)
@@ -275,7 +275,7 @@ TIER_TEST(methods, the_least_important_are_pruned_first)
     }
 }
 
-/* ---- what holds for every method ---------------------------------------------- */
+/* ---- what holds for every method ----------------------------------------- */
 
 /* Sizes of what is not dropped add up, a row has the protected token alone, and
  * a batch is its sequences, wherever it begins. */
@@ -350,7 +350,7 @@ TIER_TEST(methods, every_method_in_batches)
     }
 }
 
-/* ---- all cases of one ----------------------------------------------------------- */
+/* ---- all cases of one ---------------------------------------------------- */
 
 static void check_cases(const char *method, const char *op, size_t least,
                         void (*check)(const method_case *c))

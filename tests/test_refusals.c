@@ -552,11 +552,11 @@ static void refuse_schedules(void)
 /* These have no error to give; what they take that is not known gives NULL,
  * 0 or nothing. */
 static const char *const cannot_fail[] = {
-    "tomerge_version", "tomerge_version_string", "tomerge_strerror",
-    "tomerge_cpu_detected", "tomerge_cpu_flags", "tomerge_set_cpu_mask",
-    "tomerge_cpu_name", "tomerge_cpu_tier", "tomerge_tier", "tomerge_options_init",
-    "tomerge_method_name", "tomerge_similarity_name", "tomerge_combine_name",
-    "tomerge_max_r", "tomerge_method_needs",
+    "tomerge_version",      "tomerge_version_string", "tomerge_strerror",
+    "tomerge_cpu_detected", "tomerge_cpu_flags",      "tomerge_set_cpu_mask",
+    "tomerge_cpu_name",     "tomerge_cpu_tier",       "tomerge_tier",
+    "tomerge_options_init", "tomerge_method_name",    "tomerge_similarity_name",
+    "tomerge_combine_name", "tomerge_max_r",          "tomerge_method_needs",
 };
 
 Test(refusals, every_function_refuses_what_it_cannot_take)

@@ -44,7 +44,7 @@ tomerge_view tomerge_rows_to(tomerge_view view, size_t offset, size_t rows)
     return view;
 }
 
-/* ---- matching ------------------------------------------------------------- */
+/* ---- matching ------------------------------------------------------------ */
 
 typedef struct match_batch {
     tomerge_job job;       /* what all sequences share */
@@ -89,9 +89,11 @@ int tomerge_match_batch_workspace(const tomerge_options *options,
     if (!error && !bytes)
         error = tomerge_refuse(options, TOMERGE_EINVAL, "bytes is NULL");
     if (!error)
-        error = tomerge_refuse(options, tomerge_check_offsets(
-            sequences, offsets, threads, &longest),
-            "no sequences, no or falling offsets, too many rows, or no threads");
+        error = tomerge_refuse(
+            options,
+            tomerge_check_offsets(sequences, offsets, threads, &longest),
+            "no sequences, no or falling offsets, too many rows, or no "
+            "threads");
     if (!error)
         error = tomerge_match_workspace(options, longest, channels, &part);
     return error ? error : tomerge_parts_bytes(part, threads, bytes);
@@ -140,7 +142,7 @@ int tomerge_match_batch(const tomerge_options *options, size_t sequences,
     return 0;
 }
 
-/* ---- merging -------------------------------------------------------------- */
+/* ---- merging ------------------------------------------------------------- */
 
 typedef struct merge_batch {
     tomerge_rows rows;     /* of the whole batch */
@@ -290,7 +292,7 @@ int tomerge_merge_batch(int combine, size_t sequences, const size_t *offsets,
     return 0;
 }
 
-/* ---- unmerging -------------------------------------------------------------- */
+/* ---- unmerging ----------------------------------------------------------- */
 
 typedef struct unmerge_batch {
     tomerge_packed packed;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Packed batches: where each sequence lies, and whole sequences over threads. */
+/* Packed batches: where each sequence lies; whole sequences over threads. */
 #ifndef TOMERGE_BATCH_H
 #define TOMERGE_BATCH_H
 

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* ---- checks ------------------------------------------------------------- */
+/* ---- checks -------------------------------------------------------------- */
 
 int tomerge_check_rows(size_t rows)
 {
@@ -86,7 +86,7 @@ int tomerge_check_map(const int32_t *map, size_t tokens, size_t rows)
     return 0;
 }
 
-/* ---- rows ----------------------------------------------------------------- */
+/* ---- rows ---------------------------------------------------------------- */
 
 void tomerge_store(const tomerge_dsp *dsp, int dtype, void *to,
                    const float *from, size_t n)
@@ -99,7 +99,7 @@ void tomerge_store(const tomerge_dsp *dsp, int dtype, void *to,
         dsp->store_f16(to, from, n);
 }
 
-/* ---- workspaces ------------------------------------------------------------- */
+/* ---- workspaces ---------------------------------------------------------- */
 
 int tomerge_arena_bytes(const tomerge_arena *arena, size_t *bytes)
 {

@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-/* ---- conversion --------------------------------------------------------- */
+/* ---- conversion ---------------------------------------------------------- */
 
 static void load_bf16(float *out, const uint16_t *in, size_t n)
 {
@@ -34,7 +34,7 @@ static void store_f16(uint16_t *out, const float *in, size_t n)
         out[i] = tomerge_to_f16(in[i]);
 }
 
-/* ---- scoring -------------------------------------------------------------- */
+/* ---- scoring ------------------------------------------------------------- */
 
 static void norm(const float *x, size_t n, float *squares)
 {
@@ -142,7 +142,7 @@ static void best_distance(const tomerge_panels *a, const tomerge_panels *b,
     best_of(distances, a, b, scale, best, index);
 }
 
-/* ---- combining ------------------------------------------------------------ */
+/* ---- combining ----------------------------------------------------------- */
 
 static void scale(float *acc, const float *x, float weight, size_t n)
 {
@@ -203,7 +203,7 @@ static void mean_heads(float *out, ptrdiff_t out_stride, const float *k,
     }
 }
 
-/* ---- choice ----------------------------------------------------------------- */
+/* ---- choice -------------------------------------------------------------- */
 
 void tomerge_dsp_init(tomerge_dsp *dsp, uint32_t flags)
 {

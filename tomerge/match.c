@@ -255,7 +255,8 @@ void tomerge_match_present(tomerge_job *job, void *workspace)
     most = method->most(job->mergeable);
     if (job->r > most)
         job->r = most;
-    if (method->needs & TOMERGE_NEEDS_R && job->r == 0) /* the rows stay in order */
+    /* The rows stay in order. */
+    if (method->needs & TOMERGE_NEEDS_R && job->r == 0)
         tomerge_open_rows(job, job->space.present, job->present);
     else
         method->plan(job);

@@ -14,7 +14,7 @@
 typedef struct tomerge_match_space {
     int32_t *present;      /* [T] tokens that are there, ascending */
     int32_t *sources;      /* [T] tokens that may merge away, ascending */
-    int32_t *destinations; /* [T] tokens that others may merge into, ascending */
+    int32_t *destinations; /* [T] those that others may merge into, ascending */
     float *a_scale;        /* [T + 15] 1 / |a|, or 1; see tomerge_pair */
     float *b_scale;        /* [T + 15] likewise */
     float *score;          /* [T + 15] of each source, the higher the sooner it
@@ -126,9 +126,9 @@ tomerge_panels tomerge_pack(const tomerge_job *job, int needs_norm,
 
 /* Merges the r sources that are most similar to their best destination, and
  * opens the rows: those of protected tokens, of what is set aside, of the
- * sources that stay, of the destinations. The lists lie in the space; tokens in neither are
- * dropped, unless protected. A row that may not merge has a NaN for its scale,
- * which no comparison prefers. */
+ * sources that stay, of the destinations. The lists lie in the space; tokens in
+ * neither are dropped, unless protected. A row that may not merge has a NaN for
+ * its scale, which no comparison prefers. */
 void tomerge_pair(tomerge_job *job, size_t sources, size_t destinations,
                   size_t r);
 

@@ -60,7 +60,7 @@ int tomerge_check_keep(int combine, const tomerge_groups *groups)
                ? TOMERGE_EINVAL : 0;
 }
 
-/* ---- groups --------------------------------------------------------------- */
+/* ---- groups -------------------------------------------------------------- */
 
 void tomerge_merge_carve(tomerge_merge_space *space, tomerge_arena *arena,
                          size_t tokens)
@@ -155,7 +155,7 @@ void tomerge_group_done(const tomerge_groups *groups, void *workspace)
         tomerge_unpoison(workspace, bytes);
 }
 
-/* ---- rows ------------------------------------------------------------------- */
+/* ---- rows ---------------------------------------------------------------- */
 
 void tomerge_copy_row(const tomerge_dsp *dsp, size_t channels,
                       tomerge_const_view from, size_t i, tomerge_view to,
@@ -386,7 +386,7 @@ int tomerge_merge(int combine, const tomerge_plan *plan, size_t channels,
     return 0;
 }
 
-/* ---- the way back ------------------------------------------------------------- */
+/* ---- the way back -------------------------------------------------------- */
 
 void tomerge_unmerge_run(const tomerge_dsp *dsp, const tomerge_groups *groups,
                          size_t channels, tomerge_const_view y,
@@ -416,7 +416,8 @@ int tomerge_unmerge(const tomerge_plan *plan, size_t channels,
     if (!error)
         error = tomerge_check_view(y, plan->rows, channels);
     if (!error)
-        error = tomerge_check_view(tomerge_view_const(x), plan->tokens, channels);
+        error = tomerge_check_view(tomerge_view_const(x), plan->tokens,
+                                   channels);
     if (!error)
         error = tomerge_check_apart(y, tomerge_view_const(x), plan->rows);
     if (!error)

@@ -8,7 +8,7 @@
 #include "match.h"
 #include "merge.h"
 
-/* ---- one plan of two -------------------------------------------------------- */
+/* ---- one plan of two ----------------------------------------------------- */
 
 static int check_join(const tomerge_plan *plan, const tomerge_plan *next)
 {
@@ -57,7 +57,7 @@ int tomerge_join(tomerge_plan *plan, const tomerge_plan *next)
     return 0;
 }
 
-/* ---- rounds ------------------------------------------------------------------ */
+/* ---- rounds -------------------------------------------------------------- */
 
 typedef struct rounds_space {
     int32_t *origin;       /* [T] where the caller wants none */

@@ -88,7 +88,7 @@ int tomerge_schedule_tokens(int method, size_t layers, size_t tokens,
     return 0;
 }
 
-/* ---- the schedule of a merge ratio -------------------------------------------- */
+/* ---- the schedule of a merge ratio --------------------------------------- */
 
 /* Tokens missing after each layer, summed over the layers: the merge ratio
  * times tokens * layers. r may ask for more than a layer can merge. */

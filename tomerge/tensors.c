@@ -4,7 +4,7 @@
 
 #include "merge.h"
 
-/* ---- several tensors --------------------------------------------------------- */
+/* ---- several tensors ----------------------------------------------------- */
 
 static int check_tensor(const tomerge_tensor *t, const tomerge_groups *groups)
 {
@@ -91,7 +91,7 @@ int tomerge_merge_tensors(const tomerge_plan *plan, size_t count,
     return 0;
 }
 
-/* ---- tables -------------------------------------------------------------------- */
+/* ---- tables -------------------------------------------------------------- */
 
 /* Rows are combined first, each into a row of tokens, which is combined
  * column by column. */

@@ -159,7 +159,7 @@ void archive_close(archive_reader *r)
     free(r);
 }
 
-/* ---- as a source ---------------------------------------------------------------- */
+/* ---- as a source --------------------------------------------------------- */
 
 typedef struct archive_members {
     source base;

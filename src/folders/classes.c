@@ -81,7 +81,7 @@ int32_t classes_find(const classes *c, const char *text, char *why)
     return found;
 }
 
-/* ---- folders ----------------------------------------------------------------- */
+/* ---- folders ------------------------------------------------------------- */
 
 /* Fills label[group] by looking every folder up in the class map. */
 static int label_by_map(const classes *c, const folder *f, const pairs *map,
@@ -244,7 +244,7 @@ int classes_label_groups(const classes *c, folder *f, const pairs *map,
     return result;
 }
 
-/* ---- flat folders -------------------------------------------------------------- */
+/* ---- flat folders -------------------------------------------------------- */
 
 /* The class that a line means. Of a WordNet id with more behind it, as in lists
  * of boxes, the id counts. */

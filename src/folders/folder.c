@@ -31,7 +31,7 @@ typedef struct walk {
     size_t empty;
 } walk;
 
-/* ---- what is an image -------------------------------------------------------- */
+/* ---- what is an image ---------------------------------------------------- */
 
 const char *folder_ending(const char *name)
 {
@@ -72,7 +72,7 @@ static int is_image(const char *path, const char *name, const struct stat *s)
            (s != NULL && S_ISREG(s->st_mode) && begins_like_image(path));
 }
 
-/* ---- lists -------------------------------------------------------------------- */
+/* ---- lists --------------------------------------------------------------- */
 
 static void add_file(folder *f, char *path, char *name, size_t group)
 {
@@ -177,7 +177,7 @@ static void refuse(walk *w, const char *path, const char *reason)
     w->refuse(w->data, line);
 }
 
-/* ---- the walk ------------------------------------------------------------------ */
+/* ---- the walk ------------------------------------------------------------ */
 
 /* Remembers a folder on the way down; 0 if it is above itself already. */
 static int enter(walk *w, const struct stat *s)

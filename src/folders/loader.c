@@ -101,9 +101,10 @@ static int holds(const loader_item *item, const folder_file *file)
     return item->path == file->path && (item->loaded || item->why[0] != '\0');
 }
 
-/* The next file that the items do not hold, in the order of the list. Members of a source that is read in
- * order are read by one thread at a time, and as they come; of others, whoever
- * takes one reads it. Returns its bytes, or NULL. */
+/* The next file that the items do not hold, in the order of the list. Members
+ * of a source that is read in order are read by one thread at a time, and as
+ * they come; of others, whoever takes one reads it. Returns its bytes, or NULL.
+ */
 static uint8_t *take(const folder_file *files, size_t count, size_t *next,
                      loader_item *items, size_t *taken, size_t *bytes)
 {

@@ -41,7 +41,7 @@ static void refuse(listing *l, const char *path, const char *name,
     l->refuse(l->data, line);
 }
 
-/* ---- names ------------------------------------------------------------------------ */
+/* ---- names --------------------------------------------------------------- */
 
 static const char *base_name(const char *name)
 {
@@ -74,7 +74,7 @@ static char *stem_of(const char *path)
     return stem;
 }
 
-/* ---- labels in the archive -------------------------------------------------------- */
+/* ---- labels in the archive ----------------------------------------------- */
 
 /* The class in a sample's JSON: a number or a name under one of these keys. */
 static char *label_in_json(const char *text, size_t count)
@@ -172,7 +172,7 @@ static void give_labels(listing *l)
     free(l->labels);
 }
 
-/* ---- members ------------------------------------------------------------------------ */
+/* ---- members ------------------------------------------------------------- */
 
 static void take_member(listing *l, archive_reader *r, source *from,
                         const archive_member *member)
@@ -247,7 +247,7 @@ static int list_all(listing *l, const char *path, char *why)
     return 1;
 }
 
-/* ---- folders in the archive ------------------------------------------------------------ */
+/* ---- folders in the archive ---------------------------------------------- */
 
 /* The length of the folder that all names begin with, its slash included, and
  * that leaves `least` slashes in each; 0 if there is none. */

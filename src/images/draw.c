@@ -33,7 +33,7 @@ void draw_scaled(image *out, size_t left, size_t top, const uint8_t *rgb,
                      rgb + (y * width + x) * 3);
 }
 
-/* ---- text ---------------------------------------------------------------------- */
+/* ---- text ---------------------------------------------------------------- */
 
 typedef struct glyph {
     const char *const *rows; /* [FONT_HEIGHT] of its band; NULL: a blank */

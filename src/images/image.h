@@ -34,7 +34,8 @@ typedef struct image_region {
 } image_region;
 
 typedef struct image_options {
-    size_t max_pixels;     /* larger images are refused before memory is asked for */
+    size_t max_pixels;     /* larger images are refused, before memory is asked
+                            * for */
     int exif;              /* 1: turn as the EXIF orientation says */
     int strict;            /* 1: all damage is refused */
     int lenient;           /* 1: a truncated or damaged file gives what could

@@ -99,7 +99,7 @@ enum png_damage png_chunks_check(const uint8_t *bytes, size_t count,
     return damage;
 }
 
-/* ---- what the file says of itself ------------------------------------------- */
+/* ---- what the file says of itself ---------------------------------------- */
 
 /* Texts of their own memory, the last of each name. */
 typedef struct texts {

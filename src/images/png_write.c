@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- in memory ------------------------------------------------------------------- */
+/* ---- in memory ----------------------------------------------------------- */
 
 typedef struct writer {
     const image *picture;
@@ -102,7 +102,7 @@ uint8_t *png_encode(const image *picture, size_t *count, char *why)
     return w.bytes;
 }
 
-/* ---- in a file --------------------------------------------------------------------- */
+/* ---- in a file ----------------------------------------------------------- */
 
 /* -1 with errno set. */
 static int write_file(const char *path, const uint8_t *bytes, size_t count)

@@ -20,7 +20,7 @@ enum {
 
 static const groups_colour dark = {{26, 26, 30}};
 
-/* ---- groups ------------------------------------------------------------------ */
+/* ---- groups -------------------------------------------------------------- */
 
 /* Numbers the groups by their first patch: colours then stay with a group
  * while others merge into it. */
@@ -62,7 +62,7 @@ static void find_means(groups *g, const uint8_t *crop)
     free(sum);
 }
 
-/* ---- colours of lines ------------------------------------------------------------ */
+/* ---- colours of lines ---------------------------------------------------- */
 
 /* Colour `number` of COLOURS: vivid, light or deep. */
 static groups_colour numbered(size_t number)
@@ -210,7 +210,7 @@ void groups_free(groups *g)
     memset(g, 0, sizeof(*g));
 }
 
-/* ---- pixels ------------------------------------------------------------------------ */
+/* ---- pixels -------------------------------------------------------------- */
 
 size_t groups_line_width(size_t pixels)
 {

@@ -11,9 +11,9 @@
 #include <string.h>
 
 /* One model: one hue besides grey, told from it in every kind of colour vision.
- * Several: the hues of Okabe and Ito, chosen for the same, but for yellow, which
- * is lost on white. No CSS variables: programs that only draw SVG do not know
- * them. */
+ * Several: the hues of Okabe and Ito, chosen for the same, but for yellow,
+ * which is lost on white. No CSS variables: programs that only draw SVG do not
+ * know them. */
 #define SERIES(a, b, c, d, e, f, g, h)                                       \
     ".plot .s0{color:" a "}.plot .s1{color:" b "}.plot .s2{color:" c "}\n"   \
     ".plot .s3{color:" d "}.plot .s4{color:" e "}.plot .s5{color:" f "}\n"   \
@@ -88,7 +88,7 @@ static axis axis_make(double low, double high, double margin, double first,
     return a;
 }
 
-/* ---- the front --------------------------------------------------------------------- */
+/* ---- the front ----------------------------------------------------------- */
 
 static int better(const plot *p, const plot_point *a, const plot_point *b)
 {
@@ -135,7 +135,7 @@ static const plot_point **front_of(const plot *p, int series, size_t *count)
     return list;
 }
 
-/* ---- drawing ----------------------------------------------------------------------- */
+/* ---- drawing ------------------------------------------------------------- */
 
 typedef struct frame {
     const plot *plot;
@@ -147,8 +147,8 @@ typedef struct frame {
 
 int plot_height(size_t series_count)
 {
-    return PLOT_HEIGHT + (series_count > 1 ? (int)(series_count + 1) * LEGEND + 6
-                                           : 0);
+    return PLOT_HEIGHT +
+           (series_count > 1 ? (int)(series_count + 1) * LEGEND + 6 : 0);
 }
 
 /* Ticks have as many decimals as their step. */

@@ -20,7 +20,7 @@ typedef struct tokens {
     float x[N][D], size[N];
 } tokens;
 
-/* ---- a picture and a network ------------------------------------------------- */
+/* ---- a picture and a network --------------------------------------------- */
 
 /* Which of four regions a patch lies in: a disc, a square, sky and ground. */
 static int region(int column, int row)
@@ -94,7 +94,7 @@ static int label(const float x[D])
     return best;
 }
 
-/* ---- merging inside, all tokens at the end -------------------------------------- */
+/* ---- merging inside, all tokens at the end ------------------------------- */
 
 /* One layer's merging. `all` is the plan from the first layer to this one. */
 static int merge(tokens *t, tomerge_plan *all, void *work, size_t bytes)
@@ -120,7 +120,7 @@ static int merge(tokens *t, tomerge_plan *all, void *work, size_t bytes)
     return error;
 }
 
-/* Labels of all N patches; *rows is how many rows went through the last layer. */
+/* Labels of all N patches; *rows is how many went through the last layer. */
 static int segment(int merging, int labels[N], size_t *rows)
 {
     static tokens t;

@@ -21,7 +21,7 @@
 enum { IMAGES = 3, TOKENS = 50, HEADS = 3, HEAD = 16, DIM = HEADS * HEAD };
 enum { LAYERS = 4, HIDDEN = 2 * DIM, MOST_THREADS = 4 };
 
-/* ---- the operator ------------------------------------------------------------ */
+/* ---- the operator -------------------------------------------------------- */
 
 /* What one layer's operator needs. Made with the graph; an operator of ggml
  * cannot fail, so errors are kept here. */
@@ -69,7 +69,8 @@ static int merge_image(const merge_layer *layer, char *part,
 {
     size_t tokens = (size_t)x->ne[1], rows = (size_t)y->ne[1];
     ptrdiff_t stride = (ptrdiff_t)(x->nb[1] / sizeof(float));
-    const float *from = (const float *)((char *)x->data + image * (int64_t)x->nb[2]);
+    const float *from = (const float *)((char *)x->data +
+                                        image * (int64_t)x->nb[2]);
     float *to = (float *)((char *)y->data + image * (int64_t)y->nb[2]);
     float *size = (float *)(part + layer->size_at), *sum = size + tokens;
     float *mean = (float *)(part + layer->metric_at);
@@ -130,7 +131,7 @@ static struct ggml_tensor *merge_tokens(struct ggml_context *ctx,
                           inputs, 2, merge_op, GGML_N_TASKS_MAX, layer);
 }
 
-/* ---- a transformer in ggml ---------------------------------------------------- */
+/* ---- a transformer in ggml ----------------------------------------------- */
 
 /* Numbers in [-1, 1) that look random and are always the same. */
 static float noise(int64_t i, int which)

@@ -59,7 +59,7 @@ static OrtStatus *check(const kernel *k, int error)
     return error ? refuse(k, tomerge_strerror(error)) : NULL;
 }
 
-/* ---- tensors ------------------------------------------------------------------ */
+/* ---- tensors ------------------------------------------------------------- */
 
 static OrtStatus *shape_of(const kernel *k, const OrtValue *value, tensor *t)
 {
@@ -122,7 +122,7 @@ static OrtStatus *output(const kernel *k, OrtKernelContext *context,
     return data_of(k, value, t);
 }
 
-/* ---- the operator ------------------------------------------------------------- */
+/* ---- the operator -------------------------------------------------------- */
 
 /* One allocation, cut up; s->offsets is what to free. */
 static OrtStatus *allocate(const kernel *k, size_t batch, size_t tokens,
@@ -248,7 +248,7 @@ static void ORT_API_CALL destroy(void *op_kernel)
     free(op_kernel);
 }
 
-/* ---- what the runtime asks ------------------------------------------------------ */
+/* ---- what the runtime asks ----------------------------------------------- */
 
 static const char *ORT_API_CALL name(const OrtCustomOp *op)
 {

@@ -77,7 +77,7 @@ INLINE void put_halves(uint16_t *x, size_t left, __m128i value)
     memcpy(x, part, left * sizeof(*x));
 }
 
-/* ---- conversion --------------------------------------------------------- */
+/* ---- conversion ---------------------------------------------------------- */
 
 static void load_bf16(float *out, const uint16_t *in, size_t n)
 {
@@ -125,7 +125,7 @@ static void store_f16(uint16_t *out, const float *in, size_t n)
                                    _MM_FROUND_TO_NEAREST_INT));
 }
 
-/* ---- scoring -------------------------------------------------------------- */
+/* ---- scoring ------------------------------------------------------------- */
 
 /* Sixteen interleaved sums, added up pairwise. */
 INLINE float add_up(const __m256 sum[2])
@@ -315,7 +315,7 @@ static void dots(const float *panel, const tomerge_panels *b, size_t j,
     _mm256_storeu_ps(out + LANES, sum[0][1]);
 }
 
-/* ---- combining ------------------------------------------------------------ */
+/* ---- combining ----------------------------------------------------------- */
 
 typedef __m256 V;
 #define SET1 _mm256_set1_ps

@@ -38,7 +38,7 @@ INLINE __mmask16 lanes(size_t left)
     return left >= LANES ? 0xffff : (__mmask16)((1u << left) - 1);
 }
 
-/* ---- conversion --------------------------------------------------------- */
+/* ---- conversion ---------------------------------------------------------- */
 
 static void load_bf16(float *out, const uint16_t *in, size_t n)
 {
@@ -92,7 +92,7 @@ static void store_f16(uint16_t *out, const float *in, size_t n)
     }
 }
 
-/* ---- scoring -------------------------------------------------------------- */
+/* ---- scoring ------------------------------------------------------------- */
 
 /* Sixteen interleaved sums, added up pairwise. */
 INLINE float add_up(__m512 sum)
@@ -285,7 +285,7 @@ static void dots(const float *panel, const tomerge_panels *b, size_t j,
     _mm512_storeu_ps(out, sum[0][0]);
 }
 
-/* ---- combining ------------------------------------------------------------ */
+/* ---- combining ----------------------------------------------------------- */
 
 typedef __m512 V;
 #define SET1 _mm512_set1_ps

@@ -8,7 +8,7 @@
 #include "checkpoint.h"
 #include "description.h"
 
-/* ---- shapes ------------------------------------------------------------- */
+/* ---- shapes -------------------------------------------------------------- */
 
 /* All with 1000 classes, a class token, qkv bias and an MLP of 4 * dim.
  * [arXiv 2010.11929, table 1; arXiv 2012.12877, table 1] */
@@ -71,7 +71,7 @@ int tomevit_arch_description(const char *name, tomevit_description *d)
     return 0;
 }
 
-/* ---- random weights ----------------------------------------------------- */
+/* ---- random weights ------------------------------------------------------ */
 
 /* The finaliser of SplitMix64: a counter put through it is a generator.
  * [Steele, Lea, Flood: "Fast splittable pseudorandom number generators"] */

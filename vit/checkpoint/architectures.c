@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* ---- timm --------------------------------------------------------------- */
+/* ---- timm ---------------------------------------------------------------- */
 
 #define GELU "gelu"
 #define TANH "gelu_tanh"
@@ -84,7 +84,7 @@ const char *tomevit_timm_missing(const char *name)
                ? NULL : find(of_timm, sizeof of_timm / sizeof *of_timm, name);
 }
 
-/* ---- transformers ------------------------------------------------------- */
+/* ---- transformers -------------------------------------------------------- */
 
 /* [transformers 5, models/] */
 static const missing of_transformers[] = {

@@ -333,7 +333,7 @@ void tomevit_checkpoint_close(vit_checkpoint *checkpoint)
     free(checkpoint);
 }
 
-/* ---- public ------------------------------------------------------------- */
+/* ---- public -------------------------------------------------------------- */
 
 int tomevit_read_description(const char *path,
                              const tomevit_open_options *options,

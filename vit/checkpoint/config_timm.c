@@ -15,7 +15,7 @@ static int has(const vit_neighbour *n, const char *name)
     return tomevit_tensors_find(n->view, name) != NULL;
 }
 
-/* ---- the architecture --------------------------------------------------- */
+/* ---- the architecture ---------------------------------------------------- */
 
 /* The tensors are those of so many layers of this width. */
 static int has_shape(const vit_neighbour *n, size_t dim, size_t depth)
@@ -65,7 +65,7 @@ int tomevit_say_architecture(const vit_neighbour *n, const char *name,
     return 0;
 }
 
-/* ---- arguments of the model --------------------------------------------- */
+/* ---- arguments of the model ---------------------------------------------- */
 
 /* What shapes show, what changes nothing when it is run, or is read below. */
 static const char *const understood[] = {
@@ -115,7 +115,7 @@ int tomevit_say_pool(const vit_neighbour *n, const char *key, const char *pool)
     return 0;
 }
 
-/* ---- pixels ------------------------------------------------------------- */
+/* ---- pixels -------------------------------------------------------------- */
 
 /* What is left over when the image is cut into patches would be cut off by
  * timm after the crop. */

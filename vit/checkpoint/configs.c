@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- transformers ------------------------------------------------------- */
+/* ---- transformers -------------------------------------------------------- */
 
 json_t *tomevit_activation_name(const json_t *object, const char *member)
 {
@@ -112,7 +112,7 @@ int tomevit_from_transformers(const vit_neighbour *n, json_t *config)
     return code;
 }
 
-/* ---- open_clip ---------------------------------------------------------- */
+/* ---- open_clip ----------------------------------------------------------- */
 
 /* Pixels as open_clip resizes them: the shorter side, or both. */
 static int open_clip_pixels(const vit_neighbour *n, const json_t *pixels)

@@ -36,7 +36,7 @@ typedef struct model {
     size_t count;
 } model;
 
-/* ---- int8 --------------------------------------------------------------- */
+/* ---- int8 ---------------------------------------------------------------- */
 
 /* What a model opened in int8 multiplies in int8. */
 static int is_int8(enum vit_tensor t)
@@ -59,7 +59,7 @@ static void round_rows(const model *m, const part *p, float *values)
     }
 }
 
-/* ---- the parts ---------------------------------------------------------- */
+/* ---- the parts ----------------------------------------------------------- */
 
 static const char *dtype_of(const model *m, const part *p)
 {
@@ -164,7 +164,7 @@ static void close_model(model *m)
     free(m->parts);
 }
 
-/* ---- the new file ------------------------------------------------------- */
+/* ---- the new file -------------------------------------------------------- */
 
 static int same_three(const float a[3], const float b[3])
 {

@@ -17,7 +17,7 @@ static const char *const unsupported[] = {
     "rel_pos_bias.", "rope.",
 };
 
-/* ---- sizes -------------------------------------------------------------- */
+/* ---- sizes --------------------------------------------------------------- */
 
 static int find_widths(const vit_tensors *file, tomevit_description *d,
                        const vit_report *report)
@@ -239,7 +239,7 @@ static int find_depth(const vit_tensors *file, tomevit_description *d,
     return 0;
 }
 
-/* ---- parts -------------------------------------------------------------- */
+/* ---- parts --------------------------------------------------------------- */
 
 /* transformers' classifiers on CLIP's and SigLIP's towers see the mean of
  * tokens: SigLIP's after the last norm, past its attention pooling. */

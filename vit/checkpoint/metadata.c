@@ -29,7 +29,7 @@ static int wrong(const char *key, const char *expected, const char *found,
                         expected, found);
 }
 
-/* ---- heads and epsilon -------------------------------------------------- */
+/* ---- heads and epsilon --------------------------------------------------- */
 
 /* Published shapes whose heads are not 64 wide.
  * [timm, vision_transformer.py] */
@@ -116,7 +116,7 @@ int tomevit_metadata_heads(const vit_tensors *file, tomevit_description *d,
     return code;
 }
 
-/* ---- parts that no tensor shows ----------------------------------------- */
+/* ---- parts that no tensor shows ------------------------------------------ */
 
 int tomevit_metadata_activation(const vit_tensors *file, tomevit_description *d,
                                 const vit_report *report)
@@ -164,7 +164,7 @@ int tomevit_metadata_positions(const vit_tensors *file, int *how,
                                  "bicubic_antialias", text, report);
 }
 
-/* ---- pixels ------------------------------------------------------------- */
+/* ---- pixels -------------------------------------------------------------- */
 
 /* "[a, b, c]" or "a, b, c"; each finite, and above `above`. 1 if so. */
 static int get_three(const char *text, double above, float out[3])
@@ -312,7 +312,7 @@ void tomevit_family_preprocessing(tomevit_description *d)
                                                           : "default");
 }
 
-/* ---- class names -------------------------------------------------------- */
+/* ---- class names --------------------------------------------------------- */
 
 /* An array of strings into one allocation: the pointers, then the texts. */
 static char **copy_names(const json_t *list, size_t count)

@@ -16,7 +16,7 @@
 
 enum { MOST = 16 << 20, DEPTH = 16 };
 
-/* ---- the file ----------------------------------------------------------- */
+/* ---- the file ------------------------------------------------------------ */
 
 /* The file's path in the folder of the view's; NULL without memory. */
 static char *path_of(const vit_neighbour *n)
@@ -118,7 +118,7 @@ int tomevit_neighbour_load(const vit_neighbour *n, json_t **json)
     return code;
 }
 
-/* ---- what it says ------------------------------------------------------- */
+/* ---- what it says -------------------------------------------------------- */
 
 int tomevit_neighbour_refuse(const vit_neighbour *n, const char *format, ...)
 {

@@ -47,7 +47,7 @@ static int cuts_centre(const vit_neighbour *n, const json_t *config)
            !strcmp(layout, "Hugging Face DINOv2");
 }
 
-/* ---- sides -------------------------------------------------------------- */
+/* ---- sides --------------------------------------------------------------- */
 
 /* A number, or {height, width} of one number; 0 for anything else. */
 static size_t square_side(const json_t *size)
@@ -96,7 +96,7 @@ static int find_crop(const vit_neighbour *n, const json_t *config, pixels *p)
     return 0;
 }
 
-/* ---- values ------------------------------------------------------------- */
+/* ---- values -------------------------------------------------------------- */
 
 /* Three numbers times a factor; NULL if they are none. */
 static json_t *scaled(const json_t *three, double factor)
@@ -159,7 +159,7 @@ static int find_filter(const vit_neighbour *n, const json_t *config)
     return 0;
 }
 
-/* ---- all of it ---------------------------------------------------------- */
+/* ---- all of it ----------------------------------------------------------- */
 
 /* Steps that other processors have. */
 static int refuse_others(const vit_neighbour *n, json_t *config)

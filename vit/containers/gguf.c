@@ -27,7 +27,7 @@ typedef struct gguf_file {
     vit_pool pool;
 } gguf_file;
 
-/* ---- dtypes ------------------------------------------------------------- */
+/* ---- dtypes -------------------------------------------------------------- */
 
 /* Blocks of 32: a scale in f16 and 32 signed bytes. */
 static void q8_0_to_f32(const unsigned char *bytes, size_t count, float *out)
@@ -86,7 +86,7 @@ static const vit_dtype *find_type(uint32_t type, size_t *block, size_t *bytes)
     return &types[type].dtype;
 }
 
-/* ---- tensors ------------------------------------------------------------ */
+/* ---- tensors ------------------------------------------------------------- */
 
 /* The first dimension is the fastest: shapes are reversed here. */
 static int take_shape(vit_gguf *g, vit_stored *t)
@@ -208,7 +208,7 @@ static int place_tensors(vit_tensors *tensors, const vit_gguf *g)
     return 0;
 }
 
-/* ---- files -------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------- */
 
 static int read_tensor(const vit_tensors *tensors, const vit_stored *tensor,
                        float *out, const vit_report *report)

@@ -9,7 +9,7 @@
 #include "pickle.h"
 #include "pickle_stack.h"
 
-/* ---- arguments of opcodes ----------------------------------------------- */
+/* ---- arguments of opcodes ------------------------------------------------ */
 
 static int skip(vit_pk *m, size_t count)
 {
@@ -97,7 +97,7 @@ static int take_line(vit_pk *m, const char **text, size_t *length)
     return 0;
 }
 
-/* ---- names and calls ---------------------------------------------------- */
+/* ---- names and calls ----------------------------------------------------- */
 
 static int push_global(vit_pk *m, const char *module, size_t module_length,
                        const char *name, size_t name_length)
@@ -224,7 +224,7 @@ static int persistent(vit_pk *m)
                              id->list.count);
 }
 
-/* ---- memo --------------------------------------------------------------- */
+/* ---- memo ---------------------------------------------------------------- */
 
 static int put_numbered(vit_pk *m, size_t width)
 {
@@ -242,7 +242,7 @@ static int get_numbered(vit_pk *m, size_t width)
     return code ? code : tomevit_pk_get(m, index);
 }
 
-/* ---- opcodes ------------------------------------------------------------ */
+/* ---- opcodes ------------------------------------------------------------- */
 
 static int pop_mark(vit_pk *m)
 {
@@ -416,7 +416,7 @@ void tomevit_pickle_free(vit_pickle *pickle)
     memset(pickle, 0, sizeof *pickle);
 }
 
-/* ---- looking into values ------------------------------------------------ */
+/* ---- looking into values ------------------------------------------------- */
 
 int tomevit_pickle_is(const vit_value *value, const char *text)
 {

@@ -45,7 +45,7 @@ static int make_room(vit_value ***list, size_t count, size_t *room)
     return 1;
 }
 
-/* ---- values ------------------------------------------------------------- */
+/* ---- values -------------------------------------------------------------- */
 
 int tomevit_pk_push(vit_pk *m, vit_value *value)
 {
@@ -195,7 +195,7 @@ int tomevit_pk_extend_top(vit_pk *m, int kind, size_t count)
     return extend(m, kind, count, 0);
 }
 
-/* ---- memo --------------------------------------------------------------- */
+/* ---- memo ---------------------------------------------------------------- */
 
 int tomevit_pk_put(vit_pk *m, uint64_t index)
 {

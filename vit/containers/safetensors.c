@@ -83,7 +83,7 @@ static void release(vit_tensors *tensors)
     json_decref(tensors->self);
 }
 
-/* ---- int8 --------------------------------------------------------------- */
+/* ---- int8 ---------------------------------------------------------------- */
 
 /* The scales of an int8 matrix's rows: "NAME_scale", [rows] or [rows, 1]. NULL
  * for a tensor that is no such matrix. */
@@ -124,7 +124,7 @@ static void join_scales(vit_tensors *tensors)
     tensors->count = kept;
 }
 
-/* ---- the file ----------------------------------------------------------- */
+/* ---- the file ------------------------------------------------------------ */
 
 int tomevit_safetensors_detect(const unsigned char *bytes, size_t count)
 {

@@ -22,7 +22,7 @@ typedef struct writer {
     const vit_report *report;
 } writer;
 
-/* ---- bytes -------------------------------------------------------------- */
+/* ---- bytes --------------------------------------------------------------- */
 
 static int flush(writer *w)
 {
@@ -60,7 +60,7 @@ static int put(writer *w, const void *bytes, size_t count)
     return code;
 }
 
-/* ---- the header --------------------------------------------------------- */
+/* ---- the header ---------------------------------------------------------- */
 
 static size_t elements_of(const vit_st_tensor *t)
 {
@@ -124,7 +124,7 @@ static int put_header(writer *w, const vit_st_output *o)
     return code;
 }
 
-/* ---- tensors ------------------------------------------------------------ */
+/* ---- tensors ------------------------------------------------------------- */
 
 /* An element's bits; *lost if a finite value would become infinite. */
 typedef uint32_t bits_function(float value, int *lost);

@@ -37,7 +37,7 @@ typedef struct part {
     const vit_stored *tensor;
 } part;
 
-/* ---- shards ------------------------------------------------------------- */
+/* ---- shards -------------------------------------------------------------- */
 
 /* A plain name: nothing that could lead out of the folder. */
 static int is_plain(const char *name)
@@ -88,7 +88,7 @@ static int find_shard(index_file *file, const char *tensor, const char *name,
     return open_shard(report->path, *found, report->why);
 }
 
-/* ---- the index ---------------------------------------------------------- */
+/* ---- the index ----------------------------------------------------------- */
 
 static int add_tensor(vit_tensors *tensors, index_file *file, part *parts,
                       const char *name, const json_t *value,

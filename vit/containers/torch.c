@@ -34,7 +34,7 @@ typedef struct walk {
     const vit_report *report;
 } walk;
 
-/* ---- one tensor --------------------------------------------------------- */
+/* ---- one tensor ---------------------------------------------------------- */
 
 static int wrong(const walk *w, const char *what)
 {
@@ -226,7 +226,7 @@ static int add_tensor(walk *w, const vit_value *value)
     return 0;
 }
 
-/* ---- all of them -------------------------------------------------------- */
+/* ---- all of them --------------------------------------------------------- */
 
 /* Appends a key to the name; 0 if it is none that a tensor can be named by. */
 static int add_key(walk *w, const vit_value *key, size_t length)

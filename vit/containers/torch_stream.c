@@ -64,7 +64,7 @@ static int find_storage(const void *self, const char *key, size_t *begin,
     return 0;
 }
 
-/* ---- what the values say of the storages -------------------------------- */
+/* ---- what the values say of the storages --------------------------------- */
 
 /* Keys and widths of all storages that the pickle names. */
 static int list_storages(stream *s, const vit_pickle *values,
@@ -137,7 +137,7 @@ static int place_storages(stream *s, const vit_mapping *file, size_t at,
     return 0;
 }
 
-/* ---- the pickles -------------------------------------------------------- */
+/* ---- the pickles --------------------------------------------------------- */
 
 static int next_pickle(vit_pickle *pickle, const char *name,
                        const vit_mapping *file, size_t *at,

@@ -26,7 +26,7 @@ typedef struct directory {
     uint64_t count;
 } directory;
 
-/* ---- the end of the archive --------------------------------------------- */
+/* ---- the end of the archive ---------------------------------------------- */
 
 /* Where the end record is: the last one whose comment fills the file. */
 static int find_end(const vit_mapping *mapping, size_t *end,
@@ -96,7 +96,7 @@ static int find_directory(const vit_mapping *mapping, directory *d,
     return 0;
 }
 
-/* ---- entries ------------------------------------------------------------ */
+/* ---- entries ------------------------------------------------------------- */
 
 typedef struct record {
     uint64_t packed, size, local;
@@ -226,7 +226,7 @@ static int read_entry(vit_zip *zip, vit_zip_entry *e, const directory *d,
                                       r.size, report);
 }
 
-/* ---- all entries -------------------------------------------------------- */
+/* ---- all entries --------------------------------------------------------- */
 
 static int by_place(const void *a, const void *b)
 {

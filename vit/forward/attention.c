@@ -97,7 +97,8 @@ void tomevit_attention(vit_pass *p, vit_scratch *s, const vit_at *at)
     vit_team *c = p->c;
     const tomevit_description *d = &c->model->d;
     const vit_dsp *dsp = c->model->dsp;
-    size_t first = c->rows.offsets[image], tokens = c->rows.offsets[image + 1] - first;
+    size_t first = c->rows.offsets[image],
+           tokens = c->rows.offsets[image + 1] - first;
     size_t head_dim = d->dim / d->heads, stride = c->qkv_stride;
     const float *k = c->qkv + first * stride + d->dim + head * head_dim;
     const float *bias = vit_bias(p, first);

@@ -65,7 +65,8 @@ static void look(const vit_pass *p, vit_scratch *s, size_t image, float *y)
 {
     const vit_team *c = p->c;
     const tomevit_model *m = c->model;
-    size_t first = c->rows.offsets[image], tokens = c->rows.offsets[image + 1] - first;
+    size_t first = c->rows.offsets[image],
+           tokens = c->rows.offsets[image + 1] - first;
     size_t head_dim = m->d.dim / m->d.heads;
     const float *bias = vit_bias(p, first);
 

@@ -71,7 +71,8 @@ void tomevit_embed(vit_pass *p, vit_scratch *s, const vit_at *at)
     size_t rows = at->rows;
     const tomevit_image *in = &p->images[image];
     patches g = {m->d.patch, m->d.image_size / m->d.patch, m->d.image_size};
-    float *x = c->rows.x + (image * m->d.tokens + m->d.prefix + first) * c->x_stride;
+    float *x = c->rows.x +
+               (image * m->d.tokens + m->d.prefix + first) * c->x_stride;
     vit_operand a = tomevit_operand_new(&m->patch, s->hidden,
                                         c->hidden_stride, s->in);
 

@@ -37,7 +37,7 @@ static void start_group(const vit_pass *p)
     }
 }
 
-/* ---- the last layer ---------------------------------------------------------- */
+/* ---- the last layer ------------------------------------------------------ */
 
 static int wants_plan(const vit_pass *p)
 {
@@ -85,7 +85,7 @@ void tomevit_report_merging(vit_pass *p, vit_scratch *unused,
     }
 }
 
-/* ---- groups --------------------------------------------------------------------- */
+/* ---- groups -------------------------------------------------------------- */
 
 /* One layer; every thread of the team runs this. */
 static void run_layer(vit_pass *p, vit_scratch *s, size_t layer)
@@ -230,7 +230,7 @@ static int run_together(const request *q, tomevit_context *c, size_t first,
     return error;
 }
 
-/* ---- public ------------------------------------------------------------------ */
+/* ---- public -------------------------------------------------------------- */
 
 static int valid_merging(const tomevit_merging *m,
                          const tomevit_description *d)

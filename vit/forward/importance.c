@@ -4,8 +4,9 @@
  * to it, or where there is no class token what all tokens do, meaned over them;
  * in both cases meaned over the heads. [Liang et al., ICLR 2022: EViT]
  *
- * Until all heads of an image have seen it, what each saw lies where the image's
- * merged rows will, [heads, tokens]: a row has more channels than heads.
+ * Until all heads of an image have seen it, what each saw lies where the
+ * image's merged rows will, [heads, tokens]: a row has more channels than
+ * heads.
  */
 #include "config.h"
 

@@ -42,7 +42,8 @@ static tomerge_const_view metric_of(const vit_pass *p, vit_scratch *s,
 {
     const vit_team *c = p->c;
     const tomevit_description *d = &c->model->d;
-    size_t first = c->rows.offsets[image], tokens = c->rows.offsets[image + 1] - first;
+    size_t first = c->rows.offsets[image],
+           tokens = c->rows.offsets[image + 1] - first;
     size_t head_dim = d->dim / d->heads;
     const float *base = c->qkv + first * c->qkv_stride;
     tomerge_view mean = {s->metric, (ptrdiff_t)head_dim, TOMERGE_F32};

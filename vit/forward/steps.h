@@ -94,7 +94,7 @@ void tomevit_importance(vit_pass *p, const vit_at *at);
 
 /* merge.c: planning and carrying out the merging of one image; tomevit_plan
  * sets c->planned[image]. Where either fails, or too little is left for the
- * head, c->error is set, and the image goes on with tokens that do not count. */
+ * head, c->error is set, and the image goes on with tokens of no account. */
 vit_task tomevit_plan, tomevit_pack_offsets, tomevit_merge, tomevit_swap;
 /* Leaves of every image the rows that are read. */
 vit_task tomevit_keep_read;

@@ -50,7 +50,7 @@ typedef struct vit_dsp {
                    const float *c, size_t ldc, const float *bias,
                    float *y, size_t ldy);
 
-    /* Transposes x[rows, k] to out[k, width], zeros in columns rows .. width. */
+    /* Transposes x[rows, k] to out[k, width], zero in columns rows .. width. */
     void (*pack)(size_t rows, size_t k, const float *x, size_t ldx,
                  size_t width, float *out);
 

@@ -24,7 +24,7 @@ size_t tomevit_gemm_scratch(size_t rows, size_t n, size_t k)
     return divide_up(n, VIT_MAX_NR) * VIT_MAX_NR * rows;
 }
 
-/* ---- weights ------------------------------------------------------------------ */
+/* ---- weights ------------------------------------------------------------- */
 
 static void carve_words(vit_matrix *m, vit_arena *arena)
 {
@@ -91,7 +91,7 @@ vit_matrix tomevit_matrix_columns(const vit_dsp *dsp, const vit_matrix *m,
     return part;
 }
 
-/* ---- left sides ---------------------------------------------------------------- */
+/* ---- left sides ---------------------------------------------------------- */
 
 size_t tomevit_room_bytes(const vit_low *low, size_t rows, size_t k)
 {
@@ -136,7 +136,7 @@ vit_operand tomevit_operand(const vit_matrix *m, size_t rows, float *x,
     return a;
 }
 
-/* ---- products ------------------------------------------------------------------- */
+/* ---- products ------------------------------------------------------------ */
 
 /* One pass over depth p .. p + depth - 1. Unfinished sums lie in the scratch,
  * a block of rows x nr for each panel, so that stores never stride. */

@@ -81,8 +81,8 @@ vit_operand tomevit_operand(const vit_matrix *m, size_t rows, float *x,
 
 /*
  * y[rows, n] from a[rows, k], rows <= VIT_BLOCK_ROWS or the block_rows of the
- * matrix's kernels, and no more than the operand has room for. Sums run over k in ascending order whatever the blocking.
- * y may not overlap a.
+ * matrix's kernels, and no more than the operand has room for. Sums run over k
+ * in ascending order whatever the blocking. y may not overlap a.
  */
 void tomevit_gemm(const vit_dsp *dsp, const vit_matrix *m,
                   enum vit_finish how, size_t rows, const vit_operand *a,

@@ -12,7 +12,7 @@
 
 enum { MR = 4, NR = 32, WORDS_OF_CHUNK = VIT_CHUNK / 4 };
 
-/* ---- bf16 --------------------------------------------------------------------- */
+/* ---- bf16 ---------------------------------------------------------------- */
 
 static uint32_t bf16_pair(float even, float odd)
 {
@@ -78,7 +78,7 @@ static void tile_bf16(const vit_low_tile *t)
     }
 }
 
-/* ---- int8 --------------------------------------------------------------------- */
+/* ---- int8 ---------------------------------------------------------------- */
 
 float tomevit_int8_scale(float peak, float *inverse)
 {
@@ -231,7 +231,7 @@ static void tile_int8(const vit_low_tile *t)
     }
 }
 
-/* ---- tables --------------------------------------------------------------------- */
+/* ---- tables -------------------------------------------------------------- */
 
 void tomevit_transpose_words(size_t rows, size_t words, const uint32_t *x,
                              size_t ldx, size_t width, uint32_t *out)

@@ -128,7 +128,7 @@ extern const vit_low tomevit_bf16_avx512, tomevit_int8_avx512;
 extern const vit_low tomevit_bf16_avx512bf16, tomevit_int8_avx512vnni;
 extern const vit_low tomevit_bf16_amxbf16, tomevit_int8_amxint8;
 
-/* ---- what tables share ------------------------------------------------------ */
+/* ---- what tables share --------------------------------------------------- */
 
 /* The scale of int8 weights whose largest magnitude is `peak`, and its inverse.
  * Nothing but zeros (or next to it) has the scale 0, what is not finite NaN;
@@ -139,7 +139,7 @@ float tomevit_int8_scale(float peak, float *inverse);
  * of its scale, as above. */
 vit_level tomevit_int8_level(float low, float high, float *inverse);
 
-/* x[k] becomes what its row is multiplied as: -127 .. 127. Returns the scale. */
+/* x[k] becomes what its row is multiplied as, -127 .. 127; the scale. */
 float tomevit_int8_round(size_t k, float *x);
 
 /* The largest magnitude in x[k]; an infinity or a NaN if there is one. */
@@ -171,7 +171,7 @@ void tomevit_low_finish(const vit_low *low, const vit_low_product *p, size_t i,
 /* A product tile by tile. */
 void tomevit_low_blocked(const vit_low *low, const vit_low_product *p);
 
-/* ---- where things lie ---------------------------------------------------------- */
+/* ---- where things lie ---------------------------------------------------- */
 
 static inline size_t vit_low_chunks(const vit_low *low, size_t k)
 {

@@ -12,7 +12,7 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* ---- weights ------------------------------------------------------------------ */
+/* ---- weights ------------------------------------------------------------- */
 
 /* Sums of the columns of a panel: four s8 or two s16 a word. */
 static void sum_columns(const vit_low *low, size_t words,
@@ -33,7 +33,7 @@ static void sum_columns(const vit_low *low, size_t words,
     }
 }
 
-/* Rows to be packed, of `k` elements: f32, to be rounded, or rounded already. */
+/* Rows to be packed, of `k` elements: f32, to be rounded, or rounded. */
 typedef struct unpacked {
     size_t k;
     const float *f32;      /* NULL: int8 */
@@ -143,7 +143,7 @@ void tomevit_low_pack_int8(const vit_low *low, size_t n, size_t k,
     pack(low, n, &rows, panels, scale, sum);
 }
 
-/* ---- products ------------------------------------------------------------------- */
+/* ---- products ------------------------------------------------------------ */
 
 /* What is finished in place becomes rows that a product takes. */
 static void narrow_tile(const vit_low *low, const vit_low_product *p, size_t i,

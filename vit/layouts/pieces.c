@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-/* ---- what is kept ------------------------------------------------------- */
+/* ---- what is kept -------------------------------------------------------- */
 
 /* Stands in a place that some thread is changing. */
 static const vit_stored changing;
@@ -57,7 +57,7 @@ void tomevit_kept_free(vit_kept *kept)
         free(kept->places[i].bytes);
 }
 
-/* ---- reading ------------------------------------------------------------ */
+/* ---- reading ------------------------------------------------------------- */
 
 static int no_memory(const vit_tensors *file, const vit_stored *from,
                      tomevit_message *why)

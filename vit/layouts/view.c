@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- reading ------------------------------------------------------------ */
+/* ---- reading ------------------------------------------------------------- */
 
 static int read_moved(const vit_tensors *tensors, const vit_stored *tensor,
                       float *out, const vit_report *report)
@@ -53,7 +53,7 @@ static void release(vit_tensors *tensors)
     free(v);
 }
 
-/* ---- the list ----------------------------------------------------------- */
+/* ---- the list ------------------------------------------------------------ */
 
 /* The whole's shape: the first piece's, with all pieces' rows if they join. */
 static void describe(const vit_moved *m, size_t index, vit_stored *out)
@@ -114,7 +114,7 @@ static int fill_list(vit_tensors *tensors)
     return 0;
 }
 
-/* ---- the view ----------------------------------------------------------- */
+/* ---- the view ------------------------------------------------------------ */
 
 /* Makes of *tensors a view of the file, which it closes from now on. */
 static int fill_view(vit_tensors *tensors, vit_view *v)
@@ -194,7 +194,7 @@ int tomevit_view_alias(vit_tensors *tensors, const char *name, const char *old,
     return 0;
 }
 
-/* ---- asking a view ------------------------------------------------------ */
+/* ---- asking a view ------------------------------------------------------- */
 
 int tomevit_layout_imply(vit_tensors *tensors, const vit_report *report)
 {

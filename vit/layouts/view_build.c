@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- tensors ------------------------------------------------------------ */
+/* ---- tensors ------------------------------------------------------------- */
 
 const vit_stored *tomevit_view_find(const vit_view *v, const char *pattern,
                                     size_t layer)
@@ -70,7 +70,7 @@ const char *tomevit_view_keep(vit_view *v, const char *name)
     return tomevit_pool_text(&v->pool, name, strlen(name));
 }
 
-/* ---- by the layout's rules ---------------------------------------------- */
+/* ---- by the layout's rules ----------------------------------------------- */
 
 /* Only among what the rules made for one layer: there are never many. */
 static int present(const vit_view *v, size_t from, const char *name)
@@ -151,7 +151,7 @@ int tomevit_view_apply_rules(vit_view *v)
     return 0;
 }
 
-/* ---- the others --------------------------------------------------------- */
+/* ---- the others ---------------------------------------------------------- */
 
 /* The name of a tensor that no rule names: its own without the prefix, or, if
  * it is a layer's, after timm's "blocks.N.". NULL without memory. */

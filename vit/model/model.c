@@ -88,7 +88,7 @@ static void carve_model(struct tomevit_model *m, vit_arena *arena)
                          arena);
 }
 
-/* ---- filling ------------------------------------------------------------------ */
+/* ---- filling ------------------------------------------------------------- */
 
 /* Where the floats of a tensor go as they are; NULL if they do not. */
 static float *plain_of(const struct tomevit_model *m, void *holder,
@@ -249,7 +249,7 @@ static int fill(struct tomevit_model *m, vit_source source)
     return error ? error : fill_rest(m, source);
 }
 
-/* ---- building ------------------------------------------------------------------- */
+/* ---- building ------------------------------------------------------------ */
 
 static int build(struct tomevit_model *m, vit_source source)
 {
@@ -289,7 +289,7 @@ int tomevit_model_build(const tomevit_description *d,
     return error;
 }
 
-/* ---- public ---------------------------------------------------------------------- */
+/* ---- public -------------------------------------------------------------- */
 
 int tomevit_open(const char *path, const tomevit_open_options *options,
                  tomevit_model **model, tomevit_message *why)

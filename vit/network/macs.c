@@ -6,7 +6,7 @@
 #include "pooling.h"
 #include "weights.h"
 
-/* Of every stride the token that ends it is left, and all that are protected. */
+/* Of every stride the token that ends it is left, and all protected ones. */
 static size_t after_strided(size_t tokens, size_t prefix, size_t stride)
 {
     size_t left = prefix + tokens / stride - prefix / stride;

@@ -58,7 +58,7 @@ typedef struct tomevit_resample_kernels {
 extern const tomevit_resample_kernels tomevit_resample_avx2,
     tomevit_resample_avx512vnni;
 
-/* The kernels by number, with the CPU features they need; NULL past the last. */
+/* The kernels by number, with the CPU features they need; NULL at the end. */
 const tomevit_resample_kernels *tomevit_resample_tier(size_t index,
                                                       uint32_t *needs);
 

@@ -86,10 +86,10 @@ void tomevit_queries(vit_pass *p, vit_scratch *s, const vit_at *at)
         size_t image = (first + i) / at->read;
         size_t row = (first + i) % at->read;
 
-        m->dsp->layer_norm(m->d.dim,
-                           c->rows.x + (c->rows.offsets[image] + row) * c->x_stride,
-                           l->norm1.weight, l->norm1.bias, m->d.norm_eps,
-                           tomevit_operand_row(&a, i));
+        m->dsp->layer_norm(
+            m->d.dim, c->rows.x + (c->rows.offsets[image] + row) * c->x_stride,
+            l->norm1.weight, l->norm1.bias, m->d.norm_eps,
+            tomevit_operand_row(&a, i));
         tomevit_operand_set(&a, i);
     }
     tomevit_gemm(m->dsp, &q, VIT_STORE, rows, &a,

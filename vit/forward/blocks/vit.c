@@ -36,9 +36,9 @@ static int compares_no_queries(const vit_pass *p, const vit_at *at)
     return !compares_queries(p, at);
 }
 
-#define MERGE                                                                \
-    {VIT_ONCE, .run = tomevit_pack_offsets, .when = merges},                        \
-    {VIT_EACH_IMAGE, .run = tomevit_merge, .when = merges},                         \
+#define MERGE \
+    {VIT_ONCE, .run = tomevit_pack_offsets, .when = merges}, \
+    {VIT_EACH_IMAGE, .run = tomevit_merge, .when = merges}, \
     {VIT_ONCE, .run = tomevit_swap, .when = merges}
 
 static const vit_step steps[] = {
@@ -53,7 +53,8 @@ static const vit_step steps[] = {
 };
 
 static const vit_step last_steps[] = {
-    {VIT_EACH_ROWS, .run = tomevit_qkv, .when = compares_queries, .all_rows = 1},
+    {VIT_EACH_ROWS, .run = tomevit_qkv, .when = compares_queries,
+     .all_rows = 1},
     {VIT_EACH_ROWS, .run = tomevit_keys_values, .when = compares_no_queries,
      .all_rows = 1},
     {VIT_EACH_ROWS, .run = tomevit_queries},

@@ -19,7 +19,7 @@
 
 enum { NR = 2 * W, LINE = 16 };
 
-/* ---- products ---------------------------------------------------------------- */
+/* ---- products ------------------------------------------------------------ */
 
 /* One macro a step of the tile for all its rows: the sums are plain variables
  * and stay in registers. */
@@ -112,7 +112,7 @@ static void gemm(size_t rows, size_t k, const float *a, size_t lda,
     }
 }
 
-/* ---- rows ------------------------------------------------------------------------ */
+/* ---- rows ---------------------------------------------------------------- */
 
 /* Whole vectors of rows, a group at a time; the last one as often as fills its
  * group. `columns` is a multiple of W. */

@@ -46,7 +46,7 @@ static inline __m256 value(__m256i sums, const vit_level *row,
 
 #include "../vectors/low_dot.h"
 
-/* ---- rows ----------------------------------------------------------------------- */
+/* ---- rows ---------------------------------------------------------------- */
 
 typedef __m256 F;
 enum { WIDTH = 8, CHUNK = 32 };

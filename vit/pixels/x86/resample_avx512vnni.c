@@ -150,8 +150,10 @@ static inline __m512i block(const uint8_t *const *row, const uint32_t *digits,
         __m512i a = load(row, t, count, at), b = load(row, t + 1, count, at);
         __m512i c = load(row, t + 2, count, at);
         __m512i d = load(row, t + 3, count, at);
-        __m512i ab = _mm512_unpacklo_epi8(a, b), AB = _mm512_unpackhi_epi8(a, b);
-        __m512i cd = _mm512_unpacklo_epi8(c, d), CD = _mm512_unpackhi_epi8(c, d);
+        __m512i ab = _mm512_unpacklo_epi8(a, b),
+                AB = _mm512_unpackhi_epi8(a, b);
+        __m512i cd = _mm512_unpacklo_epi8(c, d),
+                CD = _mm512_unpackhi_epi8(c, d);
 
         add_group(_mm512_unpacklo_epi16(ab, cd), digits, &s[0]);
         add_group(_mm512_unpackhi_epi16(ab, cd), digits, &s[1]);
