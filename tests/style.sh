@@ -7,7 +7,7 @@
 . "${srcdir:-.}/tests/guard.sh"
 cd "$srcdir" || exit 99
 
-COLUMNS=160
+COLUMNS=80
 FUNCTION_LINES=100
 FILE_LINES=900
 

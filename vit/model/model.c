@@ -13,7 +13,7 @@
 #include <omp.h>
 #endif
 
-/* ---- places -------------------------------------------------------------------- */
+/* ---- places -------------------------------------------------------------- */
 
 /* Where a tensor goes: see tensors.def. */
 enum { NOWHERE, IS_PLAIN, IS_PACKED, IS_BIAS, IS_PREFIX_0, IS_PREFIX_1,
@@ -48,7 +48,7 @@ static const place places[VIT_TENSORS] = {
 #undef HOLDER
 };
 
-/* What the place of a tensor points at in the model, or in one of its layers. */
+/* What the place of a tensor points at in the model or in one of its layers. */
 static void *member(void *holder, enum vit_tensor t)
 {
     return (char *)holder + places[t].offset;
