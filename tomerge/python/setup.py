@@ -87,8 +87,9 @@ class BuildLibrary(build_ext):
             self.warn("no OpenMP: calls will use one thread")
         tiers = self.tiers()
         self.write_config(tiers)
-        baseline = [path for path in library_sources()
-                    if path.endswith(".c") and "x86" not in path]
+        of_tiers = {tier + ".c" for tier in TIERS}
+        baseline = [path for path in library_sources() if path.endswith(".c")
+                    and os.path.basename(path) not in of_tiers]
         objects = self.compile(baseline, openmp)
         for tier in tiers:
             path = os.path.join(TOP, "tomerge", "x86", tier + ".c")
