@@ -2,6 +2,7 @@
 """The package and the library are one: versions, flags, finding it."""
 
 import ast
+import glob
 import importlib.metadata
 import os
 import re
@@ -59,6 +60,19 @@ def test_tiers_are_configure_s():
     assert set(tiers) == built
     for tier, flags in tiers.items():
         assert sorted(flags) == sorted(found[tier])
+
+
+def test_sources_are_make_s():
+    """What setup.py finds to compile is what the library is made of."""
+    in_repository()
+    fragment = read(TOP, "tomerge", "Makefile.inc")
+    listed = re.search(r"^libtomerge_core_la_SOURCES = ((?:.*\\\n)*.*)",
+                       fragment, re.M).group(1)
+    made = {name for name in re.findall(r"[\w/]+\.c", listed)}
+    tiers = {f"tomerge/x86/{tier}.c" for tier in configured_tiers()}
+    found = {os.path.relpath(path, TOP) for pattern in ("*.c", "x86/*.c")
+             for path in glob.glob(os.path.join(TOP, "tomerge", pattern))}
+    assert found - tiers == made - tiers
 
 
 def test_licence_is_the_repository_s():
