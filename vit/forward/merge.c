@@ -105,10 +105,11 @@ void tomevit_pack_offsets(vit_pass *p, vit_scratch *unused, const vit_at *at)
 }
 
 /* All that the rows of an image hold and that becomes rows of the next. What
- * else belongs to tokens is one tensor more. */
+ * else belongs to tokens is one tensor more. Their sizes come last: they are
+ * summed as it is, unless something else is the weight of the others. */
 enum { TENSORS = 2 };
 
-static size_t tensors_of(const vit_pass *p, size_t image,
+static size_t tensors_of(const vit_pass *p, size_t image, int sizes,
                          tomerge_tensor tensors[TENSORS])
 {
     const vit_team *c = p->c;
@@ -121,12 +122,12 @@ static size_t tensors_of(const vit_pass *p, size_t image,
         .x = {c->rows.x + first * c->x_stride, stride, TOMERGE_F32},
         .y = {c->next.x + next * c->x_stride, stride, TOMERGE_F32},
     };
-    tensors[1] = (tomerge_tensor){
+    tensors[TENSORS - 1] = (tomerge_tensor){
         .combine = TOMERGE_SUM, .channels = 1, .parts = 1,
         .x = {c->rows.size + first, 1, TOMERGE_F32},
         .y = {c->next.size + next, 1, TOMERGE_F32},
     };
-    return TENSORS;
+    return sizes ? TENSORS : TENSORS - 1;
 }
 
 void tomevit_merge(vit_pass *p, vit_scratch *s, const vit_at *at)
@@ -134,20 +135,22 @@ void tomevit_merge(vit_pass *p, vit_scratch *s, const vit_at *at)
     vit_team *c = p->c;
     size_t tokens = c->model->d.tokens;
     size_t first = c->rows.offsets[at->image];
-    size_t next = c->next.offsets[at->image];
+    float *size = c->next.size + c->next.offsets[at->image];
     tomerge_plan plan = plan_of(c, at->image);
     tomerge_tensor tensors[TENSORS];
-    size_t count = tensors_of(p, at->image, tensors);
     /* A sum that is weighted and not divided is one by importance, where the
      * method looks at it. */
     int by_importance = (p->needs & TOMERGE_NEEDS_IMPORTANCE) &&
                         p->merging->combine == TOMERGE_WEIGHTED_SUM;
+    size_t count = tensors_of(p, at->image, by_importance, tensors);
     const float *weights = (by_importance ? c->importance : c->rows.size) +
                            first;
 
-    if (tomerge_merge_tensors(&plan, count, tensors, weights, NULL,
-                              s->workspace, c->workspace_bytes) ||
-        tomerge_size_bias(plan.rows, c->next.size + next, c->bias + next) ||
+    if (tomerge_merge_tensors(&plan, count, tensors, weights,
+                              by_importance ? NULL : size, s->workspace,
+                              c->workspace_bytes) ||
+        tomerge_size_bias(plan.rows, size,
+                          c->bias + c->next.offsets[at->image]) ||
         tomerge_compose(&plan, tokens,
                         c->rows.trace + at->image * tokens))
         fail(c);
