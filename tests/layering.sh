@@ -70,9 +70,10 @@ within vit/network base/
 within vit/containers base/
 within vit/layouts base/ containers/
 within vit/checkpoint base/ kernels/low.h containers/ layouts/ network/
-within vit/model base/ kernels/ network/ checkpoint/
+within vit/model base/ kernels/ network/
 within vit/forward base/ kernels/ network/ model/
 within vit/forward/blocks steps.h
+within vit/opening network/ checkpoint/ model/
 test -z "$(find vit -maxdepth 1 -name '*.[ch]')" ||
     fail "a source of vit/ lies in no room"
 layer src tomerge.h tomevit.h src/imagenet1k.inc # the last is made by make
