@@ -13,6 +13,8 @@ or in a whole model of timm, transformers, torchvision or open_clip::
     model.r = 13
 """
 
+from importlib.util import find_spec as _find_spec
+
 from ._arguments import Role
 from ._library import Error, library_path
 from ._patch import patch, unpatch
@@ -21,10 +23,12 @@ from ._schedule import schedule, schedule_for_ratio, schedule_tokens
 from ._version import __version__
 
 __all__ = [
-    "Error", "Merging", "Plan", "Role", "__version__", "library_path",
+    "Error", "Plan", "Role", "__version__", "library_path",
     "mean_heads", "merge", "patch", "plan", "schedule", "schedule_for_ratio",
     "schedule_tokens", "trace", "unmerge", "unpatch",
 ]
+if _find_spec("torch"):  # without it everything else is there all the same
+    __all__.append("Merging")
 
 
 def __getattr__(name: str) -> object:
