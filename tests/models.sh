@@ -90,7 +90,7 @@ done
 cmp -s full again || { fail "resumed:"; diff full again; }
 cp journal kept
 run 2 sweep --model a/vit.safetensors set --r 0,2 --batch 4 --resume journal
-says err "was begun with other"
+says err "was begun with --model of model 2"
 says err "of model 2"
 run 2 sweep --model a/vit.safetensors --model near.safetensors set --r 0,2 \
     --batch 4 --resume journal
