@@ -50,7 +50,7 @@ typedef struct tomevit_resample_kernels {
     void (*columns)(const tomevit_filter *filter, const uint8_t *const *rgb,
                     size_t readable, uint8_t *const *out);
     /* Across rows: out[i], i < bytes, is output `output` of the filter over
-     * row[t][i], t < count[output]. */
+     * row[t][i], t < count[output]. Nothing past `bytes` is read. */
     void (*rows)(const tomevit_filter *filter, size_t output,
                  const uint8_t *const *row, size_t bytes, uint8_t *out);
 } tomevit_resample_kernels;

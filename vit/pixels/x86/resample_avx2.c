@@ -115,9 +115,21 @@ static void columns(const tomevit_filter *filter, const uint8_t *const *rgb,
     tomevit_resample_rest(filter, end, rgb, out);
 }
 
-/* 32 bytes from `at` on; unpacking within lanes and packing undo each other. */
+/* 32 bytes, or the `left` that there are: a row may end where memory does. */
+static inline __m256i load(const uint8_t *from, size_t left)
+{
+    uint8_t bytes[32] = { 0 };
+
+    if (left >= sizeof bytes)
+        return _mm256_loadu_si256((const void *)from);
+    memcpy(bytes, from, left);
+    return _mm256_loadu_si256((const void *)bytes);
+}
+
+/* The bytes from `at` on, of which there are `left`; unpacking within lanes and
+ * packing undo each other. */
 static inline __m256i block(const uint8_t *const *row, const uint32_t *digits,
-                            size_t count, size_t at)
+                            size_t count, size_t at, size_t left)
 {
     const __m256i zero = _mm256_setzero_si256();
     sums s[4] = { no_sums(), no_sums(), no_sums(), no_sums() };
@@ -125,8 +137,8 @@ static inline __m256i block(const uint8_t *const *row, const uint32_t *digits,
     for (size_t t = 0; t < count; t += 2, digits += DIGITS) {
         /* The partner of an odd last row has no weight. */
         const uint8_t *second = row[t + 1 < count ? t + 1 : t];
-        __m256i a = _mm256_loadu_si256((const void *)(row[t] + at));
-        __m256i b = _mm256_loadu_si256((const void *)(second + at));
+        __m256i a = load(row[t] + at, left);
+        __m256i b = load(second + at, left);
         __m256i ab = _mm256_unpacklo_epi8(a, b);
         __m256i cd = _mm256_unpackhi_epi8(a, b);
 
@@ -148,9 +160,11 @@ static void rows(const tomevit_filter *filter, size_t output,
     uint8_t last[32];
 
     for (; at + 32 <= bytes; at += 32)
-        _mm256_storeu_si256((void *)(out + at), block(row, digits, count, at));
+        _mm256_storeu_si256((void *)(out + at),
+                            block(row, digits, count, at, sizeof last));
     if (at < bytes) {
-        _mm256_storeu_si256((void *)last, block(row, digits, count, at));
+        _mm256_storeu_si256((void *)last,
+                            block(row, digits, count, at, bytes - at));
         memcpy(out + at, last, bytes - at);
     }
 }

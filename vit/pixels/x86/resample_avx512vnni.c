@@ -133,23 +133,30 @@ static void columns(const tomevit_filter *filter, const uint8_t *const *rgb,
     }
 }
 
+/* 64 bytes, or the `left` that there are: a row may end where memory does. */
 static inline __m512i load(const uint8_t *const *row, size_t t, size_t count,
-                           size_t at)
+                           size_t at, size_t left)
 {
     /* What is added past the last row has no weight. */
-    return _mm512_loadu_si512(row[t < count ? t : count - 1] + at);
+    const uint8_t *from = row[t < count ? t : count - 1] + at;
+
+    return left >= 64 ? _mm512_loadu_si512(from)
+                      : _mm512_maskz_loadu_epi8((UINT64_C(1) << left) - 1,
+                                                from);
 }
 
-/* 64 bytes from `at` on; unpacking within lanes and packing undo each other. */
+/* The bytes from `at` on, of which there are `left`; unpacking within lanes and
+ * packing undo each other. */
 static inline __m512i block(const uint8_t *const *row, const uint32_t *digits,
-                            size_t count, size_t at)
+                            size_t count, size_t at, size_t left)
 {
     sums s[4] = { no_sums(), no_sums(), no_sums(), no_sums() };
 
     for (size_t t = 0; t < count; t += 4, digits += DIGITS) {
-        __m512i a = load(row, t, count, at), b = load(row, t + 1, count, at);
-        __m512i c = load(row, t + 2, count, at);
-        __m512i d = load(row, t + 3, count, at);
+        __m512i a = load(row, t, count, at, left);
+        __m512i b = load(row, t + 1, count, at, left);
+        __m512i c = load(row, t + 2, count, at, left);
+        __m512i d = load(row, t + 3, count, at, left);
         __m512i ab = _mm512_unpacklo_epi8(a, b),
                 AB = _mm512_unpackhi_epi8(a, b);
         __m512i cd = _mm512_unpacklo_epi8(c, d),
@@ -171,10 +178,10 @@ static void rows(const tomevit_filter *filter, size_t output,
     size_t count = filter->count[output], at = 0;
 
     for (; at + 64 <= bytes; at += 64)
-        _mm512_storeu_si512(out + at, block(row, digits, count, at));
+        _mm512_storeu_si512(out + at, block(row, digits, count, at, 64));
     if (at < bytes)
         _mm512_mask_storeu_epi8(out + at, (UINT64_C(1) << (bytes - at)) - 1,
-                                block(row, digits, count, at));
+                                block(row, digits, count, at, bytes - at));
 }
 
 const tomevit_resample_kernels tomevit_resample_avx512vnni = {
