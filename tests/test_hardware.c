@@ -17,6 +17,7 @@
 
 enum { ROWS = 37, N = 45, K = 1700 };
 
+#if defined(HAVE_AVX512BF16) || defined(HAVE_AMXBF16) || defined(HAVE_AMXINT8)
 static uint32_t random_bits(uint64_t *state)
 {
     *state = *state * 6364136223846793005u + 1442695040888963407u;
@@ -37,7 +38,6 @@ static float draw(int dtype, uint64_t *state)
     return (float)(int32_t)bits * 0x1p-31f;
 }
 
-#ifdef HAVE_AVX512
 static void fill(int dtype, size_t n, float *x, uint64_t *state)
 {
     for (size_t i = 0; i < n; i++)
