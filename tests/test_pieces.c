@@ -83,7 +83,7 @@ static void check(vit_kept *kept, const vit_tensors *file, size_t t,
 
 Test(pieces, a_stack_read_in_order_is_made_once)
 {
-    vit_kept kept = {0};
+    vit_kept kept = {{{NULL, NULL}}};
 
     for (size_t layer = 0; layer < LAYERS; layer++)
         check(&kept, &with_ranges, 0, layer);
@@ -100,7 +100,7 @@ Test(pieces, a_stack_read_in_order_is_made_once)
 
 Test(pieces, elements_in_another_order_are_converted_once)
 {
-    vit_kept kept = {0};
+    vit_kept kept = {{{NULL, NULL}}};
 
     in_order = 0;
     for (size_t layer = 0; layer < LAYERS; layer++) {
@@ -114,7 +114,7 @@ Test(pieces, elements_in_another_order_are_converted_once)
 /* More stacks than are kept, and layers that are read again. */
 Test(pieces, any_order_gives_the_same)
 {
-    vit_kept kept = {0};
+    vit_kept kept = {{{NULL, NULL}}};
 
     for (size_t layer = LAYERS; layer-- > 0;)
         for (size_t t = 0; t < MANY; t++)
@@ -127,7 +127,7 @@ Test(pieces, any_order_gives_the_same)
 /* Of three matrices in one, the first, then the others. */
 Test(pieces, thirds_are_parts_too)
 {
-    vit_kept kept = {0};
+    vit_kept kept = {{{NULL, NULL}}};
     vit_stored *t = &tensors[3];
     vit_axes first, others;
     float out[LAYERS * LAYER];
