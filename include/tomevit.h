@@ -408,7 +408,10 @@ typedef struct tomevit_output {
     int32_t *map;          /* [batch, tokens]: final row of every token */
     float *sizes;          /* [batch, tokens]: the first rows[b] are set */
     size_t *rows;          /* [batch]: rows left after the last layer */
-    size_t *layer_rows;    /* [batch, depth]: rows that leave each layer */
+    /* [batch, depth]: rows that leave each layer. Where the head reads only
+     * leading rows of the last layer, and neither map, sizes nor rows is asked
+     * for, nothing merges there: then it is what its r would leave. */
+    size_t *layer_rows;
     void *reserved[7];     /* NULL */
 } tomevit_output;
 

@@ -13,7 +13,7 @@ static const report_column list[] = {
     {"preprocessing.source", "  from", NULL},
     {"method", "merging", NULL},
     {"schedule", "  r", NULL},
-    {"tokens", "  tokens left", NULL},
+    {"tokens", "  tokens left", "%.1f"},
     {"merge_ratio", "  merge ratio", "%.3f"},
     {"gmacs", "GMACs", "%.2f"},
     {"dtype", "dtype", NULL},
@@ -80,7 +80,11 @@ static const report_column columns[] = {
     {"latency.p50", NULL, NULL},
     {"latency.p90", NULL, NULL},
     {"latency.p99", NULL, NULL},
-    {"valid_classes", NULL, NULL}
+    {"valid_classes", NULL, NULL},
+    {"gmacs_least", NULL, NULL},
+    {"gmacs_most", NULL, NULL},
+    {"tokens_least", NULL, NULL},
+    {"tokens_most", NULL, NULL}
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -31,7 +31,7 @@ static const report_column list[] = {
 
 static const report_column columns[] = {
     {"schedule", "r", NULL},
-    {"tokens_left", "tokens", NULL},
+    {"tokens_left", "tokens", "%.1f"},
     {"gmacs", "GMACs", "%.2f"},
     {"top1", "top-1 %", "%.2f"},
     {"top1_interval", "95 %", "%.1f"},
@@ -75,7 +75,11 @@ static const report_column columns[] = {
     {"latency.p99", NULL, NULL},
     {"valid_classes", NULL, NULL},
     {"model.label", NULL, NULL},
-    {"model.file", NULL, NULL}
+    {"model.file", NULL, NULL},
+    {"gmacs_least", NULL, NULL},
+    {"gmacs_most", NULL, NULL},
+    {"tokens_least", NULL, NULL},
+    {"tokens_most", NULL, NULL}
 };
 
 /* A second table of the same rows: each against r=0, image by image, and

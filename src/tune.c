@@ -55,7 +55,7 @@ static const report_column list[] = {
 
 static const report_column columns[] = {
     {"schedule", "schedule", NULL},
-    {"tokens_left", "tokens", NULL},
+    {"tokens_left", "tokens", "%.1f"},
     {"gmacs", "GMACs", "%.2f"},
     {"top1", "top-1 %", "%.2f"},
     {"top1_interval", "95 %", "%.1f"},

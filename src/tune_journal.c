@@ -22,7 +22,7 @@ int tune_journal_open(journal *j, const dataset *all, const session *s)
         return -1;
     json_t *command = journal_command(o);
     int result = journal_open(j, o->resume, settings, command,
-                              s->classes.count, 0);
+                              s->classes.count, 0, s->description->depth);
     json_decref(settings);
     json_decref(command);
     return result;

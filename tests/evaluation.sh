@@ -79,6 +79,44 @@ printf '0\n0\n1.0\n' | cmp -s - values || { fail "r=0:"; cat values; }
 grep '^6,' n.csv | cmp -s - counts || fail "the sweep has another confusion"
 says s.csv ",gained,lost,mcnemar_p,"
 
+# ---- what images cost is what was run
+
+says s.csv ",gmacs_least,gmacs_most,tokens_least,tokens_most"
+run 0 inspect $model --r 6 --json i.json
+holds i.json gmacs merge_ratio
+cp values schedule
+holds s.json runs.1.gmacs runs.1.merge_ratio
+cmp -s values schedule || fail "all images are alike, but not as scheduled"
+holds s.json runs.1.gmacs runs.1.gmacs runs.1.tokens_left runs.1.tokens_left
+cp values means
+holds s.json runs.1.gmacs_least runs.1.gmacs_most runs.1.tokens_least \
+    runs.1.tokens_most
+cmp -s values means || fail "all images are alike, but least and most differ"
+# In place of a method by which images differ: one part, in whose lines an image
+# is said to have cost 1 MAC and left 1 token.
+for part in 1/2 2/2; do
+    run 0 sweep $model set --r 0,6 --batch 4 --part $part \
+        --resume j${part%/2}
+done
+all=$(sed -n 's/.*"work":\[\[[0-9]*,[0-9]*,[0-9]*,\([0-9]*\),.*/\1/p' j2 |
+      head -n 1)
+sed 's/\("work":\[\[[0-9]*\),[0-9]*,\([0-9]*\),[0-9]*,/\1,1,\2,1,/' j2 >j3
+run 0 join j1 j3 --json j.json
+holds j.json runs.0.gmacs_least runs.0.tokens_least runs.0.tokens_most
+printf '1e-9\n1\n%s\n' "$all" >wanted
+cmp -s values wanted || {
+    fail "least and most of a join:"
+    cat values
+}
+says out "$all (1 to $all)"
+run 0 sweep $model set --r 0,6 --batch 4 --part 2/2 --resume j3 --json j.json
+holds j.json runs.0.tokens_least
+test "$(cat values)" = 1 || fail "resumed: not what the journal has"
+# No line has a least beyond its most.
+sed 's/\("work":\[\[[0-9]*,\)[0-9]*,/\19999999999999,/' j2 >j3
+run 1 join j1 j3
+says err "cannot follow"
+
 # ---- other labels
 
 printf '[[0], [1, 2], [], [0, 1], [2]]' >real.json

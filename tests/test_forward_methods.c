@@ -193,6 +193,57 @@ Test(methods, evit_fuses_and_counts_what_it_fused)
     }
 }
 
+/* The last layer of the pass planned nothing and computed the class token's
+ * row alone: what is planned is the third's. */
+static void expect_last_unread(const tomevit_context *context, int metric)
+{
+    const vit_team *team = context->alone->group ? context->alone
+                                                 : &context->all;
+
+    cr_expect_eq(team->rows.offsets[1], 1, "%s: %zu rows",
+                 tomevit_metric_name(metric), team->rows.offsets[1]);
+    cr_expect_eq(team->planned[0], TOKENS - GO - 7, "%s: %zu planned",
+                 tomevit_metric_name(metric), team->planned[0]);
+}
+
+/* Whoever asks for the rows alone gets the logits of one who does not, for the
+ * same work; the last layer's r counts all the same. */
+Test(methods, rows_that_leave_layers_cost_nothing)
+{
+    static setting s;
+    static const size_t r[4] = {GO, 0, 7, 5};
+    float plain[IMAGES * CLASSES], counted[IMAGES * CLASSES];
+    size_t rows[IMAGES * 4];
+    tomevit_output out[2] = {{.logits = plain},
+                             {.logits = counted, .layer_rows = rows}};
+    tomevit_open_options with;
+    tomevit_merging m;
+    tomevit_model *model;
+    tomevit_context *context;
+
+    set_up(&s, 1);
+    tomevit_open_options_init(&with);
+    tomevit_merging_init(&m);
+    m.r = r;
+    cr_assert_eq(tomevit_model_build(&s.d, &with, s.source, &model), 0);
+    cr_assert_eq(tomevit_context_create(model, IMAGES, 1, &context), 0);
+    for (int metric = TOMEVIT_METRIC_K; metric <= TOMEVIT_METRIC_X; metric++) {
+        m.metric = metric;
+        for (int k = 0; k < 2; k++) {
+            cr_assert_eq(tomevit_forward(context, &m, IMAGES, s.images,
+                                         &out[k]), 0);
+            expect_last_unread(context, metric);
+        }
+        cr_expect_arr_eq(plain, counted, sizeof(plain));
+        for (size_t b = 0; b < IMAGES; b++) {
+            cr_expect_eq(rows[b * 4 + 2], TOKENS - GO - 7);
+            cr_expect_eq(rows[b * 4 + 3], TOKENS - GO - 7 - 5);
+        }
+    }
+    tomevit_context_free(context);
+    tomevit_close(model);
+}
+
 /* Layers that merge nothing leave what they were given. */
 Test(methods, every_layer_says_what_it_leaves)
 {

@@ -56,6 +56,30 @@ Test(report, table_lines_up_what_there_is)
     json_decref(array);
 }
 
+/* A mean has its least and most beside it where they differ, but not in CSV. */
+Test(report, means_say_what_they_are_of)
+{
+    static const report_column of[] = {
+        {"gmacs", "GMACs", "%.2f"}, {"tokens_left", "tokens", "%.1f"}
+    };
+    json_t *array = json_pack("[{s:f,s:f,s:f,s:i,s:i,s:i},"
+                              "{s:f,s:f,s:f,s:f,s:i,s:i}]",
+        "gmacs", 2.5, "gmacs_least", 2.5, "gmacs_most", 2.5,
+        "tokens_left", 9, "tokens_least", 9, "tokens_most", 9,
+        "gmacs", 2.5, "gmacs_least", 2.0, "gmacs_most", 3.0,
+        "tokens_left", 8.5, "tokens_least", 8, "tokens_most", 9);
+    FILE *out = start();
+
+    report_table(out, of, 2, array, NULL);
+    expect(out, "GMACs                      tokens\n"
+                "2.50                            9\n"
+                "2.50 (2.00 to 3.00)  8.5 (8 to 9)\n");
+    out = start();
+    report_csv(out, of, 2, array);
+    expect(out, "gmacs,tokens_left\n2.5,9\n2.5,8.5\n");
+    json_decref(array);
+}
+
 Test(report, list_leaves_out_what_is_not_there)
 {
     json_t *array = rows();

@@ -185,7 +185,7 @@ Test(outcomes, are_counted)
     char *path = temporary("[[], [4, 2], [1]]");
     cr_assert_eq(real_labels_read(path, 7, &real, why), 0, "%s", why);
     unlink(path);
-    outcomes_begin(&o, 2);
+    outcomes_begin(&o, 2, 1);
     say(&o, 0, "12340", "21340"); /* lost, though ReaL has both wrong, right */
     say(&o, 1, "01234", "12340"); /* gained */
     say(&o, 2, "10234", "13024"); /* both right, and the same */
@@ -214,13 +214,22 @@ Test(outcomes, are_counted)
     real_labels_free(&real);
 }
 
+/* Images of which no two cost the same, and sums that doubles would round. */
+static void work(outcomes *o, size_t i)
+{
+    for (size_t run = 0; run < 2; run++) {
+        size_t rows[2] = {60 - 3 * i, 50 - 5 * i + run};
+        outcomes_add_work(o, run, 2, rows, 0x1p52 + (double)(7 * i + run));
+    }
+}
+
 /* Files from .. to - 1 of a folder of ten, of which every fourth is refused, in
  * one batch. */
 static void find(outcomes *o, size_t from, size_t to)
 {
     char text[OUTCOME_TOP + 1] = "01234";
 
-    outcomes_begin(o, 2);
+    outcomes_begin(o, 2, 2);
     outcomes_clear(o, from);
     for (size_t i = from; i < to; i++) {
         text[0] = (char)('5' + i % 3);
@@ -228,6 +237,8 @@ static void find(outcomes *o, size_t from, size_t to)
             outcomes_refuse(o, i, "a reason");
         else
             say(o, i, text, "12340");
+        if (i % 4 != 3)
+            work(o, i);
     }
     double *seconds = outcomes_add_batch(o);
     seconds[0] = (double)from;
@@ -236,6 +247,39 @@ static void find(outcomes *o, size_t from, size_t to)
     o->wall = (double)(to - from);
     o->decode = 2 * o->wall;
     o->preprocess = 3 * o->wall;
+}
+
+static void expect_same_work(const outcomes *a, const outcomes *b)
+{
+    for (size_t run = 0; run < 2; run++) {
+        const outcome_work *x = &a->work[run], *y = &b->work[run];
+
+        cr_expect(x->images == y->images && x->macs == y->macs);
+        cr_expect(x->least == y->least && x->most == y->most);
+        cr_expect(x->tokens_least == y->tokens_least &&
+                  x->tokens_most == y->tokens_most);
+    }
+    for (size_t i = 0; i < 4; i++)
+        cr_expect_eq(a->tokens[i], b->tokens[i]);
+}
+
+/* Images 0, 1, 2, 4, 5, 6, 8 and 9, 35 together. */
+Test(outcomes, work_is_summed_with_its_least_and_most)
+{
+    outcomes all;
+
+    find(&all, 0, 10);
+    cr_assert_eq(all.work[1].images, 8);
+    cr_expect_eq(all.work[1].macs, (UINT64_C(8) << 52) + 7 * 35 + 8);
+    cr_expect_eq(all.work[1].least, (UINT64_C(1) << 52) + 1);
+    cr_expect_eq(all.work[1].most, (UINT64_C(1) << 52) + 64);
+    cr_expect_eq(all.work[1].tokens_least, 6);
+    cr_expect_eq(all.work[1].tokens_most, 51);
+    cr_expect_eq(all.tokens[2], 8 * 60 - 3 * 35);
+    cr_expect_eq(all.tokens[3], 8 * 51 - 5 * 35);
+    outcomes_clear(&all, 0);
+    cr_expect(all.work[1].images == 0 && all.tokens[3] == 0);
+    outcomes_free(&all);
 }
 
 /* Whoever finds the parts, together they are the whole. */
@@ -247,7 +291,7 @@ Test(outcomes, parts_are_put_together)
     find(&whole, 0, 10);
     for (size_t k = 0; k < 4; k++) {
         size_t from = 0, parts = 0;
-        outcomes_begin(&all, 2);
+        outcomes_begin(&all, 2, 2);
         while (from < 10) {
             find(&part, from, ends[k][parts]);
             cr_assert_eq(outcomes_append(&all, &part), 0);
@@ -272,6 +316,7 @@ Test(outcomes, parts_are_put_together)
         cr_expect_eq(all.wall, whole.wall);
         cr_expect_eq(all.decode, whole.decode);
         cr_expect_eq(all.preprocess, whole.preprocess);
+        expect_same_work(&all, &whole);
         outcomes_free(&all);
     }
     outcomes_free(&whole);
@@ -291,7 +336,7 @@ Test(outcomes, gaps_and_overlaps_are_refused)
         }
         outcomes_free(&part);
     }
-    outcomes_begin(&one, 1);
+    outcomes_begin(&one, 1, 1);
     outcomes_clear(&one, 4);
     one.to = 5;
     cr_expect_eq(outcomes_append(&all, &one), -1, "another number of runs");
@@ -312,7 +357,7 @@ Test(outcomes, refusals_are_in_order)
     static const size_t sorted[] = {2, 3, 5, 9};
     outcomes o;
 
-    outcomes_begin(&o, 1);
+    outcomes_begin(&o, 1, 1);
     for (size_t i = 0; i < 4; i++)
         outcomes_refuse(&o, files[i], "x");
     for (size_t i = 0; i < 4; i++)

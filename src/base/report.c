@@ -84,10 +84,37 @@ static size_t value_text(const json_t *value, const char *format, char *text,
     }
 }
 
+/* Means whose least and most are beside them in the row. */
+static const struct {
+    const char *path, *least, *most;
+} ranges[] = {
+    {"gmacs", "gmacs_least", "gmacs_most"},
+    {"tokens_left", "tokens_least", "tokens_most"}
+};
+
+/* " (LEAST to MOST)" if the value at the path differs among what it is of. */
+static void range_text(const json_t *row, const char *path, const char *format,
+                       char *text, size_t size)
+{
+    char least[64], most[64];
+
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+        if (strcmp(path, ranges[i].path) != 0)
+            continue;
+        value_text(find(row, ranges[i].least), format, least, sizeof(least));
+        value_text(find(row, ranges[i].most), format, most, sizeof(most));
+        if (strcmp(least, most) != 0)
+            snprintf(text, size, " (%s to %s)", least, most);
+    }
+}
+
 void report_text(const json_t *row, const char *path, const char *format,
                  char *text, size_t size)
 {
-    value_text(find(row, path), format, text, size);
+    size_t used = value_text(find(row, path), format, text, size);
+
+    if (used > 0 && used < size)
+        range_text(row, path, format, text + used, size - used);
 }
 
 static const char *format_of(const report_column *column)
@@ -251,8 +278,8 @@ void report_csv(FILE *out, const report_column *columns, size_t count,
     fputc('\n', out);
     for (size_t i = 0; i < json_array_size(rows); i++) {
         for (size_t c = 0; c < count; c++) {
-            report_text(json_array_get(rows, i), columns[c].path, "%.9g",
-                        text, TEXT_SIZE);
+            value_text(find(json_array_get(rows, i), columns[c].path), "%.9g",
+                       text, TEXT_SIZE);
             if (c > 0)
                 fputc(',', out);
             output_csv_field(out, text);

@@ -23,7 +23,9 @@ json_t *report_real(double value);
 
 /* What a column of a row holds as text: a real by `format`, an array's
  * elements with blanks between, an interval {low, high} with a dash, or "to" if
- * it begins below zero; "" if it is not there. */
+ * it begins below zero; "" if it is not there. GMACs and tokens left that are
+ * not the same for all images come as "MEAN (LEAST to MOST)"; not so in CSV,
+ * where a number is to be one. */
 void report_text(const json_t *row, const char *path, const char *format,
                  char *text, size_t size);
 

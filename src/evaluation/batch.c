@@ -17,7 +17,7 @@ void batch_begin(batch *b, const evaluate_request *r)
 
     memset(b, 0, sizeof(*b));
     b->request = r;
-    outcomes_begin(&b->found, r->run_count);
+    outcomes_begin(&b->found, r->run_count, r->depth);
     b->places = memory_zero(r->batch, sizeof(*b->places));
     b->files = memory_zero(r->batch, sizeof(*b->files));
     b->images = memory_zero(r->batch, sizeof(*b->images));
@@ -25,6 +25,8 @@ void batch_begin(batch *b, const evaluate_request *r)
     b->valid = memory_zero(c->valid_count, sizeof(*b->valid));
     b->top = memory_zero(r->run_count * r->batch * r->topk, sizeof(*b->top));
     b->seconds = memory_zero(r->run_count, sizeof(*b->seconds));
+    b->rows = memory_zero(r->run_count * r->batch * r->depth,
+                          sizeof(*b->rows));
     b->strange = memory_zero(r->batch, sizeof(*b->strange));
 }
 
@@ -38,6 +40,7 @@ void batch_end(batch *b)
     free(b->valid);
     free(b->top);
     free(b->seconds);
+    free(b->rows);
     free(b->strange);
 }
 
@@ -83,11 +86,18 @@ static int select_top(const batch *b, size_t i, top_class *top)
     return 0;
 }
 
-/* Run `index` of all: classes and seconds. */
+/* Of the first image of the batch, [batch, depth of the run's model]. */
+static size_t *rows_of(const batch *b, size_t run)
+{
+    return b->rows + run * b->request->batch * b->request->depth;
+}
+
+/* Run `index` of all: classes, seconds and the rows that left the layers. */
 static int one_run(batch *b, const evaluate_model *m, const merging_run *run,
                    size_t index)
 {
-    tomevit_output out = {.logits = b->logits};
+    tomevit_output out = {.logits = b->logits,
+                          .layer_rows = rows_of(b, index)};
     double began = clock_seconds();
     int error = tomevit_forward(m->context, &run->merging, b->count,
                                 b->images, &out);
@@ -127,12 +137,29 @@ static int one_model(batch *b, const evaluate_model *m, size_t first)
 
 /* ---- what is found ------------------------------------------------------- */
 
+/* What image i cost in every run, from the rows that were there. */
+static void add_work(batch *b, size_t i)
+{
+    const evaluate_request *r = b->request;
+    size_t run = 0;
+
+    for (size_t k = 0; k < r->model_count; k++) {
+        const tomevit_description *d = r->models[k].description;
+        for (size_t n = 0; n < r->models[k].run_count; n++, run++) {
+            const size_t *rows = rows_of(b, run) + i * d->depth;
+            outcomes_add_work(&b->found, run, d->depth, rows,
+                              tomevit_macs(d, rows));
+        }
+    }
+}
+
 static void accept(batch *b, size_t i)
 {
     const evaluate_request *r = b->request;
     const folder_file *file = &r->files->files[b->files[i]];
     outcome *said = outcomes_add_image(&b->found, b->files[i]);
 
+    add_work(b, i);
     for (size_t run = 0; run < r->run_count; run++) {
         outcome_set(&said[run], top_of(b, run, i));
         if (r->seen != NULL)

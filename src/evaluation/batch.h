@@ -18,6 +18,8 @@ typedef struct batch {
     float *valid;          /* [valid classes] of one image */
     top_class *top;        /* [runs, batch, topk] */
     double *seconds;       /* [runs] */
+    size_t *rows;          /* [runs, batch * depth]: of every run [images,
+                            * layers of its model] that left each layer */
     const merging_run **strange; /* [batch]: the first run whose answer on the
                                   * image is not finite, or NULL */
     int warm;              /* caches are */

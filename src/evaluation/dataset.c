@@ -205,7 +205,7 @@ static int open_journal(const dataset *d, const session *s, size_t count,
         return -1;
     json_t *command = journal_command(s->options);
     int result = journal_open(j, s->options->resume, settings, command,
-                              s->classes.count, r->run_count);
+                              s->classes.count, r->run_count, r->depth);
     json_decref(settings);
     json_decref(command);
     journal_of(j, r->from, r->to);
@@ -277,6 +277,7 @@ static int begin_models(dataset *d, session *s, size_t count,
         models[i].runs = s[i].runs;
         models[i].run_count = s[i].run_count;
         models[i].context = s[i].context;
+        models[i].description = s[i].description;
     }
     return 0;
 }
@@ -295,6 +296,8 @@ static evaluate_request request_of(dataset *d, session *s, size_t count)
     for (size_t i = 0; i < count; i++) {
         s[i].first = r.run_count;
         r.run_count += s[i].run_count;
+        if (s[i].description->depth > r.depth)
+            r.depth = s[i].description->depth;
     }
     return r;
 }

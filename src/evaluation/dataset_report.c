@@ -83,6 +83,48 @@ static void set_comparison(const tally *t, const tally *base, int itself,
                         : report_real(base->forward / t->forward));
 }
 
+/* The mean of whole numbers: a whole number itself if it is one. */
+static json_t *mean(uint64_t sum, size_t count)
+{
+    return sum % count == 0 ? json_integer((json_int_t)(sum / count))
+                            : report_real((double)sum / (double)count);
+}
+
+/* What the images of the run left of their tokens and cost, in place of what
+ * the schedule makes expect: methods may look at what is in an image. Without
+ * an image that stays, as all there is. */
+static void set_work(const session *s, const outcomes *o, size_t index,
+                     json_t *out)
+{
+    const tomevit_description *d = s->description;
+    const uint64_t *sums = o->tokens + (s->first + index) * o->depth;
+    const outcome_work *w = &o->work[s->first + index];
+    json_t *tokens = json_array();
+    uint64_t all = (uint64_t)w->images * d->tokens * d->depth, left = 0;
+
+    if (w->images == 0) {
+        json_decref(tokens);
+        return;
+    }
+    for (size_t i = 0; i < d->depth; i++) {
+        json_array_append_new(tokens, mean(sums[i], w->images));
+        left += sums[i];
+    }
+    json_object_set_new(out, "merge_ratio",
+                        report_real((double)(all - left) / (double)all));
+    json_object_set_new(out, "tokens", tokens);
+    json_object_set_new(out, "tokens_left",
+                        mean(sums[d->depth - 1], w->images));
+    double gmacs = w->least == w->most ? (double)w->most
+        : (double)w->macs / (double)w->images;
+    json_object_set_new(out, "gmacs", report_real(gmacs * 1e-9));
+    json_object_set_new(out, "gmacs_least",
+                        report_real((double)w->least * 1e-9));
+    json_object_set_new(out, "gmacs_most", report_real((double)w->most * 1e-9));
+    set_count(out, "tokens_least", w->tokens_least);
+    set_count(out, "tokens_most", w->tokens_most);
+}
+
 /* `index` is that among all runs. */
 static void set_times(const outcomes *o, size_t index, const tally *t,
                       json_t *out)
@@ -118,6 +160,7 @@ json_t *dataset_run_json(const dataset *d, const session *s,
     if (s->run_count > 1)
         set_comparison(&t, &base, index == s->reference, out);
     session_run_json(s, &s->runs[index], out);
+    set_work(s, o, index, out);
     session_compute_json(s, out);
     set_times(o, s->first + index, &t, out);
     json_object_set_new(out, "model", session_model_json(s));

@@ -18,6 +18,7 @@ typedef void evaluate_seen(void *data, size_t run, const folder_file *file,
 /* A model, the crops it takes and its ways to merge. */
 typedef struct evaluate_model {
     tomevit_context *context;
+    const tomevit_description *description;
     loader *loader;        /* one for all models that take the same crops */
     merging_run *runs;
     size_t run_count;
@@ -30,6 +31,7 @@ typedef struct evaluate_request {
     folder *files;         /* what was remarked about them is kept there */
     size_t from, to;       /* of the files: from .. to - 1 */
     size_t run_count;      /* of all models; their runs one after the other */
+    size_t depth;          /* of the deepest model */
     size_t batch;
     size_t topk;           /* OUTCOME_TOP or more */
     const classes *classes; /* of all models; its valid ones are the only

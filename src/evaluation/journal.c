@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define MARK "tomerge_journal"
-enum { FORMAT = 1, SYNC_SECONDS = 5 };
+enum { FORMAT = 2, SYNC_SECONDS = 5 };
 
 /* ---- writing ------------------------------------------------------------- */
 
@@ -351,13 +351,15 @@ void journal_of(journal *j, size_t from, size_t to)
 }
 
 int journal_open(journal *j, const char *path, json_t *settings,
-                 json_t *command, size_t classes, size_t run_count)
+                 json_t *command, size_t classes, size_t run_count,
+                 size_t depth)
 {
     struct stat status;
 
     memset(j, 0, sizeof(*j));
     j->path = path;
     j->classes = classes;
+    j->depth = depth;
     j->run_count = run_count;
     j->synced = clock_seconds();
     int result = open_file(j, &status);

@@ -29,6 +29,7 @@ typedef struct journal {
     int failed;
     size_t classes;
     size_t sections;       /* begun so far; 0: the file is one evaluation */
+    size_t depth;          /* layers of the deepest model */
     size_t files, run_count; /* of the evaluation at hand */
     size_t next;           /* the first file that no line of it is about */
 } journal;
@@ -39,7 +40,8 @@ typedef struct journal {
  * after a message: it cannot be had, is no journal, is in use by another
  * process, or was begun with other settings. */
 int journal_open(journal *j, const char *path, json_t *settings,
-                 json_t *command, size_t classes, size_t run_count);
+                 json_t *command, size_t classes, size_t run_count,
+                 size_t depth);
 
 /* It is one evaluation, of files from .. to - 1. */
 void journal_of(journal *j, size_t from, size_t to);

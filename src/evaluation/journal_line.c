@@ -9,6 +9,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Every run's numbers in a row: see outcome_work, then tokens layer by
+ * layer. */
+static json_t *work_json(const outcomes *o)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < o->run_count; i++) {
+        const outcome_work *w = &o->work[i];
+        const uint64_t *tokens = o->tokens + i * o->depth;
+        json_t *run = json_pack("[I,I,I,I,I]", (json_int_t)w->macs,
+            (json_int_t)w->least, (json_int_t)w->most,
+            (json_int_t)w->tokens_least, (json_int_t)w->tokens_most);
+        for (size_t k = 0; k < o->depth; k++)
+            json_array_append_new(run, json_integer((json_int_t)tokens[k]));
+        json_array_append_new(list, run);
+    }
+    return list;
+}
+
 json_t *journal_line_write(const outcomes *o)
 {
     json_t *refused = json_array(), *classes = json_array();
@@ -27,12 +46,12 @@ json_t *journal_line_write(const outcomes *o)
     for (size_t i = 0; i < o->run_count; i++)
         json_array_append_new(seconds, report_real(
             o->batches > 0 ? o->seconds[i] : 0));
-    return json_pack("{s:I,s:I,s:o,s:o,s:o,s:o,s:f,s:f,s:f}",
+    return json_pack("{s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:f,s:f,s:f}",
                      "from", (json_int_t)o->from, "to", (json_int_t)o->to,
                      "refused", refused, "classes", classes,
                      "probabilities", probabilities, "seconds", seconds,
-                     "wall", o->wall, "decode", o->decode,
-                     "preprocess", o->preprocess);
+                     "work", work_json(o), "wall", o->wall, "decode",
+                     o->decode, "preprocess", o->preprocess);
 }
 
 /* ---- reading ------------------------------------------------------------- */
@@ -110,6 +129,43 @@ static int read_images(const journal *j, const json_t *line, outcomes *o)
     return 0;
 }
 
+/* Of one run: what is least is no more than what is most. */
+static int read_run_work(const json_t *list, size_t depth, size_t images,
+                         outcome_work *w, uint64_t *tokens)
+{
+    enum { OWN = 5 };
+    json_int_t own[OWN], sum;
+
+    if (json_array_size(list) != OWN + depth)
+        return -1;
+    for (size_t i = 0; i < OWN; i++)
+        if (read_number(json_array_get(list, i), 0, INT64_MAX, &own[i]) != 0)
+            return -1;
+    if (own[1] > own[2] || own[2] > own[0] || own[3] > own[4])
+        return -1;
+    *w = (outcome_work){images, (uint64_t)own[0], (uint64_t)own[1],
+                        (uint64_t)own[2], (size_t)own[3], (size_t)own[4]};
+    for (size_t i = 0; i < depth; i++) {
+        if (read_number(json_array_get(list, OWN + i), 0, INT64_MAX, &sum) != 0)
+            return -1;
+        tokens[i] = (uint64_t)sum;
+    }
+    return 0;
+}
+
+static int read_work(const json_t *line, outcomes *o)
+{
+    const json_t *list = json_object_get(line, "work");
+
+    if (json_array_size(list) != o->run_count)
+        return -1;
+    for (size_t i = 0; i < o->run_count; i++)
+        if (read_run_work(json_array_get(list, i), o->depth, o->images,
+                          &o->work[i], o->tokens + i * o->depth) != 0)
+            return -1;
+    return 0;
+}
+
 static int read_times(const json_t *line, outcomes *o)
 {
     const json_t *list = json_object_get(line, "seconds");
@@ -132,15 +188,18 @@ int journal_line_read(const journal *j, const json_t *line, outcomes *o)
 {
     json_int_t next = (json_int_t)j->next, from, to;
 
-    outcomes_begin(o, j->run_count);
+    outcomes_begin(o, j->run_count, j->depth);
     if (read_number(json_object_get(line, "from"), next, next, &from) != 0 ||
         read_number(json_object_get(line, "to"), from + 1,
-                    (json_int_t)j->files, &to) != 0)
+                    (json_int_t)j->files, &to) != 0) {
+        outcomes_free(o);
         return -1;
+    }
     outcomes_clear(o, (size_t)from);
     o->to = o->end = (size_t)to;
     if (read_refused(json_object_get(line, "refused"), o) == 0 &&
-        read_images(j, line, o) == 0 && read_times(line, o) == 0)
+        read_images(j, line, o) == 0 && read_work(line, o) == 0 &&
+        read_times(line, o) == 0)
         return 0;
     outcomes_free(o);
     return -1;

@@ -10,10 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-void outcomes_begin(outcomes *o, size_t run_count)
+void outcomes_begin(outcomes *o, size_t run_count, size_t depth)
 {
     memset(o, 0, sizeof(*o));
     o->run_count = run_count;
+    o->depth = depth;
+    o->work = memory_zero(run_count, sizeof(*o->work));
+    o->tokens = memory_zero(run_count * depth, sizeof(*o->tokens));
 }
 
 void outcomes_clear(outcomes *o, size_t from)
@@ -23,6 +26,10 @@ void outcomes_clear(outcomes *o, size_t from)
     o->images = o->refused_count = o->batches = 0;
     o->from = o->to = o->end = from;
     o->wall = o->decode = o->preprocess = 0;
+    if (o->run_count > 0) {
+        memset(o->work, 0, o->run_count * sizeof(*o->work));
+        memset(o->tokens, 0, o->run_count * o->depth * sizeof(*o->tokens));
+    }
 }
 
 void outcomes_free(outcomes *o)
@@ -32,6 +39,8 @@ void outcomes_free(outcomes *o)
     free(o->items);
     free(o->refused);
     free(o->seconds);
+    free(o->work);
+    free(o->tokens);
     memset(o, 0, sizeof(*o));
 }
 
@@ -52,6 +61,36 @@ double *outcomes_add_batch(outcomes *o)
     return o->seconds + o->run_count * o->batches++;
 }
 
+static void add_work(outcome_work *all, const outcome_work *next)
+{
+    int first = all->images == 0;
+
+    if (next->images == 0)
+        return;
+    all->images += next->images;
+    all->macs += next->macs;
+    if (first || next->least < all->least)
+        all->least = next->least;
+    if (next->most > all->most)
+        all->most = next->most;
+    if (first || next->tokens_least < all->tokens_least)
+        all->tokens_least = next->tokens_least;
+    if (next->tokens_most > all->tokens_most)
+        all->tokens_most = next->tokens_most;
+}
+
+void outcomes_add_work(outcomes *o, size_t run, size_t depth,
+                       const size_t *rows, double macs)
+{
+    uint64_t whole = (uint64_t)macs;
+    outcome_work one = {1, whole, whole, whole, rows[depth - 1],
+                        rows[depth - 1]};
+
+    add_work(&o->work[run], &one);
+    for (size_t i = 0; i < depth; i++)
+        o->tokens[run * o->depth + i] += rows[i];
+}
+
 void outcomes_refuse(outcomes *o, size_t file, const char *why)
 {
     size_t place = o->refused_count;
@@ -69,7 +108,8 @@ int outcomes_append(outcomes *o, const outcomes *next)
 {
     size_t runs = o->run_count;
 
-    if (next->from != o->to || next->run_count != runs)
+    if (next->from != o->to || next->run_count != runs ||
+        next->depth != o->depth)
         return -1;
     for (size_t i = 0; i < next->images; i++)
         memcpy(outcomes_add_image(o, next->file[i]), next->items + i * runs,
@@ -79,6 +119,10 @@ int outcomes_append(outcomes *o, const outcomes *next)
     for (size_t i = 0; i < next->batches; i++)
         memcpy(outcomes_add_batch(o), next->seconds + i * runs,
                runs * sizeof(*next->seconds));
+    for (size_t i = 0; i < runs; i++)
+        add_work(&o->work[i], &next->work[i]);
+    for (size_t i = 0; i < runs * o->depth; i++)
+        o->tokens[i] += next->tokens[i];
     o->to = next->to;
     o->end = next->end > o->end ? next->end : o->end;
     o->wall += next->wall;

@@ -15,6 +15,15 @@ typedef struct outcome {
     float probability[OUTCOME_TOP];
 } outcome;
 
+/* What one run computed, over images: sums are of whole numbers, so that they
+ * are the same however the images are put together. */
+typedef struct outcome_work {
+    size_t images;
+    uint64_t macs, least, most; /* multiply-accumulates: of all images, of the
+                                 * image with the least and the most */
+    size_t tokens_least, tokens_most; /* that an image leaves in the end */
+} outcome_work;
+
 typedef struct refusal {
     size_t file;           /* as in outcomes */
     char *why;
@@ -24,7 +33,7 @@ typedef struct refusal {
  * batch, of a part of the folder, of all of it. Those of neighbours can be put
  * together, whoever found them. */
 typedef struct outcomes {
-    size_t run_count;
+    size_t run_count, depth; /* layers of the deepest model */
     size_t from, to;       /* files from .. to - 1 are images or refused */
     size_t end;            /* where those that were asked for end; beyond `to`
                             * if the work was ended early */
@@ -35,11 +44,14 @@ typedef struct outcomes {
     refusal *refused;      /* [refused_count], by file */
     size_t batches, batch_capacity;
     double *seconds;       /* [batches, run_count]: of forward passes */
+    outcome_work *work;    /* [run_count] */
+    uint64_t *tokens;      /* [run_count, depth]: leaving each layer, summed
+                            * over images */
     double wall, decode, preprocess; /* the last two in core-seconds */
 } outcomes;
 
 /* Of nothing yet, before file 0. */
-void outcomes_begin(outcomes *o, size_t run_count);
+void outcomes_begin(outcomes *o, size_t run_count, size_t depth);
 void outcomes_free(outcomes *o);
 
 /* Of nothing again, before file `from`; its memory stays. */
@@ -49,12 +61,17 @@ void outcomes_clear(outcomes *o, size_t from);
 outcome *outcomes_add_image(outcomes *o, size_t file);
 double *outcomes_add_batch(outcomes *o);
 
+/* One more image of a run was computed: rows [depth of its model] that left
+ * the layers, and its multiply-accumulates. */
+void outcomes_add_work(outcomes *o, size_t run, size_t depth,
+                       const size_t *rows, double macs);
+
 /* One more file that cannot be used, in its place among them; the text is
  * copied. */
 void outcomes_refuse(outcomes *o, size_t file, const char *why);
 
 /* What follows: times add up. 0, or -1 with nothing done if it does not begin
- * where these end or is about another number of runs. */
+ * where these end or is about another number of runs or layers. */
 int outcomes_append(outcomes *o, const outcomes *next);
 
 /* 1 if not all that was asked for was reached. */

@@ -66,7 +66,7 @@ static const char style[] =
     ".pictures{grid-template-columns:repeat(6,1fr)}}\n";
 
 static const report_column columns[] = {
-    {"tokens_left", "tokens left", NULL},
+    {"tokens_left", "tokens left", "%.1f"},
     {"gmacs", "GMACs", "%.2f"},
     {"top1", "top\xE2\x80\x91" "1 %", "%.2f"},
     {"top1_interval", "95 %", "%.1f"},

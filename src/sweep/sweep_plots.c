@@ -49,7 +49,7 @@ static void describe(const json_t *run, const char *model, plot_point *p)
         {"top1", "%.2f", ": top-1 ", " %"},
         {"top1_interval", "%.1f", " (95 %: ", ")"},
         {"top5", "%.2f", ", top-5 ", " %"},
-        {"tokens_left", NULL, "\n", " tokens left"},
+        {"tokens_left", "%.1f", "\n", " tokens left"},
         {"gmacs", "%.2f", ", ", " GMACs"},
         {"images_per_second.forward", "%.1f", ", ", " images/s"},
         {"speedup", "%.2f", ", ", " times r=0"},

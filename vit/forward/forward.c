@@ -41,7 +41,7 @@ static void start_group(const vit_pass *p)
 
 static int wants_plan(const vit_pass *p)
 {
-    return p->out.map || p->out.sizes || p->out.rows || p->out.layer_rows;
+    return p->out.map || p->out.sizes || p->out.rows;
 }
 
 /* r of the last layer, 0 if nobody asks what it does to the tokens: those
@@ -61,6 +61,20 @@ static size_t rows_read(const vit_pass *p)
         p->merging->metric == TOMEVIT_METRIC_X)
         return 0;
     return tomevit_pool_reads(&p->c->model->d);
+}
+
+/* Of a last layer that leaves its merging out: the rows its r would leave. */
+static void count_last_rows(const vit_pass *p)
+{
+    const tomevit_description *d = &p->c->model->d;
+
+    for (size_t b = 0; p->out.layer_rows && b < p->count; b++) {
+        size_t *rows = p->out.layer_rows + b * d->depth;
+        size_t last = d->depth - 1;
+
+        rows[last] = tomevit_rows_after(d, p->merging, last,
+                                        last ? rows[last - 1] : d->tokens);
+    }
 }
 
 void tomevit_report_merging(vit_pass *p, vit_scratch *unused,
@@ -142,6 +156,8 @@ static int run_team(vit_pass *p)
     }
     if (p->read == 0)
         tomevit_report_merging(p, NULL, NULL);
+    else if (!wants_plan(p))
+        count_last_rows(p);
     return c->error;
 }
 

@@ -14,19 +14,27 @@ static size_t after_strided(size_t tokens, size_t prefix, size_t stride)
     return left < tokens ? left : tokens;
 }
 
+size_t tomevit_rows_after(const tomevit_description *d,
+                          const tomevit_merging *merging, size_t layer,
+                          size_t left)
+{
+    size_t r = merging && merging->r ? merging->r[layer] : 0;
+
+    if (r > 0 && merging->matching.method == TOMERGE_STRIDED)
+        return after_strided(left, d->prefix, merging->matching.stride);
+    if (r > 0)
+        tomerge_schedule_tokens(merging->matching.method, 1, left, d->prefix,
+                                &r, &left, NULL);
+    return left;
+}
+
 static int schedule(const tomevit_description *d,
                     const tomevit_merging *merging, size_t *tokens)
 {
     size_t left = d->tokens;
 
     for (size_t i = 0; i < d->depth; i++) {
-        size_t r = merging && merging->r ? merging->r[i] : 0;
-
-        if (r > 0 && merging->matching.method == TOMERGE_STRIDED)
-            left = after_strided(left, d->prefix, merging->matching.stride);
-        else if (r > 0)
-            tomerge_schedule_tokens(merging->matching.method, 1, left,
-                                    d->prefix, &r, &left, NULL);
+        left = tomevit_rows_after(d, merging, i, left);
         if (left < tomevit_pool_least(d))
             return TOMEVIT_EINVAL;
         if (tokens)
