@@ -41,8 +41,8 @@ for library in tomerge tomevit; do
                 >>"$scratch/arguments"
     done
     # Neither comments nor what inline functions do declare anything.
-    ${CC:-cc} -E -P -fpreprocessed "$srcdir/include/$library.h" 2>/dev/null |
-        grep -v '^ *#' | tr '\n' ' ' |
+    grep -v '^ *#' "$srcdir/include/$library.h" |
+        ${CC:-cc} -E -P -xc - 2>/dev/null | tr '\n' ' ' |
         sed 's/static inline [^{]*{[^}]*}//g' |
         grep -oE "${library}_[a-z0-9_]+\([^()]*\);" |
         awk -F '(' '$2 !~ /^void/ { print $1, gsub(/,/, "") + 1 }' |

@@ -36,7 +36,7 @@ probe '' && skip "ThreadSanitizer finds nothing"
 
 mkdir objects
 sed -E 's/^#define HAVE_(AVX|AMX).*//' "$build/config.h" >config.h
-flags="$flags -I. -I$build/src -I$srcdir/include -DPKGDATADIR=\".\""
+flags="$flags -I. -I$build -I$srcdir/include -DPKGDATADIR=\".\""
 export flags
 (cd "$srcdir" && find src vit tomerge -name '*.c' ! -path '*/x86/*' \
     ! -path '*/python/*' ! -path '*/examples/*') |
