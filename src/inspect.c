@@ -34,6 +34,7 @@ static const report_column list[] = {
     {"parts", "parts", NULL},
     {"pool", "pooling", NULL},
     {"known.pooling.from", "  from", NULL},
+    {"known.class names.value", "class names", NULL},
     {"preprocessing.chain", "preprocessing", NULL},
     {"preprocessing.source", "  from", NULL},
     {"known.mean.from", "  mean from", NULL},

@@ -147,6 +147,9 @@ beside config.json '{"model_type": "vit", "hidden_size": 32,
     "num_attention_heads": 2, "id2label": {"0": "cat", "1": "dog"}}'
 run 0 classify --model "$weights" a.png
 says out "class "
+says err "class names numbers (2 names)"
+run 0 inspect "$weights"
+says out "numbers (2 names)"
 
 # ---- what nothing says is a guess: warned of once, refused if so wished
 

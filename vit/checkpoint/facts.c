@@ -136,6 +136,28 @@ static void add_pixels(vit_facts *f, const vit_tensors *view,
              pre->interpolation == TOMEVIT_BICUBIC ? "bicubic" : "bilinear");
 }
 
+/* Names beside the weights that are of another head than this one are left
+ * out: the classes are numbers, which has to be said. */
+static void add_class_names(vit_facts *f, const vit_tensors *view,
+                            const tomevit_description *d)
+{
+    const char *text = tomevit_tensors_metadata(view, "class_names");
+    const char *from = tomevit_tensors_from(view, "class_names");
+    json_error_t error;
+    json_t *names;
+    vit_fact *fact;
+
+    if (!text || !d->classes || !from || !strcmp(from, "metadata"))
+        return;
+    names = tomevit_json_parse(text, strlen(text), 8, &error);
+    if (json_array_size(names) != d->classes) {
+        fact = add(f, "class names", NULL);
+        snprintf(fact->value, sizeof fact->value, "numbers (%zu names)",
+                 json_array_size(names));
+    }
+    json_decref(names);
+}
+
 void tomevit_facts_find(vit_facts *facts, const vit_tensors *view,
                         const tomevit_description *d, int resized)
 {
@@ -145,6 +167,7 @@ void tomevit_facts_find(vit_facts *facts, const vit_tensors *view,
     facts->count = 0;
     add_structure(facts, view, d);
     add_pixels(facts, view, d);
+    add_class_names(facts, view, d);
     if (!resized)
         return;
     fact = add(facts, "position resize",

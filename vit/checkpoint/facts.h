@@ -5,7 +5,7 @@
 
 #include "../containers/tensors.h"
 
-enum { VIT_FACTS = 10 };
+enum { VIT_FACTS = 11 };
 
 typedef struct vit_fact {
     const char *what;      /* "heads" */
