@@ -324,3 +324,70 @@ const uint8_t *golden_u8(const golden_file *file, const char *name,
 {
     return typed(file, name, GOLDEN_U8, count);
 }
+
+/* ---- cases of other methods ---------------------------------------------- */
+
+void golden_each(const char *method, const char *op, size_t least,
+                 void (*check)(const golden_sequence *c))
+{
+    const char *folder = golden_methods_folder();
+    json_t *index, *entry;
+    golden_file *file;
+    size_t i, cases = 0;
+    char name[64];
+
+    if (!folder)
+        cr_skip_test("no reference data: set TOMERGE_SHARED");
+    index = golden_index(folder);
+    snprintf(name, sizeof(name), "%s.safetensors", method);
+    file = golden_open(folder, name);
+    json_array_foreach(json_object_get(index, "cases"), i, entry) {
+        golden_sequence c = {.file = file, .entry = entry};
+
+        if (strcmp(golden_string(entry, "method"), method) != 0 ||
+            (op && strcmp(golden_string(entry, "op"), op) != 0))
+            continue;
+        c.batch = golden_size(entry, "batch");
+        c.tokens = golden_size(entry, "tokens");
+        c.channels = golden_size(entry, "channels");
+        c.rows = golden_size(entry, "tokens_out");
+        for (c.b = 0; c.b < c.batch; c.b++)
+            check(&c);
+        cases++;
+    }
+    cr_assert_geq(cases, least);
+    golden_close(file);
+    json_decref(index);
+}
+
+static void full_name(const golden_sequence *c, const char *name,
+                      char full[64])
+{
+    snprintf(full, 64, "%s%s", golden_string(c->entry, "prefix"), name);
+}
+
+const golden_tensor *golden_of(const golden_sequence *c, const char *name)
+{
+    char full[64];
+
+    full_name(c, name, full);
+    return golden_get(c->file, full);
+}
+
+const float *golden_part(const golden_sequence *c, const char *name,
+                         size_t count)
+{
+    char full[64];
+
+    full_name(c, name, full);
+    return golden_f32(c->file, full, c->batch * count) + c->b * count;
+}
+
+const int32_t *golden_part_i32(const golden_sequence *c, const char *name,
+                               size_t count)
+{
+    char full[64];
+
+    full_name(c, name, full);
+    return golden_i32(c->file, full, c->batch * count) + c->b * count;
+}

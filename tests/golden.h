@@ -78,4 +78,28 @@ const int64_t *golden_i64(const golden_file *file, const char *name,
 const uint8_t *golden_u8(const golden_file *file, const char *name,
                          size_t count);
 
+/* ---- cases of other methods ---------------------------------------------- */
+
+/* One sequence of a case of golden_methods_folder(). */
+typedef struct golden_sequence {
+    const golden_file *file;
+    const json_t *entry;   /* the case */
+    size_t b, batch;       /* which of how many sequences */
+    size_t tokens, channels, rows;
+} golden_sequence;
+
+/* Calls `check` for each sequence of each case of a method, or of one `op` of
+ * it unless that is NULL. There must be `least` cases; without the folder the
+ * test is skipped. */
+void golden_each(const char *method, const char *op, size_t least,
+                 void (*check)(const golden_sequence *c));
+
+/* A tensor of the case; the `count` elements that are this sequence's of one
+ * that holds as many for each. */
+const golden_tensor *golden_of(const golden_sequence *c, const char *name);
+const float *golden_part(const golden_sequence *c, const char *name,
+                         size_t count);
+const int32_t *golden_part_i32(const golden_sequence *c, const char *name,
+                               size_t count);
+
 #endif

@@ -8,54 +8,18 @@
 #include "tiers.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { MOST = 256, WIDEST = 32 };
 
-/* One sequence of a case. */
-typedef struct method_case {
-    const golden_file *file;
-    const json_t *entry;
-    size_t b, batch, tokens, channels, rows;
-} method_case;
-
-static double number(const method_case *c, const char *key)
+static double number(const golden_sequence *c, const char *key)
 {
     return json_number_value(json_object_get(c->entry, key));
 }
 
-static const golden_tensor *tensor(const method_case *c, const char *name)
+static void expect_group(const golden_sequence *c, const tomerge_plan *plan)
 {
-    char full[64];
-
-    snprintf(full, sizeof(full), "%s%s", golden_string(c->entry, "prefix"),
-             name);
-    return golden_find(c->file, full);
-}
-
-/* This sequence's part of a tensor. */
-static const float *f32(const method_case *c, const char *name, size_t count)
-{
-    const golden_tensor *t = tensor(c, name);
-
-    cr_assert(t && t->dtype == GOLDEN_F32 && t->count == c->batch * count,
-              "%s", name);
-    return (const float *)t->data + c->b * count;
-}
-
-static const int32_t *i32(const method_case *c, const char *name, size_t count)
-{
-    const golden_tensor *t = tensor(c, name);
-
-    cr_assert(t && t->dtype == GOLDEN_I32 && t->count == c->batch * count,
-              "%s", name);
-    return (const int32_t *)t->data + c->b * count;
-}
-
-static void expect_group(const method_case *c, const tomerge_plan *plan)
-{
-    const int32_t *group = i32(c, "group", c->tokens);
+    const int32_t *group = golden_part_i32(c, "group", c->tokens);
 
     cr_assert_eq(plan->rows, c->rows, "%s: %zu rows, not %zu",
                  golden_string(c->entry, "prefix"), plan->rows, c->rows);
@@ -68,16 +32,17 @@ static void expect_group(const method_case *c, const tomerge_plan *plan)
     }
 }
 
-static void expect_values(const method_case *c, const tomerge_plan *plan,
+static void expect_values(const golden_sequence *c, const tomerge_plan *plan,
                           int combine, const float *size, const char *out,
                           const char *out_size)
 {
-    size_t C = tensor(c, "x")->count / (c->batch * c->tokens);
-    const int32_t *group = i32(c, "group", c->tokens);
-    const float *rows = f32(c, out, c->rows * C);
+    size_t C = golden_of(c, "x")->count / (c->batch * c->tokens);
+    const int32_t *group = golden_part_i32(c, "group", c->tokens);
+    const float *rows = golden_part(c, out, c->rows * C);
     float y[MOST * WIDEST], sums[MOST];
 
-    merge_f32(combine, plan, C, f32(c, "x", c->tokens * C), size, y, sums);
+    merge_f32(combine, plan, C, golden_part(c, "x", c->tokens * C), size, y,
+              sums);
     for (size_t i = 0; i < c->tokens; i++) {
         if (plan->map[i] < 0)
             continue;
@@ -88,7 +53,7 @@ static void expect_values(const method_case *c, const tomerge_plan *plan,
                                fmaxf(1e-5f * fabsf(e), 0x1p-22f));
         }
         if (out_size) {
-            float e = f32(c, out_size, c->rows)[group[i]];
+            float e = golden_part(c, out_size, c->rows)[group[i]];
 
             cr_assert_float_eq(sums[plan->map[i]], e, 1e-5f * fabsf(e));
         }
@@ -96,10 +61,10 @@ static void expect_values(const method_case *c, const tomerge_plan *plan,
 }
 
 /* Mean over heads of the class token's attention. */
-static void class_attention(const method_case *c, float *importance)
+static void class_attention(const golden_sequence *c, float *importance)
 {
     size_t heads = golden_size(c->entry, "heads");
-    const float *a = f32(c, "attn_cls", heads * c->tokens);
+    const float *a = golden_part(c, "attn_cls", heads * c->tokens);
 
     for (size_t i = 0; i < c->tokens; i++) {
         importance[i] = 0;
@@ -110,7 +75,7 @@ static void class_attention(const method_case *c, float *importance)
 
 /* ---- one function a method ----------------------------------------------- */
 
-static void check_ltmp(const method_case *c)
+static void check_ltmp(const golden_sequence *c)
 {
     tomerge_options options = TOMERGE_OPTIONS_INIT;
     tomerge_plan plan;
@@ -119,16 +84,16 @@ static void check_ltmp(const method_case *c)
     options.protect = 1;
     options.threshold = (float)number(c, "merge_threshold");
     options.cutoff = (float)number(c, "prune_threshold");
-    options.importance = f32(c, "importance", c->tokens);
+    options.importance = golden_part(c, "importance", c->tokens);
     plan = match_f32(&options, c->tokens, c->channels,
-                     f32(c, "metric", c->tokens * c->channels), 0);
+                     golden_part(c, "metric", c->tokens * c->channels), 0);
     expect_group(c, &plan);
-    expect_values(c, &plan, TOMERGE_WEIGHTED, f32(c, "size", c->tokens), "out",
-                  "out_size");
+    expect_values(c, &plan, TOMERGE_WEIGHTED,
+                  golden_part(c, "size", c->tokens), "out", "out_size");
     free_plan(&plan);
 }
 
-static void check_pitome(const method_case *c)
+static void check_pitome(const golden_sequence *c)
 {
     size_t protect = golden_size(c->entry, "class_token");
     tomerge_options options = TOMERGE_OPTIONS_INIT;
@@ -139,36 +104,36 @@ static void check_pitome(const method_case *c)
     options.protect = protect;
     options.threshold = (float)number(c, "margin");
     plan = match_f32(&options, c->tokens, c->channels,
-                     f32(c, "metric", c->tokens * c->channels),
+                     golden_part(c, "metric", c->tokens * c->channels),
                      c->tokens - c->rows);
     expect_group(c, &plan);
-    expect_values(c, &plan, TOMERGE_WEIGHTED, f32(c, "size", c->tokens),
-                  "merged", "merged_size");
+    expect_values(c, &plan, TOMERGE_WEIGHTED,
+                  golden_part(c, "size", c->tokens), "merged", "merged_size");
     free_plan(&plan);
 }
 
-static void check_ppt(const method_case *c)
+static void check_ppt(const golden_sequence *c)
 {
     tomerge_options options = TOMERGE_OPTIONS_INIT;
     float importance[MOST] = {0};
     tomerge_plan plan;
 
-    memcpy(importance + 1, f32(c, "scores", c->tokens - 1),
+    memcpy(importance + 1, golden_part(c, "scores", c->tokens - 1),
            (c->tokens - 1) * sizeof(float));
     options.method = TOMERGE_PPT;
     options.protect = 1;
     options.threshold = (float)number(c, "threshold");
     options.importance = importance;
     plan = match_f32(&options, c->tokens, c->channels,
-                     f32(c, "metric", c->tokens * c->channels),
+                     golden_part(c, "metric", c->tokens * c->channels),
                      golden_size(c->entry, "r"));
     expect_group(c, &plan);
-    expect_values(c, &plan, TOMERGE_WEIGHTED, f32(c, "size", c->tokens), "out",
-                  "out_size");
+    expect_values(c, &plan, TOMERGE_WEIGHTED,
+                  golden_part(c, "size", c->tokens), "out", "out_size");
     free_plan(&plan);
 }
 
-static void check_diffrate(const method_case *c)
+static void check_diffrate(const golden_sequence *c)
 {
     size_t keep = golden_size(c->entry, "prune_kept");
     tomerge_options options = TOMERGE_OPTIONS_INIT;
@@ -181,14 +146,14 @@ static void check_diffrate(const method_case *c)
     options.prune = keep < c->tokens ? c->tokens - keep : 0;
     options.importance = importance;
     plan = match_f32(&options, c->tokens, c->channels,
-                     f32(c, "x", c->tokens * c->channels),
+                     golden_part(c, "x", c->tokens * c->channels),
                      c->tokens - c->rows);
     expect_group(c, &plan);
     expect_values(c, &plan, TOMERGE_MEAN, NULL, "out", NULL);
     free_plan(&plan);
 }
 
-static void check_atc(const method_case *c)
+static void check_atc(const golden_sequence *c)
 {
     const char *linkage = golden_string(c->entry, "linkage");
     tomerge_options options = TOMERGE_OPTIONS_INIT;
@@ -202,11 +167,11 @@ static void check_atc(const method_case *c)
     else if (!strcmp(linkage, "single"))
         options.linkage = TOMERGE_SINGLE;
     plan = match_f32(&options, c->tokens, c->channels,
-                     f32(c, "metric", c->tokens * c->channels),
+                     golden_part(c, "metric", c->tokens * c->channels),
                      c->tokens - c->rows);
     expect_group(c, &plan);
-    expect_values(c, &plan, TOMERGE_WEIGHTED, f32(c, "size", c->tokens),
-                  "merged", "merged_size");
+    expect_values(c, &plan, TOMERGE_WEIGHTED,
+                  golden_part(c, "size", c->tokens), "merged", "merged_size");
     free_plan(&plan);
 }
 
@@ -352,59 +317,27 @@ TIER_TEST(methods, every_method_in_batches)
 
 /* ---- all cases of one ---------------------------------------------------- */
 
-static void check_cases(const char *method, const char *op, size_t least,
-                        void (*check)(const method_case *c))
-{
-    const char *folder = golden_methods_folder();
-    json_t *index, *entry;
-    golden_file *file;
-    size_t i, cases = 0;
-    char name[64];
-
-    if (!folder)
-        cr_skip_test("no reference data: set TOMERGE_SHARED");
-    index = golden_index(folder);
-    snprintf(name, sizeof(name), "%s.safetensors", method);
-    file = golden_open(folder, name);
-    json_array_foreach(json_object_get(index, "cases"), i, entry) {
-        if (strcmp(golden_string(entry, "method"), method) != 0 ||
-            strcmp(golden_string(entry, "op"), op) != 0)
-            continue;
-        method_case c = {file, entry, 0, golden_size(entry, "batch"),
-                         golden_size(entry, "tokens"),
-                         golden_size(entry, "channels"),
-                         golden_size(entry, "tokens_out")};
-
-        for (c.b = 0; c.b < c.batch; c.b++)
-            check(&c);
-        cases++;
-    }
-    cr_assert_geq(cases, least);
-    golden_close(file);
-    json_decref(index);
-}
-
 TIER_TEST(methods, threshold_as_ltmp)
 {
-    check_cases("ltmp", "block", 6, check_ltmp);
+    golden_each("ltmp", "block", 6, check_ltmp);
 }
 
 TIER_TEST(methods, pitome_as_published)
 {
-    check_cases("pitome", "vision", 13, check_pitome);
+    golden_each("pitome", "vision", 13, check_pitome);
 }
 
 TIER_TEST(methods, ppt_as_published)
 {
-    check_cases("ppt", "block", 8, check_ppt);
+    golden_each("ppt", "block", 8, check_ppt);
 }
 
 TIER_TEST(methods, diffrate_as_published)
 {
-    check_cases("diffrate", "block", 9, check_diffrate);
+    golden_each("diffrate", "block", 9, check_diffrate);
 }
 
 TIER_TEST(methods, clusters_as_atc)
 {
-    check_cases("atc", "cluster", 20, check_atc);
+    golden_each("atc", "cluster", 20, check_atc);
 }

@@ -8,7 +8,6 @@
 #include "tiers.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 /* ---- partitions ---------------------------------------------------------- */
@@ -228,65 +227,49 @@ TIER_TEST(partition, exact_is_the_same_where_it_can_be)
 
 /* ---- Token Merging for Stable Diffusion's own code ----------------------- */
 
-static const void *part(const golden_file *file, const json_t *entry,
-                        const char *name, size_t count)
-{
-    char full[64];
-
-    snprintf(full, sizeof(full), "%s%s", golden_string(entry, "prefix"), name);
-    if (golden_get(file, full)->dtype == GOLDEN_I32)
-        return golden_i32(file, full, count);
-    return golden_f32(file, full, count);
-}
-
 /* Row numbers differ, for the original's order is that of an unstable sort:
  * the same tokens must share a row, with the same values. */
-static void check_grid(const golden_file *file, const json_t *entry, size_t b)
+static void check_grid(const golden_sequence *c)
 {
-    size_t T = golden_size(entry, "tokens"), C = golden_size(entry, "channels");
-    size_t B = golden_size(entry, "batch"), rows, count;
-    size_t w = golden_size(entry, "w"), h = golden_size(entry, "h");
-    size_t sx = golden_size(entry, "sx"), sy = golden_size(entry, "sy");
-    const float *metric = part(file, entry, "metric", B * T * C);
-    const float *x = part(file, entry, "x", B * T * C);
-    const float *merged, *unmerged = part(file, entry, "unmerged", B * T * C);
-    const int32_t *group = part(file, entry, "group", B * T);
-    const int32_t *given;
+    size_t T = c->tokens, C = c->channels;
+    size_t w = golden_size(c->entry, "w"), h = golden_size(c->entry, "h");
+    size_t sx = golden_size(c->entry, "sx"), sy = golden_size(c->entry, "sy");
+    const float *merged = golden_part(c, "merged", c->rows * C);
+    const float *unmerged = golden_part(c, "unmerged", T * C);
+    const int32_t *group = golden_part_i32(c, "group", T);
+    const golden_tensor *given = golden_of(c, "dst_pos");
     tomerge_options options = TOMERGE_OPTIONS_INIT;
     uint8_t role[256], fixed[256];
     float y[256 * 32], back[256 * 32];
     tomerge_plan plan;
 
-    rows = golden_size(entry, "tokens_out");
-    merged = part(file, entry, "merged", B * rows * C);
-    count = (h / sy) * (w / sx);
-    given = part(file, entry, "dst_pos", count);
-    cr_assert_eq(tomerge_partition_list(T, count, given, role), 0);
-    if (golden_size(entry, "no_rand")) {
+    cr_assert_eq(given->dtype, GOLDEN_I32);
+    cr_assert_eq(given->count, (h / sy) * (w / sx));
+    cr_assert_eq(tomerge_partition_list(T, given->count, given->data, role),
+                 0);
+    if (golden_size(c->entry, "no_rand")) {
         cr_assert_eq(tomerge_partition_grid(h, w, sy, sx, NULL, fixed), 0);
         cr_assert_eq(memcmp(role, fixed, T), 0);
     }
     options.method = TOMERGE_GIVEN;
     options.role = role;
-    plan = match_f32(&options, T, C, metric + b * T * C,
-                     golden_size(entry, "r"));
-    cr_assert_eq(plan.rows, rows);
-    merge_f32(TOMERGE_MEAN, &plan, C, x + b * T * C, NULL, y, NULL);
+    plan = match_f32(&options, T, C, golden_part(c, "metric", T * C),
+                     golden_size(c->entry, "r"));
+    cr_assert_eq(plan.rows, c->rows);
+    merge_f32(TOMERGE_MEAN, &plan, C, golden_part(c, "x", T * C), NULL, y,
+              NULL);
     cr_assert_eq(tomerge_unmerge(&plan, C, view_f32(y, C),
                                  view_f32_out(back, C)), 0);
     for (size_t i = 0; i < T; i++) {
-        const float *row = merged + (b * rows + (size_t)group[b * T + i]) * C;
-
         for (size_t j = 0; j < T; j++)
-            cr_assert_eq(plan.map[i] == plan.map[j],
-                         group[b * T + i] == group[b * T + j]);
-        for (size_t c = 0; c < C; c++) {
-            float e = row[c];
+            cr_assert_eq(plan.map[i] == plan.map[j], group[i] == group[j]);
+        for (size_t k = 0; k < C; k++) {
+            float e = merged[(size_t)group[i] * C + k];
 
-            cr_assert_float_eq(y[(size_t)plan.map[i] * C + c], e,
+            cr_assert_float_eq(y[(size_t)plan.map[i] * C + k], e,
                                fmaxf(1e-5f * fabsf(e), 0x1p-23f));
-            e = unmerged[(b * T + i) * C + c];
-            cr_assert_float_eq(back[i * C + c], e,
+            e = unmerged[i * C + k];
+            cr_assert_float_eq(back[i * C + k], e,
                                fmaxf(1e-5f * fabsf(e), 0x1p-23f));
         }
     }
@@ -295,23 +278,5 @@ static void check_grid(const golden_file *file, const json_t *entry, size_t b)
 
 TIER_TEST(partition, grids_as_published)
 {
-    const char *folder = golden_methods_folder();
-    json_t *index, *entry;
-    golden_file *file;
-    size_t i, cases = 0;
-
-    if (!folder)
-        cr_skip_test("no reference data: set TOMERGE_SHARED");
-    index = golden_index(folder);
-    file = golden_open(folder, "tomesd.safetensors");
-    json_array_foreach(json_object_get(index, "cases"), i, entry) {
-        if (strcmp(golden_string(entry, "method"), "tomesd") != 0)
-            continue;
-        for (size_t b = 0; b < golden_size(entry, "batch"); b++)
-            check_grid(file, entry, b);
-        cases++;
-    }
-    cr_assert_geq(cases, 13);
-    golden_close(file);
-    json_decref(index);
+    golden_each("tomesd", NULL, 13, check_grid);
 }

@@ -5,7 +5,6 @@
 #include "tiers.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 /* ---- by hand ------------------------------------------------------------- */
@@ -163,45 +162,23 @@ TIER_TEST(rank, a_batch_is_its_sequences)
 
 /* ---- EViT's own code ----------------------------------------------------- */
 
-static const float *case_f32(const golden_file *file, const json_t *entry,
-                             const char *name, size_t count)
+static void check_evit(const golden_sequence *c)
 {
-    char full[64];
-
-    snprintf(full, sizeof(full), "%s%s", golden_string(entry, "prefix"), name);
-    return golden_f32(file, full, count);
-}
-
-static const int32_t *case_i32(const golden_file *file, const json_t *entry,
-                               const char *name, size_t count)
-{
-    char full[64];
-
-    snprintf(full, sizeof(full), "%s%s", golden_string(entry, "prefix"), name);
-    return golden_i32(file, full, count);
-}
-
-static void check_evit(const golden_file *file, const json_t *entry, size_t b)
-{
-    size_t B = golden_size(entry, "batch"), T = golden_size(entry, "tokens");
-    size_t C = golden_size(entry, "channels"), rows;
-    const float *x = case_f32(file, entry, "x", B * T * C) + b * T * C;
-    const float *attention, *out;
+    size_t T = c->tokens, C = c->channels, rows = c->rows;
+    const float *out = golden_part(c, "out", rows * C);
     float importance[256] = {1}, y[256 * 16];
     tomerge_options options = options_of(
-        golden_size(entry, "fuse") ? TOMERGE_EVIT : TOMERGE_TOPK, importance);
+        golden_size(c->entry, "fuse") ? TOMERGE_EVIT : TOMERGE_TOPK,
+        importance);
     tomerge_plan plan;
 
-    rows = golden_size(entry, "tokens_out");
-    if (rows < T) { /* else it was not even computed */
-        attention = case_f32(file, entry, "cls_attn", B * (T - 1));
-        memcpy(importance + 1, attention + b * (T - 1),
-               (T - 1) * sizeof(*attention));
-    }
+    if (rows < T) /* else it was not even computed */
+        memcpy(importance + 1, golden_part(c, "cls_attn", T - 1),
+               (T - 1) * sizeof(*importance));
     plan = rank_match(&options, T, T - rows);
-    expect_map(&plan, case_i32(file, entry, "group", B * T) + b * T, rows);
-    merge_f32(TOMERGE_WEIGHTED_SUM, &plan, C, x, importance, y, NULL);
-    out = case_f32(file, entry, "out", B * rows * C) + b * rows * C;
+    expect_map(&plan, golden_part_i32(c, "group", T), rows);
+    merge_f32(TOMERGE_WEIGHTED_SUM, &plan, C, golden_part(c, "x", T * C),
+              importance, y, NULL);
     for (size_t i = 0; i < rows * C; i++)
         cr_assert_float_eq(y[i], out[i], fmaxf(1e-5f * fabsf(out[i]), 0x1p-23f),
                            "row %zu: %.9g, not %.9g", i / C, (double)y[i],
@@ -211,23 +188,5 @@ static void check_evit(const golden_file *file, const json_t *entry, size_t b)
 
 TIER_TEST(rank, evit_as_published)
 {
-    const char *folder = golden_methods_folder();
-    json_t *index, *entry;
-    golden_file *file;
-    size_t i, cases = 0;
-
-    if (!folder)
-        cr_skip_test("no reference data: set TOMERGE_SHARED");
-    index = golden_index(folder);
-    file = golden_open(folder, "evit.safetensors");
-    json_array_foreach(json_object_get(index, "cases"), i, entry) {
-        if (strcmp(golden_string(entry, "method"), "evit") != 0)
-            continue;
-        for (size_t b = 0; b < golden_size(entry, "batch"); b++)
-            check_evit(file, entry, b);
-        cases++;
-    }
-    cr_assert_geq(cases, 6);
-    golden_close(file);
-    json_decref(index);
+    golden_each("evit", NULL, 6, check_evit);
 }
