@@ -59,6 +59,7 @@ typedef struct arguments {
 
 static char workspace[SPACE];
 static arguments args, before;
+static const char *reason; /* where the options of `args` say it */
 
 /* ---- valid arguments ----------------------------------------------------- */
 
@@ -130,6 +131,8 @@ static arguments *fresh(void)
     tomerge_options_init(&a->options_is);
     a->options = &a->options_is;
     a->options_is.protect = 1;
+    a->options_is.why = &reason;
+    reason = NULL;
     fill_data(a);
     fill_views(a);
     a->plan_is = (tomerge_plan){T, 777, a->out.map, a->out.origin};

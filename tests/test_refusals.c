@@ -14,18 +14,46 @@
 
 /* ---- refusals ------------------------------------------------------------ */
 
+/* A function that takes options says why it refuses something, where they are
+ * such that it can, and nothing of a call that it accepts. */
+static void expect_reason(const char *function, const char *spoil, int error)
+{
+    const tomerge_options *options = args.options;
+
+    if (!strstr(function, "_match") && !strstr(function, "_layer"))
+        return;
+    if (!error)
+        cr_expect_null(reason, "%s: \"%s\" though all is well", function,
+                       reason);
+    else if (options && options->struct_size == sizeof(*options))
+        cr_expect_not_null(reason, "%s: not why, after %s", function, spoil);
+}
+
+static void expect_refusal(const char *function, const char *spoil,
+                           int expected, int error)
+{
+    expect_refused(function, spoil, expected, error);
+    expect_reason(function, spoil, error);
+}
+
+static void expect_success(const char *function, int error)
+{
+    expect_accepted(function, error);
+    expect_reason(function, "", error);
+}
+
 /* `set` makes a call of the function valid, `spoil` wrong again. */
 #define REFUSES_AFTER(set, function, expected, spoil)                        \
     do {                                                                     \
         arguments *a = fresh();                                              \
                                                                              \
         set;                                                                 \
-        expect_accepted(#function, call_##function(a));                      \
+        expect_success(#function, call_##function(a));                       \
         a = fresh();                                                         \
         set;                                                                 \
         spoil;                                                               \
         memcpy(&before, a, sizeof(before));                                  \
-        expect_refused(#function, #spoil, expected, call_##function(a));     \
+        expect_refusal(#function, #spoil, expected, call_##function(a));     \
         expect_same(#function, #spoil, a, &before, sizeof(before));          \
     } while (0)
 #define REFUSES(function, expected, spoil)                                   \

@@ -100,9 +100,12 @@ int tomerge_match_rounds_workspace(const tomerge_options *options,
     int error;
 
     if (!bytes)
-        return TOMERGE_EINVAL;
+        return tomerge_check_refused(options, "bytes is NULL");
     error = carve(&space, &arena, options, tokens, channels);
-    return error ? error : tomerge_arena_bytes(&arena, bytes);
+    if (!error)
+        error = tomerge_refuse(options, tomerge_arena_bytes(&arena, bytes),
+                               "too many tokens or channels");
+    return error;
 }
 
 /* The metric of the rows there are: of the whole group at once, so that
