@@ -15,7 +15,7 @@
 #include "containers.h"
 #include "gguf.h"
 #include "../base/numeric.h"
-#include "pool.h"
+#include "region.h"
 
 enum {
     ALIGNMENT = 32,                         /* unless the metadata say */
@@ -24,7 +24,7 @@ enum {
 };
 
 typedef struct gguf_file {
-    vit_pool pool;
+    vit_region region;
 } gguf_file;
 
 /* ---- dtypes -------------------------------------------------------------- */
@@ -158,7 +158,7 @@ static int take_tensor(vit_gguf *g, gguf_file *file, vit_stored *t)
         return tomevit_fail(g->report, TOMEVIT_EFORMAT, "byte %zu: expected a "
                             "tensor's name of less than %d bytes", g->at,
                             (int)NAME);
-    t->name = tomevit_pool_text(&file->pool, name, length);
+    t->name = tomevit_region_text(&file->region, name, length);
     if (!t->name)
         return tomevit_fail(g->report, TOMEVIT_ENOMEM, "out of memory");
     code = take_shape(g, t);
@@ -225,7 +225,7 @@ static void release(vit_tensors *tensors)
     gguf_file *file = tensors->self;
 
     if (file)
-        tomevit_pool_free(&file->pool);
+        tomevit_region_free(&file->region);
     free(file);
 }
 

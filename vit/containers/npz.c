@@ -58,7 +58,7 @@ static int add_array(vit_tensors *tensors, npz_file *file,
 {
     vit_stored *t = &tensors->list[tensors->count];
     array *a = &file->arrays[tensors->count];
-    char *name = tomevit_pool_text(&file->zip.pool, entry->name,
+    char *name = tomevit_region_text(&file->zip.region, entry->name,
                                    array_name(entry->name));
     vit_npy npy;
     int code;

@@ -412,7 +412,7 @@ void tomevit_pickle_free(vit_pickle *pickle)
     for (i = 0; i < pickle->lists_count; i++)
         free(pickle->lists[i]->list.items);
     free(pickle->lists);
-    tomevit_pool_free(&pickle->pool);
+    tomevit_region_free(&pickle->region);
     memset(pickle, 0, sizeof *pickle);
 }
 

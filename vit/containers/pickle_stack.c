@@ -57,7 +57,7 @@ int tomevit_pk_push(vit_pk *m, vit_value *value)
 
 int tomevit_pk_push_new(vit_pk *m, vit_value value)
 {
-    vit_value *place = tomevit_pool_take(&m->pickle->pool, sizeof *place);
+    vit_value *place = tomevit_region_take(&m->pickle->region, sizeof *place);
 
     if (!place)
         return tomevit_pk_no_memory(m);

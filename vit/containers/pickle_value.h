@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "pool.h"
+#include "region.h"
 
 enum {
     VIT_PICKLE_BYTES = 64 * 1024 * 1024,    /* longer pickles are refused */
@@ -64,7 +64,7 @@ typedef struct vit_unknown {
 /* The values of a pickle; all zero is empty. They live until it is freed, and
  * as long as the pickle's bytes. */
 typedef struct vit_pickle {
-    vit_pool pool;
+    vit_region region;
     vit_value **lists;                      /* every one with items */
     size_t lists_count, lists_room;
     vit_value *root;

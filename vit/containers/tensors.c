@@ -26,7 +26,7 @@ void tomevit_tensors_close(vit_tensors *tensors)
     if (tensors->release)
         tensors->release(tensors);
     free(tensors->list);
-    tomevit_pool_free(&tensors->pool);
+    tomevit_region_free(&tensors->region);
     json_decref(tensors->metadata);
     tomevit_unmap(&tensors->mapping);
     free(tensors);

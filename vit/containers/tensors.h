@@ -12,7 +12,7 @@
 
 #include "dtype.h"
 #include "mapping.h"
-#include "pool.h"
+#include "region.h"
 #include "../base/message.h"
 
 enum { VIT_DIMS = 8 };                      /* more dimensions are refused */
@@ -57,7 +57,7 @@ struct vit_tensors {
     /* Frees what `self` holds; NULL if there is nothing to free. */
     void (*release)(vit_tensors *tensors);
     void *self;                             /* the reader's own */
-    vit_pool pool;                          /* names that were made anew */
+    vit_region region;                          /* names that were made anew */
     vit_mapping mapping;                    /* the file; empty for a view */
 };
 

@@ -20,7 +20,7 @@ enum {
 /* What outlives the pickle: names and strides; and the archive, if the file
  * is one. */
 typedef struct torch_file {
-    vit_pool pool;
+    vit_region region;
     vit_zip zip;
 } torch_file;
 
@@ -204,13 +204,13 @@ static int add_tensor(walk *w, const vit_value *value)
     t.end = t.begin + tomevit_span(t.shape, t.dims, strides) *
                       (t.dtype->bits / 8);
     if (!tomevit_in_order(t.shape, t.dims, strides)) {
-        void *copy = tomevit_pool_take(&w->file->pool, sizeof strides);
+        void *copy = tomevit_region_take(&w->file->region, sizeof strides);
 
         if (!copy)
             return no_memory(w);
         t.more = memcpy(copy, strides, t.dims * sizeof *strides);
     }
-    t.name = tomevit_pool_text(&w->file->pool, w->name, strlen(w->name));
+    t.name = tomevit_region_text(&w->file->region, w->name, strlen(w->name));
     if (t.name && tensors->count == w->room) {
         size_t room = w->room ? 2 * w->room : 256;
         vit_stored *bigger = realloc(tensors->list, room * sizeof *bigger);
@@ -315,7 +315,7 @@ static void release(vit_tensors *tensors)
 
     if (file) {
         tomevit_zip_close(&file->zip);
-        tomevit_pool_free(&file->pool);
+        tomevit_region_free(&file->region);
     }
     free(file);
 }

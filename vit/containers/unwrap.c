@@ -136,7 +136,7 @@ static const char *without_inside(vit_tensors *tensors, const char *name)
         if (!strstr(copy ? copy : name, inside[i]))
             continue;
         if (!copy)
-            copy = tomevit_pool_text(&tensors->pool, name, strlen(name));
+            copy = tomevit_region_text(&tensors->region, name, strlen(name));
         if (!copy)
             return NULL;
         while ((at = strstr(copy, inside[i])))

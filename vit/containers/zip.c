@@ -207,7 +207,7 @@ static int read_entry(vit_zip *zip, vit_zip_entry *e, const directory *d,
     name = vit_le16(b + 28);
     extra = vit_le16(b + 30);
     *at += ENTRY + name + extra + vit_le16(b + 32);
-    e->name = tomevit_pool_text(&zip->pool, (const char *)b + ENTRY, name);
+    e->name = tomevit_region_text(&zip->region, (const char *)b + ENTRY, name);
     if (!e->name)
         return tomevit_fail(report, TOMEVIT_ENOMEM,
                             "out of memory for a zip directory");
@@ -315,7 +315,7 @@ void tomevit_zip_close(vit_zip *zip)
     free(zip->entries);
     free(zip->places);
     free(zip->checked);
-    tomevit_pool_free(&zip->pool);
+    tomevit_region_free(&zip->region);
     memset(zip, 0, sizeof *zip);
 }
 

@@ -14,7 +14,7 @@
 #include <stdatomic.h>
 
 #include "mapping.h"
-#include "pool.h"
+#include "region.h"
 
 typedef struct vit_zip_entry {
     const char *name;
@@ -29,7 +29,7 @@ typedef struct vit_zip {
     const vit_zip_entry **places;           /* the same by their places */
     atomic_uchar *checked;                  /* [count]: the sum was right */
     size_t count;
-    vit_pool pool;
+    vit_region region;
 } vit_zip;
 
 /* Lists all entries. Every one lies inside the file and none overlaps

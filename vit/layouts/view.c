@@ -46,7 +46,7 @@ static void release(vit_tensors *tensors)
     vit_view *v = tensors->self;
 
     tomevit_kept_free(&v->kept);
-    tomevit_pool_free(&v->pool);
+    tomevit_region_free(&v->region);
     free(v->moved);
     free(v->used);
     tomevit_tensors_close(v->file);

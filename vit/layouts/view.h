@@ -3,7 +3,7 @@
 #ifndef TOMEVIT_VIEW_H
 #define TOMEVIT_VIEW_H
 
-#include "../containers/pool.h"
+#include "../containers/region.h"
 #include "axes.h"
 #include "names.h"
 #include "pieces.h"
@@ -28,7 +28,7 @@ typedef struct vit_view {
     const vit_layout *layout;
     vit_tensors *file;
     char prefix[VIT_NAME]; /* before the file's names */
-    vit_pool pool;         /* names and pieces */
+    vit_region region;         /* names and pieces */
     vit_moved *moved;      /* [count], vit_stored.begin of each its index */
     size_t count, space;
     unsigned char *used;   /* [file->count]: by the model */

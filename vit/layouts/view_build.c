@@ -44,7 +44,7 @@ vit_moved *tomevit_view_append(vit_view *v, const char *name, size_t pieces)
     m->name = name;
     m->file = v->file;
     m->count = pieces;
-    m->pieces = tomevit_pool_take(&v->pool, pieces * sizeof *m->pieces);
+    m->pieces = tomevit_region_take(&v->region, pieces * sizeof *m->pieces);
     if (!name || !m->pieces)
         return NULL;
     v->count++;
@@ -67,7 +67,7 @@ int tomevit_view_append_whole(vit_view *v, const char *name,
 
 const char *tomevit_view_keep(vit_view *v, const char *name)
 {
-    return tomevit_pool_text(&v->pool, name, strlen(name));
+    return tomevit_region_text(&v->region, name, strlen(name));
 }
 
 /* ---- by the layout's rules ----------------------------------------------- */
@@ -165,7 +165,7 @@ static const char *own_name(vit_view *v, const char *name)
     if (!rest)
         return strncmp(name, v->prefix, prefix) ? name : name + prefix;
     length = strlen(rest) + 32;
-    own = tomevit_pool_take(&v->pool, length);
+    own = tomevit_region_take(&v->region, length);
     if (own)
         snprintf(own, length, "blocks.%zu.%s", layer, rest);
     return own;
