@@ -44,7 +44,7 @@ typedef struct product {
     const vit_low *low;    /* NULL: f32 */
     const shape *shape;
     vit_matrix matrix;
-    vit_room room;
+    vit_operand_buffer buffer;
     size_t rows, lda, ldy;
     float *a, *y, *scratch;
 } product;
@@ -55,7 +55,7 @@ static void run_product(void *data)
 {
     product *p = data;
     vit_operand a = tomevit_operand(&p->matrix, p->rows, p->a, p->lda,
-                                    p->room);
+                                    p->buffer);
 
     tomevit_gemm(p->dsp, &p->matrix, p->shape->how, p->rows, &a, p->y, p->ldy,
                  p->scratch);
@@ -85,9 +85,9 @@ static void bench_product(const vit_dsp *dsp, const vit_low *low,
         exit(1);
     tomevit_matrix_carve(dsp, low, &p.matrix, s->n, s->k, &arena);
     tomevit_matrix_pack(dsp, &p.matrix, w);
-    p.room.data = measure_memory(tomevit_room_bytes(low, rows, s->k));
-    p.room.levels = measure_memory(rows * sizeof(*p.room.levels));
-    p.room.rows = rows;
+    p.buffer.data = measure_memory(tomevit_operand_bytes(low, rows, s->k));
+    p.buffer.quants = measure_memory(rows * sizeof(*p.buffer.quants));
+    p.buffer.rows = rows;
     p.a = measure_floats(rows * p.lda);
     p.y = measure_floats(rows * p.ldy);
     p.scratch = measure_floats(tomevit_gemm_scratch(rows, s->n, s->k));
@@ -95,7 +95,7 @@ static void bench_product(const vit_dsp *dsp, const vit_low *low,
          low ? tomevit_dtype_name(low->dtype) : "f32", s->name,
          2e-9 * (double)rows * (double)(s->n * s->k) /
          measure_best(run_product, &p, seconds), peak);
-    free(w), free(p.room.data), free(p.room.levels);
+    free(w), free(p.buffer.data), free(p.buffer.quants);
     free(p.a), free(p.y), free(p.scratch);
     tomevit_arena_free(&arena);
 }

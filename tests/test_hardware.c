@@ -51,11 +51,11 @@ static void multiply(const vit_low *low, size_t k, float *y)
     static uint32_t panels[64 * K];
     static unsigned char a[48 * (K + 64) * 4];
     int int8 = low->dtype == TOMEVIT_INT8;
-    vit_level levels[ROWS];
+    vit_quant quants[ROWS];
     uint64_t state = k;
     vit_low_product p = {
         .rows = ROWS, .n = N, .words = vit_low_words(low, k), .a = a,
-        .levels = levels, .panels = panels, .column_scale = scale,
+        .quants = quants, .panels = panels, .column_scale = scale,
         .column_sum = sum, .y = y, .ldy = N, .scratch = scratch,
     };
 
@@ -66,7 +66,7 @@ static void multiply(const vit_low *low, size_t k, float *y)
     tomevit_low_pack(low, N, k, w, panels, int8 ? scale : NULL,
                      int8 ? sum : NULL);
     for (size_t i = 0; i < ROWS; i++)
-        levels[i] = low->narrow(
+        quants[i] = low->narrow(
             k, x + i * k,
             a + vit_low_place(low, vit_low_chunks(low, k), i, 0),
             low->interleaved * VIT_CHUNK);

@@ -94,12 +94,12 @@ typedef struct problem {
     const vit_low *low;
     size_t rows, n, k, ldx, ldy;
     guarded x, w, bias;    /* [rows, ldx], [n, k], [n] */
-    guarded a, levels, panels, column_scale, column_sum;
+    guarded a, quants, panels, column_scale, column_sum;
 } problem;
 
-static vit_level *levels(const problem *p)
+static vit_quant *quants(const problem *p)
 {
-    return (vit_level *)(void *)p->levels.data;
+    return (vit_quant *)(void *)p->quants.data;
 }
 
 static problem new_problem(const vit_low *low, size_t rows, size_t n, size_t k,
@@ -117,7 +117,7 @@ static problem new_problem(const vit_low *low, size_t rows, size_t n, size_t k,
     p.bias = floats(n, kind, &state);
     p.a = guarded_new(vit_low_bytes(low, rows, k));
     memset(p.a.data, 0, vit_low_bytes(low, rows, k));
-    p.levels = guarded_new(rows * sizeof(vit_level));
+    p.quants = guarded_new(rows * sizeof(vit_quant));
     p.panels = guarded_new(panels * sizeof(uint32_t) *
                            vit_low_panel(low, vit_low_words(low, k)));
     memset(p.panels.data, 0, panels * sizeof(uint32_t) *
@@ -130,7 +130,7 @@ static problem new_problem(const vit_low *low, size_t rows, size_t n, size_t k,
                      low->dtype == TOMEVIT_INT8 ? f32(&p.column_scale) : NULL,
                      low->dtype == TOMEVIT_INT8 ? f32(&p.column_sum) : NULL);
     for (size_t i = 0; i < rows; i++)
-        levels(&p)[i] = low->narrow(
+        quants(&p)[i] = low->narrow(
             k, f32(&p.x) + i * p.ldx,
             p.a.data + vit_low_place(low, chunks, i, 0),
             low->interleaved * VIT_CHUNK);
@@ -142,7 +142,7 @@ static problem new_problem(const vit_low *low, size_t rows, size_t n, size_t k,
 
 static void free_problem(problem *p)
 {
-    guarded *all[] = {&p->x, &p->w, &p->bias, &p->a, &p->levels,
+    guarded *all[] = {&p->x, &p->w, &p->bias, &p->a, &p->quants,
                       &p->panels, &p->column_scale, &p->column_sum};
 
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
@@ -158,36 +158,36 @@ static float magnitude(const float *x, size_t k)
     return most;
 }
 
-/* What an int8 row's level must be, by its smallest and largest element. */
-static vit_level level_of(const float *x, size_t k, float *inverse)
+/* How an int8 row must be quantized, by its smallest and largest element. */
+static vit_quant quant_of(const float *x, size_t k, float *inverse)
 {
-    float low = x[0], high = x[0], centre, peak;
+    float low = x[0], high = x[0], zero, peak;
 
     for (size_t i = 1; i < k; i++) {
         low = fminf(low, x[i]);
         high = fmaxf(high, x[i]);
     }
-    centre = 0.5f * low + 0.5f * high;
-    peak = fmaxf(high - centre, centre - low);
+    zero = 0.5f * low + 0.5f * high;
+    peak = fmaxf(high - zero, zero - low);
     *inverse = peak < 0x1p-100f ? 0.0f : 127.0f / peak;
-    return (vit_level){peak < 0x1p-100f ? 0.0f : peak / 127.0f, centre};
+    return (vit_quant){peak < 0x1p-100f ? 0.0f : peak / 127.0f, zero};
 }
 
 /* The sum in int8, and that of the column alone. */
 static float int8_sum(const float *x, const float *w, size_t k)
 {
     float a, b, scale = tomevit_int8_scale(magnitude(w, k), &b);
-    vit_level row = level_of(x, k, &a);
+    vit_quant row = quant_of(x, k, &a);
     int32_t whole = 0, column = 0;
 
     for (size_t q = 0; q < k; q++) {
         int32_t weight = (int32_t)lrintf(w[q] * b);
 
-        whole += (int32_t)lrintf((x[q] - row.centre) * a) * weight;
+        whole += (int32_t)lrintf((x[q] - row.zero_point) * a) * weight;
         column += weight;
     }
     return (float)whole * (row.scale * scale) +
-           row.centre * (scale * (float)column);
+           row.zero_point * (scale * (float)column);
 }
 
 /* The sum as low.h defines it, and how far rounding may move it. */
@@ -265,7 +265,7 @@ static void run_product(const problem *p, enum way way, int exact)
     guarded y = guarded_new(bytes);
     vit_low_product product = {
         .rows = p->rows, .n = p->n, .words = vit_low_words(p->low, p->k),
-        .a = p->a.data, .levels = levels(p),
+        .a = p->a.data, .quants = quants(p),
         .panels = u32(&p->panels), .column_scale = f32(&p->column_scale),
         .column_sum = f32(&p->column_sum),
         .dsp = &tomevit_dsp_scalar, .how = way == ADDED ? VIT_ADD : VIT_STORE,
@@ -324,12 +324,13 @@ Test(low, products_every_tail)
 /* ---- narrowing ----------------------------------------------------------- */
 
 /* Element q of a narrowed row: of int8 the whole number. */
-static float narrowed(const vit_low *low, const vit_level *row, float inverse,
+static float narrowed(const vit_low *low, const vit_quant *row, float inverse,
                       float x)
 {
     if (low->dtype == TOMEVIT_BF16)
         return vit_f32_from_bf16(vit_bf16_from_f32(x));
-    return inverse > 0.0f ? (float)lrintf((x - row->centre) * inverse) : 0.0f;
+    return inverse > 0.0f ? (float)lrintf((x - row->zero_point) * inverse)
+                          : 0.0f;
 }
 
 static void check_row(const vit_low *low, size_t k, enum kind kind,
@@ -338,15 +339,16 @@ static void check_row(const vit_low *low, size_t k, enum kind kind,
     size_t chunks = vit_low_chunks(low, k), step = VIT_CHUNK * (k % 3 + 1);
     guarded x = floats(k, kind, state);
     guarded out = guarded_new((chunks - 1) * step + VIT_CHUNK);
-    vit_level want = {1.0f, 0.0f};
-    vit_level got = low->narrow(k, f32(&x), out.data, step);
+    vit_quant want = {1.0f, 0.0f};
+    vit_quant got = low->narrow(k, f32(&x), out.data, step);
     float inverse = 0.0f;
 
     if (low->dtype == TOMEVIT_INT8)
-        want = level_of(f32(&x), k, &inverse);
-    cr_assert(same(got.scale, want.scale) && got.centre == want.centre,
-              "%s: level %a %a not %a %a", low->name, (double)got.scale,
-              (double)got.centre, (double)want.scale, (double)want.centre);
+        want = quant_of(f32(&x), k, &inverse);
+    cr_assert(same(got.scale, want.scale) && got.zero_point == want.zero_point,
+              "%s: quant %a %a not %a %a", low->name, (double)got.scale,
+              (double)got.zero_point, (double)want.scale,
+              (double)want.zero_point);
     cr_assert(guarded_intact(&out));
     for (size_t c = 0; c < chunks; c++) {
         const unsigned char *chunk = out.data + c * step;
@@ -481,10 +483,10 @@ static void check_rows(const vit_low *low)
     problem p = new_problem(low, ROWS, N, K, ORDINARY);
     static float all[ROWS * N], one[N], scratch[64 * 64];
     unsigned char row[K * 4 + 16 * 1024];
-    vit_level level;
+    vit_quant quant;
     vit_low_product product = {
         .rows = ROWS, .n = N, .words = vit_low_words(low, K),
-        .a = p.a.data, .levels = levels(&p),
+        .a = p.a.data, .quants = quants(&p),
         .panels = u32(&p.panels), .column_scale = f32(&p.column_scale),
         .column_sum = f32(&p.column_sum),
         .y = all, .ldy = N, .scratch = scratch,
@@ -495,10 +497,10 @@ static void check_rows(const vit_low *low)
     memset(row, 0, sizeof(row));
     product.rows = 1;
     product.a = row;
-    product.levels = &level;
+    product.quants = &quant;
     product.y = one;
     for (size_t i = 0; i < ROWS; i++) {
-        level = low->narrow(K, f32(&p.x) + i * p.ldx, row,
+        quant = low->narrow(K, f32(&p.x) + i * p.ldx, row,
                             low->interleaved * VIT_CHUNK);
         low->product(low, &product);
         cr_assert_arr_eq(one, all + i * N, sizeof(one), "%s on %s: row %zu",

@@ -78,20 +78,22 @@ static void pack_values(const head *h)
 
 /* y[rows, n] = x[rows, k] panels, without bias. */
 static void multiply(const head *h, size_t rows, size_t k, const float *x,
-                     size_t ldx, vit_room room, const uint32_t *panels,
+                     size_t ldx, vit_operand_buffer buffer,
+                     const uint32_t *panels,
                      size_t n, float *y, size_t ldy)
 {
     size_t chunks = vit_low_chunks(h->low, k), step = h->low->interleaved;
     vit_low_product p = {
         .rows = rows, .n = n, .words = vit_low_words(h->low, k),
-        .a = room.data, .levels = room.levels, .panels = panels,
+        .a = buffer.data, .quants = buffer.quants, .panels = panels,
         .y = y, .ldy = ldy, .scratch = h->s->gemm,
     };
 
     for (size_t i = 0; i < rows; i++)
-        room.levels[i] = h->low->narrow(
+        buffer.quants[i] = h->low->narrow(
             k, x + i * ldx,
-            room.data + vit_low_place(h->low, chunks, i, 0), step * VIT_CHUNK);
+            buffer.data + vit_low_place(h->low, chunks, i, 0),
+            step * VIT_CHUNK);
     h->low->product(h->low, &p);
 }
 

@@ -64,29 +64,31 @@ static size_t gemm_scratch(const tomevit_model *m)
     return most;
 }
 
-static vit_room carve_room(vit_arena *arena, size_t rows, size_t bytes)
+static vit_operand_buffer carve_operand(vit_arena *arena, size_t rows,
+                                        size_t bytes)
 {
-    vit_room room = {.rows = rows};
+    vit_operand_buffer buffer = {.rows = rows};
 
     if (!bytes)
-        return room;
-    room.data = tomevit_carve(arena, bytes, 1);
-    room.levels = tomevit_carve(arena, rows, sizeof(vit_level));
-    return room;
+        return buffer;
+    buffer.data = tomevit_carve(arena, bytes, 1);
+    buffer.quants = tomevit_carve(arena, rows, sizeof(vit_quant));
+    return buffer;
 }
 
 /* Rows on their way into a product. */
-static void carve_rooms(const tomevit_model *m, vit_scratch *s,
+static void carve_operands(const tomevit_model *m, vit_scratch *s,
                         vit_arena *arena)
 {
     size_t widest = larger(larger(m->d.dim, m->d.mlp_dim),
                            larger(larger(m->d.features, m->d.embedding),
                                   3 * m->d.patch * m->d.patch));
-    size_t bytes = larger(tomevit_room_bytes(m->low, m->block_rows, widest),
-                          tomevit_room_bytes(m->outer, m->block_rows, widest));
+    size_t bytes = larger(
+        tomevit_operand_bytes(m->low, m->block_rows, widest),
+        tomevit_operand_bytes(m->outer, m->block_rows, widest));
 
-    s->in = carve_room(arena, m->block_rows, bytes);
-    s->out = carve_room(arena, m->block_rows, bytes);
+    s->in = carve_operand(arena, m->block_rows, bytes);
+    s->out = carve_operand(arena, m->block_rows, bytes);
 }
 
 static void carve_narrow_head(const tomevit_model *m, vit_narrow_head *h,
@@ -100,10 +102,10 @@ static void carve_narrow_head(const tomevit_model *m, vit_narrow_head *h,
     h->values = tomevit_carve(arena, (head_dim + nr - 1) / nr,
         vit_low_panel(low, vit_low_words(low, m->d.tokens)) *
         sizeof(uint32_t));
-    h->queries = carve_room(arena, low->strip,
-        tomevit_room_bytes(low, low->strip, head_dim));
-    h->weights = carve_room(arena, low->strip,
-        tomevit_room_bytes(low, low->strip, m->d.tokens));
+    h->queries = carve_operand(arena, low->strip,
+        tomevit_operand_bytes(low, low->strip, head_dim));
+    h->weights = carve_operand(arena, low->strip,
+        tomevit_operand_bytes(low, low->strip, m->d.tokens));
 }
 
 static void carve_scratch(const vit_team *c, vit_scratch *s,
@@ -117,7 +119,7 @@ static void carve_scratch(const vit_team *c, vit_scratch *s,
     size_t strip = larger(VIT_MAX_MR, m->outer ? m->outer->strip : 0);
 
     *s = (vit_scratch){0};
-    carve_rooms(m, s, arena);
+    carve_operands(m, s, arena);
     if (m->outer)
         carve_narrow_head(m, &s->narrow, arena);
     s->norm = tomevit_carve_f32(arena, m->block_rows * c->x_stride);

@@ -26,7 +26,7 @@ static inline size_t vit_columns(size_t n)
 /* One head in bf16: see attention_low.c. */
 typedef struct vit_narrow_head {
     uint32_t *keys, *values; /* panels */
-    vit_room queries, weights; /* [strip] */
+    vit_operand_buffer queries, weights; /* [strip] */
 } vit_narrow_head;
 
 /* What one thread works with. */
@@ -34,7 +34,7 @@ typedef struct vit_scratch {
     float *norm;           /* [block_rows, x_stride] */
     float *hidden;         /* [block_rows, hidden_stride] */
     float *embedding;      /* [block_rows, embedding_stride]; zero-shot */
-    vit_room in, out;      /* narrowed rows, [block_rows] of the widest */
+    vit_operand_buffer in, out; /* narrowed rows, [block_rows] of the widest */
     float *gemm;           /* see tomevit_gemm_scratch */
     float *keys;           /* packed keys of one head: panels [head_dim, nr] */
     float *values;         /* packed values of one head: panels [tokens, nr] */

@@ -93,20 +93,20 @@ vit_matrix tomevit_matrix_columns(const vit_dsp *dsp, const vit_matrix *m,
 
 /* ---- left sides ---------------------------------------------------------- */
 
-size_t tomevit_room_bytes(const vit_low *low, size_t rows, size_t k)
+size_t tomevit_operand_bytes(const vit_low *low, size_t rows, size_t k)
 {
     return low ? vit_low_bytes(low, rows, k) : 0;
 }
 
 vit_operand tomevit_operand_new(const vit_matrix *m, float *rows,
-                                size_t stride, vit_room room)
+                                size_t stride, vit_operand_buffer buffer)
 {
-    return (vit_operand){m->low, m->k, rows, stride, room};
+    return (vit_operand){m->low, m->k, rows, stride, buffer};
 }
 
 float *tomevit_operand_row(const vit_operand *a, size_t i)
 {
-    assert(i < a->room.rows);
+    assert(i < a->buffer.rows);
     return a->low ? a->rows : a->rows + i * a->stride;
 }
 
@@ -114,9 +114,9 @@ static void narrow(const vit_operand *a, size_t i, const float *x)
 {
     size_t chunks = vit_low_chunks(a->low, a->k);
 
-    assert(i < a->room.rows);
-    a->room.levels[i] = a->low->narrow(
-        a->k, x, a->room.data + vit_low_place(a->low, chunks, i, 0),
+    assert(i < a->buffer.rows);
+    a->buffer.quants[i] = a->low->narrow(
+        a->k, x, a->buffer.data + vit_low_place(a->low, chunks, i, 0),
         a->low->interleaved * VIT_CHUNK);
 }
 
@@ -127,9 +127,9 @@ void tomevit_operand_set(const vit_operand *a, size_t i)
 }
 
 vit_operand tomevit_operand(const vit_matrix *m, size_t rows, float *x,
-                            size_t ldx, vit_room room)
+                            size_t ldx, vit_operand_buffer buffer)
 {
-    vit_operand a = tomevit_operand_new(m, x, ldx, room);
+    vit_operand a = tomevit_operand_new(m, x, ldx, buffer);
 
     for (size_t i = 0; a.low && i < rows; i++)
         narrow(&a, i, x + i * ldx);
@@ -195,7 +195,7 @@ static vit_low_product product_of(const vit_dsp *dsp, const vit_matrix *m,
 {
     return (vit_low_product){
         .rows = rows, .n = m->n, .words = vit_low_words(m->low, m->k),
-        .a = a->room.data, .levels = a->room.levels,
+        .a = a->buffer.data, .quants = a->buffer.quants,
         .panels = m->words, .column_scale = m->scale, .column_sum = m->sum,
         .dsp = dsp, .how = how, .bias = m->bias, .scratch = scratch,
     };
@@ -207,7 +207,7 @@ void tomevit_gemm(const vit_dsp *dsp, const vit_matrix *m,
 {
     vit_low_product p;
 
-    assert(rows <= most_rows(m) && rows <= a->room.rows);
+    assert(rows <= most_rows(m) && rows <= a->buffer.rows);
     if (!m->low) {
         gemm_f32(dsp, m, how, rows, a->rows, a->stride, y, ldy, scratch);
         return;
@@ -225,8 +225,8 @@ void tomevit_gemm_operand(const vit_dsp *dsp, const vit_matrix *m,
 {
     vit_low_product p;
 
-    assert(rows <= most_rows(m) && rows <= a->room.rows &&
-           rows <= y->room.rows);
+    assert(rows <= most_rows(m) && rows <= a->buffer.rows &&
+           rows <= y->buffer.rows);
     /* The scale of an int8 row is known when the row is whole. */
     if (!m->low || y->low->dtype == TOMEVIT_INT8) {
         tomevit_gemm(dsp, m, how, rows, a, y->rows, y->stride, scratch);
@@ -235,6 +235,6 @@ void tomevit_gemm_operand(const vit_dsp *dsp, const vit_matrix *m,
         return;
     }
     p = product_of(dsp, m, how, rows, a, scratch);
-    p.narrow = y->room.data;
+    p.narrow = y->buffer.data;
     m->low->product(m->low, &p);
 }

@@ -48,14 +48,14 @@ size_t tomevit_gemm_scratch(size_t rows, size_t n, size_t k);
 
 /* Where rows are narrowed to, and how many of them there is memory for: beside
  * an f32 operand, whose rows need no other place, the number alone counts. */
-typedef struct vit_room {
+typedef struct vit_operand_buffer {
     unsigned char *data;
-    vit_level *levels;
+    vit_quant *quants;
     size_t rows;
-} vit_room;
+} vit_operand_buffer;
 
-/* Bytes of room for rows of k elements; 0 for f32, which needs none. */
-size_t tomevit_room_bytes(const vit_low *low, size_t rows, size_t k);
+/* Bytes of data for rows of k elements; 0 for f32, which needs none. */
+size_t tomevit_operand_bytes(const vit_low *low, size_t rows, size_t k);
 
 /* The left side of a product with one matrix: f32 rows as they lie, or rows
  * narrowed to what the matrix's kernels take. */
@@ -64,25 +64,25 @@ typedef struct vit_operand {
     size_t k;
     float *rows;           /* f32: [rows, stride]; narrow: written through */
     size_t stride;
-    vit_room room;
+    vit_operand_buffer buffer;
 } vit_operand;
 
 /* An operand whose rows will be written one by one: tomevit_operand_row says
  * where row i goes as f32[k], tomevit_operand_set takes it from there. Only
  * the f32 operand needs all of rows[.., stride], the others one of them. */
 vit_operand tomevit_operand_new(const vit_matrix *m, float *rows,
-                                size_t stride, vit_room room);
+                                size_t stride, vit_operand_buffer buffer);
 float *tomevit_operand_row(const vit_operand *a, size_t i);
 void tomevit_operand_set(const vit_operand *a, size_t i);
 
 /* An operand of rows that are there: x[rows, ldx]. */
 vit_operand tomevit_operand(const vit_matrix *m, size_t rows, float *x,
-                            size_t ldx, vit_room room);
+                            size_t ldx, vit_operand_buffer buffer);
 
 /*
  * y[rows, n] from a[rows, k], rows <= VIT_BLOCK_ROWS or the block_rows of the
- * matrix's kernels, and no more than the operand has room for. Sums run over k
- * in ascending order whatever the blocking. y may not overlap a.
+ * matrix's kernels, and no more than the operand's buffer holds. Sums run over
+ * k in ascending order whatever the blocking. y may not overlap a.
  */
 void tomevit_gemm(const vit_dsp *dsp, const vit_matrix *m,
                   enum vit_finish how, size_t rows, const vit_operand *a,

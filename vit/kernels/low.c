@@ -33,7 +33,7 @@ static void interleave(size_t n, const float *even, const float *odd,
         out[i] = bf16_pair(even[i], odd ? odd[i] : 0.0f);
 }
 
-static vit_level narrow_bf16(size_t k, const float *x, unsigned char *out,
+static vit_quant narrow_bf16(size_t k, const float *x, unsigned char *out,
                              size_t step)
 {
     enum { CHUNK = 2 * WORDS_OF_CHUNK };
@@ -44,7 +44,7 @@ static vit_level narrow_bf16(size_t k, const float *x, unsigned char *out,
         words_bf16(k - p < CHUNK ? k - p : CHUNK, x + p, 1.0f, chunk);
         memcpy(out, chunk, sizeof(chunk));
     }
-    return (vit_level){1.0f, 0.0f};
+    return (vit_quant){1.0f, 0.0f};
 }
 
 static float low_half(uint32_t word)
@@ -91,15 +91,15 @@ float tomevit_int8_scale(float peak, float *inverse)
     return peak / 127.0f;
 }
 
-/* The peak is that of differences as they will be rounded: a centre that had
- * to be rounded leaves none above it. */
-vit_level tomevit_int8_level(float low, float high, float *inverse)
+/* The peak is that of differences as they will be rounded: a zero point
+ * that had to be rounded leaves none above it. */
+vit_quant tomevit_int8_quant(float low, float high, float *inverse)
 {
-    float centre = 0.5f * low + 0.5f * high;
-    float above = high - centre, below = centre - low;
+    float zero = 0.5f * low + 0.5f * high;
+    float above = high - zero, below = zero - low;
 
-    return (vit_level){
-        tomevit_int8_scale(above < below ? below : above, inverse), centre,
+    return (vit_quant){
+        tomevit_int8_scale(above < below ? below : above, inverse), zero,
     };
 }
 
@@ -169,25 +169,25 @@ static void extremes(size_t k, const float *x, float *low, float *high)
     }
 }
 
-static vit_level narrow_int8(size_t k, const float *x, unsigned char *out,
+static vit_quant narrow_int8(size_t k, const float *x, unsigned char *out,
                              size_t step)
 {
     float low, high, inverse;
-    vit_level level;
+    vit_quant quant;
 
     extremes(k, x, &low, &high);
-    level = tomevit_int8_level(low, high, &inverse);
+    quant = tomevit_int8_quant(low, high, &inverse);
     for (size_t p = 0; p < k; p += VIT_CHUNK, out += step) {
         uint32_t chunk[WORDS_OF_CHUNK] = {0};
         float centred[VIT_CHUNK];
         size_t count = k - p < VIT_CHUNK ? k - p : VIT_CHUNK;
 
         for (size_t i = 0; i < count; i++)
-            centred[i] = x[p + i] - level.centre;
+            centred[i] = x[p + i] - quant.zero_point;
         tomevit_words_s8(count, centred, inverse, chunk);
         memcpy(out, chunk, sizeof(chunk));
     }
-    return level;
+    return quant;
 }
 
 /* Words of four products whose sums f32 holds exactly: 2^10 x 2^14 at most. */
@@ -226,8 +226,8 @@ static void tile_int8(const vit_low_tile *t)
                       a + p * sizeof(*t->b), t->b + p * NR, sum);
         for (size_t j = 0; j < NR; j++)
             t->c[i * t->ldc + j] =
-                (float)sum[j] * (t->levels[i].scale * t->column_scale[j]) +
-                t->levels[i].centre * t->column_sum[j];
+                (float)sum[j] * (t->quants[i].scale * t->column_scale[j]) +
+                t->quants[i].zero_point * t->column_sum[j];
     }
 }
 

@@ -6,11 +6,11 @@
  *   bf16  c = sum a b over f32 products of rounded factors, which are exact;
  *         sums are f32. Tiers that widen sum in the scalar order and give its
  *         bits; those with instructions for bf16 differ in rounding.
- *   int8  c = (float)(sum a b) * (row scale * column scale) + centre * sum of
- *         the column, the sum of products exact in 32 bits: all tiers give the
- *         same bits. The left side's elements are what a row holds less its
- *         centre, the middle of its range: what GELU leaves lies on one side
- *         of zero and would use half of the 8 bits.
+ *   int8  c = (float)(sum a b) * (row scale * column scale) + row zero point *
+ *         sum of the column, the sum of products exact in 32 bits: all tiers
+ *         give the same bits. The left side's elements are what a row holds
+ *         less its zero point, the middle of its range: what GELU leaves lies
+ *         on one side of zero and would use half of the 8 bits.
  *
  * Both sides of a product are cut along its depth into words of 32 bits: two
  * bf16 (or s16), or four s8. The right side lies in panels of `nr` columns,
@@ -28,11 +28,12 @@ enum { VIT_CHUNK = 64 };
 
 typedef struct vit_low vit_low;
 
-/* What the whole numbers q of an int8 row stand for: scale q + centre; {1, 0}
- * for bf16. */
-typedef struct vit_level {
-    float scale, centre;
-} vit_level;
+/* What the whole numbers q of an int8 row stand for: scale q + zero_point; {1,
+ * 0} for bf16. The zero point is what q = 0 stands for, in the row's own unit,
+ * and need not be a multiple of the scale. */
+typedef struct vit_quant {
+    float scale, zero_point;
+} vit_quant;
 
 /* One tile: c[rows, nr] of `words` words, whole chunks, or += if `add` (bf16
  * only), rows in 1 .. mr. A VNNI panel begins with the row of words its sums
@@ -42,7 +43,7 @@ typedef struct vit_low_tile {
     const unsigned char *a;
     size_t lda;            /* bytes */
     const uint32_t *b, *ahead;
-    const vit_level *levels; /* int8: of the rows */
+    const vit_quant *quants; /* int8: of the rows */
     const float *column_scale, *column_sum; /* int8 */
     float *c;
     size_t ldc;
@@ -53,7 +54,7 @@ typedef struct vit_low_tile {
 typedef struct vit_low_product {
     size_t rows, n, words;
     const unsigned char *a; /* rows as `narrow` has them */
-    const vit_level *levels; /* [rows] */
+    const vit_quant *quants; /* [rows] */
     const uint32_t *panels;
     const float *column_scale; /* [n], zeros to a multiple of VIT_MAX_NR */
     const float *column_sum; /* the same */
@@ -83,7 +84,7 @@ struct vit_low {
 
     /* Narrows x[k] to chunks `step` bytes apart. A row with an infinity or a
      * NaN has the scale NaN in int8. */
-    vit_level (*narrow)(size_t k, const float *x, unsigned char *out,
+    vit_quant (*narrow)(size_t k, const float *x, unsigned char *out,
                         size_t step);
 
     /* Words of x[k] as the right side has them: out[ceil(k / per_word)].
@@ -135,9 +136,9 @@ extern const vit_low tomevit_bf16_amxbf16, tomevit_int8_amxint8;
  * the inverse of both is 0. */
 float tomevit_int8_scale(float peak, float *inverse);
 
-/* The level of an int8 row whose elements lie in low .. high, and the inverse
- * of its scale, as above. */
-vit_level tomevit_int8_level(float low, float high, float *inverse);
+/* How an int8 row is quantized whose elements lie in low .. high, and the
+ * inverse of its scale, as above. */
+vit_quant tomevit_int8_quant(float low, float high, float *inverse);
 
 /* x[k] becomes what its row is multiplied as, -127 .. 127; the scale. */
 float tomevit_int8_round(size_t k, float *x);

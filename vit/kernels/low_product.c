@@ -205,7 +205,7 @@ static void pass(const vit_low *low, const vit_low_product *p, size_t w,
                 .lda = lda,
                 .b = b,
                 .ahead = next + i / low->mr % 8 * (depth * nr / 8),
-                .levels = p->levels ? p->levels + i : NULL,
+                .quants = p->quants ? p->quants + i : NULL,
                 .column_scale = from(p->column_scale, j),
                 .column_sum = from(p->column_sum, j),
                 .c = direct ? p->y + i * p->ldy + j

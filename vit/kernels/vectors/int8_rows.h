@@ -8,13 +8,13 @@
  *   FMAF(a, b, c)    a * b + c
  *   LEAST(v), MOST(v), TOTAL(v)  across one vector
  *   CHUNK            elements in a chunk of a row
- *   store_chunk(x, centre, inverse, out)   (x[CHUNK] - centre) * inverse to
+ *   store_chunk(x, zero, inverse, out)   (x[CHUNK] - zero) * inverse to
  *                    the nearest whole numbers, ties to even
  */
 
 /* Of x[k], k >= WIDTH: a last vector in part is one that ends the row. Four
  * vectors take turns, as each waits for the one before it. */
-static inline vit_level level(size_t k, const float *x, float *inverse)
+static inline vit_quant quant(size_t k, const float *x, float *inverse)
 {
     enum { TURNS = 4 };
     F low[TURNS], high[TURNS], zeros[TURNS];
@@ -47,30 +47,30 @@ static inline vit_level level(size_t k, const float *x, float *inverse)
         high[0] = MAXF(high[0], high[t]);
         zeros[0] = ADDF(zeros[0], zeros[t]);
     }
-    return tomevit_int8_level(LEAST(low[0]), MOST(high[0]) + TOTAL(zeros[0]),
+    return tomevit_int8_quant(LEAST(low[0]), MOST(high[0]) + TOTAL(zeros[0]),
                               inverse);
 }
 
-static vit_level narrow(size_t k, const float *x, unsigned char *out,
+static vit_quant narrow(size_t k, const float *x, unsigned char *out,
                         size_t step)
 {
     size_t whole = k / CHUNK * CHUNK;
     float inverse, rest[CHUNK];
-    vit_level row;
-    F centre, by;
+    vit_quant row;
+    F zero, by;
 
-    /* What is missing of the last chunk does not change the level, and then
+    /* What is missing of the last chunk does not change the two, and then
      * becomes zeros. */
     for (size_t i = 0; i < CHUNK && whole < k; i++)
         rest[i] = x[whole + i < k ? whole + i : 0];
-    row = whole ? level(k, x, &inverse) : level(CHUNK, rest, &inverse);
+    row = whole ? quant(k, x, &inverse) : quant(CHUNK, rest, &inverse);
     for (size_t i = k - whole; i < CHUNK && whole < k; i++)
-        rest[i] = row.centre;
-    centre = SETF(row.centre);
+        rest[i] = row.zero_point;
+    zero = SETF(row.zero_point);
     by = SETF(inverse);
     for (size_t p = 0; p < whole; p += CHUNK, out += step)
-        store_chunk(x + p, centre, by, out);
+        store_chunk(x + p, zero, by, out);
     if (whole < k)
-        store_chunk(rest, centre, by, out);
+        store_chunk(rest, zero, by, out);
     return row;
 }

@@ -36,14 +36,14 @@ static inline __m256i rounded(__m256 x)
         _mm256_cmp_ps(x, x, _CMP_UNORD_Q)));
 }
 
-static vit_level narrow(size_t k, const float *x, unsigned char *out,
+static vit_quant narrow(size_t k, const float *x, unsigned char *out,
                         size_t step)
 {
     for (size_t p = 0; p < k; p += 16, out += step)
         for (size_t i = 0; i < 2; i++)
             _mm256_storeu_si256((__m256i *)(void *)(out + i * 32),
                                 UPPER(rounded(load_part(x, p + i * 8, k))));
-    return (vit_level){1.0f, 0.0f};
+    return (vit_quant){1.0f, 0.0f};
 }
 
 /* 8 elements as 4 words. */

@@ -20,12 +20,12 @@ enum { W = 16, MR = 14 };
 
 #include "../vectors/low_widen.h"
 
-static vit_level narrow(size_t k, const float *x, unsigned char *out,
+static vit_quant narrow(size_t k, const float *x, unsigned char *out,
                         size_t step)
 {
     for (size_t p = 0; p < k; p += 16, out += step)
         _mm512_storeu_si512(out, UPPER(rounded(load_part(x, p, k))));
-    return (vit_level){1.0f, 0.0f};
+    return (vit_quant){1.0f, 0.0f};
 }
 
 const vit_low tomevit_bf16_avx512 = {

@@ -46,7 +46,7 @@ static inline __m512i pairs_of(const float *x, size_t first, size_t n)
 }
 
 /* Rows of pairs. */
-static inline vit_level narrow_pairs(size_t k, const float *x,
+static inline vit_quant narrow_pairs(size_t k, const float *x,
                                      unsigned char *out, size_t step)
 {
     size_t p = 0;
@@ -56,7 +56,7 @@ static inline vit_level narrow_pairs(size_t k, const float *x,
                                             _mm512_loadu_ps(x + p + 16)));
     if (p < k)
         _mm512_storeu_si512(out, pairs_of(x, p, k));
-    return (vit_level){1.0f, 0.0f};
+    return (vit_quant){1.0f, 0.0f};
 }
 
 static inline void words_bf16(size_t k, const float *x, float unused,

@@ -9,7 +9,7 @@ typedef int32_t CELL;
 static inline __m512 sums_of(const vit_low_product *p, size_t row,
                              size_t column, const int32_t *sums)
 {
-    return value(_mm512_loadu_si512(sums), p->levels + row,
+    return value(_mm512_loadu_si512(sums), p->quants + row,
                  p->column_scale + column, p->column_sum + column);
 }
 
@@ -21,10 +21,10 @@ static inline __m512 sums_of(const vit_low_product *p, size_t row,
 
 enum { CHUNK = 64 };
 
-static inline void store_chunk(const float *x, __m512 centre, __m512 inverse,
+static inline void store_chunk(const float *x, __m512 zero, __m512 inverse,
                                unsigned char *out)
 {
-    _mm512_storeu_si512(out, bytes(x, centre, inverse));
+    _mm512_storeu_si512(out, bytes(x, zero, inverse));
 }
 
 #include "../vectors/int8_rows.h"

@@ -27,20 +27,20 @@ static inline __m256i dot(__m256i sums, __m256i x, __m256i b)
 #define DOT(sums, x, b) dot(sums, x, b)
 #define BEGIN(t, i, half) _mm256_setzero_si256()
 /* What sums stand for, in the scalar kernel's order. */
-static inline __m256 value(__m256i sums, const vit_level *row,
+static inline __m256 value(__m256i sums, const vit_quant *row,
                            const float *column_scale, const float *column_sum)
 {
     __m256 scale = _mm256_mul_ps(_mm256_set1_ps(row->scale),
                                  _mm256_loadu_ps(column_scale));
 
     return _mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(sums), scale),
-                         _mm256_mul_ps(_mm256_set1_ps(row->centre),
+                         _mm256_mul_ps(_mm256_set1_ps(row->zero_point),
                                        _mm256_loadu_ps(column_sum)));
 }
 
 #define END(t, i, half, sums)                                                \
     _mm256_storeu_ps((t)->c + (i) * (t)->ldc + (half) * W,                   \
-                     value(sums, (t)->levels + (i),                          \
+                     value(sums, (t)->quants + (i),                          \
                            (t)->column_scale + (half) * W,                   \
                            (t)->column_sum + (half) * W))
 
@@ -75,18 +75,18 @@ ACROSS(total, _mm_add_ps)
 #define MOST greatest
 #define TOTAL total
 
-static inline __m256i wholes(const float *x, __m256 centre, __m256 inverse)
+static inline __m256i wholes(const float *x, __m256 zero, __m256 inverse)
 {
     return _mm256_cvtps_epi32(_mm256_mul_ps(
-        _mm256_sub_ps(_mm256_loadu_ps(x), centre), inverse));
+        _mm256_sub_ps(_mm256_loadu_ps(x), zero), inverse));
 }
 
-static inline void store_chunk(const float *x, __m256 centre, __m256 inverse,
+static inline void store_chunk(const float *x, __m256 zero, __m256 inverse,
                                unsigned char *out)
 {
     for (size_t i = 0; i < CHUNK; i += 16) {
-        __m256i packed = _mm256_packs_epi32(wholes(x + i, centre, inverse),
-                                            wholes(x + i + 8, centre,
+        __m256i packed = _mm256_packs_epi32(wholes(x + i, zero, inverse),
+                                            wholes(x + i + 8, zero,
                                                    inverse));
 
         _mm256_storeu_si256((__m256i *)(void *)(out + 2 * i),

@@ -25,11 +25,11 @@ static inline __m512i dot(__m512i sums, __m512i x, __m512i b)
 
 enum { CHUNK = 32 };
 
-static inline void store_chunk(const float *x, __m512 centre, __m512 inverse,
+static inline void store_chunk(const float *x, __m512 zero, __m512 inverse,
                                unsigned char *out)
 {
-    __m512i packed = _mm512_packs_epi32(wholes(x, centre, inverse),
-                                        wholes(x + 16, centre, inverse));
+    __m512i packed = _mm512_packs_epi32(wholes(x, zero, inverse),
+                                        wholes(x + 16, zero, inverse));
 
     _mm512_storeu_si512(out, _mm512_permutexvar_epi64(
         _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), packed));

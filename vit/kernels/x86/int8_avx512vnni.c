@@ -23,10 +23,10 @@ static inline __m512i dot(__m512i sums, __m512i x, __m512i b)
 
 enum { CHUNK = 64 };
 
-static inline void store_chunk(const float *x, __m512 centre, __m512 inverse,
+static inline void store_chunk(const float *x, __m512 zero, __m512 inverse,
                                unsigned char *out)
 {
-    _mm512_storeu_si512(out, _mm512_xor_si512(bytes(x, centre, inverse),
+    _mm512_storeu_si512(out, _mm512_xor_si512(bytes(x, zero, inverse),
                                               _mm512_set1_epi8(-OFFSET)));
 }
 
