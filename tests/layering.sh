@@ -4,6 +4,7 @@
 # own component's headers, the public headers below it, and nothing else.
 # Also: no -march=native, and no path that exists on one machine only.
 . "${srcdir:-.}/tests/guard.sh"
+build=$PWD
 cd "$srcdir" || exit 99
 
 # includes FILE: the names between quotes
@@ -111,6 +112,28 @@ find tomerge vit -name '*.[ch]' ! -path '*/examples/*' ! -path '*/python/*' \
 test -s "$scratch/includes" || fail "found no file that includes another"
 tsort "$scratch/includes" >/dev/null 2>"$scratch/circles" ||
     fail "files in a circle: $(cat "$scratch/circles")"
+
+# Nor do the rooms of the model library call each other in a circle: an include
+# shows who knows a function's name, the compiled files where it lies.
+nm=${NM:-nm}
+if tool "$nm"; then
+    (cd "$build" && for object in $(objects vit); do
+        room=${object#vit/}
+        $nm -P "$object" | sed "s,^,${room%%/*} ,"
+    done) | sort -u | awk '
+        $3 ~ /^[TDRBV]$/ { home[$2] = $1 }
+        $3 == "U" { uses[$1 " " $2] }
+        END {
+            for (use in uses) {
+                split(use, part, " ")
+                if (part[2] in home && home[part[2]] != part[1])
+                    print part[1], home[part[2]]
+            }
+        }' >"$scratch/calls"
+    test -s "$scratch/calls" || fail "found no room that calls another"
+    tsort "$scratch/calls" >/dev/null 2>"$scratch/circles" ||
+        fail "rooms of vit/ in a circle: $(cat "$scratch/circles")"
+fi
 
 # Whatever is ours and text; built files and the version control's are not.
 sources() {

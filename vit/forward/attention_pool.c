@@ -12,30 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-int tomevit_pool_query(struct tomevit_model *m, vit_source source)
-{
-    size_t dim = m->d.dim;
-    float scale = 1.0f / sqrtf((float)(dim / m->d.heads));
-    float *latent = malloc((dim + 1) * dim * sizeof(*latent));
-    float *w = latent + dim;
-    int error;
-
-    if (!latent)
-        return TOMEVIT_ENOMEM;
-    error = source.read(source.self, VIT_POOL_LATENT, 0, latent);
-    if (!error)
-        error = source.read(source.self, VIT_POOL_Q_WEIGHT, 0, w);
-    if (!error)
-        error = source.read(source.self, VIT_POOL_Q_BIAS, 0, m->pool.query);
-    for (size_t i = 0; !error && i < dim; i++) {
-        for (size_t j = 0; j < dim; j++)
-            m->pool.query[i] += w[i * dim + j] * latent[j];
-        m->pool.query[i] *= scale;
-    }
-    free(latent);
-    return error;
-}
-
 /* Keys and values of all tokens of an image, where its queries were. */
 static void keys_and_values(vit_team *c, vit_scratch *s, size_t image)
 {

@@ -2,6 +2,7 @@
 /* A model's weights, packed once for the CPU tier in use. */
 #include "config.h"
 
+#include "derived.h"
 #include "model.h"
 
 #include <stddef.h>
@@ -182,8 +183,9 @@ static int fill_rest(struct tomevit_model *m, vit_source source)
     if (m->d.logit_bias)
         for (size_t i = 1; i < m->d.classes; i++)
             m->head.bias[i] = m->head.bias[0];
-    return m->d.pool == TOMEVIT_POOL_ATTENTION ? tomevit_pool_query(m, source)
-                                               : 0;
+    if (m->d.pool != TOMEVIT_POOL_ATTENTION)
+        return 0;
+    return tomevit_pool_query(&m->d, source, m->pool.query);
 }
 
 #ifdef _OPENMP

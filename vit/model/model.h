@@ -54,12 +54,4 @@ int tomevit_model_build(const tomevit_description *d,
                         const tomevit_open_options *options,
                         vit_source source, tomevit_model **model);
 
-/* attention_pool.c: the query, from the tensors it is made of. */
-int tomevit_pool_query(struct tomevit_model *model, vit_source source);
-
-/* zero_shot.c: the head made of the texts' embeddings, w [classes, embedding]
- * in and out: to unit length, times the logits' scale. */
-int tomevit_zero_shot_rows(const tomevit_description *d, vit_source source,
-                           float *w);
-
 #endif

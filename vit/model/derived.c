@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* Weights that are worked out of what a file holds. */
+#include "config.h"
+
+#include "derived.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+void tomevit_set_length(size_t n, float *x, float length)
+{
+    double squares = 0.0;
+
+    for (size_t i = 0; i < n; i++)
+        squares += (double)x[i] * (double)x[i];
+    if (squares > 0.0)
+        length = (float)((double)length / sqrt(squares));
+    for (size_t i = 0; i < n; i++)
+        x[i] *= length;
+}
+
+int tomevit_pool_query(const tomevit_description *d, vit_source source,
+                       float *query)
+{
+    size_t dim = d->dim;
+    float scale = 1.0f / sqrtf((float)(dim / d->heads));
+    float *latent = malloc((dim + 1) * dim * sizeof(*latent));
+    float *w = latent + dim;
+    int error;
+
+    if (!latent)
+        return TOMEVIT_ENOMEM;
+    error = source.read(source.self, VIT_POOL_LATENT, 0, latent);
+    if (!error)
+        error = source.read(source.self, VIT_POOL_Q_WEIGHT, 0, w);
+    if (!error)
+        error = source.read(source.self, VIT_POOL_Q_BIAS, 0, query);
+    for (size_t i = 0; !error && i < dim; i++) {
+        for (size_t j = 0; j < dim; j++)
+            query[i] += w[i * dim + j] * latent[j];
+        query[i] *= scale;
+    }
+    free(latent);
+    return error;
+}
+
+int tomevit_zero_shot_rows(const tomevit_description *d, vit_source source,
+                           float *w)
+{
+    float scale = logf(100.0f); /* where training has CLIP's end up */
+    int error = 0;
+
+    if (d->logit_scale)
+        error = source.read(source.self, VIT_LOGIT_SCALE, 0, &scale);
+    for (size_t i = 0; !error && i < d->classes; i++)
+        tomevit_set_length(d->embedding, w + i * d->embedding, expf(scale));
+    return error;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* Weights that are worked out of what a file holds. */
+#ifndef TOMEVIT_DERIVED_H
+#define TOMEVIT_DERIVED_H
+
+#include "../network/weights.h"
+
+/* x[n] to this length; what has none stays 0. */
+void tomevit_set_length(size_t n, float *x, float length);
+
+/* The query of attention pooling, (q_weight latent + q_bias) / sqrt(head_dim),
+ * to query[dim]. ENOMEM, or what the source returns. */
+int tomevit_pool_query(const tomevit_description *d, vit_source source,
+                       float *query);
+
+/* The head made of the texts' embeddings, w [classes, embedding] in and out:
+ * to unit length, times the logits' scale. Returns what the source returns. */
+int tomevit_zero_shot_rows(const tomevit_description *d, vit_source source,
+                           float *w);
+
+#endif
