@@ -41,12 +41,12 @@ static int add_file(const char *path, const struct stat *status, int kind,
     if (kind != FTW_F || !(stream = fopen(path, "rb")))
         return 0;
     f.bytes = malloc(f.count + 1);
-    more = realloc(files, (file_count + 1) * sizeof *files);
+    more = realloc(files, (file_count + 1) * sizeof(*files));
     if (!f.bytes || !more)
         abort();
     files = more;
-    if (fread(f.bytes, 1, f.count, stream) == f.count
-        && image_recognised(f.bytes, f.count))
+    if (fread(f.bytes, 1, f.count, stream) == f.count &&
+        image_recognised(f.bytes, f.count))
         files[file_count++] = f;
     else
         free(f.bytes);
@@ -66,8 +66,8 @@ static void want_crop(void *user, size_t width, size_t height,
                       image_region *region)
 {
     (void)user;
-    if (tomevit_crop_rows(&pre, width, height, &region->y, &region->height)
-        || tomevit_crop_rows(&pre, height, width, &region->x, &region->width))
+    if (tomevit_crop_rows(&pre, width, height, &region->y, &region->height) ||
+        tomevit_crop_rows(&pre, height, width, &region->x, &region->width))
         abort();
 }
 
@@ -84,8 +84,8 @@ static const char *use_tier(size_t index)
     uint32_t needs = 0, mask = 0;
     const tomevit_resample_kernels *tier = tomevit_resample_tier(index, &needs);
 
-    if (!tier || tomerge_cpu_mask(tier->name, &mask)
-        || (tomerge_cpu_detected() & mask) != mask)
+    if (!tier || tomerge_cpu_mask(tier->name, &mask) ||
+        (tomerge_cpu_detected() & mask) != mask)
         return NULL;
     tomerge_set_cpu_mask(mask);
     return tier->name;

@@ -82,7 +82,7 @@ static int check_empty(const char *path)
     const struct dirent *entry;
     int found = 0;
 
-    if (folder == NULL)
+    if (!folder)
         return complain("%s: %s", path, strerror(errno));
     while (!found && (entry = readdir(folder)) != NULL)
         found = strcmp(entry->d_name, ".") != 0 &&
@@ -138,7 +138,7 @@ static int make_picture(const arguments *a, const scene *s, uint64_t index)
     uint8_t *rgb = malloc(3 * (size_t) s->width * (size_t) s->height);
     int status = -1;
 
-    if (rgb == NULL || scene_paint(s, s->width, s->height, rgb) != 0)
+    if (!rgb || scene_paint(s, s->width, s->height, rgb) != 0)
         complain("no memory for a picture");
     else
         status = save_picture(a, s, index, rgb);
@@ -164,7 +164,7 @@ static int write_pictures(const arguments *a, FILE *covers)
         scene_compose(&s, a->split, a->seed, i);
         if (make_picture(a, &s, i) != 0)
             return -1;
-        if (covers != NULL && make_cover(a, &s, covers) != 0)
+        if (covers && make_cover(a, &s, covers) != 0)
             return -1;
     }
     return 0;
@@ -211,14 +211,14 @@ static int write_all(const arguments *a)
 
     if (strlen(a->folder) > PATH_MAX - 80)
         return complain("the folder's name is too long");
-    if (a->covers != NULL && covers_part(a, part) != 0)
+    if (a->covers && covers_part(a, part) != 0)
         return -1;
-    if (a->covers != NULL && (covers = fopen(part, "wb")) == NULL)
+    if (a->covers && (covers = fopen(part, "wb")) == NULL)
         return complain("%s: %s", a->covers, strerror(errno));
     status = make_class_folders(a->folder);
     if (status == 0)
         status = write_pictures(a, covers);
-    return covers != NULL ? end_covers(a, covers, part, status) : status;
+    return covers ? end_covers(a, covers, part, status) : status;
 }
 
 /* ---- arguments ----------------------------------------------------------- */

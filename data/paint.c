@@ -204,10 +204,10 @@ static void paint_figure(const canvas *c, const scene_figure *f, int subject)
 
             if (!scene_inside(f, x, y))
                 continue;
-            if (c->rgb != NULL)
+            if (c->rgb)
                 memcpy(c->rgb + 3 * at, scene_pattern_at(&f->pattern, x, y),
                        3);
-            if (c->owner != NULL)
+            if (c->owner)
                 c->owner[at] = (uint8_t) subject;
         }
     }
@@ -252,7 +252,7 @@ int scene_paint(const scene *s, int32_t width, int32_t height, uint8_t *rgb)
     canvas c = {width, height, width < height ? width : height, NULL, NULL};
 
     c.rgb = malloc(3 * samples);
-    if (c.rgb == NULL)
+    if (!c.rgb)
         return -1;
     paint_ground(&c, s);
     paint_figures(&c, s);

@@ -87,7 +87,7 @@ int save_jpeg(const char *path, const uint8_t *rgb, int32_t width,
     FILE *file = fopen(path, "wb");
     int status;
 
-    if (file == NULL) {
+    if (!file) {
         snprintf(why, 200, "%s", strerror(errno));
         return -1;
     }

@@ -28,10 +28,10 @@ static int read_names(classify *c)
     char why[PAIRS_WHY];
     size_t count;
 
-    if (o->labels == NULL)
+    if (!o->labels)
         return 0;
     c->names = pairs_read_lines(o->labels, &count, why);
-    if (c->names == NULL) {
+    if (!c->names) {
         message_failed("%s", why);
         return -1;
     }
@@ -44,7 +44,7 @@ static int read_names(classify *c)
 
 static const char *name_of(const classify *c, int32_t index)
 {
-    return c->names != NULL ? c->names[index]
+    return c->names ? c->names[index]
                             : classes_name(&c->s->classes, (size_t)index);
 }
 
@@ -59,7 +59,7 @@ static void json_line(const classify *c, const char *file,
         const char *name = name_of(c, top[k].index);
         json_array_append_new(list, json_pack("{s:i,s:o,s:f}",
             "index", top[k].index,
-            "name", name != NULL ? report_string(name) : json_null(),
+            "name", name ? report_string(name) : json_null(),
             "probability", top[k].probability));
     }
     json_t *line = json_pack("{s:o,s:o}", "file", report_string(file), "top",
@@ -88,7 +88,7 @@ static void csv_line(const classify *c, const char *file, const top_class *top)
         }
         const char *name = name_of(c, top[k].index);
         fprintf(out, ",%d,", top[k].index);
-        output_csv_field(out, name != NULL ? name : "");
+        output_csv_field(out, name ? name : "");
         fprintf(out, ",%.6g", top[k].probability);
     }
     fputc('\n', out);
@@ -102,7 +102,7 @@ static void people_line(const classify *c, const char *file,
     for (size_t k = 0; k < c->s->options->topk && top[k].index >= 0; k++) {
         const char *name = name_of(c, top[k].index);
         fputs(k ? ", " : " ", stdout);
-        if (name != NULL)
+        if (name)
             printable_put(name, stdout);
         else
             printf("class %d", top[k].index);
@@ -117,9 +117,9 @@ static void seen(void *data, size_t run, const folder_file *file,
     const classify *c = data;
 
     (void)run;
-    if (c->s->json.file != NULL)
+    if (c->s->json.file)
         json_line(c, file->path, top);
-    if (c->s->csv.file != NULL)
+    if (c->s->csv.file)
         csv_line(c, file->path, top);
     if (c->people)
         people_line(c, file->path, top);
@@ -139,7 +139,7 @@ static void collect(const options *o, folder *files)
     char list_why[FOLDER_WHY];
 
     memset(files, 0, sizeof(*files));
-    if (o->list != NULL && listed_read(o->list, 0, files, list_why) != 0)
+    if (o->list && listed_read(o->list, 0, files, list_why) != 0)
         message_failed("%s", list_why);
     for (size_t i = 0; i < o->operand_count; i++) {
         const char *path = o->operands[i];
@@ -166,7 +166,7 @@ static void classify_all(classify *c, dataset *d)
     session *s = c->s;
     outcomes o;
 
-    if (s->csv.file != NULL)
+    if (s->csv.file)
         csv_header(s->csv.file, s->options->topk);
     int done = dataset_evaluate(d, s, 1, &o, seen, c) == 0;
     if (done)

@@ -15,7 +15,7 @@ void command_convert(const options *o)
     tomevit_message why;
     /* Of a link the file it leads to is replaced. */
     char *target = realpath(o->output, NULL);
-    const char *path = target != NULL ? target : o->output;
+    const char *path = target ? target : o->output;
 
     if (tomevit_convert(o->model, &with, path, o->storage, &why) != 0)
         message_failed("%s", why.text);

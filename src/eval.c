@@ -95,7 +95,7 @@ static void seen(void *data, size_t run, const folder_file *file,
     output *predictions = data;
 
     (void)run;
-    if (predictions->file != NULL)
+    if (predictions->file)
         predictions_line(predictions->file, file->name, file->label, top);
 }
 
@@ -124,7 +124,7 @@ static void evaluate_and_report(session *s, dataset *d)
         class_tables_close(&tables, d, s, 1, NULL);
         return;
     }
-    if (predictions.file != NULL)
+    if (predictions.file)
         predictions_header(predictions.file);
     int done = dataset_evaluate(d, s, 1, &o, seen, &predictions) == 0;
     s->worth = done ? dataset_worth(&o) : OUTPUT_FAILED;

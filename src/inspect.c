@@ -189,7 +189,7 @@ static void describe(const session *s, json_t *object)
     parts_text(d, parts, sizeof(parts));
     if (parts[0])
         json_object_set_new(object, "parts", json_string(parts));
-    if (s->options->model != NULL)
+    if (s->options->model)
         json_object_set_new(object, "known", known_json(s));
     if (d->unused)
         json_object_set_new(object, "unused", unused_json(s));

@@ -31,17 +31,17 @@ static json_t *cpu_model(void)
     FILE *file = fopen("/proc/cpuinfo", "r");
     json_t *name = NULL;
 
-    while (file != NULL && name == NULL &&
+    while (file && !name &&
            fgets(line, sizeof(line), file) != NULL) {
         char *value = strstr(line, ": ");
-        if (strncmp(line, "model name", 10) != 0 || value == NULL)
+        if (strncmp(line, "model name", 10) != 0 || !value)
             continue;
         line[strcspn(line, "\n")] = '\0';
         name = report_string(value + 2);
     }
-    if (file != NULL)
+    if (file)
         fclose(file);
-    return name != NULL ? name : json_null();
+    return name ? name : json_null();
 }
 
 /* Every tier that has what it needs, with blanks between. */
@@ -65,7 +65,7 @@ static json_t *tiers(void)
 
     json_object_set_new(object, "merging", json_string(tomerge_tier()));
     json_object_set_new(object, "pixels", json_string(tomevit_pixel_tier()));
-    for (int dtype = 0; tomevit_dtype_name(dtype) != NULL; dtype++)
+    for (int dtype = 0; tomevit_dtype_name(dtype); dtype++)
         json_object_set_new(object, tomevit_dtype_name(dtype),
                             json_string(tomevit_tier(dtype)));
     return object;
@@ -76,7 +76,7 @@ static json_t *idle_threads(void)
 {
     const char *chosen = waiting_chosen();
 
-    if (chosen != NULL)
+    if (chosen)
         return report_string(chosen);
     return json_string("the OpenMP runtime's default: they spin for a while");
 }
@@ -93,7 +93,7 @@ void inspect_cpu(const options *o)
     json_object_set_new(object, "tiers", tiers());
     json_object_set_new(object, "threads", json_integer(cpus_available()));
     json_object_set_new(object, "idle_threads", idle_threads());
-    if (json.file != NULL)
+    if (json.file)
         report_json(json.file, object);
     output_close(&json);
     if (!output_is_stdout(o->json)) {

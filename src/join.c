@@ -38,9 +38,9 @@ static int check_outputs(const options *o, size_t index)
 {
     unsigned bit = joinable[index].command.bit;
 
-    if (o->predictions != NULL && bit != OPTIONS_EVAL)
+    if (o->predictions && bit != OPTIONS_EVAL)
         message_usage("--predictions is for journals of eval");
-    else if ((o->svg != NULL || o->html != NULL) && bit != OPTIONS_SWEEP)
+    else if ((o->svg || o->html) && bit != OPTIONS_SWEEP)
         message_usage("--%s is for journals of sweep", o->svg ? "svg" : "html");
     else
         return 0;
@@ -75,7 +75,7 @@ void command_join(const options *o)
     json_t *command = join_command(o->operands[0]);
     size_t count = json_array_size(command), index = 0;
 
-    if (command == NULL)
+    if (!command)
         return;
     const char *name = json_string_value(json_array_get(command, 0));
     while (index < JOINABLE && strcmp(joinable[index].command.name, name) != 0)

@@ -153,7 +153,7 @@ static void unknown(const char *name)
     for (size_t i = 0; i < SUBCOMMANDS; i++)
         names[i] = subcommands[i].command.name;
     const char *nearest = args_nearest(name, names, SUBCOMMANDS);
-    if (nearest != NULL)
+    if (nearest)
         message_usage("unknown command '%.60s': did you mean '%s'?", name,
                       nearest);
     else

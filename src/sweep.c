@@ -118,7 +118,7 @@ static void set_shared(json_t *object, const json_t *first, int one_model)
     size_t count = COUNT(shared) - (one_model ? 0 : 2);
 
     for (size_t i = 0; i < count; i++)
-        if (json_object_get(first, shared[i]) != NULL)
+        if (json_object_get(first, shared[i]))
             json_object_set(object, shared[i],
                             json_object_get(first, shared[i]));
 }
@@ -171,14 +171,14 @@ static int open_files(sweep_files *f, const options *o)
 static void close_files(sweep_files *f, const sweep_models *m, const dataset *d,
                         const outcomes *o, const json_t *sweep)
 {
-    if (sweep != NULL && f->svg.file != NULL)
+    if (sweep && f->svg.file)
         sweep_svg(f->svg.file, sweep, m->each[0].merging.kind);
-    if (sweep != NULL && f->html.file != NULL)
+    if (sweep && f->html.file)
         sweep_html(f->html.file, m, d, o, sweep);
-    int worth = sweep != NULL ? dataset_worth(o) : OUTPUT_FAILED;
+    int worth = sweep ? dataset_worth(o) : OUTPUT_FAILED;
     output_end(&f->svg, worth);
     output_end(&f->html, worth);
-    class_tables_close(&f->tables, d, m->s, m->count, sweep != NULL ? o : NULL);
+    class_tables_close(&f->tables, d, m->s, m->count, sweep ? o : NULL);
 }
 
 static void report(sweep_models *m, const json_t *object)
@@ -210,7 +210,7 @@ static void evaluate_and_report(sweep_models *m, dataset *d)
         object = sweep_json(d, m, &o);
     m->s[0].worth = dataset_worth(&o);
     close_files(&files, m, d, &o, object);
-    if (object != NULL) {
+    if (object) {
         report(m, object);
         dataset_remark(d, &o);
         json_decref(object);

@@ -132,7 +132,7 @@ static int evaluate_part(tune *t, int part, outcomes *o)
     dataset *d = &t->parts[part];
 
     memset(o, 0, sizeof(*o));
-    if (d->journal != NULL &&
+    if (d->journal &&
         tune_journal_section(d->journal, names[part], d, t->s) != 0)
         return -1;
     if (dataset_evaluate(d, t->s, 1, o, NULL, NULL) != 0)
@@ -350,7 +350,7 @@ static json_t *tune_json(const tune *t, const outcomes *o)
                                                      o, i));
     for (size_t i = 0; i < COUNT(shared); i++) {
         json_t *value = json_object_get(json_array_get(runs, 0), shared[i]);
-        if (value != NULL)
+        if (value)
             json_object_set(object, shared[i], value);
     }
     for (size_t i = 0; i < t->search.depth; i++)
@@ -372,7 +372,7 @@ static void write_schedule(tune *t)
 {
     char comment[512], goal[64];
 
-    if (t->file.file == NULL)
+    if (!t->file.file)
         return;
     goal_text(t, goal, sizeof(goal));
     snprintf(comment, sizeof(comment), "r of each layer of %.200s: %s%s; "
@@ -393,9 +393,9 @@ static void remark_stopped(tune *t)
         return;
     }
     FILE *out = open_memstream(&text, &size);
-    for (size_t i = 0; out != NULL && i < t->search.depth; i++)
+    for (size_t i = 0; out && i < t->search.depth; i++)
         fprintf(out, "%s%zu", i ? "," : "", t->best.r[i]);
-    if (out != NULL && fclose(out) == 0)
+    if (out && fclose(out) == 0)
         message_refused("stopped, with nothing reported: the best of %zu "
                         "schedules is %s", t->trials, text);
     free(text);
@@ -442,7 +442,7 @@ static void search_and_report(tune *t)
 /* 0 with nothing open if no journal is wanted. */
 static int open_journal(tune *t, const dataset *all)
 {
-    if (t->s->options->resume == NULL)
+    if (!t->s->options->resume)
         return 0;
     if (tune_journal_open(&t->journal, all, t->s) != 0)
         return -1;
@@ -462,7 +462,7 @@ static void tune_parts(session *s, dataset *all)
         set_goal(&t);
         if (open_journal(&t, all) == 0)
             search_and_report(&t);
-        if (t.parts[0].journal != NULL)
+        if (t.parts[0].journal)
             journal_close(&t.journal);
         output_end(&t.file, t.written ? OUTPUT_WHOLE : OUTPUT_FAILED);
     }

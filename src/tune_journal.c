@@ -18,7 +18,7 @@ int tune_journal_open(journal *j, const dataset *all, const session *s)
     const options *o = s->options;
     json_t *settings = journal_settings(all, s, 1);
 
-    if (settings == NULL)
+    if (!settings)
         return -1;
     json_t *command = journal_command(o);
     int result = journal_open(j, o->resume, settings, command,

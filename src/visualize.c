@@ -99,7 +99,7 @@ static int run_panels(visualize *v)
             message_failed("stopped: there is no picture");
             return -1;
         }
-        if (v->panels[i].run != NULL && run_panel(v, &v->panels[i]) != 0)
+        if (v->panels[i].run && run_panel(v, &v->panels[i]) != 0)
             return -1;
     }
     return 0;
@@ -143,7 +143,7 @@ static int lay_out(visualize *v)
     if (v->scale == 0)
         v->scale = (PATCH_PIXELS - 1) / v->s->description->patch + 1;
     for (size_t i = 0; i < v->count; i++) {
-        if (v->panels[i].run == NULL)
+        if (!v->panels[i].run)
             caption_crop(v, &v->captions[i]);
         else
             caption_groups(v, &v->panels[i], &v->captions[i]);
@@ -169,7 +169,7 @@ static int draw(const visualize *v)
     for (size_t i = 0; i < v->count; i++) {
         size_t left, top;
         sheet_place(&v->sheet, i, &left, &top);
-        if (v->panels[i].run == NULL)
+        if (!v->panels[i].run)
             draw_scaled(&picture, left, top, v->crop, v->s->pre.size,
                         v->s->pre.size, v->scale);
         else
@@ -257,7 +257,7 @@ static void report(const visualize *v)
     json_object_set_new(object, "preprocessing",
                         session_preprocessing_json(s));
     for (size_t i = 0; i < v->count; i++) {
-        if (v->panels[i].run == NULL)
+        if (!v->panels[i].run)
             json_object_set_new(object, "crop", place_json(v, i));
         else
             json_array_append_new(rows, panel_json(v, i));

@@ -18,8 +18,8 @@ char *fixture_path(const char *name)
     const char *srcdir = getenv("srcdir");
     char path[4096];
 
-    cr_assert_lt(snprintf(path, sizeof path, "%s/tests/fixtures/%s",
-                          srcdir ? srcdir : ".", name), (int)sizeof path);
+    cr_assert_lt(snprintf(path, sizeof(path), "%s/tests/fixtures/%s",
+                          srcdir ? srcdir : ".", name), (int)sizeof(path));
     return strdup(path);
 }
 
@@ -70,7 +70,7 @@ void check_ramp_near(const vit_tensors *tensors, const char *name,
     cr_assert_str_eq(tomevit_shape_text(t->shape, t->dims).text, shape,
                      "%s has another shape", name);
     cr_assert_not_null(t->dtype->to_f32);
-    values = malloc((t->elements + 1) * sizeof *values);
+    values = malloc((t->elements + 1) * sizeof(*values));
     values[t->elements] = 12345;
     cr_assert_eq(tomevit_tensors_read(tensors, t, values, &why), 0, "%s",
                  why.text);
@@ -93,7 +93,7 @@ void check_names(const vit_tensors *tensors, const char *names)
     size_t used = 0, i;
 
     for (i = 0; i < tensors->count; i++)
-        used += (size_t)snprintf(found + used, sizeof found - used, "%s%s",
+        used += (size_t)snprintf(found + used, sizeof(found) - used, "%s%s",
                                  i ? " " : "", tensors->list[i].name);
     cr_assert_str_eq(found, names);
 }
@@ -155,7 +155,7 @@ static void read_all(const vit_tensors *tensors)
 
         if (!t->dtype->to_f32 || t->elements > 1 << 20)
             continue;
-        values = malloc((t->elements + 1) * sizeof *values);
+        values = malloc((t->elements + 1) * sizeof(*values));
         code = tomevit_tensors_read(tensors, t, values, &why);
         if (code)
             refused(code, TOMEVIT_EFORMAT, &why, "some/file", "");
@@ -202,7 +202,7 @@ void survive_damage(const char *fixture, size_t times, size_t least)
 static float *values_of(const vit_tensors *tensors, const vit_stored *t)
 {
     tomevit_message why = {""};
-    float *values = malloc((t->elements + 1) * sizeof *values);
+    float *values = malloc((t->elements + 1) * sizeof(*values));
     int code = tomevit_tensors_read(tensors, t, values, &why);
 
     if (!code)
@@ -228,7 +228,7 @@ static size_t count_refused(const vit_tensors *now, const vit_tensors *good)
         after = values_of(now, b);
         noticed += !after;
         cr_assert(!after || !memcmp(before, after,
-                                    a->elements * sizeof *after),
+                                    a->elements * sizeof(*after)),
                   "%s is read with other elements", a->name);
         free(before);
         free(after);

@@ -116,7 +116,7 @@ uint8_t *encode_png(const encode_png_options *o, const uint16_t *samples,
 static void long_script(struct jpeg_compress_struct *info,
                         jpeg_scan_info *script, int scans)
 {
-    memset(script, 0, (size_t)scans * sizeof *script);
+    memset(script, 0, (size_t)scans * sizeof(*script));
     for (int i = 0; i < scans; i++) {
         script[i].comps_in_scan = 1;
         script[i].Ss = script[i].Se = i == 0 ? 0 : 1 + (i - 1) % 63;

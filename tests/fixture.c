@@ -24,7 +24,7 @@ static int write_file(const char *path, const unsigned char *bytes,
                       size_t count)
 {
     FILE *file = fopen(path, "wb");
-    if (file == NULL)
+    if (!file)
         return 1;
     size_t written = fwrite(bytes, 1, count, file);
     return fclose(file) != 0 || written != count;
@@ -53,7 +53,7 @@ static int read_larger(void *self, enum vit_tensor t, size_t layer, float *out)
  * are if they are no JSON. To be freed. */
 static char *complete(const char *metadata)
 {
-    json_t *given = json_loads(metadata != NULL ? metadata : "{}", 0, NULL);
+    json_t *given = json_loads(metadata ? metadata : "{}", 0, NULL);
     json_t *usual = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}",
         "activation", "gelu", "norm_eps", "1e-6", "pool", "class",
         "positions", "learned", "mean", "[0.5,0.5,0.5]", "std",
@@ -65,7 +65,7 @@ static char *complete(const char *metadata)
         text = json_dumps(given, JSON_COMPACT);
     json_decref(given);
     json_decref(usual);
-    if (text != NULL)
+    if (text)
         return text;
     return strcpy(malloc(strlen(metadata) + 1), metadata);
 }
@@ -113,7 +113,7 @@ static int make_image(const char *path, unsigned width, unsigned height,
     unsigned state = seed * 2654435761u + 1, tint[3];
     png_image png;
 
-    if (rgb == NULL)
+    if (!rgb)
         return 1;
     for (int c = 0; c < 3; c++)
         tint[c] = draw(&state) % 200;
@@ -143,7 +143,7 @@ static int make_head(const char *path, size_t classes, unsigned seed)
     unsigned state = seed;
     FILE *file = fopen(path, "wb");
 
-    if (file == NULL)
+    if (!file)
         return 1;
     int length = snprintf((char *)bytes + 8, sizeof(bytes) - 8,
                           "{\"head.weight\":{\"dtype\":\"F32\",\"shape\":"
@@ -165,7 +165,7 @@ static const json_t *find(const json_t *value, const char *path)
 {
     char key[64];
 
-    while (value != NULL && *path != '\0') {
+    while (value && *path != '\0') {
         size_t length = strcspn(path, ".");
         snprintf(key, sizeof(key), "%.*s", (int)length, path);
         value = json_is_array(value)
@@ -181,13 +181,13 @@ static int print_json(const char *path, int count, char **keys)
 {
     json_error_t error;
     json_t *root = json_load_file(path, 0, &error);
-    int missing = root == NULL;
+    int missing = !root;
 
-    if (root == NULL)
+    if (!root)
         fprintf(stderr, "%s: line %d: %s\n", path, error.line, error.text);
-    for (int i = 0; root != NULL && i < count; i++) {
+    for (int i = 0; root && i < count; i++) {
         const json_t *value = find(root, keys[i]);
-        if (value == NULL) {
+        if (!value) {
             fprintf(stderr, "%s: no %s\n", path, keys[i]);
             missing = 1;
             continue;

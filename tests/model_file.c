@@ -15,7 +15,7 @@
 
 void model_file_tiny(tomevit_description *d)
 {
-    memset(d, 0, sizeof *d);
+    memset(d, 0, sizeof(*d));
     d->dim = 8;
     d->depth = 2;
     d->heads = 2;
@@ -80,7 +80,7 @@ static void convert(model_tensor *t, const float *values, size_t count)
 
         if (!strcmp(t->dtype, "BF16"))
             value = (float)model_file_round(value, 7, -126);
-        memcpy(&bits, &value, sizeof bits);
+        memcpy(&bits, &value, sizeof(bits));
         if (!strcmp(t->dtype, "BF16"))
             bits >>= 16;
         else if (!strcmp(t->dtype, "F16"))
@@ -98,14 +98,14 @@ model_tensor *model_file_add(model_file *file, const char *name,
     model_tensor *t;
 
     file->tensors = realloc(file->tensors,
-                            (file->count + 1) * sizeof *file->tensors);
+                            (file->count + 1) * sizeof(*file->tensors));
     t = &file->tensors[file->count++];
-    memset(t, 0, sizeof *t);
-    snprintf(t->name, sizeof t->name, "%s", name);
+    memset(t, 0, sizeof(*t));
+    snprintf(t->name, sizeof(t->name), "%s", name);
     t->dtype = dtype;
     t->dims = dims;
     if (dims)
-        memcpy(t->shape, shape, dims * sizeof *shape);
+        memcpy(t->shape, shape, dims * sizeof(*shape));
     t->data = calloc(bytes + 1, 1);
     t->bytes = bytes;
     return t;
@@ -117,7 +117,7 @@ static void add_from(model_file *file, const tomevit_description *d,
 {
     size_t shape[4], dims;
     size_t count = tomevit_tensor_shape(d, t, shape, &dims);
-    float *values = malloc((count + 1) * sizeof *values);
+    float *values = malloc((count + 1) * sizeof(*values));
     char name[64];
 
     if (count) {
@@ -136,7 +136,7 @@ void model_file_make(model_file *file, const tomevit_description *d,
     size_t layer;
     int t;
 
-    memset(file, 0, sizeof *file);
+    memset(file, 0, sizeof(*file));
     for (t = 0; t < VIT_FIRST_OF_LAYER; t++)
         add_from(file, d, (enum vit_tensor)t, 0, source, dtype);
     for (layer = 0; layer < d->depth; layer++)
@@ -169,7 +169,7 @@ void model_file_remove(model_file *file, const char *name)
     size_t after = (size_t)(file->tensors + file->count - (t + 1));
 
     free(t->data);
-    memmove(t, t + 1, after * sizeof *t);
+    memmove(t, t + 1, after * sizeof(*t));
     file->count--;
 }
 
@@ -180,7 +180,7 @@ void model_file_free(model_file *file)
     for (i = 0; i < file->count; i++)
         free(file->tensors[i].data);
     free(file->tensors);
-    memset(file, 0, sizeof *file);
+    memset(file, 0, sizeof(*file));
 }
 
 /* ---- files --------------------------------------------------------------- */

@@ -44,7 +44,7 @@ static inline const uint8_t *readback_line(const readback *r, size_t patch,
     for (size_t i = corner; i < r->pixels - corner; i++) {
         const uint8_t *p = side < 2 ? readback_at(r, patch, edge, i)
                                     : readback_at(r, patch, i, edge);
-        first = first == NULL ? p : first;
+        first = !first ? p : first;
         cr_assert_eq(memcmp(p, first, 3), 0,
                      "patch %zu, side %d: a line with a gap", patch, side);
     }
@@ -64,12 +64,12 @@ static inline void readback_join(readback *r, size_t a, size_t b, int side)
     const uint8_t *here = readback_line(r, a, side);
     const uint8_t *there = readback_line(r, b, side - 1);
 
-    if (here == NULL && there == NULL) {
+    if (!here && !there) {
         cr_assert_eq(memcmp(readback_fill(r, a), readback_fill(r, b), 3), 0,
                      "patches %zu and %zu: one group, two colours", a, b);
         readback_rename(r, r->group[b], r->group[a]);
     }
-    if (here != NULL && there != NULL)
+    if (here && there)
         cr_assert_neq(memcmp(here, there, 3), 0,
                       "patches %zu and %zu: two groups, one line", a, b);
 }
@@ -78,7 +78,7 @@ static inline const uint8_t *readback_any_line(const readback *r, size_t p)
 {
     const uint8_t *line = NULL;
 
-    for (int side = 0; side < 4 && line == NULL; side++)
+    for (int side = 0; side < 4 && !line; side++)
         line = readback_line(r, p, side);
     return line;
 }
@@ -95,15 +95,15 @@ static inline void readback_link(readback *r)
         const uint8_t **of = &line[r->group[p]];
         cr_assert(own == NULL || *of == NULL || memcmp(own, *of, 3) == 0,
                   "patch %zu: an area with lines of two colours", p);
-        *of = own != NULL ? own : *of;
+        *of = own ? own : *of;
     }
     for (size_t p = 0; p < patches; p++) {
         int32_t group = r->group[p];
         if (group < 0)
             continue;
-        if (line[group] == NULL)
+        if (!line[group])
             readback_rename(r, group, -1);
-        for (size_t q = 0; q < p && line[group] != NULL; q++)
+        for (size_t q = 0; q < p && line[group]; q++)
             if (r->group[q] >= 0 &&
                 memcmp(line[r->group[q]], line[group], 3) == 0) {
                 readback_rename(r, group, r->group[q]);

@@ -14,7 +14,7 @@ void refused(int code, int expected, const tomevit_message *why,
 
     cr_assert_eq(code, expected, "code %d instead of %d: %s", code, expected,
                  text);
-    cr_assert_not_null(memchr(text, 0, sizeof why->text));
+    cr_assert_not_null(memchr(text, 0, sizeof(why->text)));
     cr_assert(colon && colon > text && strlen(colon) > 8, "\"%s\"", text);
     if (path)
         cr_assert(!strncmp(text, path, strlen(path)) &&
@@ -27,7 +27,7 @@ void refused(int code, int expected, const tomevit_message *why,
         size_t length = strcspn(words, "|");
         char word[128];
 
-        snprintf(word, sizeof word, "%.*s", (int)length, words);
+        snprintf(word, sizeof(word), "%.*s", (int)length, words);
         cr_assert(strstr(text, word), "no \"%s\" in \"%s\"", word, text);
         words += length + (words[length] == '|');
     }

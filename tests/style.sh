@@ -36,6 +36,13 @@ LC_ALL=C.UTF-8 awk -v columns=$COLUMNS -v function_lines=$FUNCTION_LINES \
     /\t/ { say("a tab") }
     /[ \t\r]$/ { say("a trailing blank") }
     length($0) > columns { say(length($0) " columns") }
+    /^[ ]*(\|\||&&)/ { say("an operator begins a line") }
+    /sizeof [*a-z]/ { say("sizeof without ()") }
+    # A pointer is its own condition; NULL is named where a value is stored or
+    # returned, or where it is assigned to within the condition.
+    /^ *(\} else )?(if|while) \([^=]*[^)] [!=]= NULL/ {
+        say("a pointer compared with NULL in a condition")
+    }
     /^{/ { began = FNR }
     /^}/ {
         if (began && FNR - began > function_lines)

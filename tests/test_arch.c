@@ -59,7 +59,7 @@ Test(arch, parameters_are_as_published)
     };
     size_t i;
 
-    for (i = 0; i < sizeof published / sizeof *published; i++) {
+    for (i = 0; i < sizeof(published) / sizeof(*published); i++) {
         tomevit_description d;
 
         describe(published[i].name, &d);
@@ -79,7 +79,7 @@ static float *read(const tomevit_description *d, uint64_t seed,
     float *values;
 
     *count = tomevit_tensor_shape(d, t, NULL, NULL);
-    values = malloc(*count * sizeof *values);
+    values = malloc(*count * sizeof(*values));
     cr_assert_eq(source.read(source.self, t, layer, values), 0);
     return values;
 }
@@ -133,10 +133,10 @@ Test(arch, random_weights_follow_the_seed)
     other_layer = read(&d, 1, VIT_PROJ_WEIGHT, 1, &count);
     other_tensor = read(&d, 1, VIT_FC1_WEIGHT, 0, &count);
     count = 64;
-    cr_assert_arr_eq(a, b, count * sizeof *a);
-    cr_assert_arr_neq(a, other_seed, count * sizeof *a);
-    cr_assert_arr_neq(a, other_layer, count * sizeof *a);
-    cr_assert_arr_neq(a, other_tensor, count * sizeof *a);
+    cr_assert_arr_eq(a, b, count * sizeof(*a));
+    cr_assert_arr_neq(a, other_seed, count * sizeof(*a));
+    cr_assert_arr_neq(a, other_layer, count * sizeof(*a));
+    cr_assert_arr_neq(a, other_tensor, count * sizeof(*a));
     free(a);
     free(b);
     free(other_seed);

@@ -67,7 +67,7 @@ static int parse(const char *line)
     memset(&got, 0, sizeof(got));
     why[0] = '\0';
     snprintf(copy, sizeof(copy), "%s", line);
-    for (char *w = strtok(copy, " "); w != NULL; w = strtok(NULL, " "))
+    for (char *w = strtok(copy, " "); w; w = strtok(NULL, " "))
         words[count++] = w;
     return args_parse(table, &command, count, words, &got, NULL, &operands,
                       why);
@@ -177,7 +177,7 @@ Test(args, help_is_complete_and_narrow)
     /* options of other commands, and sections without any, are left out */
     cr_expect_null(strstr(text, "--share"));
     cr_expect_null(strstr(text, "Two\n"));
-    for (line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))
+    for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
         longest = strlen(line) > longest ? strlen(line) : longest;
     cr_expect_leq(longest, 80);
     cr_expect_geq(longest, 60, "text should use the width there is");

@@ -28,7 +28,7 @@ static void check_values(const char *folder, const char *name,
         for (layer = 0; layer < d->depth; layer++) {
             size_t count = tomevit_tensor_shape(d, (enum vit_tensor)t, NULL,
                                                 NULL);
-            float *values = malloc((count + 1) * sizeof *values);
+            float *values = malloc((count + 1) * sizeof(*values));
             const float *expected;
             char tensor[64];
 
@@ -41,7 +41,7 @@ static void check_values(const char *folder, const char *name,
             values[count] = 12345;
             cr_assert_eq(source.read(source.self, (enum vit_tensor)t, layer,
                                      values), 0);
-            cr_assert_arr_eq(values, expected, count * sizeof *values,
+            cr_assert_arr_eq(values, expected, count * sizeof(*values),
                              "%s: %s", name, tensor);
             cr_assert_eq(values[count], 12345);
             parameters += count;
@@ -181,7 +181,7 @@ Test(checkpoint, a_description_is_that_of_the_open_model)
     cr_assert_eq(tomevit_open(path, NULL, &model, &why), 0, "%s", why.text);
     cr_assert_eq(tomevit_read_description(path, NULL, &alone, &why), 0, "%s",
                  why.text);
-    cr_assert_arr_eq(&alone, tomevit_describe(model), sizeof alone);
+    cr_assert_arr_eq(&alone, tomevit_describe(model), sizeof(alone));
     cr_assert_eq(tomevit_read_description(path, NULL, &alone, NULL), 0);
     cr_assert_eq(tomevit_read_description(NULL, NULL, &alone, &why),
                  TOMEVIT_EINVAL);

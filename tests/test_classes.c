@@ -38,7 +38,7 @@ static folder walked(const char *const *groups)
     folder f;
 
     memset(&f, 0, sizeof(f));
-    for (; *groups != NULL; groups++) {
+    for (; *groups; groups++) {
         folder_add(&f, "x.png");
         f.files[f.count - 1].group = f.group_count;
         f.groups = memory_grow(f.groups, f.group_count, &f.group_capacity,
@@ -289,7 +289,7 @@ static size_t count_labelled(const char *text, const char *const *names)
 
     cr_assert_gt(labels.count, 0, "%s", why);
     memset(&f, 0, sizeof(f));
-    for (; *names != NULL; names++)
+    for (; *names; names++)
         folder_add(&f, *names);
     if (classes_label_files(&twelve, &f, &labels, NULL, &left_out, why) == 0)
         count = f.count;

@@ -112,13 +112,13 @@ static void check_rounding(const char *dtype, int bits, int least)
     cr_assert_eq(in->count, out->count);
     for (i = 0; i < in->count; i++) {
         const vit_stored *a = &in->list[i], *b = &out->list[i];
-        float *x = malloc(a->elements * sizeof *x);
-        float *y = malloc(a->elements * sizeof *y);
+        float *x = malloc(a->elements * sizeof(*x));
+        float *y = malloc(a->elements * sizeof(*y));
 
         cr_assert_str_eq(a->name, b->name);
         cr_assert_str_eq(b->dtype->name, dtype);
         cr_assert_eq(a->elements, b->elements);
-        cr_assert_arr_eq(a->shape, b->shape, sizeof a->shape);
+        cr_assert_arr_eq(a->shape, b->shape, sizeof(a->shape));
         cr_assert_eq(tomevit_tensors_read(in, a, x, NULL), 0);
         cr_assert_eq(tomevit_tensors_read(out, b, y, NULL), 0);
         for (k = 0; k < a->elements; k++) {
@@ -261,7 +261,7 @@ Test(convert, the_old_file_stays_until_the_new_one_is_whole)
     write_model(&file);
     refuse(OUT, "f16", TOMEVIT_EMODEL, NULL, "too large");
     old = fopen(OUT, "rb");
-    cr_assert_not_null(fgets(text, sizeof text, old));
+    cr_assert_not_null(fgets(text, sizeof(text), old));
     cr_assert_str_eq(text, "old");
     fclose(old);
     convert("f32");

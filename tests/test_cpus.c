@@ -155,7 +155,7 @@ Test(cpus, nothing_to_be_found)
     cr_expect_eq(cpus_quota(root), 0, "no such mount");
     put("/proc/self/mountinfo", MOUNTED_2);
     for (const char *const *p = (const char *const[]){"", "max", "0 100000",
-             "-5 100000", "100000 0", "x y", NULL}; *p != NULL; p++) {
+             "-5 100000", "100000 0", "x y", NULL}; *p; p++) {
         put("/sys/fs/cgroup/cpu.max", *p);
         cr_expect_eq(cpus_quota(root), 0, "cpu.max \"%s\"", *p);
     }

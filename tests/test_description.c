@@ -210,9 +210,9 @@ Test(description, every_missing_tensor_is_named)
         if (!strcmp(kept.name, "cls_token") ||
             !strcmp(kept.name, "blocks.0.attn.qkv.bias"))
             continue;
-        snprintf(words, sizeof words, "tensor \"%s\" is missing: expected",
+        snprintf(words, sizeof(words), "tensor \"%s\" is missing: expected",
                  kept.name);
-        snprintf(file.tensors[i].name, sizeof file.tensors[i].name,
+        snprintf(file.tensors[i].name, sizeof(file.tensors[i].name),
                  "nothing");
         refuse(&file, TOMEVIT_EMODEL, words);
         file.tensors[i] = kept;
@@ -236,7 +236,7 @@ Test(description, every_wrong_dtype_is_named)
     for (i = 0; i < file.count; i++) {
         char words[256];
 
-        snprintf(words, sizeof words, "tensor \"%s\": expected dtype F32, F16 "
+        snprintf(words, sizeof(words), "tensor \"%s\": expected dtype F32, F16 "
                  "or BF16, found I32", file.tensors[i].name);
         file.tensors[i].dtype = "I32";
         refuse(&file, TOMEVIT_EMODEL, words);
@@ -258,7 +258,7 @@ Test(description, every_wrong_shape_is_named)
         model_tensor *t = &file.tensors[i];
         char words[256];
 
-        snprintf(words, sizeof words, "tensor \"%s\": expected shape [|, 1]",
+        snprintf(words, sizeof(words), "tensor \"%s\": expected shape [|, 1]",
                  t->name);
         t->shape[t->dims++] = 1;
         refuse(&file, TOMEVIT_EMODEL, words);
@@ -550,7 +550,7 @@ static void family(const char *name, size_t image_size, float mean, double crop)
 {
     tomevit_description d;
 
-    memset(&d, 0, sizeof d);
+    memset(&d, 0, sizeof(d));
     strcpy(d.family, name);
     d.image_size = image_size;
     tomevit_family_preprocessing(&d);

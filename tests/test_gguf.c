@@ -93,7 +93,7 @@ typedef struct bad_file {
     const char *words;
 } bad_file;
 
-#define F(bytes, words) {bytes, sizeof bytes - 1, words}
+#define F(bytes, words) {bytes, sizeof(bytes) - 1, words}
 
 static const bad_file bad_files[] = {
     F("GGUF", "cut short at byte 4"),
@@ -153,7 +153,7 @@ Test(gguf, malformed_files_are_refused)
 {
     size_t i;
 
-    for (i = 0; i < sizeof bad_files / sizeof *bad_files; i++)
+    for (i = 0; i < sizeof(bad_files) / sizeof(*bad_files); i++)
         refuse_bytes((const unsigned char *)bad_files[i].bytes,
                      bad_files[i].count, bad_files[i].words);
 }
@@ -166,7 +166,7 @@ Test(gguf, strange_metadata_do_no_harm)
         "\0\0\x80\x7f";
     vit_tensors *t;
 
-    cr_assert_eq(tomevit_tensors_parse("f", bytes, sizeof bytes - 1, &t, NULL),
+    cr_assert_eq(tomevit_tensors_parse("f", bytes, sizeof(bytes) - 1, &t, NULL),
                  0);
     cr_assert_eq(json_object_size(t->metadata), 1);
     check_metadata(t, "f", "null");

@@ -450,7 +450,7 @@ static size_t files_in(const char *folder)
     DIR *d = opendir(folder);
     size_t count = 0;
 
-    while (readdir(d) != NULL)
+    while (readdir(d))
         count++;
     closedir(d);
     return count - 2;

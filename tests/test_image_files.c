@@ -16,7 +16,7 @@ static const char *corpus_folder(void)
     static char folder[4096];
     const char *srcdir = getenv("srcdir");
 
-    snprintf(folder, sizeof folder, "%s/tests/fuzz/corpus/image",
+    snprintf(folder, sizeof(folder), "%s/tests/fuzz/corpus/image",
              srcdir ? srcdir : ".");
     return folder;
 }
@@ -58,7 +58,7 @@ Test(image_files, have_pillows_pixels)
         { "rgba.png", 37, 29, UINT64_C(0xcbb633215542bb4a) },
     };
 
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
         char *path = golden_path(corpus_folder(), files[i].name);
         image_options options;
         image out;
@@ -202,7 +202,7 @@ static void check_crop(const char *folder, const char *name,
                      why);
         cr_assert_eq(tomevit_resize_crop(&pre, out.rgb, out.width, out.height,
                                          3 * out.width, crop), 0);
-        cr_assert(!expected || memcmp(crop, expected, sizeof crop) == 0,
+        cr_assert(!expected || memcmp(crop, expected, sizeof(crop)) == 0,
                   "%s, region %d", name, region);
         image_free(&out);
     }

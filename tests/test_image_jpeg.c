@@ -241,7 +241,7 @@ static void check_orientation(unsigned value, int big)
     uint8_t exif[32] = "Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0";
     encode_jpeg_options o = {
         .width = 19, .height = 11, .components = 3, .quality = 90,
-        .exif = exif, .exif_bytes = sizeof exif,
+        .exif = exif, .exif_bytes = sizeof(exif),
     };
     size_t w = o.width, h = o.height, count;
     image_options options;

@@ -24,13 +24,13 @@ static size_t read_expected(expected *list, size_t capacity)
     const char *srcdir = getenv("srcdir");
     size_t count = 0;
 
-    snprintf(folder, sizeof folder, "%s/tests/fixtures/pictures",
+    snprintf(folder, sizeof(folder), "%s/tests/fixtures/pictures",
              srcdir ? srcdir : ".");
     char *path = golden_path(folder, "expected.txt");
     FILE *file = fopen(path, "r");
     cr_assert_not_null(file, "%s", path);
-    while (count < capacity
-           && fscanf(file, "%63s %15s %zu %zu %" SCNx64 " %15s",
+    while (count < capacity &&
+           fscanf(file, "%63s %15s %zu %zu %" SCNx64 " %15s",
                      list[count].name, list[count].how, &list[count].width,
                      &list[count].height, &list[count].hash,
                      list[count].said) == 6)
@@ -153,7 +153,7 @@ static void check_called(const char *bytes, size_t count, const char *name)
     cr_expect_eq(image_recognised((const uint8_t *)bytes, count), 0);
 }
 
-#define CALLED(bytes, name) check_called(bytes, sizeof bytes - 1, name)
+#define CALLED(bytes, name) check_called(bytes, sizeof(bytes) - 1, name)
 
 Test(image_pillow, other_kinds_of_files_are_called_by_name)
 {
@@ -181,7 +181,7 @@ Test(image_pillow, webp_is_refused_when_cut_and_whole_when_not)
         static uint8_t bytes[1 << 16];
         char *path = golden_path(folder, list[i].name), why[200];
         FILE *file = fopen(path, "rb");
-        size_t size = fread(bytes, 1, sizeof bytes, file), shown = 0;
+        size_t size = fread(bytes, 1, sizeof(bytes), file), shown = 0;
         image_options options;
         image out;
 

@@ -20,7 +20,7 @@ static uint16_t *make_samples(const encode_png_options *o)
 {
     size_t channels = channels_of(o->type);
     size_t count = o->width * o->height * channels;
-    uint16_t *samples = malloc(count * sizeof *samples);
+    uint16_t *samples = malloc(count * sizeof(*samples));
 
     for (size_t i = 0; i < count; i++) {
         size_t p = i / channels, x = p % o->width, y = p / o->width;
@@ -86,7 +86,7 @@ Test(image_png, every_type_depth_and_interlace)
         { 1, 1 }, { 13, 11 }, { 3, 40 }, { 64, 2 }, { 33, 9 },
     };
 
-    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+    for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++)
         for (size_t s = 0; s < 5; s++)
             for (int flags = 0; flags < 4; flags++) {
                 encode_png_options o = {

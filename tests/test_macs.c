@@ -56,7 +56,7 @@ Test(macs, are_as_published)
 {
     size_t i;
 
-    for (i = 0; i < sizeof published / sizeof *published; i++) {
+    for (i = 0; i < sizeof(published) / sizeof(*published); i++) {
         const char *point = strchr(published[i].gmacs, '.');
         tomevit_description d;
         char text[32];
@@ -65,7 +65,7 @@ Test(macs, are_as_published)
         cr_assert_eq(tomevit_arch_description(published[i].arch, &d), 0);
         cr_assert_eq(tomerge_schedule(d.depth, published[i].r,
                                       published[i].inflection, r), 0);
-        snprintf(text, sizeof text, "%.*f", (int)strlen(point + 1),
+        snprintf(text, sizeof(text), "%.*f", (int)strlen(point + 1),
                  macs_of(&d, r) / 1e9);
         cr_assert_str_eq(text, published[i].gmacs, "%s at r = %zu: %s, not %s",
                          published[i].arch, published[i].r, text,
@@ -90,7 +90,7 @@ Test(macs, count_every_part)
     tomevit_description d;
     size_t r[1] = {1};
 
-    memset(&d, 0, sizeof d);
+    memset(&d, 0, sizeof(d));
     d.dim = d.features = 8;
     d.depth = 1;
     d.mlp_dim = 20;
@@ -123,7 +123,7 @@ Test(macs, count_attention_pooling)
     tomevit_description d;
     size_t left[2] = {4, 3};
 
-    memset(&d, 0, sizeof d);
+    memset(&d, 0, sizeof(d));
     d.dim = d.features = 8;
     d.depth = 2;
     d.mlp_dim = 20;
@@ -143,7 +143,7 @@ Test(macs, schedules_are_those_of_the_methods)
     tomevit_merging merging;
     size_t r[3] = {0, 7, 7}, left[3];
 
-    memset(&d, 0, sizeof d);
+    memset(&d, 0, sizeof(d));
     d.depth = 3;
     d.tokens = 17;
     d.prefix = 1;
@@ -173,7 +173,7 @@ Test(macs, count_what_the_heads_do_not_read)
 {
     tomevit_description d;
 
-    memset(&d, 0, sizeof d);
+    memset(&d, 0, sizeof(d));
     d.dim = 8;
     d.mlp_dim = 20;
     d.distilled = 1;
@@ -192,11 +192,11 @@ Test(merging, defaults_are_the_paper_s)
 {
     tomevit_merging merging;
 
-    memset(&merging, 0xff, sizeof merging);
+    memset(&merging, 0xff, sizeof(merging));
     tomevit_merging_init(&merging);
-    cr_assert_eq(merging.struct_size, sizeof merging);
+    cr_assert_eq(merging.struct_size, sizeof(merging));
     cr_assert_null(merging.r);
-    cr_assert_eq(merging.matching.struct_size, sizeof merging.matching);
+    cr_assert_eq(merging.matching.struct_size, sizeof(merging.matching));
     cr_assert_eq(merging.matching.method, TOMERGE_ALTERNATING);
     cr_assert_eq(merging.matching.similarity, TOMERGE_COSINE);
     cr_assert_eq(merging.combine, TOMERGE_WEIGHTED);

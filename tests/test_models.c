@@ -27,7 +27,7 @@ static const struct {
     {"models/model.safetensors.index.json", "index of shards", ""},
 };
 
-enum { FILES = sizeof files / sizeof *files };
+enum { FILES = sizeof(files) / sizeof(*files) };
 
 static void run(const tomevit_model *model, size_t r, const float *x,
                 float logits[CLASSES])
@@ -78,15 +78,15 @@ Test(models, every_container_gives_the_librarys_logits)
                           "%s: logit %zu is %g, timm's %g", files[i].file, k,
                           (double)logits[k], (double)expected[k]);
             if (i == 0)
-                memcpy(first[r], logits, sizeof logits);
-            cr_assert_arr_eq(logits, first[r], sizeof logits, "%s, r = %zu",
+                memcpy(first[r], logits, sizeof(logits));
+            cr_assert_arr_eq(logits, first[r], sizeof(logits), "%s, r = %zu",
                              files[i].file, 3 * r);
         }
         tomevit_close(model);
         free(path);
     }
     /* Mean pooling sees what merging does even in the only layer. */
-    cr_assert_arr_neq(first[0], first[1], sizeof first[0]);
+    cr_assert_arr_neq(first[0], first[1], sizeof(first[0]));
     golden_close(io);
     free(folder);
 }
@@ -101,7 +101,7 @@ static void check_converted(const char *path, const float *x,
     cr_assert_str_eq(tomevit_describe(model)->container, "safetensors");
     cr_assert_str_eq(tomevit_describe(model)->wrapper, "");
     run(model, 3, x, logits);
-    cr_assert_arr_eq(logits, expected, sizeof logits, "%s", path);
+    cr_assert_arr_eq(logits, expected, sizeof(logits), "%s", path);
     tomevit_close(model);
 }
 

@@ -162,7 +162,7 @@ static void check_made(const fault *f)
     vit_tensors *t;
     tomevit_message why = {""};
 
-    make(&a, "a.npy", GOOD, sizeof GOOD - 1, f);
+    make(&a, "a.npy", GOOD, sizeof(GOOD) - 1, f);
     cr_assert_eq(tomevit_tensors_parse("f", a.bytes, a.count, &t, &why), 0,
                  "%s", why.text);
     check_names(t, "a");
@@ -181,7 +181,7 @@ static void refuse_made(const char *name, const fault *f, const char *words)
 {
     archive a;
 
-    make(&a, name, GOOD, sizeof GOOD - 1, f);
+    make(&a, name, GOOD, sizeof(GOOD) - 1, f);
     refuse_bytes(a.bytes, a.count, words);
 }
 
@@ -287,7 +287,7 @@ Test(npz, bad_headers_are_refused)
     const char *good = "{'descr':'<f4','fortran_order':False,'shape':(2,)}";
     size_t i;
 
-    for (i = 0; i < sizeof bad_headers / sizeof *bad_headers; i++)
+    for (i = 0; i < sizeof(bad_headers) / sizeof(*bad_headers); i++)
         refuse_header(
             bad_headers[i], 1, strlen(bad_headers[i]),
             "array \"a\": expected {'descr', 'fortran_order', 'shape'");

@@ -81,7 +81,7 @@ Test(numeric, bf16_of_NaN_is_NaN)
                                     0x7fffffff, 0xffffffff, 0x7f80ffff};
     size_t i;
 
-    for (i = 0; i < sizeof nans / sizeof *nans; i++) {
+    for (i = 0; i < sizeof(nans) / sizeof(*nans); i++) {
         uint16_t bits = vit_bf16_from_f32(vit_f32_from_bits(nans[i]));
 
         cr_assert(isnan(vit_f32_from_bf16(bits)), "%08x", nans[i]);

@@ -154,7 +154,7 @@ static buffer many_tensors(const model_file *model, size_t more)
         at += t->bytes;
     }
     for (size_t i = 0; i < more; i++) {
-        snprintf(name, sizeof name, "text.%zu.layer.%zu.weight",
+        snprintf(name, sizeof(name), "text.%zu.layer.%zu.weight",
                  i * 2654435761u % 1000003, i);
         put_tensor(&b, name, none, 1, at);
     }
@@ -278,7 +278,7 @@ static void cut_while_reading(const char *fixture)
 
         if (!t->dtype->to_f32)
             continue;
-        values = malloc((t->elements + 1) * sizeof *values);
+        values = malloc((t->elements + 1) * sizeof(*values));
         refused(tomevit_tensors_read(tensors, t, values, &why), TOMEVIT_EIO,
                 &why, path, "became shorter while it was read|found 0");
         cr_assert_eq(tomevit_tensors_read_int8(tensors, t, NULL, NULL), 0);

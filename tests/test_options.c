@@ -15,7 +15,7 @@ static int is_option(const args_option *option)
 
 Test(options, each_says_what_it_acts_on)
 {
-    for (const args_option *o = options_table; o->name != NULL; o++) {
+    for (const args_option *o = options_table; o->name; o++) {
         int result = (o->effect & ARGS_RESULT) != 0;
         int report = (o->effect & ARGS_REPORT) != 0;
         if (is_option(o))
@@ -27,13 +27,13 @@ Test(options, each_says_what_it_acts_on)
 /* Whatever takes a FILE says whether it is read or written. */
 Test(options, files_are_read_or_written)
 {
-    for (const args_option *o = options_table; o->name != NULL; o++) {
+    for (const args_option *o = options_table; o->name; o++) {
         int reads = (o->effect & ARGS_READS) != 0;
         int writes = (o->effect & ARGS_WRITES) != 0;
-        int takes = o->value != NULL && strstr(o->value, "FILE") != NULL;
+        int takes = o->value != NULL && strstr(o->value, "FILE");
         if (is_option(o))
             cr_expect_eq(reads + writes, takes, "--%s %s", o->name,
-                         o->value != NULL ? o->value : "");
+                         o->value ? o->value : "");
         /* Their paths are taken from the fields. */
         if (writes)
             cr_expect_eq(o->kind, ARGS_TEXT, "--%s", o->name);
@@ -54,7 +54,7 @@ Test(options, values_are_kept_as_given)
     options_init(&o);
     cr_assert_eq(args_parse(options_table, &command, 4, argv, &o, o.given,
                             &o.operand_count, why), ARGS_DONE, "%s", why);
-    for (size_t i = 0; options_table[i].name != NULL; i++) {
+    for (size_t i = 0; options_table[i].name; i++) {
         const char *name = options_table[i].name, *given = o.given[i];
         if (!args_applies(&options_table[i], &command))
             cr_expect_null(given, "--%s", name);

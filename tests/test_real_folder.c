@@ -76,7 +76,7 @@ static void compare(const char *real, const json_t *index,
 static int slow(void)
 {
     const char *sanitized = getenv("SANITIZED");
-    return tomerge_cpu_flags() == 0 || (sanitized != NULL && *sanitized);
+    return tomerge_cpu_flags() == 0 || (sanitized && *sanitized);
 }
 
 Test(real_folder, ten_schedules)
@@ -90,7 +90,7 @@ Test(real_folder, ten_schedules)
     outcomes e;
     char list[128] = "", why[ARGS_WHY];
 
-    if (real == NULL || data == NULL)
+    if (!real || !data)
         cr_skip_test("no reference data: set TOMERGE_SHARED");
     json_t *index = golden_index(real);
     f.files = json_object_get(index, "files");

@@ -92,7 +92,7 @@ static void check(const limits *l)
     outcomes e;
     char why[ARGS_WHY], *images, *model;
 
-    if (real == NULL || data == NULL)
+    if (!real || !data)
         cr_skip_test("no reference data: set TOMERGE_SHARED");
     index = golden_index(real);
     p.files = json_object_get(index, "files");
@@ -137,7 +137,7 @@ static void skip_if_slow(void)
 {
     const char *sanitized = getenv("SANITIZED");
 
-    if (tomerge_cpu_flags() == 0 || (sanitized != NULL && *sanitized))
+    if (tomerge_cpu_flags() == 0 || (sanitized && *sanitized))
         cr_skip_test("too slow with sanitizers or scalar kernels");
 }
 

@@ -76,7 +76,7 @@ Test(resample, equals_pillow)
     const char *tier;
 
     for (size_t next = 0; next_tier(&next, &tier);)
-        for (size_t i = 0; i < sizeof goldens / sizeof *goldens; i++) {
+        for (size_t i = 0; i < sizeof(goldens) / sizeof(*goldens); i++) {
             const struct golden *g = &goldens[i];
             tomevit_preprocessing pre = settings(g->size, g->crop_pct,
                                                  g->interpolation);
@@ -167,7 +167,7 @@ Test(resample, equals_each_pillow)
     const char *tier;
 
     for (size_t next = 0; next_tier(&next, &tier);)
-        for (size_t i = 0; i < sizeof ordered / sizeof *ordered; i++)
+        for (size_t i = 0; i < sizeof(ordered) / sizeof(*ordered); i++)
             for (int p = TOMEVIT_PILLOW_12; p <= TOMEVIT_PILLOW_13; p++)
                 check_ordered(&ordered[i], p, tier);
 }
@@ -198,7 +198,7 @@ Test(resample, equals_pillow_byte_for_byte)
 
     pixels_fill(rgb, 5, 3);
     cr_assert_eq(tomevit_resize_crop(&pre, rgb, 5, 3, 15, crop), 0);
-    cr_assert_arr_eq(crop, expected, sizeof expected);
+    cr_assert_arr_eq(crop, expected, sizeof(expected));
 }
 
 /* ---- a full resize, plainly ---------------------------------------------- */
@@ -327,12 +327,12 @@ Test(resample, clips_between_the_passes)
     uint8_t rgb[3 * 17 * 13], crop[3 * 29 * 29], expected[3 * 29 * 29];
     const char *tier;
 
-    for (size_t i = 0; i < sizeof rgb; i++)
+    for (size_t i = 0; i < sizeof(rgb); i++)
         rgb[i] = (i / 3 % 17 / 3 + i / 3 / 17 / 2) % 2 ? 255 : 0;
     full_resize(rgb, 17, 13, &pre, expected);
     for (size_t next = 0; next_tier(&next, &tier);) {
         cr_assert_eq(tomevit_resize_crop(&pre, rgb, 17, 13, 3 * 17, crop), 0);
-        cr_assert_arr_eq(crop, expected, sizeof crop);
+        cr_assert_arr_eq(crop, expected, sizeof(crop));
     }
 }
 

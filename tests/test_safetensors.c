@@ -149,7 +149,7 @@ Test(safetensors, bad_headers_are_refused)
 {
     size_t i, count;
 
-    for (i = 0; i < sizeof bad_headers / sizeof *bad_headers; i++) {
+    for (i = 0; i < sizeof(bad_headers) / sizeof(*bad_headers); i++) {
         const char *header = bad_headers[i].header;
         unsigned char *bytes = model_file_raw(header, strlen(header),
                                               bad_headers[i].data, &count);
@@ -199,7 +199,7 @@ Test(safetensors, files_too_short_for_a_length_are_refused)
         unsigned char *exact = malloc(i + 1);
 
         memcpy(exact, bytes, i);
-        snprintf(words, sizeof words, "found a file of %zu bytes", i);
+        snprintf(words, sizeof(words), "found a file of %zu bytes", i);
         refuse(exact, i, words);
         free(exact);
     }
@@ -369,21 +369,21 @@ Test(safetensors, what_is_no_file_is_refused, .timeout = 20)
 
     cr_assert_not_null(mkdtemp(folder));
     refuse_path(folder, TOMEVIT_EIO, "found a directory");
-    snprintf(path, sizeof path, "%s/absent", folder);
+    snprintf(path, sizeof(path), "%s/absent", folder);
     refuse_path(path, TOMEVIT_EIO, "absent: cannot open: No such file");
-    snprintf(path, sizeof path, "%s/a\nb\x1b[31m\xff", folder);
+    snprintf(path, sizeof(path), "%s/a\nb\x1b[31m\xff", folder);
     refuse_path(path, TOMEVIT_EIO, "/a?b?[31m?: cannot open: No such file");
-    memset(long_path, 'x', sizeof long_path - 1);
-    long_path[sizeof long_path - 1] = 0;
+    memset(long_path, 'x', sizeof(long_path) - 1);
+    long_path[sizeof(long_path) - 1] = 0;
     refuse_path(long_path, TOMEVIT_EIO, "...xxx|xxx: cannot open: File name");
     refuse_path("/dev/null", TOMEVIT_EIO, "expected a regular file");
 
-    snprintf(path, sizeof path, "%s/pipe", folder);
+    snprintf(path, sizeof(path), "%s/pipe", folder);
     cr_assert_eq(mkfifo(path, 0600), 0);
     refuse_path(path, TOMEVIT_EIO, "expected a regular file");
     unlink(path);
 
-    snprintf(path, sizeof path, "%s/file", folder);
+    snprintf(path, sizeof(path), "%s/file", folder);
     write_file(path, "", 0);
     refuse_path(path, TOMEVIT_EFORMAT, "found an empty file");
     write_file(path, "1234567", 7);

@@ -24,7 +24,7 @@ Test(shards, shards_of_any_container_are_read)
     for (i = 0; i < 2; i++) {
         vit_tensors *t;
 
-        snprintf(path, sizeof path, "shards/%s", names[i]);
+        snprintf(path, sizeof(path), "shards/%s", names[i]);
         t = fixture_open(path, "index of shards");
         check_names(t, "a b patch_embed.proj.weight x");
         cr_assert_str_eq(t->prefix, "model.");
@@ -87,7 +87,7 @@ Test(shards, malformed_indexes_are_refused)
     char *path = fixture_path("shards/test.index.json");
     size_t i;
 
-    for (i = 0; i < sizeof bad_indexes / sizeof *bad_indexes; i++)
+    for (i = 0; i < sizeof(bad_indexes) / sizeof(*bad_indexes); i++)
         refuse_index(path, bad_indexes[i].text, TOMEVIT_EFORMAT, path,
                      bad_indexes[i].words);
     free(path);
@@ -119,16 +119,16 @@ static void make_names(const char *folder, size_t names)
     FILE *out;
 
     for (i = 0; i < names; i++) {
-        snprintf(name, sizeof name, "%zu", i);
+        snprintf(name, sizeof(name), "%zu", i);
         model_file_add(&file, name, "U8", 0, NULL, 1);
     }
     bytes = model_file_bytes(&file, &count);
-    snprintf(first, sizeof first, "%s/0", folder);
+    snprintf(first, sizeof(first), "%s/0", folder);
     out = fopen(first, "wb");
     cr_assert_eq(fwrite(bytes, 1, count, out), count);
     fclose(out);
     for (i = 1; i < names; i++) {
-        snprintf(name, sizeof name, "%s/%zu", folder, i);
+        snprintf(name, sizeof(name), "%s/%zu", folder, i);
         cr_assert_eq(link(first, name), 0);
     }
     free(bytes);
@@ -147,10 +147,10 @@ Test(shards, an_index_names_a_limited_number_of_files)
     for (i = 1; i < NAMES; i++)
         used += (size_t)sprintf(text + used, ",\"%zu\":\"%zu\"", i, i);
     strcpy(text + used, "}}");
-    snprintf(name, sizeof name, "%s/index.json", folder);
+    snprintf(name, sizeof(name), "%s/index.json", folder);
     refuse_index(name, text, TOMEVIT_EFORMAT, name, "at most 1024 files");
     for (i = 0; i < NAMES; i++) {
-        snprintf(name, sizeof name, "%s/%zu", folder, i);
+        snprintf(name, sizeof(name), "%s/%zu", folder, i);
         unlink(name);
     }
     rmdir(folder);

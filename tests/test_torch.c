@@ -166,7 +166,7 @@ typedef struct bad_pickle {
     const char *words;
 } bad_pickle;
 
-#define P(bytes, words) {bytes, sizeof bytes - 1, words}
+#define P(bytes, words) {bytes, sizeof(bytes) - 1, words}
 
 /* Pickles of the values, behind the start of a stream; keys and data follow. */
 static const bad_pickle bad_pickles[] = {
@@ -253,7 +253,7 @@ static const bad_pickle bad_pickles[] = {
 static unsigned char *stream(const char *values, size_t length,
                              const char *rest, size_t more, size_t *count)
 {
-    size_t start = sizeof STREAM - 1;
+    size_t start = sizeof(STREAM) - 1;
     unsigned char *bytes = malloc(start + length + more);
 
     memcpy(bytes, STREAM, start);
@@ -267,14 +267,15 @@ Test(torch, bad_pickles_are_refused)
 {
     size_t i, count;
 
-    for (i = 0; i < sizeof bad_pickles / sizeof *bad_pickles; i++) {
+    for (i = 0; i < sizeof(bad_pickles) / sizeof(*bad_pickles); i++) {
         const bad_pickle *bad = &bad_pickles[i];
         /* Where it is cut short, nothing follows; no storage, no key. */
         int cut = strstr(bad->words, "cut") != NULL;
         int keys = memmem(bad->bytes, bad->count, "storage", 7) != NULL;
         unsigned char *bytes = stream(bad->bytes, bad->count,
                                       keys ? KEYS DATA : "].",
-                                      cut ? 0 : keys ? sizeof KEYS DATA - 1 : 2,
+                                      cut ? 0 :
+                                       keys ? sizeof(KEYS DATA) - 1 : 2,
                                       &count);
 
         refuse_bytes(bytes, count, bad->words);
@@ -305,11 +306,11 @@ Test(torch, the_start_and_the_storages_of_a_stream_are_checked)
           "expected 4611686018427387908 elements"),
     };
     size_t i, count;
-    unsigned char *bytes = stream(GOOD, sizeof GOOD - 1, KEYS DATA,
-                                  sizeof KEYS DATA - 1, &count);
+    unsigned char *bytes = stream(GOOD, sizeof(GOOD) - 1, KEYS DATA,
+                                  sizeof(KEYS DATA) - 1, &count);
     vit_tensors *tensors;
 
-    for (i = 0; i < sizeof files / sizeof *files; i++)
+    for (i = 0; i < sizeof(files) / sizeof(*files); i++)
         refuse_bytes((const unsigned char *)files[i].bytes, files[i].count,
                      files[i].words);
     cr_assert_eq(tomevit_tensors_parse("f", bytes, count, &tensors, NULL), 0);
@@ -342,8 +343,8 @@ static void refuse_repeated(const char *begin, size_t begin_length,
 }
 
 #define REPEATED(begin, item, times, end, words) \
-    refuse_repeated(begin, sizeof begin - 1, item, sizeof item - 1, times, \
-                    end, sizeof end - 1, words)
+    refuse_repeated(begin, sizeof(begin) - 1, item, sizeof(item) - 1, times, \
+                    end, sizeof(end) - 1, words)
 
 Test(torch, pickles_of_boundless_cost_are_refused)
 {

@@ -99,7 +99,7 @@ static void read_crop(const reference *ref, size_t index, const image *picture,
         memcpy(crop + y * SIDE * 3,
                picture->rgb + ((top + y) * picture->width + left) * 3,
                SIDE * 3);
-    if (golden_find(ref->crops, name) != NULL)
+    if (golden_find(ref->crops, name))
         cr_assert_eq(memcmp(golden_u8(ref->crops, name, SIDE * SIDE * 3), crop,
                             SIDE * SIDE * 3), 0, "%s: another crop", name);
 }
@@ -185,7 +185,7 @@ Test(visualize, the_drawn_groups_are_the_traced_ones)
     const char *real = golden_real_folder(), *data = golden_data_folder();
     size_t agree[SCHEDULES] = {0};
 
-    if (real == NULL || data == NULL)
+    if (!real || !data)
         cr_skip_test("no reference data: set TOMERGE_SHARED");
     json_t *index = golden_index(real);
     reference ref = open_reference(real, data, index);
@@ -210,7 +210,7 @@ Test(visualize, layers_lead_to_the_traced_groups)
     int32_t before[TOKENS], group[TOKENS];
     image picture;
 
-    if (real == NULL || data == NULL)
+    if (!real || !data)
         cr_skip_test("no reference data: set TOMERGE_SHARED");
     json_t *index = golden_index(real);
     reference ref = open_reference(real, data, index);

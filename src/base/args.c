@@ -73,7 +73,7 @@ const char *args_nearest(const char *word, const char *const *names,
 
     for (size_t i = 0; i < count; i++) {
         size_t distance = edit_distance(word, names[i]);
-        if (distance < least || (distance == least && nearest == NULL)) {
+        if (distance < least || (distance == least && !nearest)) {
             least = distance;
             nearest = names[i];
         }
@@ -95,7 +95,7 @@ static const args_option *find(const args_option *table,
 {
     const args_option *other = NULL;
 
-    for (; table->name != NULL; table++) {
+    for (; table->name; table++) {
         if (table->kind == ARGS_SECTION || strlen(table->name) != length ||
             memcmp(table->name, name, length) != 0)
             continue;
@@ -109,7 +109,7 @@ static const args_option *find(const args_option *table,
 static const args_option *find_letter(const args_option *table,
                                       const args_command *command, char letter)
 {
-    for (; table->name != NULL; table++)
+    for (; table->name; table++)
         if (letter != '\0' && table->letter == letter &&
             args_applies(table, command))
             return table;
@@ -125,11 +125,11 @@ static void unknown(const args_option *table, const args_command *command,
 
     snprintf(word, sizeof(word), "%.*s", (int)(length < 60 ? length : 60),
              name);
-    for (; table->name != NULL && count < 128; table++)
+    for (; table->name && count < 128; table++)
         if (args_applies(table, command))
             names[count++] = table->name;
     const char *nearest = args_nearest(word, names, count);
-    if (nearest != NULL)
+    if (nearest)
         snprintf(why, ARGS_WHY,
                  "unknown option '--%s': did you mean '--%s'?", word, nearest);
     else
@@ -180,8 +180,8 @@ static int set(const parsed *p, const args_option *option, const char *text,
     char *field = (char *)p->settings + option->offset;
     char expected[ARGS_WHY] = "";
 
-    if (p->given != NULL)
-        p->given[option - p->table] = text != NULL ? text : "";
+    if (p->given)
+        p->given[option - p->table] = text ? text : "";
 
     switch (option->kind) {
     case ARGS_FLAG:
@@ -217,7 +217,7 @@ static const args_option *which(const args_option *table,
 
     if (word[1] != '-') {
         option = find_letter(table, command, word[1]);
-        if (option != NULL && word[2] == '\0')
+        if (option && word[2] == '\0')
             return option;
         snprintf(why, ARGS_WHY,
                  "unknown option '%.60s': see 'tomerge %s --help'", word,
@@ -228,7 +228,7 @@ static const args_option *which(const args_option *table,
     if (word[2 + length] == '=')
         *attached = word + 2 + length + 1;
     option = find(table, command, word + 2, length);
-    if (option == NULL)
+    if (!option)
         unknown(table, command, word + 2, length, why);
     else if (args_applies(option, command))
         return option;
@@ -246,18 +246,18 @@ static int parse_option(const parsed *p, const args_command *command,
     const args_option *option = which(p->table, command, argv[*i], &attached,
                                       why);
 
-    if (option == NULL)
+    if (!option)
         return ARGS_WRONG;
     if (option->kind == ARGS_HELP)
         return ARGS_SHOW_HELP;
     if (option->kind == ARGS_FLAG) {
-        if (attached == NULL)
+        if (!attached)
             return set(p, option, NULL, why);
         snprintf(why, ARGS_WHY, "--%s takes no value ('%.60s')", option->name,
                  attached);
         return ARGS_WRONG;
     }
-    if (attached == NULL) {
+    if (!attached) {
         if (*i + 1 >= argc || strncmp(argv[*i + 1], "--", 2) == 0) {
             snprintf(why, ARGS_WHY, "--%s needs a value: %s", option->name,
                      option->value);

@@ -47,7 +47,7 @@ static void option_help(FILE *out, const args_option *option)
         fprintf(out, "\n%*s", INDENT, "");
     else
         fprintf(out, "%*s", INDENT - length, "");
-    if (option->names == NULL) {
+    if (!option->names) {
         wrap(out, option->help, INDENT, INDENT);
         return;
     }
@@ -69,20 +69,20 @@ void args_help(FILE *out, const args_option *table,
     fprintf(out, "usage: tomerge %s [OPTION...]%s%s\n\n", command->name,
             command->operands[0] ? " " : "", command->operands);
     wrap(out, command->summary, 0, 0);
-    if (command->details != NULL) {
+    if (command->details) {
         fputc('\n', out);
         wrap(out, command->details, 0, 0);
     }
-    for (; table->name != NULL; table++) {
+    for (; table->name; table++) {
         if (table->kind == ARGS_SECTION)
             section = table;
         if (!(table->commands & command->bit) || table->kind == ARGS_SECTION)
             continue;
-        if (section != NULL)
+        if (section)
             fprintf(out, "\n%s\n", section->name);
         section = NULL;
         option_help(out, table);
     }
-    if (command->examples != NULL)
+    if (command->examples)
         fprintf(out, "\nExamples\n%s", command->examples);
 }

@@ -40,7 +40,7 @@ static int lists(const char *list, const char *word)
 {
     size_t length = strlen(word);
 
-    while (list != NULL) {
+    while (list) {
         if (strncmp(list, word, length) == 0 &&
             (list[length] == ',' || list[length] == '\0'))
             return 1;
@@ -57,9 +57,9 @@ static int find_own(const char *root, hierarchy *h)
     char line[LINE_SIZE];
     int found = 0;
 
-    while (file != NULL && !found && fgets(line, sizeof(line), file)) {
+    while (file && !found && fgets(line, sizeof(line), file)) {
         char *controllers = strchr(line, ':'), *group;
-        if (controllers == NULL || (group = strchr(++controllers, ':')) == NULL)
+        if (!controllers || (group = strchr(++controllers, ':')) == NULL)
             continue;
         *group++ = '\0';
         group[strcspn(group, "\n")] = '\0';
@@ -68,7 +68,7 @@ static int find_own(const char *root, hierarchy *h)
         if (found)
             snprintf(h->own, sizeof(h->own), "%s", group);
     }
-    if (file != NULL)
+    if (file)
         fclose(file);
     return found;
 }
@@ -80,9 +80,9 @@ static int find_mount(const char *root, hierarchy *h)
     char line[LINE_SIZE], type[32], options[LINE_SIZE];
     int found = 0;
 
-    while (file != NULL && !found && fgets(line, sizeof(line), file)) {
+    while (file && !found && fgets(line, sizeof(line), file)) {
         const char *rest = strstr(line, " - ");
-        if (rest == NULL ||
+        if (!rest ||
             sscanf(rest, " - %31s %*s %8191s", type, options) != 2 ||
             sscanf(line, "%*s %*s %*s %4095s %4095s", h->top,
                    h->mounted) != 2)
@@ -91,7 +91,7 @@ static int find_mount(const char *root, hierarchy *h)
             ? strcmp(type, "cgroup2") == 0
             : strcmp(type, "cgroup") == 0 && lists(options, "cpu");
     }
-    if (file != NULL)
+    if (file)
         fclose(file);
     return found;
 }
@@ -103,7 +103,7 @@ static int read_numbers(const char *root, const char *folder, const char *name,
     FILE *file = open_below(root, folder, name);
     int count = 0;
 
-    if (file == NULL)
+    if (!file)
         return 0;
     count = fscanf(file, "%lf %lf", &numbers[0], &numbers[1]);
     fclose(file);
@@ -146,7 +146,7 @@ static double least_limit(const char *root, const hierarchy *h)
         char *slash = strrchr(folder, '/');
         if (limit > 0 && (least == 0 || limit < least))
             least = limit;
-        if (strlen(folder) <= mounted || slash == NULL)
+        if (strlen(folder) <= mounted || !slash)
             return least;
         *slash = '\0';
     }
@@ -188,7 +188,7 @@ int cpus_available(void)
     long count = cpus_allowed();
     double quota = cpus_quota("");
 
-    if (asked != NULL && asked[0] != '\0')
+    if (asked && asked[0] != '\0')
         count = omp_get_max_threads();
     else if (quota > 0 && ceil(quota) < (double)count)
         count = (long)ceil(quota);

@@ -54,14 +54,14 @@ static FILE *collect(int fd)
 {
     FILE *file = tmpfile();
 
-    if (file != NULL && copy_all(fd, file) != 0) {
+    if (file && copy_all(fd, file) != 0) {
         int error = errno;
 
         fclose(file);
         errno = error;
         return NULL;
     }
-    if (file != NULL)
+    if (file)
         rewind(file);
     return file;
 }
@@ -82,7 +82,7 @@ FILE *input_open(const char *path)
     else
         file = collect(fd);
     error = errno;
-    if (file == NULL || fileno(file) != fd)
+    if (!file || fileno(file) != fd)
         close(fd);
     errno = error;
     return file;

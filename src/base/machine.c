@@ -17,15 +17,15 @@ static void processor(char *out, size_t size)
     size_t capacity = 0;
 
     out[0] = '\0';
-    while (file != NULL && out[0] == '\0' &&
+    while (file && out[0] == '\0' &&
            getline(&line, &capacity, file) > 0) {
         const char *name = strchr(line, ':');
-        if (strncmp(line, "model name", 10) == 0 && name != NULL)
+        if (strncmp(line, "model name", 10) == 0 && name)
             snprintf(out, size, "%.*s", (int)strcspn(name + 2, "\n"),
                      name + 2);
     }
     free(line);
-    if (file != NULL)
+    if (file)
         fclose(file);
 }
 

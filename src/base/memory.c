@@ -10,7 +10,7 @@
 
 static void *present(void *memory)
 {
-    if (memory == NULL) {
+    if (!memory) {
         message_failed("out of memory");
         exit(STATUS_FAILED);
     }

@@ -39,7 +39,7 @@ __attribute__((format(printf, 1, 0)))
 #endif
 static void print_line(const char *format, va_list list)
 {
-    if (clear_line != NULL)
+    if (clear_line)
         clear_line();
     char text[MESSAGE_BYTES];
     vsnprintf(text, sizeof(text), format, list);

@@ -9,7 +9,7 @@
 
 int output_is_stdout(const char *path)
 {
-    return path != NULL && strcmp(path, "-") == 0;
+    return path && strcmp(path, "-") == 0;
 }
 
 static const char *name(const char *path)
@@ -21,7 +21,7 @@ int output_open(output *out, const char *path)
 {
     memset(out, 0, sizeof(*out));
     out->path = path;
-    if (path == NULL)
+    if (!path)
         return 0;
     if (replacement_open(&out->place, path) == 0) {
         out->file = out->place.file;
@@ -33,7 +33,7 @@ int output_open(output *out, const char *path)
 
 int output_close(output *out)
 {
-    if (out->file == NULL)
+    if (!out->file)
         return 0;
     out->file = NULL;
     if (replacement_commit(&out->place) == 0)
@@ -45,7 +45,7 @@ int output_close(output *out)
 
 void output_abandon(output *out)
 {
-    if (out->file != NULL)
+    if (out->file)
         replacement_abandon(&out->place);
     out->file = NULL;
 }

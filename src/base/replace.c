@@ -36,7 +36,7 @@ void replacement_abandon_all(void)
     for (size_t i = 0; i < MOST; i++) {
         const char *part = unfinished[i];
         unfinished[i] = NULL;
-        if (part != NULL)
+        if (part)
             unlink(part);
     }
 }
@@ -70,7 +70,7 @@ static int open_as_it_comes(replacement *r, const char *path, int is_pipe)
     fd = is_pipe ? open_pipe(path)
                  : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     r->file = fd < 0 ? NULL : fdopen(fd, "w");
-    return r->file == NULL ? -1 : 0;
+    return !r->file ? -1 : 0;
 }
 
 /* Under a name that nothing has; `was` is the file that is there, or NULL. */
@@ -92,12 +92,12 @@ static int open_beside(replacement *r, const struct stat *was)
         return -1;
     }
     /* Owner and permissions stay, as far as this process may decide. */
-    if (was != NULL && fchown(fd, was->st_uid, was->st_gid) == 0)
+    if (was && fchown(fd, was->st_uid, was->st_gid) == 0)
         fchmod(fd, was->st_mode & 07777);
-    else if (was != NULL)
+    else if (was)
         fchmod(fd, was->st_mode & 0777);
     r->file = fdopen(fd, "w");
-    return r->file == NULL ? -1 : 0;
+    return !r->file ? -1 : 0;
 }
 
 /* 1 if the name leads through the descriptors of this process or to a device,
@@ -126,13 +126,13 @@ int replacement_open(replacement *r, const char *path)
         return -1;
     r->is_new = !there;
     r->target = there ? realpath(path, NULL) : memory_text(path);
-    if (r->target == NULL)
+    if (!r->target)
         return -1;
     if (open_beside(r, there ? &status : NULL) == 0)
         return 0;
     if (there && (errno == EACCES || errno == EROFS || errno == EPERM))
         r->file = tmpfile();
-    if (r->file != NULL)
+    if (r->file)
         return 0;
     int reason = errno;
     replacement_abandon(r);
@@ -148,7 +148,7 @@ static int copy_into(FILE *from, const char *path)
     size_t got;
     FILE *to = fopen(path, "w");
 
-    if (to == NULL)
+    if (!to)
         return -1;
     while ((got = fread(block, 1, sizeof(block), from)) > 0)
         fwrite(block, 1, got, to);
@@ -161,16 +161,16 @@ static int copy_into(FILE *from, const char *path)
 static int copy_part(const replacement *r)
 {
     FILE *from = fopen(r->part, "r");
-    int result = from == NULL ? -1 : copy_into(from, r->target);
+    int result = !from ? -1 : copy_into(from, r->target);
 
-    if (from != NULL)
+    if (from)
         fclose(from);
     return result;
 }
 
 static int take_place(replacement *r, int failed)
 {
-    if (r->target == NULL || failed)
+    if (!r->target || failed)
         return failed ? -1 : 0;
     if (rename(r->part, r->target) == 0) {
         note_unfinished(r->part, NULL);
@@ -185,10 +185,10 @@ int replacement_commit(replacement *r)
 {
     FILE *file = r->file;
     /* An earlier failure is remembered by the stream, its reason is not. */
-    int failed = file == NULL || ferror(file), result;
+    int failed = !file || ferror(file), result;
 
     errno = 0;
-    if (file != NULL && r->target != NULL && r->part == NULL) {
+    if (file && r->target && !r->part) {
         failed = fflush(file) != 0 || failed;
         rewind(file);
         result = failed ? -1 : copy_into(file, r->target);
@@ -196,7 +196,7 @@ int replacement_commit(replacement *r)
         result = fflush(stdout) != 0 || failed ? -1 : 0;
         clearerr(stdout);
     } else {
-        failed = (file != NULL && fclose(file) != 0) || failed;
+        failed = (file && fclose(file) != 0) || failed;
         r->file = NULL;
         result = take_place(r, failed);
     }
@@ -208,9 +208,9 @@ int replacement_commit(replacement *r)
 
 void replacement_abandon(replacement *r)
 {
-    if (r->file != NULL && r->file != stdout)
+    if (r->file && r->file != stdout)
         fclose(r->file);
-    if (r->part != NULL) {
+    if (r->part) {
         unlink(r->part);
         note_unfinished(r->part, NULL);
     }

@@ -16,7 +16,7 @@ static const json_t *find(const json_t *row, const char *path)
 {
     char key[64];
 
-    while (row != NULL && *path != '\0') {
+    while (row && *path != '\0') {
         size_t length = strcspn(path, ".");
         snprintf(key, sizeof(key), "%.*s", (int)length, path);
         row = json_object_get(row, key);
@@ -50,7 +50,7 @@ static size_t value_text(const json_t *value, const char *format, char *text,
     size_t used = 0;
 
     text[0] = '\0';
-    switch (value == NULL ? JSON_NULL : json_typeof(value)) {
+    switch (!value ? JSON_NULL : json_typeof(value)) {
     case JSON_STRING:
         return (size_t)snprintf(text, size, "%s", json_string_value(value));
     case JSON_INTEGER:
@@ -119,7 +119,7 @@ void report_text(const json_t *row, const char *path, const char *format,
 
 static const char *format_of(const report_column *column)
 {
-    return column->format != NULL ? column->format : "%.9g";
+    return column->format ? column->format : "%.9g";
 }
 
 /* Columns that a terminal shows: bytes that continue a UTF-8 letter do not
@@ -167,7 +167,7 @@ static size_t measure(const report_column *columns, size_t count,
     size_t last = 0, i;
 
     for (size_t c = 0; c < count; c++) {
-        if (columns[c].heading == NULL)
+        if (!columns[c].heading)
             continue;
         json_array_foreach(rows, i, row) {
             size_t used = cell_text(&columns[c], row, text);
@@ -208,7 +208,7 @@ void report_table(FILE *out, const report_column *columns, size_t count,
     for (size_t line = 0; line <= json_array_size(rows); line++) {
         const json_t *before = row;
         row = line == 0 ? NULL : json_array_get(rows, line - 1);
-        if (line > 0 && group != NULL)
+        if (line > 0 && group)
             group_line(out, row, before, group, text);
         for (size_t c = 0; c < count; c++) {
             if (width[c] == 0)
@@ -232,7 +232,7 @@ static void wrapped(FILE *out, char *text, size_t left)
             blank--;
         if (blank == line)
             blank = strchr(line, ' ');
-        if (blank == NULL) {
+        if (!blank) {
             text = line;
             break;
         }
@@ -252,11 +252,11 @@ void report_list(FILE *out, const report_column *columns, size_t count,
     char *text = memory_zero(TEXT_SIZE, 1);
 
     for (size_t c = 0; c < count; c++)
-        if (columns[c].heading != NULL &&
+        if (columns[c].heading &&
             columns_of(columns[c].heading) > width)
             width = columns_of(columns[c].heading);
     for (size_t c = 0; c < count; c++) {
-        if (columns[c].heading == NULL)
+        if (!columns[c].heading)
             continue;
         report_text(row, columns[c].path, format_of(&columns[c]), text,
                     TEXT_SIZE);
@@ -293,7 +293,7 @@ json_t *report_string(const char *text)
 {
     json_t *string = json_string(text);
 
-    if (string == NULL) {
+    if (!string) {
         char *copy = memory_text(text);
         for (char *c = copy; *c != '\0'; c++)
             *c = (unsigned char)*c < 0x80 ? *c : '?';

@@ -16,7 +16,7 @@ static void (*clean_up)(void);
 static void end_if_second(int number, volatile sig_atomic_t *come)
 {
     if (*come) {
-        if (clean_up != NULL)
+        if (clean_up)
             clean_up();
         signal(number, SIG_DFL);
         raise(number);
@@ -45,7 +45,7 @@ static void on_bus(int number)
 
     (void)written;
     (void)number;
-    if (clean_up != NULL)
+    if (clean_up)
         clean_up();
     _exit(STATUS_FAILED);
 }

@@ -37,7 +37,7 @@ json_t *text_load_json(const char *path, json_error_t *error)
 {
     source s = {fopen(path, "rb"), 0};
 
-    if (s.file == NULL) {
+    if (!s.file) {
         memset(error, 0, sizeof(*error));
         error->line = -1;
         snprintf(error->text, sizeof(error->text), "%.80s: %.70s", path,

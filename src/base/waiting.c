@@ -31,7 +31,7 @@ const char *waiting_chosen(void)
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         const char *value = getenv(names[i]);
-        if (value == NULL)
+        if (!value)
             continue;
         snprintf(text, sizeof(text), "%s=%.60s", names[i], value);
         return text;
@@ -46,7 +46,7 @@ int waiting_cpus_taken(const char *root, long cpus)
 
     snprintf(path, sizeof(path), "%s/proc/loadavg", root);
     FILE *file = fopen(path, "r");
-    if (file == NULL)
+    if (!file)
         return 0;
     if (fscanf(file, "%*s %*s %*s %ld/", &running) != 1)
         running = 0;
@@ -108,7 +108,7 @@ void waiting_choose(char **argv)
     char path[PATH_MAX], count[32];
     ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
 
-    if (waiting_chosen() != NULL || length <= 0)
+    if (waiting_chosen() || length <= 0)
         return;
     path[length] = '\0';
     snprintf(count, sizeof(count), "%.0f", SPIN_NANOSECONDS / turn());

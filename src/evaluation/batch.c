@@ -74,7 +74,7 @@ static int select_top(const batch *b, size_t i, top_class *top)
     for (size_t k = 0; k < c->count; k++)
         if (!isfinite(logits[k]))
             return -1;
-    if (c->valid == NULL) {
+    if (!c->valid) {
         top_select(logits, c->count, topk, top);
         return 0;
     }
@@ -109,7 +109,7 @@ static int one_run(batch *b, const evaluate_model *m, const merging_run *run,
     }
     for (size_t i = 0; i < b->count; i++)
         if (select_top(b, i, top_of(b, index, i)) != 0 &&
-            b->strange[i] == NULL)
+            !b->strange[i])
             b->strange[i] = run;
     return 0;
 }
@@ -162,7 +162,7 @@ static void accept(batch *b, size_t i)
     add_work(b, i);
     for (size_t run = 0; run < r->run_count; run++) {
         outcome_set(&said[run], top_of(b, run, i));
-        if (r->seen != NULL)
+        if (r->seen)
             r->seen(r->data, run, file, top_of(b, run, i));
     }
 }
@@ -194,7 +194,7 @@ int batch_run(batch *b)
     }
     b->warm = 1;
     for (size_t i = 0; i < b->count; i++) {
-        if (b->strange[i] == NULL)
+        if (!b->strange[i])
             accept(b, i);
         else
             refuse_strange(b, i);

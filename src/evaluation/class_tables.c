@@ -11,7 +11,7 @@
 static const char *name_of(const session *s, size_t class)
 {
     const char *name = classes_name(&s->classes, class);
-    return name != NULL ? name : "";
+    return name ? name : "";
 }
 
 /* model,schedule,class,name: what a row of either begins with, the model where
@@ -195,11 +195,11 @@ int class_tables_open(class_tables *t, const options *o)
 void class_tables_close(class_tables *t, const dataset *d, const session *s,
                         size_t count, const outcomes *o)
 {
-    if (o != NULL && t->per_class.file != NULL)
+    if (o && t->per_class.file)
         write_per_class(t->per_class.file, d, s, count, o);
-    if (o != NULL && t->confusion.file != NULL)
+    if (o && t->confusion.file)
         write_confusion(t->confusion.file, d, s, count, o);
-    int worth = o != NULL ? dataset_worth(o) : OUTPUT_FAILED;
+    int worth = o ? dataset_worth(o) : OUTPUT_FAILED;
     output_end(&t->per_class, worth);
     output_end(&t->confusion, worth);
 }

@@ -34,7 +34,7 @@ static void note_skipped(const dataset *d, const char *path)
 /* The images of a folder, of archives or of a list. */
 static int list_images(dataset *d, const options *o, int grouped, char *why)
 {
-    if (o->list != NULL)
+    if (o->list)
         return listed_read(o->list, grouped, &d->files, why);
     return grouped
         ? folder_walk_classes(o->operands[0], &d->files, refuse, d, why)
@@ -112,7 +112,7 @@ static int open_real(dataset *d, const session *s, char *why)
     const char *path = s->options->real_labels;
     size_t known = 0;
 
-    if (path == NULL)
+    if (!path)
         return 0;
     if (real_labels_read(path, s->classes.count, &d->real, why) != 0)
         return -1;
@@ -134,7 +134,7 @@ static int check_valid(const dataset *d, const session *s, char *why)
 {
     const folder_file *file = valid_labels_stranger(&s->classes, &d->files);
 
-    if (file == NULL)
+    if (!file)
         return 0;
     snprintf(why, FOLDER_WHY, "%.200s: class %d, of which '%.200s' is, is not "
              "in it", s->options->valid_labels, file->label, file->name);
@@ -163,12 +163,12 @@ int dataset_open(dataset *d, const session *s)
 
     memset(d, 0, sizeof(*d));
     memset(&map, 0, sizeof(map));
-    if (o->class_map != NULL && pairs_read(o->class_map, &map, why) != 0) {
+    if (o->class_map && pairs_read(o->class_map, &map, why) != 0) {
         message_failed("%s", why);
         return -1;
     }
-    const pairs *given = o->class_map != NULL ? &map : NULL;
-    result = o->labels != NULL ? open_flat(d, s, given, why)
+    const pairs *given = o->class_map ? &map : NULL;
+    result = o->labels ? open_flat(d, s, given, why)
                                : open_classes(d, s, given, why);
     pairs_free(&map);
     if (result == 0)
@@ -198,10 +198,10 @@ static int open_journal(const dataset *d, const session *s, size_t count,
                         evaluate_request *r, journal *j)
 {
     r->journal = d->journal;
-    if (d->journal != NULL || s->options->resume == NULL)
+    if (d->journal || !s->options->resume)
         return 0;
     json_t *settings = journal_settings(d, s, count);
-    if (settings == NULL)
+    if (!settings)
         return -1;
     json_t *command = journal_command(s->options);
     int result = journal_open(j, s->options->resume, settings, command,
@@ -236,7 +236,7 @@ static void begin_loaders(dataset *d, const session *s, size_t count)
     const options *o = s->options;
     image_options decoding;
 
-    if (d->loaders != NULL)
+    if (d->loaders)
         return;
     image_options_init(&decoding);
     decoding.exif = o->exif;
@@ -307,7 +307,7 @@ static int join(const dataset *d, session *s, size_t count,
                 const evaluate_request *r, outcomes *o)
 {
     json_t *settings = journal_settings(d, s, count);
-    int result = settings == NULL ? -1
+    int result = !settings ? -1
         : join_outcomes(s->options->joined, s->options->joined_count, settings,
                         r, o);
 

@@ -166,7 +166,7 @@ json_t *dataset_run_json(const dataset *d, const session *s,
     json_object_set_new(out, "model", session_model_json(s));
     json_object_set_new(out, "preprocessing", session_preprocessing_json(s));
     json_object_set_new(out, "classes_by", json_string(d->rule));
-    if (s->classes.valid != NULL)
+    if (s->classes.valid)
         set_count(out, "valid_classes", s->classes.valid_count);
     json_object_set_new(out, "partial", json_boolean(outcomes_are_partial(o)));
     return out;

@@ -44,7 +44,7 @@ static void loader_times(const evaluate_request *r, double *decode,
                          double *preprocess)
 {
     *decode = *preprocess = 0;
-    for (size_t i = 0; loader_at(r, i) != NULL; i++) {
+    for (size_t i = 0; loader_at(r, i); i++) {
         *decode += loader_at(r, i)->decode;
         *preprocess += loader_at(r, i)->preprocess;
     }
@@ -55,7 +55,7 @@ static void loader_times(const evaluate_request *r, double *decode,
  * not tried. */
 static int is_loaded(const evaluate_request *r, size_t place, const char **why)
 {
-    for (size_t i = 0; loader_at(r, i) != NULL; i++) {
+    for (size_t i = 0; loader_at(r, i); i++) {
         const loader_item *item = &loader_at(r, i)->items[place];
         *why = item->why;
         if (!item->loaded)
@@ -124,7 +124,7 @@ static int finish_batch(work *w, size_t to)
 
     found->to = to;
     set_times(w, found);
-    int result = j != NULL ? journal_add(j, found) : 0;
+    int result = j ? journal_add(j, found) : 0;
     if (result == 0)
         append(w, found);
     outcomes_clear(found, to);
@@ -143,7 +143,7 @@ void evaluate_retell(const evaluate_request *r, const outcomes *o)
     for (size_t i = 0; i < o->refused_count; i++)
         message_refused("%s: %s", files[o->refused[i].file].path,
                         o->refused[i].why);
-    for (size_t i = 0; i < o->images && r->seen != NULL; i++)
+    for (size_t i = 0; i < o->images && r->seen; i++)
         for (size_t run = 0; run < r->run_count; run++) {
             outcome_top(outcomes_at(o, i, run), top);
             r->seen(r->data, run, &files[o->file[i]], top);
@@ -158,7 +158,7 @@ static int replay(work *w)
     outcomes line;
     int found = 0;
 
-    while (r->journal != NULL &&
+    while (r->journal &&
            (found = journal_next(r->journal, &line)) > 0) {
         evaluate_retell(r, &line);
         append(w, &line);
@@ -200,7 +200,7 @@ static int window(work *w, size_t first, size_t count)
     batch *b = &w->batch;
     const char *why = "";
 
-    for (size_t i = 0; loader_at(r, i) != NULL; i++)
+    for (size_t i = 0; loader_at(r, i); i++)
         loader_load(loader_at(r, i), r->files->files, first, count,
                     i > 0 ? 0 : left < ahead ? left : ahead);
     b->count = 0;

@@ -47,7 +47,7 @@ static FILE *open_journal(const char *path, json_t **settings,
 {
     FILE *file = fopen(path, "r");
 
-    if (file == NULL) {
+    if (!file) {
         message_failed("%s: %s", path, strerror(errno));
         return NULL;
     }
@@ -55,7 +55,7 @@ static FILE *open_journal(const char *path, json_t **settings,
     *settings = json_incref(journal_header(path, line, command));
     *command = json_incref(*command);
     json_decref(line);
-    if (*settings != NULL)
+    if (*settings)
         return file;
     json_decref(*command);
     fclose(file);
@@ -68,7 +68,7 @@ json_t *join_command(const char *path)
     FILE *file = open_journal(path, &settings, &command);
     int words = json_array_size(command) > 0;
 
-    if (file == NULL)
+    if (!file)
         return NULL;
     fclose(file);
     json_decref(settings);
@@ -109,7 +109,7 @@ static int read_part(part *p, const evaluate_request *r)
     outcomes next;
     int result = 0;
 
-    if (file == NULL)
+    if (!file)
         return -1;
     json_decref(command);
     outcomes_begin(&p->found, r->run_count, r->depth);

@@ -52,7 +52,7 @@ static int append(journal *j, const json_t *object)
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17));
     size_t length;
 
-    if (text == NULL) {
+    if (!text) {
         message_failed("out of memory");
         return -1;
     }
@@ -101,7 +101,7 @@ static json_t *read_line(journal *j)
 
     if (length > 0 && line[length - 1] == '\n')
         object = json_loadb(line, (size_t)length, 0, NULL);
-    if (object != NULL) {
+    if (object) {
         j->line++;
         j->whole += length;
     }
@@ -173,7 +173,7 @@ static int cut(journal *j, const char *fault)
     j->reader = NULL;
     note_sections(j);
     if (fstat(j->descriptor, &status) == 0 && status.st_size > j->whole)
-        result = explain(j, fault != NULL ? fault : "is not whole",
+        result = explain(j, fault ? fault : "is not whole",
                          fault != NULL);
     if (result != 0)
         return -1;
@@ -187,7 +187,7 @@ static int cut(journal *j, const char *fault)
 /* Undoes the reading of a line, which is not to be where it is. */
 static void unread(journal *j, json_t *line, long long before)
 {
-    if (line != NULL)
+    if (line)
         j->line--;
     json_decref(line);
     j->whole = before;
@@ -197,16 +197,16 @@ int journal_next(journal *j, outcomes *o)
 {
     long long before = j->whole;
 
-    if (j->reader == NULL || j->next == j->files)
+    if (!j->reader || j->next == j->files)
         return 0;
     json_t *line = read_line(j);
 
-    if (line != NULL && journal_line_read(j, line, o) == 0) {
+    if (line && journal_line_read(j, line, o) == 0) {
         json_decref(line);
         j->next = o->to;
         return 1;
     }
-    const char *fault = line == NULL ? NULL : "is not one that can follow";
+    const char *fault = !line ? NULL : "is not one that can follow";
     unread(j, line, before);
     return cut(j, fault);
 }
@@ -214,15 +214,15 @@ int journal_next(journal *j, outcomes *o)
 int journal_section(journal *j, json_t *asked, size_t files, size_t run_count)
 {
     long long before = j->whole;
-    json_t *line = j->reader == NULL ? NULL : read_line(j);
+    json_t *line = !j->reader ? NULL : read_line(j);
     int found = line != NULL && json_equal(line, asked), result = 0;
 
     if (found) {
         json_decref(line);
     } else {
-        const char *fault = line == NULL ? NULL : "is of another evaluation";
+        const char *fault = !line ? NULL : "is of another evaluation";
         unread(j, line, before);
-        result = j->reader == NULL ? 0 : cut(j, fault);
+        result = !j->reader ? 0 : cut(j, fault);
         if (result == 0)
             result = append(j, asked);
     }
@@ -240,7 +240,7 @@ static char *dump(const json_t *value)
     char *text = json_is_null(value) ? NULL
         : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS |
                             JSON_REAL_PRECISION(9));
-    return text != NULL ? text : memory_text("nothing");
+    return text ? text : memory_text("nothing");
 }
 
 /* Whether one setting is the same now, which it is to be. */
@@ -265,7 +265,7 @@ static int same_setting(const char *prefix, const char *path, const char *key,
 
 static int is_among(const char *key, const char *const *names)
 {
-    while (*names != NULL && strcmp(*names, key) != 0)
+    while (*names && strcmp(*names, key) != 0)
         names++;
     return *names != NULL;
 }
@@ -294,7 +294,7 @@ json_t *journal_header(const char *path, json_t *line, json_t **command)
     *command = json_object_get(line, "command");
     if (json_integer_value(format) == FORMAT)
         return json_object_get(line, "settings");
-    message_failed(format == NULL ? "%s: it is not a journal of tomerge"
+    message_failed(!format ? "%s: it is not a journal of tomerge"
                    : "%s: it is a journal of another version of tomerge", path);
     return NULL;
 }
@@ -304,7 +304,7 @@ static int read_header(journal *j, json_t *settings)
     static const char *const none[] = {NULL};
     json_t *line = read_line(j), *command;
     json_t *then = journal_header(j->path, line, &command);
-    int result = then == NULL ? -1 : journal_compare("--resume", j->path, then,
+    int result = !then ? -1 : journal_compare("--resume", j->path, then,
                                                      settings, none);
 
     json_decref(line);
@@ -338,7 +338,7 @@ static int open_file(journal *j, struct stat *status)
     /* Another process may have written before it let go of the lock. */
     else if (fstat(j->descriptor, status) != 0)
         why = strerror(errno);
-    if (why == NULL)
+    if (!why)
         return 0;
     message_failed("%s: %s", j->path, why);
     return -1;
@@ -368,13 +368,13 @@ int journal_open(journal *j, const char *path, json_t *settings,
     } else if (result == 0) {
         int copy = dup(j->descriptor);
         j->reader = copy < 0 ? NULL : fdopen(copy, "r");
-        if (j->reader == NULL)
+        if (!j->reader)
             message_failed("%s: %s", path, strerror(errno));
-        result = j->reader == NULL ? -1 : read_header(j, settings);
+        result = !j->reader ? -1 : read_header(j, settings);
     }
     if (result == 0)
         return 0;
-    if (j->reader != NULL)
+    if (j->reader)
         fclose(j->reader);
     if (j->descriptor >= 0)
         close(j->descriptor);
@@ -385,7 +385,7 @@ int journal_close(journal *j)
 {
     int result = j->failed ? -1 : sync_now(j);
 
-    if (j->reader != NULL)
+    if (j->reader)
         fclose(j->reader);
     close(j->descriptor);
     return result;

@@ -78,7 +78,7 @@ static int read_refused(const json_t *list, outcomes *o)
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *pair = json_array_get(list, i);
         const char *why = json_string_value(json_array_get(pair, 1));
-        if (why == NULL || read_number(json_array_get(pair, 0), least,
+        if (!why || read_number(json_array_get(pair, 0), least,
                                        (json_int_t)o->to - 1, &file) != 0)
             return -1;
         outcomes_refuse(o, (size_t)file, why);

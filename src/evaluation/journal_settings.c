@@ -55,7 +55,7 @@ static int add_file(void *data, const char *path)
     FILE *file = fopen(path, "rb");
     size_t got;
 
-    if (file == NULL) {
+    if (!file) {
         message_failed("%s: %s", path, strerror(errno));
         return -1;
     }
@@ -77,7 +77,7 @@ static json_t *file_digest(const char *path)
     content c = {0, 0};
     struct stat status;
 
-    if (path == NULL)
+    if (!path)
         return json_null();
     if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
         return report_string(path);
@@ -107,7 +107,7 @@ static json_t *images_digest(const dataset *d)
 
 static json_t *valid_digest(const classes *c)
 {
-    return c->valid == NULL ? json_null()
+    return !c->valid ? json_null()
         : digest(mix_bytes(0, c->valid, c->valid_count * sizeof(*c->valid)),
                  c->valid_count);
 }
@@ -118,7 +118,7 @@ static int is_option(const char *name)
 {
     const args_option *option = options_table;
 
-    while (option->name != NULL && strcmp(option->name, name) != 0)
+    while (option->name && strcmp(option->name, name) != 0)
         option++;
     return option->name != NULL;
 }
@@ -200,7 +200,7 @@ static json_t *plain_value(const options *o, size_t row)
     default:
         break;
     }
-    return o->given[row] == NULL ? json_null() : report_string(o->given[row]);
+    return !o->given[row] ? json_null() : report_string(o->given[row]);
 }
 
 /* Every option that results depend on and that is not there yet, so that none
@@ -209,16 +209,16 @@ static int set_others(json_t *out, const options *o)
 {
     const args_command command = {.bit = o->command};
 
-    for (size_t i = 0; options_table[i].name != NULL; i++) {
+    for (size_t i = 0; options_table[i].name; i++) {
         const args_option *option = &options_table[i];
         char name[64];
         if (!(option->effect & ARGS_RESULT) || !args_applies(option, &command))
             continue;
         snprintf(name, sizeof(name), "--%s", option->name);
-        if (json_object_get(out, name) != NULL)
+        if (json_object_get(out, name))
             continue;
         json_t *value = plain_value(o, i);
-        if (value == NULL)
+        if (!value)
             return -1;
         json_object_set_new(out, name, value);
     }
@@ -240,8 +240,8 @@ static json_t *settings_of(const dataset *d, const session *s)
     session_compute_json(s, compute);
     set_members(out, compute);
     json_object_set_new(out, "--valid-labels", valid_digest(&s->classes));
-    if (json_object_get(out, "--model") == NULL ||
-        json_object_get(out, "configuration beside --model") == NULL ||
+    if (!json_object_get(out, "--model") ||
+        !json_object_get(out, "configuration beside --model") ||
         set_others(out, o) != 0) {
         json_decref(out);
         return NULL;
@@ -263,10 +263,10 @@ json_t *journal_settings(const dataset *d, const session *s, size_t count)
 {
     json_t *out = settings_of(d, s);
 
-    for (size_t i = 1; i < count && out != NULL; i++) {
+    for (size_t i = 1; i < count && out; i++) {
         json_t *more = settings_of(d, &s[i]), *value;
         const char *key;
-        if (more == NULL) {
+        if (!more) {
             json_decref(out);
             return NULL;
         }

@@ -29,7 +29,7 @@ int archive_recognised(const char *path)
     if (stat(path, &s) != 0 || !S_ISREG(s.st_mode))
         return 0;
     FILE *file = fopen(path, "rb");
-    if (file == NULL)
+    if (!file)
         return 0;
     size_t count = fread(head, 1, sizeof(head), file);
     fclose(file);
@@ -74,14 +74,14 @@ static void explain(struct archive *a, char *why)
 {
     const char *text = archive_error_string(a);
 
-    snprintf(why, SOURCE_WHY, "%.180s", text != NULL ? text : "cannot be read");
+    snprintf(why, SOURCE_WHY, "%.180s", text ? text : "cannot be read");
 }
 
 archive_reader *archive_open(const char *path, char *why)
 {
     struct archive *a = archive_read_new();
 
-    if (a == NULL) {
+    if (!a) {
         snprintf(why, SOURCE_WHY, "no memory to read an archive");
         return NULL;
     }
@@ -108,11 +108,11 @@ int archive_next(archive_reader *r, archive_member *out, char *why)
         return -1;
     }
     out->name = archive_entry_pathname(entry);
-    if (out->name == NULL)
+    if (!out->name)
         out->name = "";
     out->index = r->next++;
     out->regular = archive_entry_filetype(entry) == AE_IFREG &&
-                   archive_entry_hardlink(entry) == NULL;
+                   !archive_entry_hardlink(entry);
     return 1;
 }
 
@@ -124,7 +124,7 @@ uint8_t *archive_read_member(archive_reader *r, size_t most, size_t *count,
     uint8_t *bytes = malloc(room);
 
     *count = 0;
-    while (bytes != NULL) {
+    while (bytes) {
         la_ssize_t got = archive_read_data(r->archive, bytes + *count,
                                            room - *count);
         if (got == 0)
@@ -143,7 +143,7 @@ uint8_t *archive_read_member(archive_reader *r, size_t most, size_t *count,
         }
         if (*count == room) {
             uint8_t *more = realloc(bytes, room *= 2);
-            if (more == NULL)
+            if (!more)
                 free(bytes);
             bytes = more;
         }
@@ -154,7 +154,7 @@ uint8_t *archive_read_member(archive_reader *r, size_t most, size_t *count,
 
 void archive_close(archive_reader *r)
 {
-    if (r != NULL)
+    if (r)
         archive_read_free(r->archive);
     free(r);
 }
@@ -172,13 +172,13 @@ static int seek(archive_members *s, size_t member, char *why)
     archive_member found;
     int result = 1;
 
-    if (s->reader != NULL && s->reader->next > member) {
+    if (s->reader && s->reader->next > member) {
         archive_close(s->reader);
         s->reader = NULL;
     }
-    if (s->reader == NULL)
+    if (!s->reader)
         s->reader = archive_open(s->base.path, why);
-    if (s->reader == NULL)
+    if (!s->reader)
         return -1;
     while (s->reader->next <= member && result > 0)
         result = archive_next(s->reader, &found, why);

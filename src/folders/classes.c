@@ -36,7 +36,7 @@ int32_t imagenet_find(const char *wnid)
 {
     const char *row = bsearch(wnid, imagenet, IMAGENET_CLASSES,
                               sizeof(imagenet[0]), compare_wnid);
-    if (row == NULL)
+    if (!row)
         return -1;
     return (int32_t)((size_t)(row - (const char *)imagenet) /
                      sizeof(imagenet[0]));
@@ -44,9 +44,9 @@ int32_t imagenet_find(const char *wnid)
 
 const char *classes_name(const classes *c, size_t index)
 {
-    const char *name = c->own_name == NULL ? NULL
+    const char *name = !c->own_name ? NULL
                                            : c->own_name(c->data, index);
-    return name == NULL && c->count == IMAGENET_CLASSES
+    return !name && c->count == IMAGENET_CLASSES
         ? imagenet_name(index) : name;
 }
 
@@ -66,7 +66,7 @@ int32_t classes_find(const classes *c, const char *text, char *why)
         return found;
     for (size_t i = 0; i < c->count; i++) {
         const char *name = classes_name(c, i);
-        if (name == NULL || strcmp(name, text) != 0)
+        if (!name || strcmp(name, text) != 0)
             continue;
         if (found >= 0) {
             snprintf(why, CLASSES_WHY, "'%.200s' is the name of classes %d "
@@ -90,7 +90,7 @@ static int label_by_map(const classes *c, const folder *f, const pairs *map,
     for (size_t g = 0; g < f->group_count; g++) {
         char reason[CLASSES_WHY];
         const pair *entry = pairs_find(map, f->groups[g]);
-        if (entry == NULL) {
+        if (!entry) {
             snprintf(why, CLASSES_WHY, "%.200s: folder '%.200s' is not in it",
                      map->path, f->groups[g]);
             return -1;
@@ -109,9 +109,9 @@ static int32_t find_own_name(const classes *c, const char *text)
 {
     int32_t found = -1;
 
-    for (size_t i = 0; c->own_name != NULL && i < c->count; i++) {
+    for (size_t i = 0; c->own_name && i < c->count; i++) {
         const char *name = c->own_name(c->data, i);
-        if (name == NULL || strcmp(name, text) != 0)
+        if (!name || strcmp(name, text) != 0)
             continue;
         if (found >= 0)
             return -1;
@@ -155,7 +155,7 @@ static size_t label_by(const classes *c, const folder *f,
     for (size_t g = 0; g < f->group_count; g++) {
         label[g] = find(c, f->groups[g]);
         known += label[g] >= 0;
-        if (label[g] < 0 && *stranger == NULL && holds_images(f, g))
+        if (label[g] < 0 && !*stranger && holds_images(f, g))
             *stranger = f->groups[g];
     }
     return known;
@@ -191,20 +191,20 @@ static int label_groups(const classes *c, const folder *f, const pairs *map,
 {
     const char *stranger, *no_name, *no_number;
 
-    if (map != NULL) {
+    if (map) {
         *how = "class map";
         return label_by_map(c, f, map, label, why);
     }
     *how = "WordNet id";
     size_t known = label_by(c, f, find_wnid, label, &stranger);
-    if (known > 0 && stranger == NULL)
+    if (known > 0 && !stranger)
         return 0;
     *how = "class name";
-    if (label_by(c, f, find_own_name, label, &no_name) > 0 && no_name == NULL)
+    if (label_by(c, f, find_own_name, label, &no_name) > 0 && !no_name)
         return 0;
     *how = "class number";
     if (label_by(c, f, find_number, label, &no_number) > 0 &&
-        no_number == NULL)
+        !no_number)
         return check_numbers(f, label, why);
     if (only_numbers(f)) {
         snprintf(why, CLASSES_WHY, "folder '%.200s' is a number like all "
@@ -265,9 +265,9 @@ static int label_file(const classes *c, folder_file *file, const pair *entry,
 {
     char reason[CLASSES_WHY];
     const char *text = entry->value;
-    const pair *mapped = map == NULL ? NULL : pairs_find(map, text);
+    const pair *mapped = !map ? NULL : pairs_find(map, text);
 
-    if (mapped != NULL)
+    if (mapped)
         text = mapped->value;
     file->label = find_listed(c, text, reason);
     if (file->label >= 0)
@@ -286,11 +286,11 @@ int classes_label_given(const classes *c, folder *f, const pairs *map,
     for (size_t i = 0; i < all; i++) {
         folder_file file = f->files[i];
         char reason[CLASSES_WHY];
-        if (file.given == NULL) {
+        if (!file.given) {
             folder_file_free(&file);
             continue;
         }
-        const pair *mapped = map == NULL ? NULL : pairs_find(map, file.given);
+        const pair *mapped = !map ? NULL : pairs_find(map, file.given);
         file.label = classes_find(c, mapped ? mapped->value : file.given,
                                   reason);
         if (file.label < 0 && result == 0) {
@@ -316,9 +316,9 @@ int classes_label_files(const classes *c, folder *f, const pairs *labels,
              labels->items[0].key, f->files[0].name);
     for (size_t i = 0; i < all; i++) {
         folder_file file = f->files[i];
-        if (entries[i] != NULL && result == 0)
+        if (entries[i] && result == 0)
             result = label_file(c, &file, entries[i], labels, map, why);
-        if (entries[i] == NULL) {
+        if (!entries[i]) {
             folder_file_free(&file);
         } else {
             f->files[kept++] = file;

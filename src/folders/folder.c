@@ -58,7 +58,7 @@ static int begins_like_image(const char *path)
 {
     uint8_t bytes[32];
     FILE *file = fopen(path, "rb");
-    if (file == NULL)
+    if (!file)
         return 0;
     size_t count = fread(bytes, 1, sizeof(bytes), file);
     fclose(file);
@@ -69,7 +69,7 @@ static int begins_like_image(const char *path)
 static int is_image(const char *path, const char *name, const struct stat *s)
 {
     return named_like_image(name) ||
-           (s != NULL && S_ISREG(s->st_mode) && begins_like_image(path));
+           (s && S_ISREG(s->st_mode) && begins_like_image(path));
 }
 
 /* ---- lists --------------------------------------------------------------- */
@@ -138,7 +138,7 @@ static char **read_names(const char *path, size_t *count)
     DIR *dir = opendir(path);
 
     *count = 0;
-    if (dir == NULL) {
+    if (!dir) {
         free(names);
         return NULL;
     }
@@ -222,7 +222,7 @@ static void walk_folder(walk *w, const char *path, const char *name,
     size_t count;
     char **names = read_names(path, &count);
 
-    if (names == NULL) {
+    if (!names) {
         refuse(w, path, strerror(errno));
         return;
     }
@@ -293,8 +293,8 @@ static void walk_class(walk *w, const char *path, const char *name)
     f->groups[f->group_count++] = memory_text(name);
     if (enter(w, &s)) {
         DIR *dir = opendir(path);
-        refused = dir == NULL;
-        if (dir != NULL)
+        refused = !dir;
+        if (dir)
             closedir(dir);
         walk_folder(w, path, name, f->group_count - 1);
         w->depth--;
@@ -334,7 +334,7 @@ int folder_walk_classes(const char *path, folder *out, folder_refuse *say,
     if (begin(&w, path, out, say, data, why) != 0)
         return -1;
     char **names = read_names(path, &count);
-    if (names == NULL) {
+    if (!names) {
         snprintf(why, FOLDER_WHY, "%.400s: %s", path, strerror(errno));
         end(&w);
         return -1;
@@ -373,7 +373,7 @@ int folder_walk_flat(const char *path, folder *out, folder_refuse *say,
     if (begin(&w, path, out, say, data, why) != 0)
         return -1;
     DIR *dir = opendir(path);
-    if (dir == NULL) {
+    if (!dir) {
         snprintf(why, FOLDER_WHY, "%.400s: %s", path, strerror(errno));
         end(&w);
         return -1;

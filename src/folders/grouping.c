@@ -36,7 +36,7 @@ void folder_group(folder *f, char **names)
     size_t kept = 0;
 
     for (size_t i = 0; i < f->count; i++) {
-        if (names[i] == NULL) {
+        if (!names[i]) {
             f->strays++;
             folder_file_free(&f->files[i]);
             continue;

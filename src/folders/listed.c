@@ -16,12 +16,12 @@ static char *folder_of(const char *path)
 {
     char *text = memory_text(path), *end = strrchr(text, '/'), *name = NULL;
 
-    if (end != NULL) {
+    if (end) {
         while (end > text && end[-1] == '/')
             end--;
         *end = '\0';
         name = strrchr(text, '/');
-        name = name != NULL ? name + 1 : text;
+        name = name ? name + 1 : text;
     }
     char *out = name != NULL && *name != '\0' ? memory_text(name) : NULL;
     free(text);
@@ -46,7 +46,7 @@ int listed_read(const char *path, int classes, folder *out, char *why)
     memset(out, 0, sizeof(*out));
     lines = pairs_read_lines(strcmp(path, "-") == 0 ? "/dev/stdin" : path,
                              &count, why);
-    if (lines == NULL)
+    if (!lines)
         return -1;
     for (size_t i = 0; i < count; i++)
         if (lines[i][0] != '\0' && lines[i][0] != '#')

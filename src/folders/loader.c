@@ -145,7 +145,7 @@ void loader_load(loader *l, const folder_file *files, size_t first,
         double times[2] = {0, 0}, start = clock_seconds();
         size_t length = 0;
         uint8_t *bytes = take(files, count, &next, l->items, &i, &length);
-        if (bytes != NULL) {
+        if (bytes) {
             times[0] = clock_seconds() - start;
             load_one(l, bytes, length, &l->items[i], times);
         }

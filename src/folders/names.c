@@ -30,7 +30,7 @@ static const char *drop_folders(const char *name, int folders)
         return (slash = strrchr(name, '/')) != NULL ? slash + 1 : name;
     for (; folders > 0; folders--) {
         slash = strchr(name, '/');
-        if (slash == NULL)
+        if (!slash)
             return "";
         name = slash + 1;
     }

@@ -25,7 +25,7 @@ static int is_wide(const char *text)
 char **pairs_read_lines(const char *path, size_t *count, char *why)
 {
     FILE *file = input_open(path);
-    if (file == NULL) {
+    if (!file) {
         snprintf(why, PAIRS_WHY, "%.400s: %s", path, strerror(errno));
         return NULL;
     }
@@ -58,7 +58,7 @@ char **pairs_read_lines(const char *path, size_t *count, char *why)
 
 void pairs_free_lines(char **lines)
 {
-    for (size_t i = 0; lines != NULL && lines[i] != NULL; i++)
+    for (size_t i = 0; lines && lines[i]; i++)
         free(lines[i]);
     free(lines);
 }
@@ -87,20 +87,20 @@ static char *find_end(char *line)
     char *comma = strstr(line, ",\"");
     int named = 0;
 
-    if (tab != NULL)
+    if (tab)
         return tab;
-    if (blank != NULL) {
+    if (blank) {
         *blank = '\0';
-        named = *folder_ending(line) != '\0' && strchr(line, ',') == NULL;
+        named = *folder_ending(line) != '\0' && !strchr(line, ',');
         *blank = ' ';
     }
     if (named)
         return blank;
-    if (comma == NULL)
+    if (!comma)
         comma = strrchr(line, ',');
-    if (comma == NULL)
+    if (!comma)
         comma = strrchr(line, ';');
-    return comma != NULL ? comma : strrchr(line, ' ');
+    return comma ? comma : strrchr(line, ' ');
 }
 
 static void trim_end(char *text)
@@ -121,7 +121,7 @@ static int split(char *line, char **key, char **value)
     trim_end(line);
     *key = line;
     end = line[0] == '"' ? unquote(line) : find_end(line);
-    if (end == NULL || *end == '\0' || strchr(between, *end) == NULL)
+    if (!end || *end == '\0' || !strchr(between, *end))
         return -1;
     char *rest = end + strspn(end, " \t");
     if (*rest == ',' || *rest == ';')
@@ -133,7 +133,7 @@ static int split(char *line, char **key, char **value)
     *value = rest;
     if (*rest == '"') {
         end = unquote(rest);
-        if (end == NULL || *end != '\0')
+        if (!end || *end != '\0')
             return -1;
     }
     return **key != '\0' && **value != '\0' ? 0 : -1;
@@ -184,7 +184,7 @@ int pairs_read(const char *path, pairs *out, char *why)
     memset(out, 0, sizeof(*out));
     out->path = path;
     char **lines = pairs_read_lines(path, &count, why);
-    if (lines == NULL)
+    if (!lines)
         return -1;
     for (size_t i = 0; i < count; i++) {
         char *key, *value;

@@ -51,7 +51,7 @@ int real_labels_read(const char *path, size_t classes, real_labels *out,
     int result = -1;
 
     memset(out, 0, sizeof(*out));
-    if (root == NULL) {
+    if (!root) {
         if (error.line > 0)
             snprintf(why, REAL_LABELS_WHY, "%.200s: line %d: %.200s", path,
                      error.line, error.text);
@@ -85,7 +85,7 @@ void real_labels_free(real_labels *r)
 static size_t find(const real_labels *r, const char *name)
 {
     const char *slash = strrchr(name, '/');
-    const char *base = slash != NULL ? slash + 1 : name, *number;
+    const char *base = slash ? slash + 1 : name, *number;
     size_t place = 0;
 
     if (strncmp(base, PREFIX, strlen(PREFIX)) != 0)

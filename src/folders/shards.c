@@ -47,7 +47,7 @@ static const char *base_name(const char *name)
 {
     const char *slash = strrchr(name, '/');
 
-    return slash != NULL ? slash + 1 : name;
+    return slash ? slash + 1 : name;
 }
 
 /* Names with "./" or "/" before them are those without. */
@@ -61,7 +61,7 @@ static const char *plain(const char *name)
 /* Hidden, or going up: a part of it begins with a dot. */
 static int is_hidden(const char *name)
 {
-    return name[0] == '.' || strstr(name, "/.") != NULL;
+    return name[0] == '.' || strstr(name, "/.");
 }
 
 /* "archive/folder/name" up to the first dot in the name. */
@@ -69,7 +69,7 @@ static char *stem_of(const char *path)
 {
     char *stem = memory_text(path), *dot = strchr(base_name(stem), '.');
 
-    if (dot != NULL)
+    if (dot)
         *dot = '\0';
     return stem;
 }
@@ -116,14 +116,14 @@ static void take_label(listing *l, archive_reader *r, const char *path)
     int json = strcasecmp(ending, ".json") == 0;
     char *bytes = (char *)archive_read_member(r, LABEL_BYTES, &count, why);
 
-    if (bytes == NULL)
+    if (!bytes)
         return;
     char *whole = memory_zero(count + 1, 1);
     memcpy(whole, bytes, count);
     free(bytes);
     char *text = json ? label_in_json(whole, count) : label_in_text(whole);
     free(whole);
-    if (text == NULL)
+    if (!text)
         return;
     l->labels = memory_grow(l->labels, l->label_count, &l->label_capacity,
                             sizeof(*l->labels));
@@ -142,8 +142,8 @@ static int is_label(const char *name)
 {
     const char *ending = strrchr(base_name(name), '.');
 
-    return ending != NULL && (strcasecmp(ending, ".cls") == 0 ||
-                              strcasecmp(ending, ".json") == 0);
+    return ending && (strcasecmp(ending, ".cls") == 0 ||
+                      strcasecmp(ending, ".json") == 0);
 }
 
 /* Gives every image the text that was found for it. */
@@ -158,10 +158,10 @@ static void give_labels(listing *l)
         const label *found = bsearch(&wanted, l->labels, l->label_count,
                                      sizeof(*l->labels), compare_labels);
         wanted.json = 1;
-        if (found == NULL)
+        if (!found)
             found = bsearch(&wanted, l->labels, l->label_count,
                             sizeof(*l->labels), compare_labels);
-        if (found != NULL)
+        if (found)
             f->files[i].given = memory_text(found->text);
         free(wanted.stem);
     }
@@ -200,7 +200,7 @@ static int list_one(listing *l, const char *path, char *why)
     archive_member member;
     int result = 1, any = 0;
 
-    if (r == NULL) {
+    if (!r) {
         snprintf(why, FOLDER_WHY, "%.250s: %s", path, reason);
         return 0;
     }
@@ -225,7 +225,7 @@ static int list_all(listing *l, const char *path, char *why)
     unsigned long long first, last;
     int begin = 0, end = 0, done = 0;
 
-    if (open == NULL ||
+    if (!open ||
         sscanf(open, "{%llu%n..%llu}%n", &first, &begin, &last, &done) != 2 ||
         done == 0)
         return list_one(l, path, why);
@@ -254,7 +254,7 @@ static int list_all(listing *l, const char *path, char *why)
 static size_t common_folder(const folder *f, int least)
 {
     const char *first = f->files[0].name, *slash = strchr(first, '/');
-    size_t length = slash != NULL ? (size_t)(slash - first) + 1 : 0;
+    size_t length = slash ? (size_t)(slash - first) + 1 : 0;
 
     for (size_t i = 0; i < f->count && length > 0; i++) {
         const char *rest = f->files[i].name;
@@ -263,7 +263,7 @@ static size_t common_folder(const folder *f, int least)
         rest += length;
         for (int k = 0; k < least; k++) {
             rest = strchr(rest, '/');
-            if (rest == NULL)
+            if (!rest)
                 return 0;
             rest++;
         }
@@ -301,7 +301,7 @@ static void make_groups(folder *f)
 static int gives_labels(const folder *f)
 {
     for (size_t i = 0; i < f->count; i++)
-        if (f->files[i].given != NULL)
+        if (f->files[i].given)
             return 1;
     return 0;
 }
@@ -311,7 +311,7 @@ int shards_are(const char *path)
     struct stat s;
 
     return archive_recognised(path) ||
-           (strchr(path, '{') != NULL && stat(path, &s) != 0);
+           (strchr(path, '{') && stat(path, &s) != 0);
 }
 
 int shards_list(const char *path, int classes, folder *out,

@@ -44,11 +44,11 @@ uint8_t *source_read(const folder_file *file, size_t *count, char *why)
 
 void source_ahead(const folder_file *file)
 {
-    if (file->source->kind->ahead != NULL)
+    if (file->source->kind->ahead)
         file->source->kind->ahead(file->source, file);
 }
 
 const char *source_path(const folder_file *file)
 {
-    return file->source->path != NULL ? file->source->path : file->path;
+    return file->source->path ? file->source->path : file->path;
 }

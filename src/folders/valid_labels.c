@@ -32,7 +32,7 @@ int valid_labels_read(const char *path, classes *c, char *why)
     size_t count = 0, i;
     char **lines = pairs_read_lines(path, &count, why);
 
-    if (lines == NULL)
+    if (!lines)
         return -1;
     int32_t *valid = memory_zero(c->count, sizeof(*valid));
     size_t *line_of = memory_zero(c->count, sizeof(*line_of));
@@ -66,7 +66,7 @@ const folder_file *valid_labels_stranger(const classes *c, const folder *f)
     char *valid;
     size_t i = 0;
 
-    if (c->valid == NULL)
+    if (!c->valid)
         return NULL;
     valid = memory_zero(c->count, 1);
     for (size_t k = 0; k < c->valid_count; k++)

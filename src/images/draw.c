@@ -60,7 +60,7 @@ static glyph find(char letter)
 
     if (letter == ' ')
         return (glyph){NULL, 0, FONT_BLANK};
-    while (band < end && strchr(band->letters, letter) == NULL)
+    while (band < end && !strchr(band->letters, letter))
         band++;
     if (band == end)
         return find('?');
@@ -94,7 +94,7 @@ void draw_text(image *out, size_t left, size_t top, const char *text,
 {
     for (; *text != '\0'; text++) {
         glyph g = find(*text);
-        for (size_t y = 0; g.rows != NULL && y < FONT_HEIGHT; y++)
+        for (size_t y = 0; g.rows && y < FONT_HEIGHT; y++)
             for (size_t x = 0; x < g.width; x++)
                 if (inked(&g, x, y))
                     draw_box(out, left + x * scale, top + y * scale, scale,

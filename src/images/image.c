@@ -10,14 +10,14 @@
 
 void image_options_init(image_options *options)
 {
-    memset(options, 0, sizeof *options);
+    memset(options, 0, sizeof(*options));
     options->max_pixels = (size_t)1 << 28;
 }
 
 void image_free(image *picture)
 {
     free(picture->rgb);
-    memset(picture, 0, sizeof *picture);
+    memset(picture, 0, sizeof(*picture));
 }
 
 int image_check_size(size_t width, size_t height, const image_options *options,
@@ -29,8 +29,8 @@ int image_check_size(size_t width, size_t height, const image_options *options,
                  width, height);
         return -1;
     }
-    if (width > options->max_pixels / height
-        || width > SIZE_MAX / 3 / height) {
+    if (width > options->max_pixels / height ||
+        width > SIZE_MAX / 3 / height) {
         snprintf(why, IMAGE_WHY,
                  "the header claims %zu x %zu pixels, more than the limit "
                  "of %zu", width, height, options->max_pixels);
@@ -71,9 +71,9 @@ image_region image_wanted(const image *picture, const image_options *options,
     if (!options->want || orientation != 1)
         return all;
     options->want(options->user, picture->width, picture->height, &region);
-    if (region.x >= all.width || region.y >= all.height
-        || region.width == 0 || region.width > all.width - region.x
-        || region.height == 0 || region.height > all.height - region.y)
+    if (region.x >= all.width || region.y >= all.height ||
+        region.width == 0 || region.width > all.width - region.x ||
+        region.height == 0 || region.height > all.height - region.y)
         return all;
     return region;
 }

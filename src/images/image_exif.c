@@ -51,11 +51,11 @@ static int orientation_of(const tiff *t, unsigned type, const uint8_t *value)
     switch (type) {
     case TYPE_FLOAT:
         bits = (uint32_t)whole;
-        memcpy(&single, &bits, sizeof single);
+        memcpy(&single, &bits, sizeof(single));
         real = (double)single;
         break;
     case TYPE_DOUBLE:
-        memcpy(&real, &whole, sizeof real);
+        memcpy(&real, &whole, sizeof(real));
         break;
     case TYPE_RATIONAL:
     case TYPE_SRATIONAL:
@@ -120,15 +120,15 @@ static int exif_orientation(const uint8_t *exif, size_t count)
     tiff t;
 
     /* Some writers put the prefix of a JPEG segment twice, or into a PNG. */
-    for (int i = 0; i < 2 && count >= sizeof prefix
-                    && memcmp(exif, prefix, sizeof prefix) == 0; i++) {
-        exif += sizeof prefix;
-        count -= sizeof prefix;
+    for (int i = 0; i < 2 && count >= sizeof(prefix) &&
+                    memcmp(exif, prefix, sizeof(prefix)) == 0; i++) {
+        exif += sizeof(prefix);
+        count -= sizeof(prefix);
     }
-    if (count < 8 || (memcmp(exif, "II*", 4) != 0
-                      && memcmp(exif, "MM\0*", 4) != 0
-                      && memcmp(exif, "II\0*", 4) != 0
-                      && memcmp(exif, "MM*", 4) != 0))
+    if (count < 8 || (memcmp(exif, "II*", 4) != 0 &&
+                      memcmp(exif, "MM\0*", 4) != 0 &&
+                      memcmp(exif, "II\0*", 4) != 0 &&
+                      memcmp(exif, "MM*", 4) != 0))
         return 0;
     t.bytes = exif;
     t.count = count;
@@ -141,7 +141,7 @@ static int exif_orientation(const uint8_t *exif, size_t count)
 static int xmp_orientation(const uint8_t *xmp, size_t count)
 {
     static const char name[] = "tiff:Orientation";
-    const size_t length = sizeof name - 1;
+    const size_t length = sizeof(name) - 1;
 
     for (; count > length; xmp++, count--) {
         const uint8_t *rest = memchr(xmp, name[0], count - length);
@@ -157,8 +157,8 @@ static int xmp_orientation(const uint8_t *xmp, size_t count)
         equals = count - length >= 3 && memcmp(rest, "=\"", 2) == 0 ? 2 : 1;
         if (equals == 1 && *rest != '>')
             continue;
-        if (count - length > equals && rest[equals] >= '0'
-            && rest[equals] <= '9')
+        if (count - length > equals && rest[equals] >= '0' &&
+            rest[equals] <= '9')
             return rest[equals] >= '2' && rest[equals] <= '8'
                 ? rest[equals] - '0' : 1;
     }

@@ -5,7 +5,7 @@
 
 #include "image_decoders.h"
 
-#define BEGINS(bytes) bytes, sizeof bytes - 1
+#define BEGINS(bytes) bytes, sizeof(bytes) - 1
 
 /* Those that are read, and those that people have in their place. */
 static const image_format formats[] = {
@@ -65,7 +65,7 @@ static int begins(const image_format *format, const uint8_t *bytes,
 
 const image_format *image_format_of(const uint8_t *bytes, size_t count)
 {
-    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
+    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
         if (begins(&formats[i], bytes, count))
             return &formats[i];
     return NULL;

@@ -67,8 +67,8 @@ static void on_error(j_common_ptr common)
 /* Warnings after which every pixel is still what its writer meant. */
 static int harmless(int code)
 {
-    return code == JWRN_EXTRANEOUS_DATA || code == JWRN_ADOBE_XFORM
-           || code == JWRN_BOGUS_PROGRESSION || code == JWRN_JFIF_MAJOR;
+    return code == JWRN_EXTRANEOUS_DATA || code == JWRN_ADOBE_XFORM ||
+           code == JWRN_BOGUS_PROGRESSION || code == JWRN_JFIF_MAJOR;
 }
 
 /* Remembers the first damage. */
@@ -92,8 +92,8 @@ static void on_message(j_common_ptr common, int level)
     if (level >= 0 || harmless(r->errors.msg_code))
         return;
     r->errors.num_warnings++;
-    if (!r->options->lenient
-        && (r->options->strict || r->errors.msg_code == JWRN_JPEG_EOF))
+    if (!r->options->lenient &&
+        (r->options->strict || r->errors.msg_code == JWRN_JPEG_EOF))
         on_error(common);
     remark(r);
 }
@@ -111,8 +111,8 @@ static void on_progress(j_common_ptr common)
 static const uint8_t *named(jpeg_saved_marker_ptr marker, const char *name,
                             size_t length, size_t *rest)
 {
-    if (marker->marker != TAGS_MARKER || marker->data_length < length
-        || memcmp(marker->data, name, length) != 0)
+    if (marker->marker != TAGS_MARKER || marker->data_length < length ||
+        memcmp(marker->data, name, length) != 0)
         return NULL;
     *rest = marker->data_length - length;
     return marker->data + length;
@@ -132,14 +132,14 @@ static void read_orientation(reader *r)
     if (!r->exif)
         return;
     for (jpeg_saved_marker_ptr m = r->info.marker_list; m; m = m->next) {
-        const uint8_t *data = named(m, exif, sizeof exif, &length);
+        const uint8_t *data = named(m, exif, sizeof(exif), &length);
 
         if (data) {
             memcpy(r->exif + tags.exif_bytes, data, length);
             tags.exif = r->exif;
             tags.exif_bytes += length;
         }
-        data = named(m, xmp, sizeof xmp, &length);
+        data = named(m, xmp, sizeof(xmp), &length);
         if (data) {
             tags.xmp = data;
             tags.xmp_bytes = length;
@@ -221,9 +221,9 @@ static int usual_sampling(const struct jpeg_decompress_struct *info)
 
     if (info->num_components == 1)
         return h == 1 && v == 1;
-    return info->num_components == 3 && h <= 2 && v <= h
-           && c[1].h_samp_factor == 1 && c[1].v_samp_factor == 1
-           && c[2].h_samp_factor == 1 && c[2].v_samp_factor == 1;
+    return info->num_components == 3 && h <= 2 && v <= h &&
+           c[1].h_samp_factor == 1 && c[1].v_samp_factor == 1 &&
+           c[2].h_samp_factor == 1 && c[2].v_samp_factor == 1;
 }
 
 /* Where scans of a progressive file are missing, libjpeg smooths what there is
@@ -304,10 +304,10 @@ static int read_pixels(reader *r)
         jpeg_save_markers(&r->info, TAGS_MARKER, 0xffff);
     jpeg_read_header(&r->info, TRUE);
     if (image_check_size(r->info.image_width, r->info.image_height, r->options,
-                         r->count, PIXELS_PER_BYTE, r->why)
-        || image_allocate(r->out, r->info.image_width, r->info.image_height,
-                          r->options, r->why)
-        || set_output(r))
+                         r->count, PIXELS_PER_BYTE, r->why) ||
+        image_allocate(r->out, r->info.image_width, r->info.image_height,
+                       r->options, r->why) ||
+        set_output(r))
         return -1;
     if (r->options->exif)
         read_orientation(r);

@@ -160,8 +160,8 @@ static int read_pixels(reader *r)
 static int read_guarded(reader *r)
 {
     if (setjmp(r->escape))
-        return (r->options->lenient && r->rows_begun)
-               || (!r->options->strict && has_all_rows(r)) ? 0 : -1;
+        return (r->options->lenient && r->rows_begun) ||
+               (!r->options->strict && has_all_rows(r)) ? 0 : -1;
     set_limits(r);
     if (read_pixels(r))
         return -1;
@@ -183,8 +183,8 @@ int image_decode_png(const uint8_t *bytes, size_t count,
     if (check_header(&r))
         return -1;
     damage = png_chunks_check(bytes, count, &r.cut, why);
-    if (!options->lenient
-        && (damage == PNG_REFUSED || (damage && options->strict)))
+    if (!options->lenient &&
+        (damage == PNG_REFUSED || (damage && options->strict)))
         return -1;
     r.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &r, on_error,
                                    on_warning);

@@ -79,7 +79,7 @@ enum png_damage png_chunks_check(const uint8_t *bytes, size_t count,
     int pixels = 0;
     chunk c;
 
-    memset(cut, 0, sizeof *cut);
+    memset(cut, 0, sizeof(*cut));
     for (; next_chunk(bytes, count, &at, &c); from = at) {
         pixels |= is_type(&c, "IDAT");
         if (damage == PNG_WHOLE && is_spoilt(&c)) {
@@ -162,8 +162,8 @@ static void take_text(const chunk *c, texts *t)
     uint8_t *text;
 
     profile = name == 21 && memcmp(c->data, "Raw profile type exif", name) == 0;
-    if (!profile
-        && !(name == 17 && memcmp(c->data, "XML:com.adobe.xmp", name) == 0))
+    if (!profile &&
+        !(name == 17 && memcmp(c->data, "XML:com.adobe.xmp", name) == 0))
         return;
     if (count < 1)
         return;
@@ -229,8 +229,8 @@ int png_chunks_orientation(const uint8_t *bytes, size_t count)
         if (is_type(&c, "eXIf")) {
             tags.exif = c.data;
             tags.exif_bytes = c.length;
-        } else if (is_type(&c, "tEXt") || is_type(&c, "zTXt")
-                   || is_type(&c, "iTXt")) {
+        } else if (is_type(&c, "tEXt") || is_type(&c, "zTXt") ||
+                   is_type(&c, "iTXt")) {
             take_text(&c, &t);
         }
     }

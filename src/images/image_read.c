@@ -36,7 +36,7 @@ static int refuse_unknown(const image_format *format, const uint8_t *bytes,
         return -1;
     }
     for (size_t i = 0; i < 8 && i < count; i++)
-        snprintf(found + 3 * i, sizeof found - 3 * i, " %02x", bytes[i]);
+        snprintf(found + 3 * i, sizeof(found) - 3 * i, " %02x", bytes[i]);
     snprintf(why, IMAGE_WHY,
              "neither PNG nor JPEG nor WebP: the file starts with%s", found);
     return -1;
@@ -49,7 +49,7 @@ int image_decode(const uint8_t *bytes, size_t count,
     int orientation = 1;
     int failed;
 
-    memset(out, 0, sizeof *out);
+    memset(out, 0, sizeof(*out));
     why[0] = '\0';
     if (format && format->decode)
         failed = format->decode(bytes, count, options, out, &orientation, why);
@@ -131,7 +131,7 @@ int image_read(const char *path, const image_options *options, image *out,
     uint8_t *bytes = image_load(path, &count, why);
     int failed;
 
-    memset(out, 0, sizeof *out);
+    memset(out, 0, sizeof(*out));
     if (!bytes)
         return -1;
     failed = image_decode(bytes, count, options, out, why);

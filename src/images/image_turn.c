@@ -15,10 +15,10 @@ int image_turn(image *picture, int orientation)
 {
     size_t width = picture->width, height = picture->height;
     int swap = orientation >= 5;
-    int mirror_x = orientation == 2 || orientation == 3 || orientation == 7
-                   || orientation == 8;
-    int mirror_y = orientation == 3 || orientation == 4 || orientation == 6
-                   || orientation == 7;
+    int mirror_x = orientation == 2 || orientation == 3 || orientation == 7 ||
+                   orientation == 8;
+    int mirror_y = orientation == 3 || orientation == 4 || orientation == 6 ||
+                   orientation == 7;
     size_t out_width = swap ? height : width;
     size_t out_height = swap ? width : height;
     uint8_t *turned = malloc(3 * width * height);

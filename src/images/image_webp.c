@@ -88,8 +88,8 @@ static VP8StatusCode decode_first(const WebPDemuxer *demuxer, image *out)
     y = (size_t)frame.y_offset;
     width = (size_t)frame.width;
     height = (size_t)frame.height;
-    if (x < out->width && width <= out->width - x && y < out->height
-        && height <= out->height - y) {
+    if (x < out->width && width <= out->width - x && y < out->height &&
+        height <= out->height - y) {
         if (width < out->width || height < out->height)
             memset(out->rgb, 0, 3 * out->width * out->height);
         status = decode_still(frame.fragment.bytes, frame.fragment.size,
@@ -139,8 +139,8 @@ int image_decode_webp(const uint8_t *bytes, size_t count,
     if (status != VP8_STATUS_OK)
         return refuse(status, why);
     if (image_check_size((size_t)features.width, (size_t)features.height,
-                         options, count, PIXELS_PER_BYTE, why)
-        || image_allocate(out, (size_t)features.width,
+                         options, count, PIXELS_PER_BYTE, why) ||
+        image_allocate(out, (size_t)features.width,
                           (size_t)features.height, options, why))
         return -1;
     if (features.has_animation || options->exif)

@@ -86,8 +86,8 @@ uint8_t *png_encode(const image *picture, size_t *count, char *why)
 
     w.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &w, on_error,
                                     on_warning);
-    w.info = w.png != NULL ? png_create_info_struct(w.png) : NULL;
-    if (w.info != NULL) {
+    w.info = w.png ? png_create_info_struct(w.png) : NULL;
+    if (w.info) {
         png_set_write_fn(w.png, &w, on_write, on_flush);
         failed = encode_guarded(&w);
     } else {
@@ -122,7 +122,7 @@ int png_write(const char *path, const image *picture, char *why)
     size_t count = 0;
     uint8_t *bytes = png_encode(picture, &count, why);
 
-    if (bytes == NULL)
+    if (!bytes)
         return -1;
     int failed = write_file(path, bytes, count);
     if (failed)

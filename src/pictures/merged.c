@@ -22,7 +22,7 @@ uint8_t *merged_crop(const session *s, const folder_file *file)
     decoding.lenient = s->options->lenient;
     decoding.strict = s->options->strict;
     uint8_t *bytes = source_read(file, &count, why);
-    int failed = bytes == NULL ||
+    int failed = !bytes ||
                  image_decode(bytes, count, &decoding, &picture, why) != 0;
     free(bytes);
     if (failed) {

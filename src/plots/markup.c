@@ -45,7 +45,7 @@ void markup_text(FILE *out, const char *text)
         size_t count = character(at);
         if (count == 0)
             fputs("\xEF\xBF\xBD", out);
-        else if (entities[*at] != NULL)
+        else if (entities[*at])
             fputs(entities[*at], out);
         else
             fwrite(at, 1, count, out);
@@ -76,7 +76,7 @@ int markup_image(FILE *out, const image *picture, const char *description)
     size_t count = 0;
     uint8_t *bytes = png_encode(picture, &count, why);
 
-    if (bytes == NULL)
+    if (!bytes)
         return -1;
     fprintf(out, "<img width=\"%zu\" height=\"%zu\" alt=\"", picture->width,
             picture->height);

@@ -21,7 +21,7 @@ static int to_parent(char *path)
 {
     char *slash = strrchr(path, '/');
 
-    if (slash == NULL)
+    if (!slash)
         return 0;
     *slash = '\0';
     return 1;

@@ -98,7 +98,7 @@ static int parse_entries(const char *text, merging_args *args, int kind,
     }
     for (;;) {
         char *comma = strchr(word, ',');
-        if (comma != NULL)
+        if (comma)
             *comma = '\0';
         if (count == most) {
             snprintf(why, ARGS_WHY, most == 1
@@ -112,7 +112,7 @@ static int parse_entries(const char *text, merging_args *args, int kind,
         if (parse(word, &entries[count], why) != 0)
             goto done;
         count++;
-        if (comma == NULL)
+        if (!comma)
             break;
         word = comma + 1;
     }
@@ -144,7 +144,7 @@ int merging_parse_schedule(const char *text, void *args, char *why)
 
     if (text[0] == '@' && (list = schedule_file_read(text + 1, why)) == NULL)
         return -1;
-    int result = parse_entries(list != NULL ? list : text, args,
+    int result = parse_entries(list ? list : text, args,
                                MERGING_SCHEDULE, MAX_ENTRIES, entry_layer,
                                why);
     free(list);
@@ -180,7 +180,7 @@ static int parse_name(const char *text, int *field,
         return 0;
     size_t used = (size_t)snprintf(why, ARGS_WHY, "'%.40s' is not one of",
                                    text);
-    for (int i = 0; name(i) != NULL && used < ARGS_WHY; i++)
+    for (int i = 0; name(i) && used < ARGS_WHY; i++)
         used += (size_t)snprintf(why + used, ARGS_WHY - used, "%s %s",
                                  i ? "," : "", name(i));
     return -1;

@@ -152,7 +152,7 @@ void merging_resolve_layers(const merging_args *args,
 
     begin(args, model, run);
     snprintf(run->label, sizeof(run->label), "%s", label);
-    if (r != NULL)
+    if (r)
         memcpy(run->r, r, model->depth * sizeof(*r));
     finish(model, run, why);
 }

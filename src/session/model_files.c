@@ -33,7 +33,7 @@ static int is_regular(const char *path)
 static char *beside(const char *path, const char *name)
 {
     const char *slash = strrchr(path, '/');
-    size_t folder = slash != NULL ? (size_t)(slash + 1 - path) : 0;
+    size_t folder = slash ? (size_t)(slash + 1 - path) : 0;
     char *out = memory_zero(folder + strlen(name) + 1, 1);
 
     memcpy(out, path, folder);
@@ -149,7 +149,7 @@ static int list_checkpoints(const char *folder, name_list *l)
     const struct dirent *entry;
 
     memset(l, 0, sizeof(*l));
-    if (d == NULL)
+    if (!d)
         return -1;
     while ((entry = readdir(d)) != NULL) {
         if (!is_checkpoint(entry->d_name))
@@ -178,7 +178,7 @@ static void leave_out_shards(const char *folder, name_list *l)
         json_t *shards = names_in_index(path);
         size_t kept = 0, before = 0;
         for (size_t k = 0; k < l->count; k++) {
-            if (json_object_get(shards, l->names[k]) == NULL) {
+            if (!json_object_get(shards, l->names[k])) {
                 l->names[kept++] = l->names[k];
                 continue;
             }

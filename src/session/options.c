@@ -17,7 +17,7 @@ static size_t rows(void)
 {
     size_t count = 0;
 
-    while (options_table[count].name != NULL)
+    while (options_table[count].name)
         count++;
     return count;
 }
@@ -89,11 +89,11 @@ static int find_in_folders(options *o, char *why)
 
     for (size_t i = 0; i < o->models.count; i++) {
         const char *path = o->models.path[i];
-        if (path == NULL || stat(path, &status) != 0 ||
+        if (!path || stat(path, &status) != 0 ||
             !S_ISDIR(status.st_mode))
             continue;
         o->found[i] = model_files_in_folder(path, why);
-        if (o->found[i] == NULL)
+        if (!o->found[i])
             return -1;
         o->models.path[i] = o->found[i];
     }
@@ -106,7 +106,7 @@ static int check_visualize(options *o, char *why)
 {
     o->batch = 1;
     merging_args_default(&o->merging, o->grid ? OPTIONS_DEFAULT_LIST : "8");
-    if (o->output == NULL)
+    if (!o->output)
         snprintf(why, ARGS_WHY, "no file for the picture: give --output FILE");
     else if (o->layers && o->grid)
         snprintf(why, ARGS_WHY, "--layers and --grid exclude each other");
@@ -122,7 +122,7 @@ static int check_convert(const options *o, char *why)
 {
     struct stat status;
 
-    if (o->output == NULL)
+    if (!o->output)
         snprintf(why, ARGS_WHY, "nowhere to write to: give --output FILE");
     else if (strcmp(o->output, "-") == 0)
         snprintf(why, ARGS_WHY,
@@ -153,19 +153,19 @@ static int check_tune(const options *o, char *why)
 
 const char *options_source(const options *o)
 {
-    return o->list != NULL ? o->list : o->operands[0];
+    return o->list ? o->list : o->operands[0];
 }
 
 /* Images come from operands or from a list of them. */
 static int check_images(const options *o, const args_command *command,
                         char *why)
 {
-    if (o->list != NULL && o->operand_count > 0) {
+    if (o->list && o->operand_count > 0) {
         snprintf(why, ARGS_WHY, "--list takes the place of %s",
                  command->operands);
         return -1;
     }
-    if (o->list != NULL || o->operand_count > 0)
+    if (o->list || o->operand_count > 0)
         return 0;
     snprintf(why, ARGS_WHY, "%s is missing: tomerge %s [OPTION...] %s",
              command->operands, command->name, command->operands);
@@ -178,7 +178,7 @@ int options_check(options *o, const args_command *command, char *why)
     if ((command->bit & OPTIONS_CLASSES) != 0 &&
         check_images(o, command, why) != 0)
         return -1;
-    if (o->arch != NULL && (o->image_size || o->head || o->text_embeddings)) {
+    if (o->arch && (o->image_size || o->head || o->text_embeddings)) {
         snprintf(why, ARGS_WHY, "--image-size, --head and --text-embeddings "
                  "are for a model from a file, not for --arch");
         return -1;

@@ -44,10 +44,10 @@ static identity identify(const char *path)
     if (stat(path, &status) == 0) {
         id.is_regular = S_ISREG(status.st_mode);
     } else {
-        char *folder = memory_text(slash != NULL ? path : ".");
-        if (slash != NULL)
+        char *folder = memory_text(slash ? path : ".");
+        if (slash)
             folder[slash == path ? 1 : slash - path] = '\0';
-        id.name = slash != NULL ? slash + 1 : path;
+        id.name = slash ? slash + 1 : path;
         id.is_regular = stat(folder, &status) == 0;
         free(folder);
     }
@@ -64,17 +64,17 @@ static int are_one(const char *a, const char *b)
         return output_is_stdout(a) && output_is_stdout(b);
     identity x = identify(a), y = identify(b);
     if (!x.is_regular || !y.is_regular || x.device != y.device ||
-        x.inode != y.inode || (x.name == NULL) != (y.name == NULL))
+        x.inode != y.inode || (!x.name) != (!y.name))
         return 0;
-    return x.name == NULL || strcmp(x.name, y.name) == 0;
+    return !x.name || strcmp(x.name, y.name) == 0;
 }
 
 static int check_twice(const options *o, char *why)
 {
-    for (size_t i = 0; options_table[i].name != NULL; i++)
-        for (size_t j = i + 1; options_table[j].name != NULL; j++) {
+    for (size_t i = 0; options_table[i].name; i++)
+        for (size_t j = i + 1; options_table[j].name; j++) {
             const char *a = written(o, i), *b = written(o, j);
-            if (a == NULL || b == NULL || !are_one(a, b))
+            if (!a || !b || !are_one(a, b))
                 continue;
             snprintf(why, ARGS_WHY, "--%s and --%s both write to '%.60s'",
                      options_table[i].name, options_table[j].name, a);
@@ -88,10 +88,10 @@ static void note_outputs(options *o)
     options_outputs *out = &o->outputs;
 
     out->count = 0;
-    for (size_t i = 0; options_table[i].name != NULL; i++) {
+    for (size_t i = 0; options_table[i].name; i++) {
         const char *path = written(o, i);
         struct stat status;
-        if (path == NULL || output_is_stdout(path) ||
+        if (!path || output_is_stdout(path) ||
             out->count == OPTIONS_OUTPUTS || stat(path, &status) != 0 ||
             !S_ISREG(status.st_mode))
             continue;
@@ -106,7 +106,7 @@ int options_use_stdout(const options *o)
 {
     int used = 0;
 
-    for (size_t i = 0; options_table[i].name != NULL; i++) {
+    for (size_t i = 0; options_table[i].name; i++) {
         const char *path = written(o, i);
         used |= path != o->resume && output_is_stdout(path);
     }
@@ -148,7 +148,7 @@ static int check_one(void *data, const char *path)
 static int check_option(question *q, const args_option *option,
                         const char *text)
 {
-    if (text == NULL || !(option->effect & ARGS_READS))
+    if (!text || !(option->effect & ARGS_READS))
         return 0;
     if (option->kind == ARGS_PARSE)             /* @FILE, or no file */
         return text[0] == '@' ? check_one(q, text + 1) : 0;
@@ -164,13 +164,13 @@ int options_files_check(options *o, char *why)
     if (result != 0 || o->outputs.count == 0)
         return result;
     for (size_t i = 0; i < o->models.count && result == 0; i++)
-        if (o->models.path[i] != NULL)
+        if (o->models.path[i])
             result = model_files_each(o->models.path[i], check_one, &q) ||
                      model_files_beside(o->models.path[i], check_one, &q)
                      ? -1 : 0;
     for (size_t i = 0; i < o->operand_count && result == 0; i++)
         result = check_one(&q, o->operands[i]);
-    for (size_t i = 0; options_table[i].name != NULL && result == 0; i++)
+    for (size_t i = 0; options_table[i].name && result == 0; i++)
         result = check_option(&q, &options_table[i], o->given[i]);
     return result;
 }

@@ -59,9 +59,9 @@ static int parse_part(const char *text, void *field, char *why)
     const char *slash = strchr(text, '/');
     char k[16] = "";
 
-    if (slash != NULL && (size_t)(slash - text) < sizeof(k))
+    if (slash && (size_t)(slash - text) < sizeof(k))
         memcpy(k, text, (size_t)(slash - text));
-    if (slash != NULL && args_size(k, &part->k) == 0 &&
+    if (slash && args_size(k, &part->k) == 0 &&
         args_size(slash + 1, &part->n) == 0 && part->k >= 1 &&
         part->k <= part->n && part->n <= 1000000)
         return 0;
@@ -96,7 +96,7 @@ static int parse_model(const char *text, void *field, char *why)
 
     if (text[0] == '\0')
         snprintf(why, ARGS_WHY, "its value, FILE, is empty");
-    else if (*model != NULL)
+    else if (*model)
         snprintf(why, ARGS_WHY, "a second one, '%.80s': sweep takes several",
                  text);
     else
@@ -141,7 +141,7 @@ static size_t unit_of(const char *text)
 
     if (text[0] == '\0')
         return 1;
-    if (letter == NULL)
+    if (!letter)
         return (text[0] == 'B' || text[0] == 'b') && text[1] == '\0' ? 1 : 0;
     text += 1 + (tolower((unsigned char)text[1]) == 'i' && text[2] != '\0');
     if (text[0] != '\0' &&

@@ -40,7 +40,7 @@ char *schedule_file_read(const char *path, char *why)
     FILE *file = input_open(path);
     size_t length = 0;
 
-    if (file == NULL) {
+    if (!file) {
         snprintf(why, ARGS_WHY, "%.150s: %s", path, strerror(errno));
         return NULL;
     }

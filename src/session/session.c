@@ -30,7 +30,7 @@ static int model_result(const options *o, int error, const tomevit_message *why)
 
     if (error == 0)
         return 0;
-    if (o->model != NULL) {
+    if (o->model) {
         message_failed("%s", why->text[0] ? why->text
                                           : tomevit_strerror(error));
     } else if (error == TOMEVIT_EINVAL) {
@@ -73,7 +73,7 @@ static void warn_of_guesses(const session *s)
     tomevit_open_options with = session_open_options(s->options);
     char guesses[GUESSES] = "";
 
-    if (s->options->model != NULL &&
+    if (s->options->model &&
         tomevit_each_fact(s->options->model, &with, add_guess, guesses,
                           NULL) == 0 && guesses[0] != '\0')
         message_note("%s: nothing says, so these are guesses: %s",
@@ -87,7 +87,7 @@ static int open_model(session *s)
     tomevit_open_options with = session_open_options(o);
     int error;
 
-    error = o->model != NULL ? tomevit_open(o->model, &with, &s->model, &why)
+    error = o->model ? tomevit_open(o->model, &with, &s->model, &why)
                              : tomevit_random(o->arch, 1, &with, &s->model);
     if (error == 0) {
         s->description = tomevit_describe(s->model);
@@ -101,7 +101,7 @@ static int describe_model(session *s)
     const options *o = s->options;
     tomevit_message why = {""};
     tomevit_open_options with = session_open_options(o);
-    int error = o->model != NULL
+    int error = o->model
         ? tomevit_read_description(o->model, &with, &s->described, &why)
         : tomevit_arch_description(o->arch, &s->described);
 
@@ -120,9 +120,9 @@ static int open_classes(session *s)
         return -1;
     }
     s->classes.count = s->description->classes;
-    s->classes.own_name = s->model != NULL ? own_name : NULL;
+    s->classes.own_name = s->model ? own_name : NULL;
     s->classes.data = s->model;
-    if (s->options->valid_labels == NULL ||
+    if (!s->options->valid_labels ||
         valid_labels_read(s->options->valid_labels, &s->classes, why) == 0)
         return 0;
     message_failed("%s", why);
@@ -196,7 +196,7 @@ int session_need_reference(session *s)
 
 int session_context(session *s)
 {
-    if (s->context != NULL)
+    if (s->context)
         return 0;
     int error = tomevit_context_create(s->model, s->options->batch,
                                        s->threads, &s->context);

@@ -43,11 +43,11 @@ json_t *session_model_json(const session *s)
     const options *o = s->options;
     json_t *model = json_object();
 
-    if (o->model != NULL)
+    if (o->model)
         set_text(model, "file", o->model);
     else
         json_object_set_new(model, "file", json_null());
-    set_text(model, "name", o->model != NULL ? o->model : o->arch);
+    set_text(model, "name", o->model ? o->model : o->arch);
     set_text(model, "family", d->family);
     set_count(model, "parameters", (size_t)d->parameters);
     set_count(model, "dim", d->dim);
@@ -115,7 +115,7 @@ void session_run_json(const session *s, const merging_run *run, json_t *out)
 
 void session_compute_json(const session *s, json_t *out)
 {
-    if (s->computed != NULL) {
+    if (s->computed) {
         json_object_update(out, s->computed);
         return;
     }
@@ -131,25 +131,25 @@ int session_write(session *s, const session_report *report)
     const options *o = s->options;
     int result = 0;
 
-    if (s->json.file != NULL) {
+    if (s->json.file) {
         report_json(s->json.file, report->object);
         result |= output_end(&s->json, s->worth);
     }
-    if (s->csv.file != NULL) {
+    if (s->csv.file) {
         report_csv(s->csv.file, report->columns, report->column_count,
                    report->rows);
         result |= output_end(&s->csv, s->worth);
     }
     if (options_use_stdout(o))
         return result;
-    if (report->list != NULL)
+    if (report->list)
         report_list(stdout, report->list, report->list_count, report->object);
-    if (report->list != NULL && report->table)
+    if (report->list && report->table)
         fputc('\n', stdout);
     if (report->table)
         report_table(stdout, report->columns, report->column_count,
                      report->rows, report->group);
-    if (report->more != NULL) {
+    if (report->more) {
         fputc('\n', stdout);
         report_table(stdout, report->more, report->more_count, report->rows,
                      report->group);

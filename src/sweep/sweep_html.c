@@ -248,7 +248,7 @@ static void class_cell(FILE *out, const char *tag, const session *s,
     char number[32];
 
     snprintf(number, sizeof(number), "class %d", index);
-    tagged(out, tag, name != NULL ? name : number);
+    tagged(out, tag, name ? name : number);
 }
 
 /* The columns' headings: schedules, below their models if there are several. */
@@ -336,7 +336,7 @@ static void write_facts(FILE *out, const sweep_models *m, const json_t *sweep)
 
     fputs("<section><h2>How it was measured</h2>\n<dl>\n<dt>command</dt><dd>"
           "<code>tomerge ", out);
-    markup_text(out, line != NULL ? line : "");
+    markup_text(out, line ? line : "");
     fputs("</code></dd>\n", out);
     json_array_foreach(models, i, model)
         write_list(out, model, model_facts, COUNT(model_facts));

@@ -67,7 +67,7 @@ static void set_labels(sweep_models *m)
 
 static const char *own_name(const classes *c, size_t index)
 {
-    return c->own_name == NULL ? NULL : c->own_name(c->data, index);
+    return !c->own_name ? NULL : c->own_name(c->data, index);
 }
 
 /* A thousand classes are ImageNet's, however they are spelled. */
@@ -83,7 +83,7 @@ static int same_classes(const session *a, const session *b)
     }
     for (size_t i = 0; i < x->count && x->count != IMAGENET_CLASSES; i++) {
         const char *one = own_name(x, i), *other = own_name(y, i);
-        if (one == NULL || other == NULL || strcmp(one, other) == 0)
+        if (!one || !other || strcmp(one, other) == 0)
             continue;
         message_failed("%s: class %zu is '%.60s', in %s it is '%.60s': the "
                        "models of one sweep answer in the same classes",

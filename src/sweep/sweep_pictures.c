@@ -65,7 +65,7 @@ static void class_name(FILE *out, const session *s, int32_t index)
 {
     const char *name = classes_name(&s->classes, (size_t)index);
 
-    if (name != NULL)
+    if (name)
         markup_text(out, name);
     else
         fprintf(out, "class %d", index);
@@ -91,7 +91,7 @@ static void figure(FILE *out, const session *s, const uint8_t *crop,
     image picture;
 
     draw_begin(&picture, side * scale, side * scale, white);
-    if (m == NULL)
+    if (!m)
         draw_scaled(&picture, 0, 0, crop, side, side, scale);
     else
         groups_paint(&m->groups, crop, GROUPS_FILL, scale, &picture, 0, 0);
@@ -110,7 +110,7 @@ static void one_row(FILE *out, const session *s, const dataset *d,
     uint8_t *crop = merged_crop(s, file);
     size_t chosen[RUNS], count = choose_runs(s, chosen);
 
-    if (crop == NULL)
+    if (!crop)
         return;
     fputs("<div class=\"pictures\">\n", out);
     figure(out, s, crop, NULL, "r=0");

@@ -35,7 +35,7 @@ void sweep_label(const json_t *run, int kind, char *out, size_t size)
 static double number(const json_t *run, const char *key, const char *member)
 {
     const json_t *value = json_object_get(run, key);
-    if (member != NULL)
+    if (member)
         value = json_object_get(value, member);
     return json_number_value(value);
 }
@@ -60,8 +60,8 @@ static void describe(const json_t *run, const char *model, plot_point *p)
     };
     char text[64];
     size_t used = (size_t)snprintf(p->text, PLOT_TEXT, "%s%s%s",
-                                   model != NULL ? model : "",
-                                   model != NULL ? "\n" : "", p->label);
+                                   model ? model : "",
+                                   model ? "\n" : "", p->label);
 
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         report_text(run, parts[i].path, parts[i].format, text, sizeof(text));

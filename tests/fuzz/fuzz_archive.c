@@ -27,12 +27,12 @@ static size_t sum_of(const folder_file *file)
     size_t count = 0, sum = 1;
     uint8_t *bytes = source_read(file, &count, why);
 
-    if (bytes == NULL && why[0] == '\0')
+    if (!bytes && why[0] == '\0')
         abort();
-    for (size_t i = 0; bytes != NULL && i < count; i++)
+    for (size_t i = 0; bytes && i < count; i++)
         sum = sum * 31 + bytes[i];
     free(bytes);
-    return bytes == NULL ? 0 : sum;
+    return !bytes ? 0 : sum;
 }
 
 static void list(const char *path, int classes)
@@ -42,7 +42,7 @@ static void list(const char *path, int classes)
     folder f;
 
     if (shards_list(path, classes, &f, refuse, NULL, why) != 0) {
-        if (why[0] == '\0' || f.files != NULL)
+        if (why[0] == '\0' || f.files)
             abort();
         return;
     }

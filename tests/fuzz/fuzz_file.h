@@ -27,7 +27,7 @@ static inline const char *fuzz_file(const uint8_t *data, size_t size)
         atexit(fuzz_remove);
     }
     FILE *file = fopen(fuzz_path, "wb");
-    if (file == NULL || fwrite(data, 1, size, file) != size ||
+    if (!file || fwrite(data, 1, size, file) != size ||
         fclose(file) != 0)
         abort();
     return fuzz_path;

@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (p.count == 0)
         abort();
     for (size_t i = 0; i < p.count; i++)
-        if (p.items[i].key[0] == '\0' || pairs_find(&p, p.items[i].key) == NULL)
+        if (p.items[i].key[0] == '\0' || !pairs_find(&p, p.items[i].key))
             abort();
     match(&p);
     pairs_free(&p);

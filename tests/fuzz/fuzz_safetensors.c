@@ -30,7 +30,7 @@ static void read_all(vit_checkpoint *checkpoint, const tomevit_description *d)
         for (t = layer ? VIT_FIRST_OF_LAYER : 0; t < VIT_TENSORS; t++) {
             size_t count = tomevit_tensor_shape(d, (enum vit_tensor)t, NULL,
                                                 NULL);
-            float *values = count ? malloc(count * sizeof *values) : NULL;
+            float *values = count ? malloc(count * sizeof(*values)) : NULL;
 
             if (values)
                 require(!source.read(source.self, (enum vit_tensor)t, layer,

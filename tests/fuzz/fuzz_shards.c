@@ -20,12 +20,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                               &why)) {
         fuzz_require(!tensors && !strchr(why.text, '\n'));
         /* Of a long path the end is shown. */
-        fuzz_require(!strncmp(why.text, folder, sizeof folder - 1) ||
+        fuzz_require(!strncmp(why.text, folder, sizeof(folder) - 1) ||
                      !strncmp(why.text, "...", 3));
         /* Nothing outside the folder was looked for. */
         if (strstr(why.text, "cannot open"))
-            fuzz_require(!strchr(why.text + sizeof folder - 1, '/') ||
-                         strchr(why.text + sizeof folder - 1, '/') >
+            fuzz_require(!strchr(why.text + sizeof(folder) - 1, '/') ||
+                         strchr(why.text + sizeof(folder) - 1, '/') >
                              strstr(why.text, ": "));
         return 0;
     }

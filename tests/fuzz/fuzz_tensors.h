@@ -31,7 +31,7 @@ static inline void fuzz_read(const vit_tensors *tensors, const vit_stored *t)
 
     if (!t->dtype->to_f32 || t->elements > MOST)
         return;
-    values = malloc(t->elements * sizeof *values + (t->elements == 0));
+    values = malloc(t->elements * sizeof(*values) + (t->elements == 0));
     if (values && tomevit_tensors_read(tensors, t, values, &why))
         fuzz_line(&why);
     free(values);

@@ -17,7 +17,7 @@ static const uint8_t start[] =
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const size_t before = sizeof start - 1;
+    const size_t before = sizeof(start) - 1;
     uint8_t *bytes;
 
     if (size == 0 || data[0] != 'P') {

@@ -63,8 +63,8 @@ static int replay_folder(const char *folder, int *failed)
         const char *name = entries[i]->d_name;
 
         if (name[0] != '.' &&
-            (size_t)snprintf(path, sizeof path, "%s/%s", folder, name) <
-                sizeof path)
+            (size_t)snprintf(path, sizeof(path), "%s/%s", folder, name) <
+                sizeof(path))
             *failed += replay(++files, path);
         free(entries[i]);
     }
@@ -92,7 +92,7 @@ int main(int argc, char **argv)
         for (; files < argc - 1; files++)
             failed += replay(files + 1, argv[files + 1]);
     } else {
-        snprintf(folder, sizeof folder, "%s/tests/fuzz/corpus/%s",
+        snprintf(folder, sizeof(folder), "%s/tests/fuzz/corpus/%s",
                  srcdir ? srcdir : ".", corpus_of(argv[0]));
         files = replay_folder(folder, &failed);
         if (files <= 0) {

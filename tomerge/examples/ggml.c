@@ -320,7 +320,7 @@ int main(void)
             total += one[(image * LEFT + t) * ROW + DIM];
         printf(" %g", (double)total);
     }
-    printf("; the %s in %d threads\n", memcmp(one, many, sizeof one)
+    printf("; the %s in %d threads\n", memcmp(one, many, sizeof(one))
            ? "DIFFERENT" : "same", MOST_THREADS);
     return 0;
 }

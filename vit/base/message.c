@@ -57,12 +57,12 @@ int tomevit_fail(const vit_report *report, int code, const char *format, ...)
     if (!why)
         return code;
     if (length > PATH_SHOWN)
-        used = snprintf(why->text, sizeof why->text, "...%s: ",
+        used = snprintf(why->text, sizeof(why->text), "...%s: ",
                         report->path + length - PATH_SHOWN);
     else
-        used = snprintf(why->text, sizeof why->text, "%s: ", report->path);
+        used = snprintf(why->text, sizeof(why->text), "%s: ", report->path);
     va_start(args, format);
-    vsnprintf(why->text + used, sizeof why->text - (size_t)used, format, args);
+    vsnprintf(why->text + used, sizeof(why->text) - (size_t)used, format, args);
     va_end(args);
     make_printable(why->text);
     return code;
@@ -74,11 +74,11 @@ vit_shape_text tomevit_shape_text(const size_t *shape, size_t dims)
     size_t used = 1, i;
 
     strcpy(out.text, "[");
-    for (i = 0; i < dims && used < sizeof out.text; i++)
-        used += (size_t)snprintf(out.text + used, sizeof out.text - used,
+    for (i = 0; i < dims && used < sizeof(out.text); i++)
+        used += (size_t)snprintf(out.text + used, sizeof(out.text) - used,
                                  i ? ", %zu" : "%zu", shape[i]);
-    if (used + 2 > sizeof out.text)
-        used = sizeof out.text - 2;
+    if (used + 2 > sizeof(out.text))
+        used = sizeof(out.text) - 2;
     strcpy(out.text + used, "]");
     return out;
 }

@@ -15,6 +15,6 @@ static inline int vit_unused(const uint64_t *reserved, size_t count)
     return 1;
 }
 
-#define VIT_UNUSED(array) vit_unused(array, sizeof(array) / sizeof *(array))
+#define VIT_UNUSED(array) vit_unused(array, sizeof(array) / sizeof(*(array)))
 
 #endif

@@ -28,7 +28,7 @@ static const arch archs[] = {
     {"vit_huge_patch14_224", "vit", 1280, 32, 16, 14, 224},
 };
 
-enum { ARCHS = sizeof archs / sizeof *archs };
+enum { ARCHS = sizeof(archs) / sizeof(*archs) };
 
 const char *tomevit_arch_name(size_t index)
 {
@@ -47,8 +47,8 @@ int tomevit_arch_description(const char *name, tomevit_description *d)
     if (a == archs + ARCHS)
         return TOMEVIT_EINVAL;
 
-    memset(d, 0, sizeof *d);
-    snprintf(d->family, sizeof d->family, "%s", a->family);
+    memset(d, 0, sizeof(*d));
+    snprintf(d->family, sizeof(d->family), "%s", a->family);
     d->dim = a->dim;
     d->depth = a->depth;
     d->heads = a->heads;

@@ -24,7 +24,7 @@ static const vit_architecture architectures[] = {
 
 const vit_architecture *tomevit_architecture(const char *name)
 {
-    for (size_t i = 0; i < sizeof architectures / sizeof *architectures; i++)
+    for (size_t i = 0; i < sizeof(architectures) / sizeof(*architectures); i++)
         if (!strcmp(architectures[i].name, name))
             return &architectures[i];
     return NULL;
@@ -81,7 +81,7 @@ static const char *find(const missing *rows, size_t count, const char *name)
 const char *tomevit_timm_missing(const char *name)
 {
     return tomevit_architecture(name)
-               ? NULL : find(of_timm, sizeof of_timm / sizeof *of_timm, name);
+               ? NULL : find(of_timm, sizeof(of_timm) / sizeof(*of_timm), name);
 }
 
 /* ---- transformers -------------------------------------------------------- */
@@ -108,7 +108,7 @@ static const missing of_transformers[] = {
 const char *tomevit_transformers_missing(const char *name)
 {
     return find(of_transformers,
-                sizeof of_transformers / sizeof *of_transformers, name);
+                sizeof(of_transformers) / sizeof(*of_transformers), name);
 }
 
 int tomevit_transformers_known(const char *name)
@@ -126,7 +126,7 @@ int tomevit_transformers_known(const char *name)
         "SiglipVisionModel", "SiglipForImageClassification",
     };
 
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
         if (!strcmp(known[i], name))
             return 1;
     return 0;

@@ -107,11 +107,11 @@ static int describe(vit_checkpoint *c, const tomevit_open_options *options,
         return code;
     mark_used(c);
     c->description.unused = tomevit_view_unused(c->view, NULL, NULL);
-    snprintf(c->description.container, sizeof c->description.container, "%s",
+    snprintf(c->description.container, sizeof(c->description.container), "%s",
              c->view->container);
-    snprintf(c->description.wrapper, sizeof c->description.wrapper, "%s",
+    snprintf(c->description.wrapper, sizeof(c->description.wrapper), "%s",
              c->view->prefix);
-    snprintf(c->description.layout, sizeof c->description.layout, "%s",
+    snprintf(c->description.layout, sizeof(c->description.layout), "%s",
              tomevit_view_layout(c->view));
     return 0;
 }
@@ -122,7 +122,7 @@ static int build(vit_tensors *file, const tomevit_open_options *options,
                  tomevit_description *description, tomevit_message *why)
 {
     vit_report report = {file->path, why};
-    vit_checkpoint *c = calloc(1, sizeof *c);
+    vit_checkpoint *c = calloc(1, sizeof(*c));
     int code;
 
     if (!c) {
@@ -189,7 +189,7 @@ static int read_positions(const vit_checkpoint *c, const vit_stored *tensor,
 {
     const tomevit_description *d = &c->description;
     size_t side = d->image_size / d->patch, kept = d->pos_prefix * d->dim;
-    float *stored = malloc(tensor->elements * sizeof *stored);
+    float *stored = malloc(tensor->elements * sizeof(*stored));
     int code;
 
     if (!stored)

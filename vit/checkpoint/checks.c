@@ -15,7 +15,7 @@ vit_origin tomevit_origin_of(const vit_tensors *file, const char *name)
 
     tomevit_view_origin(file, name, o.name);
     if (strcmp(o.name, name))
-        snprintf(o.timm, sizeof o.timm, " (timm's \"%.80s\")", name);
+        snprintf(o.timm, sizeof(o.timm), " (timm's \"%.80s\")", name);
     return o;
 }
 
@@ -42,7 +42,7 @@ static int check_tensor(const vit_tensors *file, const char *name,
                             "tensor \"%s\"%s is missing: expected shape %s",
                             from.name, from.timm,
                             tomevit_shape_text(shape, dims).text);
-    if (t->dims != dims || memcmp(t->shape, shape, dims * sizeof *shape))
+    if (t->dims != dims || memcmp(t->shape, shape, dims * sizeof(*shape)))
         return tomevit_fail(report, TOMEVIT_EMODEL,
                             "tensor \"%s\"%s: expected shape %s, found %s",
                             from.name, from.timm,

@@ -24,8 +24,8 @@ static int has_shape(const vit_neighbour *n, size_t dim, size_t depth)
                                                "patch_embed.proj.weight");
     char last[64], beyond[64];
 
-    snprintf(last, sizeof last, "blocks.%zu.norm1.weight", depth - 1);
-    snprintf(beyond, sizeof beyond, "blocks.%zu.norm1.weight", depth);
+    snprintf(last, sizeof(last), "blocks.%zu.norm1.weight", depth - 1);
+    snprintf(beyond, sizeof(beyond), "blocks.%zu.norm1.weight", depth);
     return !t || t->dims < 1 ||
            (t->shape[0] == dim && has(n, last) && !has(n, beyond));
 }
@@ -86,10 +86,10 @@ static int check_args(const vit_neighbour *n, json_t *args)
     json_object_foreach(args, key, value) {
         size_t i = 0;
 
-        while (i < sizeof understood / sizeof *understood &&
+        while (i < sizeof(understood) / sizeof(*understood) &&
                strcmp(key, understood[i]))
             i++;
-        if (i == sizeof understood / sizeof *understood &&
+        if (i == sizeof(understood) / sizeof(*understood) &&
             !json_is_null(value) && !json_is_false(value))
             return tomevit_neighbour_refuse(n, "\"%.40s\" of \"model_args\" "
                                             "cannot be done here", key);

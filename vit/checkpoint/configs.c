@@ -23,7 +23,7 @@ json_t *tomevit_activation_name(const json_t *object, const char *member)
     };
     const char *name = tomevit_json_text(object, member);
 
-    for (size_t i = 0; name && i < sizeof same / sizeof *same; i++)
+    for (size_t i = 0; name && i < sizeof(same) / sizeof(*same); i++)
         if (!strcmp(name, same[i][0]))
             name = same[i][1];
     return name ? json_string(name) : NULL;
@@ -38,8 +38,8 @@ json_t *tomevit_names_by_index(const json_t *names)
         char index[24], plain[32];
         const char *name;
 
-        snprintf(index, sizeof index, "%zu", i);
-        snprintf(plain, sizeof plain, "LABEL_%zu", i);
+        snprintf(index, sizeof(index), "%zu", i);
+        snprintf(plain, sizeof(plain), "LABEL_%zu", i);
         name = tomevit_json_text(names, index);
         if (!name || !strcmp(name, plain))
             break;
@@ -65,7 +65,7 @@ static void say_defaults(const vit_neighbour *n)
     };
     const char *layout = tomevit_view_layout(n->view);
 
-    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+    for (size_t i = 0; i < sizeof(classes) / sizeof(*classes); i++)
         if (!strcmp(layout, classes[i].layout)) {
             tomevit_neighbour_say(n, "activation",
                                   json_string(classes[i].activation));

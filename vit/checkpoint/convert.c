@@ -77,7 +77,7 @@ static vit_st_tensor describe(void *self, size_t i)
 
     tomevit_tensor_shape(&m->written, p->tensor, t.shape, &t.dims);
     tomevit_tensor_name(&m->d, p->tensor, p->layer, name);
-    snprintf(t.name, sizeof t.name, "%s%s", name,
+    snprintf(t.name, sizeof(t.name), "%s%s", name,
              p->what == SCALES ? "_scale" : "");
     if (p->what == SCALES)
         t.shape[1] = 1;
@@ -110,7 +110,7 @@ static void add_part(model *m, enum vit_tensor t, size_t layer, int what)
 /* All tensors, layer by layer. */
 static int list_parts(model *m)
 {
-    m->parts = calloc(2 * VIT_TENSORS * (m->d.depth + 1), sizeof *m->parts);
+    m->parts = calloc(2 * VIT_TENSORS * (m->d.depth + 1), sizeof(*m->parts));
     if (!m->parts)
         return TOMEVIT_ENOMEM;
     for (size_t layer = 0; layer < m->d.depth || layer == 0; layer++)
@@ -131,7 +131,7 @@ static int open_model(model *m, const char *path,
 {
     int code;
 
-    memset(m, 0, sizeof *m);
+    memset(m, 0, sizeof(*m));
     code = tomevit_checkpoint_open(path, options, &m->checkpoint, &m->d, why);
     if (!code)
         code = tomevit_checkpoint_class_names(m->checkpoint, &m->names, why);
@@ -292,7 +292,7 @@ int tomevit_convert(const char *path, const tomevit_open_options *options,
     model m;
     int code;
 
-    for (i = 0; dtype && i < sizeof dtypes / sizeof *dtypes; i++)
+    for (i = 0; dtype && i < sizeof(dtypes) / sizeof(*dtypes); i++)
         if (!strcmp(dtypes[i].name, dtype))
             written = dtypes[i].dtype;
     if (!path || !out || !out[0] || (dtype && !written) ||

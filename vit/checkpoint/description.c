@@ -312,10 +312,10 @@ static const char *unscaled(const vit_tensors *file, const char *name)
     const vit_stored *matrix;
     char base[256];
 
-    if (length <= tail || length >= sizeof base ||
+    if (length <= tail || length >= sizeof(base) ||
         strcmp(name + length - tail, "_scale"))
         return NULL;
-    snprintf(base, sizeof base, "%.*s", (int)(length - tail), name);
+    snprintf(base, sizeof(base), "%.*s", (int)(length - tail), name);
     matrix = tomevit_tensors_find(file, base);
     return matrix && !strcmp(matrix->dtype->name, "I8") ? matrix->name : NULL;
 }
@@ -332,7 +332,7 @@ static int check_others(const vit_tensors *file, const tomevit_description *d,
         size_t layer = 0;
         int refused = layer_of(name, &layer);
 
-        for (k = 0; k < sizeof unsupported / sizeof *unsupported; k++)
+        for (k = 0; k < sizeof(unsupported) / sizeof(*unsupported); k++)
             refused |= !strncmp(name, unsupported[k], strlen(unsupported[k]));
         if (!strncmp(name, "attn_pool.", strlen("attn_pool.")) &&
             is_classifier(file, "Hugging Face SigLIP"))
@@ -398,7 +398,7 @@ int tomevit_describe_file(const vit_tensors *file, tomevit_description *d,
 {
     int code;
 
-    memset(d, 0, sizeof *d);
+    memset(d, 0, sizeof(*d));
     if ((code = tomevit_check_supported(file, report)) ||
         (code = find_parts(file, d, report)) ||
         (code = find_widths(file, d, report)) ||
@@ -415,7 +415,7 @@ int tomevit_describe_file(const vit_tensors *file, tomevit_description *d,
         (code = tomevit_metadata_heads(file, d, report)))
         return code;
     d->parameters = tomevit_count_parameters(d);
-    snprintf(d->family, sizeof d->family, "%.31s", family_of(file, d));
+    snprintf(d->family, sizeof(d->family), "%.31s", family_of(file, d));
     tomevit_family_preprocessing(d);
     return tomevit_metadata_preprocessing(file, d, report);
 }

@@ -22,7 +22,7 @@ static vit_fact *add(vit_facts *f, const char *what, const char *from)
 
     fact->what = what;
     fact->guessed = !from || from[0] == '?';
-    snprintf(fact->from, sizeof fact->from, "%s",
+    snprintf(fact->from, sizeof(fact->from), "%s",
              !from ? "guess" : from + fact->guessed);
     return fact;
 }
@@ -34,7 +34,7 @@ static const char *library_rule(const vit_tensors *view, char rule[64])
     static const char *const open[] = {"timm", "MAE", "DINOv2"};
     const char *layout = tomevit_view_layout(view);
 
-    for (size_t i = 0; i < sizeof open / sizeof *open; i++)
+    for (size_t i = 0; i < sizeof(open) / sizeof(*open); i++)
         if (!strcmp(layout, open[i]))
             return NULL;
     snprintf(rule, 64, "rule of %.48s", layout);
@@ -98,17 +98,17 @@ static void add_structure(vit_facts *f, const vit_tensors *view,
     char rule[64];
     vit_fact *fact = add(f, "heads", heads_from(view, d));
 
-    snprintf(fact->value, sizeof fact->value, "%zu", d->heads);
+    snprintf(fact->value, sizeof(fact->value), "%zu", d->heads);
     fact = add(f, "activation", d->activation == TOMEVIT_SWIGLU
                    ? "tensors" : tomevit_tensors_from(view, "activation"));
-    snprintf(fact->value, sizeof fact->value, "%s",
+    snprintf(fact->value, sizeof(fact->value), "%s",
              activations[d->activation]);
     fact = add(f, "norm epsilon", tomevit_tensors_from(view, "norm_eps"));
-    snprintf(fact->value, sizeof fact->value, "%.6g", (double)d->norm_eps);
+    snprintf(fact->value, sizeof(fact->value), "%.6g", (double)d->norm_eps);
     fact = add(f, "pooling", pool_from(view, d, rule));
-    snprintf(fact->value, sizeof fact->value, "%s", pools[d->pool]);
+    snprintf(fact->value, sizeof(fact->value), "%s", pools[d->pool]);
     fact = add(f, "positions", positions_from(view, rule));
-    snprintf(fact->value, sizeof fact->value, "learned alone");
+    snprintf(fact->value, sizeof(fact->value), "learned alone");
 }
 
 static void three(char text[48], const float *v)
@@ -128,11 +128,11 @@ static void add_pixels(vit_facts *f, const vit_tensors *view,
     fact = add(f, "std", tomevit_tensors_from(view, "std"));
     three(fact->value, pre->std);
     fact = add(f, "crop", tomevit_tensors_from(view, "crop_pct"));
-    snprintf(fact->value, sizeof fact->value, "%.4g %s", pre->crop_pct,
+    snprintf(fact->value, sizeof(fact->value), "%.4g %s", pre->crop_pct,
              pre->crop_mode == TOMEVIT_SQUASH ? "squash" : "center");
     fact = add(f, "interpolation",
                tomevit_tensors_from(view, "interpolation"));
-    snprintf(fact->value, sizeof fact->value, "%s",
+    snprintf(fact->value, sizeof(fact->value), "%s",
              pre->interpolation == TOMEVIT_BICUBIC ? "bicubic" : "bilinear");
 }
 
@@ -152,7 +152,7 @@ static void add_class_names(vit_facts *f, const vit_tensors *view,
     names = tomevit_json_parse(text, strlen(text), 8, &error);
     if (json_array_size(names) != d->classes) {
         fact = add(f, "class names", NULL);
-        snprintf(fact->value, sizeof fact->value, "numbers (%zu names)",
+        snprintf(fact->value, sizeof(fact->value), "numbers (%zu names)",
                  json_array_size(names));
     }
     json_decref(names);
@@ -173,7 +173,7 @@ void tomevit_facts_find(vit_facts *facts, const vit_tensors *view,
     fact = add(facts, "position resize",
                how ? tomevit_tensors_from(view, "position_resize")
                    : tomevit_tensors_from(view, "positions"));
-    snprintf(fact->value, sizeof fact->value, "%s",
+    snprintf(fact->value, sizeof(fact->value), "%s",
              how ? how : "bicubic_antialias");
 }
 
@@ -182,9 +182,9 @@ int tomevit_facts_strict(const vit_facts *facts, const vit_report *report)
     char list[320] = "";
     size_t used = 0;
 
-    for (size_t i = 0; i < facts->count && used < sizeof list; i++)
+    for (size_t i = 0; i < facts->count && used < sizeof(list); i++)
         if (facts->list[i].guessed)
-            used += (size_t)snprintf(list + used, sizeof list - used,
+            used += (size_t)snprintf(list + used, sizeof(list) - used,
                                      "%s%s %s", used ? ", " : "",
                                      facts->list[i].what,
                                      facts->list[i].value);

@@ -48,7 +48,7 @@ static size_t usual_heads(size_t dim, size_t depth)
 {
     size_t i;
 
-    for (i = 0; i < sizeof other_heads / sizeof *other_heads; i++)
+    for (i = 0; i < sizeof(other_heads) / sizeof(*other_heads); i++)
         if (other_heads[i].dim == dim && other_heads[i].depth == depth)
             return other_heads[i].heads;
     return dim % 64 == 0 ? dim / 64 : 0;
@@ -66,7 +66,7 @@ static int check_heads(tomevit_description *d, const char *key,
         d->heads = (size_t)heads;
         return 0;
     }
-    snprintf(expected, sizeof expected, "a number of heads that divides %zu",
+    snprintf(expected, sizeof(expected), "a number of heads that divides %zu",
              d->dim);
     return wrong(key, expected, text, report);
 }
@@ -251,7 +251,7 @@ int tomevit_metadata_preprocessing(const vit_tensors *file,
     if (mode && !get_crop_mode(mode, &pre->crop_mode))
         return wrong("crop_mode", "center or squash", mode, report);
     if (mean || std || crop || filter || mode)
-        snprintf(d->preprocessing_source, sizeof d->preprocessing_source,
+        snprintf(d->preprocessing_source, sizeof(d->preprocessing_source),
                  "%.31s", from);
     return 0;
 }
@@ -302,8 +302,8 @@ void tomevit_family_preprocessing(tomevit_description *d)
     pre->size = d->image_size;
     pre->interpolation = TOMEVIT_BICUBIC;
     pre->crop_mode = TOMEVIT_CENTER;
-    memcpy(pre->mean, families[i].mean, sizeof pre->mean);
-    memcpy(pre->std, families[i].std, sizeof pre->std);
+    memcpy(pre->mean, families[i].mean, sizeof(pre->mean));
+    memcpy(pre->std, families[i].std, sizeof(pre->std));
     pre->crop_pct = d->image_size >= large ? families[i].crop_pct_large
                                            : families[i].crop_pct;
     if (!strcmp(families[i].family, "torchvision"))

@@ -14,7 +14,7 @@ static json_t *number(double value, int digits)
 {
     char text[40];
 
-    snprintf(text, sizeof text, "%.*g", digits, value);
+    snprintf(text, sizeof(text), "%.*g", digits, value);
     return json_string(text);
 }
 
@@ -22,7 +22,7 @@ static json_t *three(const float value[3])
 {
     char text[96];
 
-    snprintf(text, sizeof text, "[%.9g, %.9g, %.9g]", (double)value[0],
+    snprintf(text, sizeof(text), "[%.9g, %.9g, %.9g]", (double)value[0],
              (double)value[1], (double)value[2]);
     return json_string(text);
 }

@@ -126,7 +126,7 @@ int tomevit_neighbour_refuse(const vit_neighbour *n, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    vsnprintf(what, sizeof what, format, args);
+    vsnprintf(what, sizeof(what), format, args);
     va_end(args);
     return tomevit_fail(n->report, TOMEVIT_EMODEL, "%s beside it: %s", n->name,
                         what);

@@ -40,7 +40,7 @@ int tomevit_neighbours(vit_tensors *view, const vit_report *report)
         {"open_clip_config.json", tomevit_from_open_clip},
     };
 
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
         vit_neighbour n = {view, files[i].name, report};
         json_t *config;
         int code = tomevit_neighbour_load(&n, &config);

@@ -174,9 +174,9 @@ static int refuse_others(const vit_neighbour *n, json_t *config)
     json_object_foreach(config, key, value) {
         size_t i = 0;
 
-        while (i < sizeof done / sizeof *done && strcmp(key, done[i]))
+        while (i < sizeof(done) / sizeof(*done) && strcmp(key, done[i]))
             i++;
-        if (i == sizeof done / sizeof *done && !strncmp(key, "do_", 3) &&
+        if (i == sizeof(done) / sizeof(*done) && !strncmp(key, "do_", 3) &&
             json_is_true(value))
             return tomevit_neighbour_refuse(n, "\"%.40s\" cannot be done here",
                                             key);

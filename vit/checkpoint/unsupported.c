@@ -21,7 +21,7 @@ static const struct {
                 "ParallelThingsBlock)"},
 };
 
-enum { KNOWN = sizeof known / sizeof *known };
+enum { KNOWN = sizeof(known) / sizeof(*known) };
 
 /* blocks.CHUNK.LAYER. */
 static int chunked(const char *name)
@@ -53,7 +53,7 @@ static int unbiased(const vit_tensors *file)
         "fc_norm.bias",
     };
 
-    for (size_t i = 0; i < sizeof biases / sizeof *biases; i++)
+    for (size_t i = 0; i < sizeof(biases) / sizeof(*biases); i++)
         if (tomevit_tensors_find(file, biases[i]))
             return 0;
     return tomevit_tensors_find(file, "blocks.0.norm1.weight") != NULL;

@@ -38,7 +38,7 @@ static void f64_to_f32(const unsigned char *bytes, size_t count, float *out)
         uint64_t bits = vit_le64(bytes + 8 * i);
         double value;
 
-        memcpy(&value, &bits, sizeof value);
+        memcpy(&value, &bits, sizeof(value));
         out[i] = (float)value;
     }
 }
@@ -82,7 +82,7 @@ const vit_dtype *tomevit_dtype_find(const char *name)
 {
     size_t i;
 
-    for (i = 0; i < sizeof dtypes / sizeof *dtypes; i++)
+    for (i = 0; i < sizeof(dtypes) / sizeof(*dtypes); i++)
         if (!strcmp(dtypes[i].name, name))
             return &dtypes[i];
     return NULL;

@@ -15,8 +15,8 @@ static const struct {
     int text;
     const char *what;
 } known[] = {
-#define BYTES(at, bytes, what) {at, sizeof bytes - 1, bytes, 0, what}
-#define TEXT(bytes, what) {0, sizeof bytes - 1, bytes, 1, what}
+#define BYTES(at, bytes, what) {at, sizeof(bytes) - 1, bytes, 0, what}
+#define TEXT(bytes, what) {0, sizeof(bytes) - 1, bytes, 1, what}
     TEXT("version https://git-lfs",
          "a git-lfs pointer in place of the file: git lfs pull brings it"),
     TEXT("<!doctype html", "an HTML page in place of a file"),
@@ -61,7 +61,7 @@ static int starts(const unsigned char *bytes, size_t count, const char *text,
 
 const char *tomevit_foreign(const unsigned char *bytes, size_t count)
 {
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
         size_t at = known[i].at, length = known[i].length;
 
         if (known[i].text ? starts(bytes, count, known[i].bytes, length)

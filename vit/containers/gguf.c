@@ -71,7 +71,7 @@ static const vit_dtype *find_type(uint32_t type, size_t *block, size_t *bytes)
 {
     size_t i;
 
-    for (i = 0; i < sizeof plain / sizeof *plain; i++)
+    for (i = 0; i < sizeof(plain) / sizeof(*plain); i++)
         if (plain[i].type == type) {
             const vit_dtype *dtype = tomevit_dtype_find(plain[i].dtype);
 
@@ -79,7 +79,7 @@ static const vit_dtype *find_type(uint32_t type, size_t *block, size_t *bytes)
             *bytes = dtype->bits / 8;
             return dtype;
         }
-    if (type >= sizeof types / sizeof *types || !types[type].block)
+    if (type >= sizeof(types) / sizeof(*types) || !types[type].block)
         return NULL;
     *block = types[type].block;
     *bytes = types[type].bytes;
@@ -181,7 +181,7 @@ static int place_tensors(vit_tensors *tensors, const vit_gguf *g)
     size_t data = g->at > SIZE_MAX - mask ? g->count : (g->at + mask) & ~mask;
     size_t room = data < g->count ? g->count - data : 0, before = 0;
 
-    qsort(tensors->list, tensors->count, sizeof *tensors->list, by_place);
+    qsort(tensors->list, tensors->count, sizeof(*tensors->list), by_place);
     for (i = 0; i < tensors->count; i++) {
         vit_stored *t = &tensors->list[i];
 
@@ -257,7 +257,7 @@ int tomevit_gguf_read(vit_tensors *tensors, const vit_report *report)
 {
     vit_gguf g = {.bytes = tensors->mapping.bytes,
                   .count = tensors->mapping.count, .report = report};
-    gguf_file *file = calloc(1, sizeof *file);
+    gguf_file *file = calloc(1, sizeof(*file));
     uint64_t count = 0, entries = 0;
     int code;
 
@@ -276,7 +276,7 @@ int tomevit_gguf_read(vit_tensors *tensors, const vit_report *report)
         return tomevit_fail(report, TOMEVIT_EFORMAT, "%llu tensors do not fit "
                             "the %zu bytes left", (unsigned long long)count,
                             g.count - g.at);
-    tensors->list = calloc((size_t)count + 1, sizeof *tensors->list);
+    tensors->list = calloc((size_t)count + 1, sizeof(*tensors->list));
     if (!tensors->list)
         return tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory for %llu "
                             "tensors", (unsigned long long)count);

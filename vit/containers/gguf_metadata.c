@@ -79,7 +79,7 @@ static json_t *json_of(uint64_t type, uint64_t bits)
         number = (double)vit_f32_from_bits((uint32_t)bits);
         break;
     default:
-        memcpy(&number, &bits, sizeof number);
+        memcpy(&number, &bits, sizeof(number));
     }
     return isfinite(number) ? json_real(number) : json_null();
 }
@@ -169,7 +169,7 @@ static void keep(json_t *metadata, const char *key, size_t length,
 {
     char name[KEY];
 
-    if (!value || length >= sizeof name || memchr(key, 0, length))
+    if (!value || length >= sizeof(name) || memchr(key, 0, length))
         return;
     memcpy(name, key, length);
     name[length] = '\0';

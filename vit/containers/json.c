@@ -52,13 +52,13 @@ static int too_much(const char *text, size_t length, size_t depth,
             break;
     }
     if (c.depth > depth)
-        snprintf(error->text, sizeof error->text,
+        snprintf(error->text, sizeof(error->text),
                  "nests deeper than %zu levels", depth);
     else if (c.openings > openings)
-        snprintf(error->text, sizeof error->text,
+        snprintf(error->text, sizeof(error->text),
                  "too many objects and arrays for %zu bytes", length);
     else if (c.values > VIT_JSON_VALUES)
-        snprintf(error->text, sizeof error->text, "more than %d values",
+        snprintf(error->text, sizeof(error->text), "more than %d values",
                  (int)VIT_JSON_VALUES);
     else
         return 0;
@@ -69,7 +69,7 @@ static int too_much(const char *text, size_t length, size_t depth,
 json_t *tomevit_json_parse(const char *text, size_t length, size_t depth,
                            json_error_t *error)
 {
-    memset(error, 0, sizeof *error);
+    memset(error, 0, sizeof(*error));
     /* A byte order mark is no part of the text. */
     if (length >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) {
         text += 3;

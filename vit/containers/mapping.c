@@ -48,7 +48,7 @@ int tomevit_map(vit_mapping *mapping, const vit_report *report)
 {
     int fd, code;
 
-    memset(mapping, 0, sizeof *mapping);
+    memset(mapping, 0, sizeof(*mapping));
     /* Without O_NONBLOCK a named pipe would hold the caller up for ever. */
     fd = open(report->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
@@ -66,7 +66,7 @@ void tomevit_unmap(vit_mapping *mapping)
         munmap(mapping->map, mapping->count);
         close(mapping->file);
     }
-    memset(mapping, 0, sizeof *mapping);
+    memset(mapping, 0, sizeof(*mapping));
 }
 
 int tomevit_mapping_check(const vit_mapping *mapping, const vit_report *report)

@@ -134,7 +134,7 @@ static int take_dtype(text *t, vit_npy *npy)
     if (!take_string(t, &descr, &length))
         return 0;
     npy->swapped = length > 0 && descr[0] == '>';
-    for (i = 0; i < sizeof dtypes / sizeof *dtypes; i++)
+    for (i = 0; i < sizeof(dtypes) / sizeof(*dtypes); i++)
         if (length == 3 && !memcmp(dtypes[i].descr, descr, 3))
             npy->dtype = tomevit_dtype_find(dtypes[i].dtype);
     return 1;
@@ -189,8 +189,8 @@ int tomevit_npy_read(vit_npy *npy, const char *name,
     size_t start, length;
     text t;
 
-    memset(npy, 0, sizeof *npy);
-    if (count < START + 4 || memcmp(bytes, magic, sizeof magic) ||
+    memset(npy, 0, sizeof(*npy));
+    if (count < START + 4 || memcmp(bytes, magic, sizeof(magic)) ||
         bytes[6] < 1 || bytes[6] > 3)
         return tomevit_fail(report, TOMEVIT_EFORMAT, "array \"%.80s\": "
                             "expected a .npy header of version 1 to 3, found "

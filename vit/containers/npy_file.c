@@ -51,7 +51,7 @@ int tomevit_npy_file_read(vit_tensors *tensors, const vit_report *report)
                             tomevit_shape_text(npy.shape, npy.dims).text);
     tensors->read = read_array;
     tensors->self = npy.fortran && npy.dims > 1 ? tensors : NULL;
-    tensors->list = calloc(1, sizeof *tensors->list);
+    tensors->list = calloc(1, sizeof(*tensors->list));
     if (!tensors->list)
         return tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory");
     if (!npy.dtype)
@@ -60,7 +60,7 @@ int tomevit_npy_file_read(vit_tensors *tensors, const vit_report *report)
                                     .dims = npy.dims,
                                     .elements = npy.elements,
                                     .begin = npy.bytes, .end = count};
-    memcpy(tensors->list[0].shape, npy.shape, sizeof npy.shape);
+    memcpy(tensors->list[0].shape, npy.shape, sizeof(npy.shape));
     tensors->count = 1;
     return 0;
 }

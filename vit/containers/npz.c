@@ -43,7 +43,7 @@ static int read_header(const vit_zip_entry *entry, const char *name,
 {
     unsigned char start[VIT_NPY_BYTES];
     const unsigned char *bytes = entry->bytes;
-    size_t count = entry->size < sizeof start ? entry->size : sizeof start;
+    size_t count = entry->size < sizeof(start) ? entry->size : sizeof(start);
     int code = 0;
 
     if (entry->deflated) {
@@ -77,7 +77,7 @@ static int add_array(vit_tensors *tensors, npz_file *file,
     *a = (array){entry, npy.bytes, npy.fortran};
     *t = (vit_stored){.name = name, .dtype = npy.dtype, .dims = npy.dims,
                       .elements = npy.elements, .more = a};
-    memcpy(t->shape, npy.shape, sizeof npy.shape);
+    memcpy(t->shape, npy.shape, sizeof(npy.shape));
     tensors->count++;
     return 0;
 }
@@ -163,7 +163,7 @@ static void release(vit_tensors *tensors)
 int tomevit_npz_read(vit_tensors *tensors, vit_zip *zip,
                      const vit_report *report)
 {
-    npz_file *file = calloc(1, sizeof *file);
+    npz_file *file = calloc(1, sizeof(*file));
     size_t i;
     int code = 0;
 
@@ -174,9 +174,9 @@ int tomevit_npz_read(vit_tensors *tensors, vit_zip *zip,
     tensors->release = release;
     tensors->self = file;
     file->zip = *zip;
-    memset(zip, 0, sizeof *zip);
-    file->arrays = calloc(file->zip.count, sizeof *file->arrays);
-    tensors->list = calloc(file->zip.count, sizeof *tensors->list);
+    memset(zip, 0, sizeof(*zip));
+    file->arrays = calloc(file->zip.count, sizeof(*file->arrays));
+    tensors->list = calloc(file->zip.count, sizeof(*tensors->list));
     if (!file->arrays || !tensors->list)
         return tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory for %zu "
                             "arrays", file->zip.count);

@@ -15,7 +15,7 @@ static const vit_container containers[] = {
     {"safetensors", tomevit_safetensors_detect, tomevit_safetensors_read},
 };
 
-enum { CONTAINERS = sizeof containers / sizeof *containers };
+enum { CONTAINERS = sizeof(containers) / sizeof(*containers) };
 
 /* The last row takes what no other knows, and says what is wrong with it. A
  * shard is a whole file with names as they are, but no index of others. */

@@ -397,7 +397,7 @@ int tomevit_pickle_read(vit_pickle *pickle, const char *name,
                  .report = report};
     int code;
 
-    memset(pickle, 0, sizeof *pickle);
+    memset(pickle, 0, sizeof(*pickle));
     m.count = count < VIT_PICKLE_BYTES ? count : VIT_PICKLE_BYTES;
     code = run(&m);
     free(m.stack);
@@ -413,7 +413,7 @@ void tomevit_pickle_free(vit_pickle *pickle)
         free(pickle->lists[i]->list.items);
     free(pickle->lists);
     tomevit_region_free(&pickle->region);
-    memset(pickle, 0, sizeof *pickle);
+    memset(pickle, 0, sizeof(*pickle));
 }
 
 /* ---- looking into values ------------------------------------------------- */

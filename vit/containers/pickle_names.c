@@ -108,7 +108,7 @@ const vit_global *tomevit_pickle_global(const char *module,
     size_t i;
 
     *known = 1;
-    for (i = 0; i < sizeof globals / sizeof *globals; i++)
+    for (i = 0; i < sizeof(globals) / sizeof(*globals); i++)
         if (fits(globals[i].module, module, module_length) &&
             fits(globals[i].name, name, name_length))
             return &globals[i];

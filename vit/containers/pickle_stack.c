@@ -37,7 +37,7 @@ static int make_room(vit_value ***list, size_t count, size_t *room)
 
     if (count < *room)
         return 1;
-    bigger = realloc(*list, more * sizeof **list);
+    bigger = realloc(*list, more * sizeof(**list));
     if (!bigger)
         return 0;
     *list = bigger;
@@ -57,7 +57,7 @@ int tomevit_pk_push(vit_pk *m, vit_value *value)
 
 int tomevit_pk_push_new(vit_pk *m, vit_value value)
 {
-    vit_value *place = tomevit_region_take(&m->pickle->region, sizeof *place);
+    vit_value *place = tomevit_region_take(&m->pickle->region, sizeof(*place));
 
     if (!place)
         return tomevit_pk_no_memory(m);
@@ -208,16 +208,16 @@ int tomevit_pk_put(vit_pk *m, uint64_t index)
     if (index >= m->memo_room) {
         size_t room = (size_t)index + 1 > 2 * m->memo_room
                           ? (size_t)index + 1 : 2 * m->memo_room;
-        vit_value **bigger = realloc(m->memo, room * sizeof *bigger);
+        vit_value **bigger = realloc(m->memo, room * sizeof(*bigger));
 
         if (!bigger)
             return tomevit_pk_no_memory(m);
         memset(bigger + m->memo_room, 0,
-               (room - m->memo_room) * sizeof *bigger);
+               (room - m->memo_room) * sizeof(*bigger));
         m->memo = bigger;
         m->memo_room = room;
     }
-    m->memo_count += m->memo[index] == NULL;
+    m->memo_count += !m->memo[index];
     m->memo[index] = value;
     return 0;
 }

@@ -21,9 +21,9 @@ static int grow(vit_region *region, size_t bytes)
     size_t room = bytes > BLOCK ? bytes : BLOCK;
     struct vit_region_block *block;
 
-    if (room > SIZE_MAX - sizeof *block)
+    if (room > SIZE_MAX - sizeof(*block))
         return 0;
-    block = calloc(1, sizeof *block + room);
+    block = calloc(1, sizeof(*block) + room);
     if (!block)
         return 0;
     block->next = region->blocks;

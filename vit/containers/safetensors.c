@@ -93,8 +93,8 @@ static vit_stored *scales_of(const vit_tensors *tensors, const vit_stored *t)
     const vit_stored *s;
 
     if (!t->dtype || strcmp(t->dtype->name, "I8") || t->dims != 2 ||
-        (size_t)snprintf(name, sizeof name, "%s_scale", t->name) >=
-            sizeof name)
+        (size_t)snprintf(name, sizeof(name), "%s_scale", t->name) >=
+            sizeof(name))
         return NULL;
     s = tomevit_tensors_find(tensors, name);
     if (!s || !s->dtype || strcmp(s->dtype->name, "F32") || s->dims < 1 ||

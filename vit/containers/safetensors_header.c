@@ -218,14 +218,14 @@ int tomevit_st_header_parse(vit_tensors *tensors, const char *text,
     if (code)
         return code;
     entries = json_object_size(*json);
-    tensors->list = calloc(entries + 1, sizeof *tensors->list);
+    tensors->list = calloc(entries + 1, sizeof(*tensors->list));
     if (!tensors->list)
         return tomevit_fail(report, TOMEVIT_ENOMEM,
                             "out of memory for %zu tensors", entries);
     code = parse_entries(tensors, *json, data_bytes, report);
     if (code)
         return code;
-    qsort(tensors->list, tensors->count, sizeof *tensors->list, by_offset);
+    qsort(tensors->list, tensors->count, sizeof(*tensors->list), by_offset);
     code = check_cover(tensors, data_bytes, report);
     tomevit_tensors_sort(tensors);
     return code;

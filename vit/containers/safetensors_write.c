@@ -113,9 +113,9 @@ static int put_header(writer *w, const vit_st_output *o)
     if (!text)
         return tomevit_fail(w->report, TOMEVIT_ENOMEM, "out of memory");
     padded = (length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    for (i = 0; i < sizeof bytes; i++)
+    for (i = 0; i < sizeof(bytes); i++)
         bytes[i] = (unsigned char)((uint64_t)padded >> 8 * i);
-    code = put(w, bytes, sizeof bytes);
+    code = put(w, bytes, sizeof(bytes));
     if (!code)
         code = put(w, text, length);
     for (; !code && length < padded; length++)
@@ -210,7 +210,7 @@ static size_t largest(const vit_st_output *o)
 
 static int put_tensors(writer *w, const vit_st_output *o)
 {
-    float *values = malloc(largest(o) * sizeof *values);
+    float *values = malloc(largest(o) * sizeof(*values));
     size_t i;
     int code = 0;
 

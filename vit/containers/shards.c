@@ -173,7 +173,7 @@ static void release(vit_tensors *tensors)
 
 int tomevit_shards_read(vit_tensors *tensors, const vit_report *report)
 {
-    index_file *file = calloc(1, sizeof *file);
+    index_file *file = calloc(1, sizeof(*file));
     const char *name;
     json_t *map, *value;
     int code;
@@ -187,8 +187,8 @@ int tomevit_shards_read(vit_tensors *tensors, const vit_report *report)
     if (code)
         return code;
     map = json_object_get(file->json, "weight_map");
-    tensors->list = calloc(json_object_size(map) + 1, sizeof *tensors->list);
-    file->parts = calloc(json_object_size(map) + 1, sizeof *file->parts);
+    tensors->list = calloc(json_object_size(map) + 1, sizeof(*tensors->list));
+    file->parts = calloc(json_object_size(map) + 1, sizeof(*file->parts));
     if (!tensors->list || !file->parts)
         return tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory for %zu "
                             "tensors", json_object_size(map));

@@ -12,7 +12,7 @@
 vit_tensors *tomevit_tensors_new(const char *path)
 {
     size_t length = strlen(path) + 1;
-    vit_tensors *tensors = calloc(1, sizeof *tensors + length);
+    vit_tensors *tensors = calloc(1, sizeof(*tensors) + length);
 
     if (tensors)
         tensors->path = memcpy(tensors + 1, path, length);
@@ -42,7 +42,7 @@ static int by_name(const void *a, const void *b)
 void tomevit_tensors_sort(vit_tensors *tensors)
 {
     if (tensors->count > 0)
-        qsort(tensors->list, tensors->count, sizeof *tensors->list, by_name);
+        qsort(tensors->list, tensors->count, sizeof(*tensors->list), by_name);
 }
 
 const vit_stored *tomevit_tensors_find(const vit_tensors *tensors,

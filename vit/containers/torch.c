@@ -135,7 +135,7 @@ static int find_storage(const walk *w, const vit_value *tensor, vit_stored *t,
     int code;
 
     if (id->list.count < 5 || !tomevit_torch_is_storage(items[1]) ||
-        items[2]->kind != VIT_TEXT || items[2]->text.length >= sizeof key ||
+        items[2]->kind != VIT_TEXT || items[2]->text.length >= sizeof(key) ||
         !get_size(items[4], elements))
         return wrong(w, "expected a storage of a known type, its key and its "
                      "length");
@@ -145,7 +145,7 @@ static int find_storage(const walk *w, const vit_value *tensor, vit_stored *t,
     width = t->dtype->bits / 8;
     if (items[1]->global->kind == VIT_IS_BYTES)
         *elements /= width;
-    snprintf(key, sizeof key, "%.*s", (int)items[2]->text.length,
+    snprintf(key, sizeof(key), "%.*s", (int)items[2]->text.length,
              items[2]->text.start);
     code = w->storages->find(w->storages->self, key, &begin, &bytes, w->report);
     if (code)
@@ -204,16 +204,16 @@ static int add_tensor(walk *w, const vit_value *value)
     t.end = t.begin + tomevit_span(t.shape, t.dims, strides) *
                       (t.dtype->bits / 8);
     if (!tomevit_in_order(t.shape, t.dims, strides)) {
-        void *copy = tomevit_region_take(&w->file->region, sizeof strides);
+        void *copy = tomevit_region_take(&w->file->region, sizeof(strides));
 
         if (!copy)
             return no_memory(w);
-        t.more = memcpy(copy, strides, t.dims * sizeof *strides);
+        t.more = memcpy(copy, strides, t.dims * sizeof(*strides));
     }
     t.name = tomevit_region_text(&w->file->region, w->name, strlen(w->name));
     if (t.name && tensors->count == w->room) {
         size_t room = w->room ? 2 * w->room : 256;
-        vit_stored *bigger = realloc(tensors->list, room * sizeof *bigger);
+        vit_stored *bigger = realloc(tensors->list, room * sizeof(*bigger));
 
         if (!bigger)
             return no_memory(w);
@@ -340,7 +340,7 @@ int tomevit_torch_list(vit_tensors *tensors, const vit_pickle *pickle,
     walk w = {.tensors = tensors, .storages = storages, .report = report};
     int code;
 
-    w.file = calloc(1, sizeof *w.file);
+    w.file = calloc(1, sizeof(*w.file));
     if (!w.file)
         return tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory");
     tensors->self = w.file;
@@ -360,5 +360,5 @@ void tomevit_torch_check(vit_tensors *tensors, vit_zip *zip)
     torch_file *file = tensors->self;
 
     file->zip = *zip;
-    memset(zip, 0, sizeof *zip);
+    memset(zip, 0, sizeof(*zip));
 }

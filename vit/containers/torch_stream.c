@@ -47,7 +47,7 @@ static storage *find(const stream *s, const char *key, size_t length)
 {
     storage wanted = {.key = key, .length = length};
 
-    return s->count ? bsearch(&wanted, s->storages, s->count, sizeof wanted,
+    return s->count ? bsearch(&wanted, s->storages, s->count, sizeof(wanted),
                               by_key) : NULL;
 }
 
@@ -72,7 +72,7 @@ static int list_storages(stream *s, const vit_pickle *values,
 {
     size_t i, kept = 0;
 
-    s->storages = calloc(values->lists_count + 1, sizeof *s->storages);
+    s->storages = calloc(values->lists_count + 1, sizeof(*s->storages));
     if (!s->storages)
         return tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory for %zu "
                             "storages", values->lists_count);
@@ -90,7 +90,7 @@ static int list_storages(stream *s, const vit_pickle *values,
                      / 8;
         s->count++;
     }
-    qsort(s->storages, s->count, sizeof *s->storages, by_key);
+    qsort(s->storages, s->count, sizeof(*s->storages), by_key);
     for (i = 0; i < s->count; i++)
         if (kept == 0 || by_key(&s->storages[kept - 1], &s->storages[i]))
             s->storages[kept++] = s->storages[i];
@@ -180,7 +180,7 @@ static int read_values(vit_tensors *tensors, stream *s, vit_pickle *values,
 {
     const vit_mapping *file = &tensors->mapping;
     vit_storages storages = {find_storage, s};
-    size_t at = sizeof magic;
+    size_t at = sizeof(magic);
     int code = check_start(file, &at, report);
 
     if (!code)
@@ -212,5 +212,5 @@ int tomevit_torch_stream_read(vit_tensors *tensors, const vit_report *report)
 
 int tomevit_torch_stream_detect(const unsigned char *bytes, size_t count)
 {
-    return count >= sizeof magic && !memcmp(bytes, magic, sizeof magic);
+    return count >= sizeof(magic) && !memcmp(bytes, magic, sizeof(magic));
 }

@@ -26,10 +26,10 @@ typedef struct archive {
 static const vit_zip_entry *find(const archive *a, const char *name)
 {
     char path[1024];
-    int used = snprintf(path, sizeof path, "%.*s%s", a->folder_length,
+    int used = snprintf(path, sizeof(path), "%.*s%s", a->folder_length,
                         a->folder, name);
 
-    return used > 0 && (size_t)used < sizeof path
+    return used > 0 && (size_t)used < sizeof(path)
                ? tomevit_zip_find(a->zip, path) : NULL;
 }
 
@@ -40,7 +40,7 @@ static int find_storage(const void *self, const char *key, size_t *begin,
     const vit_zip_entry *entry;
     char name[96];
 
-    snprintf(name, sizeof name, "data/%.80s", key);
+    snprintf(name, sizeof(name), "data/%.80s", key);
     entry = find(a, name);
     if (!entry)
         return tomevit_fail(report, TOMEVIT_EFORMAT, "expected the storage "

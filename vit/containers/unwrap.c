@@ -41,7 +41,7 @@ static int prefix_length(const char *name)
 {
     size_t length = strlen(name), i;
 
-    for (i = 0; i < sizeof anchors / sizeof *anchors; i++) {
+    for (i = 0; i < sizeof(anchors) / sizeof(*anchors); i++) {
         size_t tail = strlen(anchors[i]), before = length - tail;
 
         if (length >= tail && !strcmp(name + before, anchors[i]) &&
@@ -58,7 +58,7 @@ static int rank_of(const char *name, int length)
     int rank = USUAL_RANK;
     size_t i;
 
-    for (i = 0; i < sizeof ranks / sizeof *ranks; i++) {
+    for (i = 0; i < sizeof(ranks) / sizeof(*ranks); i++) {
         const char *word = strstr(name, ranks[i].word);
 
         if (word && word < name + length)
@@ -83,7 +83,7 @@ static void choose(vit_tensors *tensors)
         if (rank > best || (rank == best && length < best_length)) {
             best = rank;
             best_length = length;
-            snprintf(tensors->prefix, sizeof tensors->prefix, "%.*s", length,
+            snprintf(tensors->prefix, sizeof(tensors->prefix), "%.*s", length,
                      name);
         }
     }
@@ -111,7 +111,7 @@ static int taken(const vit_tensors *tensors, size_t part, const char *rest)
     for (i = part; prefix[i]; i++) {
         if (prefix[i] != '.' && prefix[i] != '/')
             continue;
-        if (snprintf(name, sizeof name, "%.*s%s", (int)(i + 1), prefix,
+        if (snprintf(name, sizeof(name), "%.*s%s", (int)(i + 1), prefix,
                      rest) >= NAME || tomevit_tensors_find(tensors, name))
             return 1;
     }
@@ -129,7 +129,7 @@ static const char *without_inside(vit_tensors *tensors, const char *name)
 {
     char *copy = NULL;
 
-    for (size_t i = 0; i < sizeof inside / sizeof *inside; i++) {
+    for (size_t i = 0; i < sizeof(inside) / sizeof(*inside); i++) {
         size_t length = strlen(inside[i]);
         char *at;
 
@@ -172,7 +172,7 @@ int tomevit_tensors_unwrap(vit_tensors *tensors, const vit_report *report)
     choose(tensors);
     if (!tensors->prefix[0])
         return 0;
-    parts = calloc(tensors->count, sizeof *parts);
+    parts = calloc(tensors->count, sizeof(*parts));
     if (!parts)
         return tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory");
     for (i = 0; i < tensors->count; i++) {

@@ -250,13 +250,13 @@ static int check_all(vit_zip *zip, const vit_report *report)
     vit_zip_entry *e = zip->entries;
     size_t i;
 
-    qsort(e, zip->count, sizeof *e, by_place);
+    qsort(e, zip->count, sizeof(*e), by_place);
     for (i = 1; i < zip->count; i++)
         if (e[i - 1].bytes + e[i - 1].packed > e[i].bytes)
             return tomevit_fail(report, TOMEVIT_EFORMAT, "zip entries "
                                 "\"%.80s\" and \"%.80s\" overlap",
                                 e[i - 1].name, e[i].name);
-    qsort(e, zip->count, sizeof *e, by_name);
+    qsort(e, zip->count, sizeof(*e), by_name);
     for (i = 1; i < zip->count; i++)
         if (!strcmp(e[i - 1].name, e[i].name))
             return tomevit_fail(report, TOMEVIT_EFORMAT, "zip entry \"%.80s\" "
@@ -275,14 +275,14 @@ static int list_places(vit_zip *zip, const vit_report *report)
 {
     size_t i;
 
-    zip->places = calloc(zip->count + 1, sizeof *zip->places);
-    zip->checked = calloc(zip->count + 1, sizeof *zip->checked);
+    zip->places = calloc(zip->count + 1, sizeof(*zip->places));
+    zip->checked = calloc(zip->count + 1, sizeof(*zip->checked));
     if (!zip->places || !zip->checked)
         return tomevit_fail(report, TOMEVIT_ENOMEM,
                             "out of memory for a zip directory");
     for (i = 0; i < zip->count; i++)
         zip->places[i] = &zip->entries[i];
-    qsort(zip->places, zip->count, sizeof *zip->places, by_pointed_place);
+    qsort(zip->places, zip->count, sizeof(*zip->places), by_pointed_place);
     return 0;
 }
 
@@ -293,11 +293,11 @@ int tomevit_zip_open(vit_zip *zip, const vit_mapping *mapping,
     size_t at;
     int code;
 
-    memset(zip, 0, sizeof *zip);
+    memset(zip, 0, sizeof(*zip));
     code = find_directory(mapping, &d, report);
     if (code)
         return code;
-    zip->entries = calloc((size_t)d.count + 1, sizeof *zip->entries);
+    zip->entries = calloc((size_t)d.count + 1, sizeof(*zip->entries));
     if (!zip->entries)
         return tomevit_fail(report, TOMEVIT_ENOMEM,
                             "out of memory for a zip directory");
@@ -316,7 +316,7 @@ void tomevit_zip_close(vit_zip *zip)
     free(zip->places);
     free(zip->checked);
     tomevit_region_free(&zip->region);
-    memset(zip, 0, sizeof *zip);
+    memset(zip, 0, sizeof(*zip));
 }
 
 const vit_zip_entry *tomevit_zip_find(const vit_zip *zip, const char *name)
@@ -324,5 +324,5 @@ const vit_zip_entry *tomevit_zip_find(const vit_zip *zip, const char *name)
     vit_zip_entry wanted = {.name = name};
 
     return zip->count ? bsearch(&wanted, zip->entries, zip->count,
-                                sizeof wanted, by_name) : NULL;
+                                sizeof(wanted), by_name) : NULL;
 }

@@ -323,5 +323,5 @@ const char *tomevit_tier(int dtype)
     if (dtype == TOMEVIT_F32)
         return tomevit_dsp_choose(flags)->name;
     low = tomevit_low_choose(dtype, flags);
-    return low != NULL ? low->name : NULL;
+    return low ? low->name : NULL;
 }

@@ -26,7 +26,7 @@ static const struct {
 static void as_it_is(vit_axes *a, const size_t *shape, size_t dims)
 {
     a->dims = dims;
-    memcpy(a->shape, shape, dims * sizeof *shape);
+    memcpy(a->shape, shape, dims * sizeof(*shape));
     a->length[0] = a->elements;
     a->step[0] = 1;
     for (size_t i = 1; i < AXES; i++) {
@@ -73,7 +73,7 @@ vit_axes tomevit_axes(const vit_stored *tensor, enum vit_form form,
     size_t dims = tensor->dims;
     vit_axes a;
 
-    memset(&a, 0, sizeof a);
+    memset(&a, 0, sizeof(a));
     a.whole = a.elements = tensor->elements;
     if (stacked && dims > 0 && index < shape[0]) {
         a.elements /= shape[0];
@@ -149,7 +149,7 @@ void tomevit_axes_move(const vit_axes *a, const float *in, float *out)
         x = AXES - 1; /* one element */
     if (y == AXES)
         y = x;
-    memcpy(n, a->length, sizeof n);
+    memcpy(n, a->length, sizeof(n));
     n[x] = n[y] = 1;
     for (size_t i = 0; i < n[0]; i++)
         for (size_t j = 0; j < n[1]; j++)

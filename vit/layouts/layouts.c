@@ -47,7 +47,7 @@ static int has_witness(const vit_layout *layout, const vit_tensors *file,
 
     if (!layout->witness)
         return 1;
-    snprintf(witness, sizeof witness, "%.*s%s", prefix, name, layout->witness);
+    snprintf(witness, sizeof(witness), "%.*s%s", prefix, name, layout->witness);
     return tomevit_tensors_find(file, witness) ||
            tomevit_tensors_find(file, layout->witness);
 }
@@ -74,7 +74,7 @@ const vit_layout *tomevit_layout_of(const vit_tensors *file)
 {
     char prefix[VIT_NAME];
 
-    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
+    for (size_t i = 0; i < sizeof(layouts) / sizeof(*layouts); i++)
         if (tomevit_names_prefix(layouts[i], file, prefix) >= 0)
             return layouts[i];
     return &tomevit_layout_timm;

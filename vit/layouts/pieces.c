@@ -77,7 +77,7 @@ static int read_whole(const vit_tensors *file, const vit_stored *from,
     int code = 0;
 
     if (!*whole) {
-        *whole = malloc((from->elements ? from->elements : 1) * sizeof *out);
+        *whole = malloc((from->elements ? from->elements : 1) * sizeof(*out));
         code = *whole ? tomevit_tensors_read(file, from, *whole, why)
                       : no_memory(file, from, why);
     }
@@ -97,7 +97,7 @@ static int read_range(const vit_tensors *file, const vit_stored *from,
 
     if (!file->read_range)
         return 1;
-    part = malloc((axes->elements ? axes->elements : 1) * sizeof *part);
+    part = malloc((axes->elements ? axes->elements : 1) * sizeof(*part));
     if (!part)
         return no_memory(file, from, why);
     alone.offset = 0;

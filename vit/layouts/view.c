@@ -60,12 +60,12 @@ static void describe(const vit_moved *m, size_t index, vit_stored *out)
 {
     const vit_axes *first = &m->pieces[0].axes;
 
-    memset(out, 0, sizeof *out);
+    memset(out, 0, sizeof(*out));
     out->name = m->name;
     out->begin = index;
     out->dtype = m->pieces[0].from->dtype;
     out->dims = first->dims;
-    memcpy(out->shape, first->shape, sizeof out->shape);
+    memcpy(out->shape, first->shape, sizeof(out->shape));
     out->elements = first->elements;
     for (size_t i = 1; i < m->count; i++) {
         const vit_stored *from = m->pieces[i].from;
@@ -75,7 +75,7 @@ static void describe(const vit_moved *m, size_t index, vit_stored *out)
             out->dtype = from->dtype;
         if (more->dims == first->dims && first->dims > 0 &&
             !memcmp(more->shape + 1, first->shape + 1,
-                    (first->dims - 1) * sizeof *first->shape))
+                    (first->dims - 1) * sizeof(*first->shape)))
             out->shape[0] += more->shape[0];
         else
             out->shape[0] = 0; /* fits nothing */
@@ -96,7 +96,7 @@ static int by_name_then_age(const void *a, const void *b)
 static int fill_list(vit_tensors *tensors)
 {
     const vit_view *v = tensors->self;
-    vit_stored *list = calloc(v->count + 1, sizeof *list);
+    vit_stored *list = calloc(v->count + 1, sizeof(*list));
     size_t kept = 0;
 
     if (!list)
@@ -104,7 +104,7 @@ static int fill_list(vit_tensors *tensors)
     for (size_t i = 0; i < v->count; i++)
         describe(&v->moved[i], i, &list[i]);
     if (v->count > 0)
-        qsort(list, v->count, sizeof *list, by_name_then_age);
+        qsort(list, v->count, sizeof(*list), by_name_then_age);
     for (size_t i = 0; i < v->count; i++)
         if (kept == 0 || strcmp(list[kept - 1].name, list[i].name))
             list[kept++] = list[i];
@@ -122,7 +122,7 @@ static int fill_view(vit_tensors *tensors, vit_view *v)
     const vit_tensors *file = v->file;
 
     tensors->container = file->container;
-    memcpy(tensors->prefix, file->prefix, sizeof tensors->prefix);
+    memcpy(tensors->prefix, file->prefix, sizeof(tensors->prefix));
     tensors->self = v;
     tensors->read = read_moved;
     tensors->read_int8 = read_moved_int8;
@@ -140,7 +140,7 @@ int tomevit_layout_view(const vit_layout *layout, vit_tensors *file,
                         vit_tensors **out, const vit_report *report)
 {
     vit_tensors *tensors = tomevit_tensors_new(file->path);
-    vit_view *v = calloc(1, sizeof *v);
+    vit_view *v = calloc(1, sizeof(*v));
     int code = TOMEVIT_ENOMEM, whole = tensors && v;
 
     *out = NULL;
@@ -187,7 +187,7 @@ int tomevit_view_alias(vit_tensors *tensors, const char *name, const char *old,
         const vit_moved *from = &v->moved[index];
 
         m->file = from->file;
-        memcpy(m->pieces, from->pieces, from->count * sizeof *from->pieces);
+        memcpy(m->pieces, from->pieces, from->count * sizeof(*from->pieces));
     }
     if (!m || fill_list(tensors))
         return tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory");
@@ -203,11 +203,11 @@ int tomevit_layout_imply(vit_tensors *tensors, const vit_report *report)
     char heads[24], from[64];
     int failed = 0;
 
-    snprintf(heads, sizeof heads, "%zu", v->heads);
+    snprintf(heads, sizeof(heads), "%zu", v->heads);
     if (v->heads)
         failed = tomevit_tensors_say(tensors, "num_heads", heads, "tensors");
     for (; !failed && i && i->key; i++) {
-        snprintf(from, sizeof from, "%s of %.48s",
+        snprintf(from, sizeof(from), "%s of %.48s",
                  i->sure ? "rule" : "?default", v->layout->name);
         failed = tomevit_tensors_say(tensors, i->key, i->value, from);
     }

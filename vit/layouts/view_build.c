@@ -33,7 +33,7 @@ vit_moved *tomevit_view_append(vit_view *v, const char *name, size_t pieces)
 
     if (v->count == v->space) {
         size_t space = v->space ? 2 * v->space : 256;
-        vit_moved *larger = realloc(v->moved, space * sizeof *larger);
+        vit_moved *larger = realloc(v->moved, space * sizeof(*larger));
 
         if (!larger)
             return NULL;
@@ -44,7 +44,7 @@ vit_moved *tomevit_view_append(vit_view *v, const char *name, size_t pieces)
     m->name = name;
     m->file = v->file;
     m->count = pieces;
-    m->pieces = tomevit_region_take(&v->region, pieces * sizeof *m->pieces);
+    m->pieces = tomevit_region_take(&v->region, pieces * sizeof(*m->pieces));
     if (!name || !m->pieces)
         return NULL;
     v->count++;

@@ -13,14 +13,14 @@ static const char names[][2] = {
     [TOMEVIT_METRIC_X] = "X",
 };
 
-enum { METRICS = sizeof names / sizeof *names };
+enum { METRICS = sizeof(names) / sizeof(*names) };
 
 void tomevit_merging_init(tomevit_merging *merging)
 {
     if (!merging)
         return;
-    memset(merging, 0, sizeof *merging);
-    merging->struct_size = sizeof *merging;
+    memset(merging, 0, sizeof(*merging));
+    merging->struct_size = sizeof(*merging);
     tomerge_options_init(&merging->matching);
     merging->combine = TOMERGE_WEIGHTED;
     merging->metric = TOMEVIT_METRIC_K;

@@ -52,14 +52,14 @@ size_t tomevit_resized_side(const tomevit_preprocessing *pre)
 {
     double side;
 
-    if (!pre || !VIT_UNUSED(pre->reserved)
-        || pre->size == 0 || pre->size > MAX_SIDE
-        || !(pre->crop_pct > 0.0 && pre->crop_pct <= 1.0)
-        || (pre->interpolation != TOMEVIT_BICUBIC
-            && pre->interpolation != TOMEVIT_BILINEAR)
-        || (pre->crop_mode != TOMEVIT_CENTER
-            && pre->crop_mode != TOMEVIT_SQUASH)
-        || pre->pixels < TOMEVIT_PILLOW_12 || pre->pixels > TOMEVIT_PILLOW_13)
+    if (!pre || !VIT_UNUSED(pre->reserved) ||
+        pre->size == 0 || pre->size > MAX_SIDE ||
+        !(pre->crop_pct > 0.0 && pre->crop_pct <= 1.0) ||
+        (pre->interpolation != TOMEVIT_BICUBIC &&
+         pre->interpolation != TOMEVIT_BILINEAR) ||
+        (pre->crop_mode != TOMEVIT_CENTER &&
+         pre->crop_mode != TOMEVIT_SQUASH) ||
+        pre->pixels < TOMEVIT_PILLOW_12 || pre->pixels > TOMEVIT_PILLOW_13)
         return 0;
     side = floor((double)pre->size / pre->crop_pct);
     return side <= (double)MAX_SIDE ? (size_t)side : 0;
@@ -114,8 +114,8 @@ static int rows_first(int pixels, const axis *x, const axis *y)
     case TOMEVIT_PILLOW_12_3:
         return y->inputs > 100 * x->inputs && y->resized < y->inputs;
     case TOMEVIT_PILLOW_13:
-        return y->inputs > y->resized
-               && (int64_t)y->inputs - (int64_t)y->resized
+        return y->inputs > y->resized &&
+               (int64_t)y->inputs - (int64_t)y->resized
                       > 2 * ((int64_t)x->inputs - (int64_t)x->resized);
     default:
         return 0;
@@ -161,7 +161,7 @@ static void fill_weights(const axis *a, double (*kernel)(double), size_t output,
     }
     for (size_t t = 0; t < count; t++)
         weight[t] = to_fixed(sum != 0.0 ? scratch[t] / sum : scratch[t]);
-    memset(weight + count, 0, (filter->taps - count) * sizeof *weight);
+    memset(weight + count, 0, (filter->taps - count) * sizeof(*weight));
 }
 
 static void filter_free(tomevit_filter *filter)
@@ -177,11 +177,11 @@ static int filter_make(const axis *a, int interpolation, tomevit_filter *filter)
 {
     double *scratch;
 
-    memset(filter, 0, sizeof *filter);
+    memset(filter, 0, sizeof(*filter));
     filter->inputs = a->inputs;
     filter->outputs = a->outputs;
-    filter->first = malloc(a->outputs * sizeof *filter->first);
-    filter->count = malloc(a->outputs * sizeof *filter->count);
+    filter->first = malloc(a->outputs * sizeof(*filter->first));
+    filter->count = malloc(a->outputs * sizeof(*filter->count));
     if (!filter->first || !filter->count)
         return TOMEVIT_ENOMEM;
     for (size_t o = 0; o < a->outputs; o++) {
@@ -192,10 +192,11 @@ static int filter_make(const axis *a, int interpolation, tomevit_filter *filter)
         if (filter->count[o] > filter->taps)
             filter->taps = filter->count[o];
     }
-    if (filter->taps > SIZE_MAX / sizeof *filter->weight / a->outputs)
+    if (filter->taps > SIZE_MAX / sizeof(*filter->weight) / a->outputs)
         return TOMEVIT_ENOMEM;
-    filter->weight = malloc(a->outputs * filter->taps * sizeof *filter->weight);
-    scratch = malloc(filter->taps * sizeof *scratch);
+    filter->weight = malloc(a->outputs * filter->taps *
+                            sizeof(*filter->weight));
+    scratch = malloc(filter->taps * sizeof(*scratch));
     if (filter->weight && scratch)
         for (size_t o = 0; o < a->outputs; o++)
             fill_weights(a, interpolation == TOMEVIT_BICUBIC ? bicubic
@@ -239,7 +240,7 @@ static int filter_split(tomevit_filter *filter, unsigned bits, unsigned digits)
     if (filter->groups > SIZE_MAX / (4 * stride) / filter->outputs)
         return TOMEVIT_ENOMEM;
     stride *= filter->groups;
-    filter->digits = calloc(filter->outputs * stride, sizeof *filter->digits);
+    filter->digits = calloc(filter->outputs * stride, sizeof(*filter->digits));
     if (!filter->digits)
         return TOMEVIT_ENOMEM;
     for (size_t o = 0; o < filter->outputs; o++)
@@ -346,18 +347,18 @@ static int work_make(const axis *x, const axis *y, int interpolation, work *w)
 {
     const tomevit_resample_kernels *k = kernels_now();
 
-    memset(w, 0, sizeof *w);
+    memset(w, 0, sizeof(*w));
     w->kernels = k;
-    if (filter_make(x, interpolation, &w->x)
-        || filter_make(y, interpolation, &w->y))
+    if (filter_make(x, interpolation, &w->x) ||
+        filter_make(y, interpolation, &w->y))
         return TOMEVIT_ENOMEM;
-    if (k->bits && (filter_split(&w->x, k->bits, k->digits)
-                    || filter_split(&w->y, k->bits, k->digits)))
+    if (k->bits && (filter_split(&w->x, k->bits, k->digits) ||
+                    filter_split(&w->y, k->bits, k->digits)))
         return TOMEVIT_ENOMEM;
     w->slots = w->y.taps + RESAMPLE_ROWS - 1;
     w->ring_stride = tomevit_resample_stride(w->x.outputs);
     w->ring = calloc(w->slots, w->ring_stride);
-    w->row = calloc(w->y.taps, sizeof *w->row);
+    w->row = calloc(w->y.taps, sizeof(*w->row));
     return w->ring && w->row ? 0 : TOMEVIT_ENOMEM;
 }
 
@@ -422,7 +423,7 @@ static int resample_rows_first(work *w, const uint8_t *rgb, size_t stride,
     size_t right = 3 * (x->first[last] + x->count[last]);
     size_t wide = tomevit_resample_stride(x->inputs);
     uint8_t *rows = calloc(RESAMPLE_ROWS, wide);
-    const uint8_t **row = calloc(y->taps, sizeof *row);
+    const uint8_t **row = calloc(y->taps, sizeof(*row));
     const uint8_t *from[RESAMPLE_ROWS];
     uint8_t *to[RESAMPLE_ROWS];
 

@@ -120,7 +120,7 @@ static inline __m256i load(const uint8_t *from, size_t left)
 {
     uint8_t bytes[32] = { 0 };
 
-    if (left >= sizeof bytes)
+    if (left >= sizeof(bytes))
         return _mm256_loadu_si256((const void *)from);
     memcpy(bytes, from, left);
     return _mm256_loadu_si256((const void *)bytes);
@@ -161,7 +161,7 @@ static void rows(const tomevit_filter *filter, size_t output,
 
     for (; at + 32 <= bytes; at += 32)
         _mm256_storeu_si256((void *)(out + at),
-                            block(row, digits, count, at, sizeof last));
+                            block(row, digits, count, at, sizeof(last)));
     if (at < bytes) {
         _mm256_storeu_si256((void *)last,
                             block(row, digits, count, at, bytes - at));
