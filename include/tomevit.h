@@ -164,7 +164,7 @@ typedef struct tomevit_description {
     int pool;              /* enum tomevit_pool */
     int zero_shot;         /* the classes are embeddings of text: logits are
                             * cosines with them, scaled */
-    size_t embedding;      /* their width */
+    size_t embedding;      /* their width; also of `projection` without them */
     int projection, projection_bias; /* features are projected to it */
     int logit_scale, logit_bias;
     float norm_eps;
@@ -206,7 +206,13 @@ typedef struct tomevit_open_options {
     const char *text_embeddings; /* a file with one matrix [classes, width], a
                             * row for each class: the classes of a model of
                             * CLIP's or SigLIP's kind. NULL: none */
-    uint64_t reserved[8];  /* 0 */
+    size_t projection;     /* 1: features are also projected to the space of
+                            * texts' embeddings, tomevit_output.embedding, by
+                            * the file's own projection; what attention pools
+                            * (SigLIP) is in that space and stays as it is. A
+                            * model with neither is EMODEL. 0: only where text
+                            * embeddings are given */
+    uint64_t reserved[7];  /* 0 */
 } tomevit_open_options;
 
 /* f32, and nothing but what the checkpoint has. NULL is ignored. */
@@ -307,7 +313,8 @@ const char *tomevit_pixel_tier(void);
  * Writes the model of any checkpoint that tomevit_open takes as one
  * .safetensors file that opens as the same model: timm's names, and as
  * metadata heads, epsilon, preprocessing and class names. What the options add
- * or resize is in the file as well; their dtype does not matter.
+ * or resize is in the file as well; their dtype does not matter, nor does
+ * `projection`: what the file has of that is kept.
  *
  * dtype  "f32", "f16", "bf16" (rounded to nearest, ties to even), or NULL: that
  *        of the checkpoint's own weights if they are all F16 or BF16, else
@@ -409,10 +416,18 @@ typedef struct tomevit_output {
     float *sizes;          /* [batch, tokens]: the first rows[b] are set */
     size_t *rows;          /* [batch]: rows left after the last layer */
     /* [batch, depth]: rows that leave each layer. Where the head reads only
-     * leading rows of the last layer, and neither map, sizes nor rows is asked
-     * for, nothing merges there: then it is what its r would leave. */
+     * leading rows of the last layer, and neither map, sizes, rows nor
+     * last_rows is asked for, nothing merges there: then it is what its r
+     * would leave. */
     size_t *layer_rows;
-    void *reserved[7];     /* NULL */
+    /* [batch, tokens, dim]: the rows left after the last layer, of which the
+     * first rows[b] are set, prefix first, normed unless the norm comes after
+     * pooling: timm's forward_features. */
+    float *last_rows;
+    float *embedding;      /* [batch, embedding]: features in the space of
+                            * texts' embeddings, of the length they come with;
+                            * left alone where the model has no such space */
+    void *reserved[5];     /* NULL */
 } tomevit_output;
 
 /* The preprocessing that RGB8 images are normalised with: the model's own

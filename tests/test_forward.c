@@ -701,6 +701,113 @@ Test(forward, needs_no_head)
     free(crops);
 }
 
+/* What a call gives besides logits. */
+typedef struct embedded {
+    float logits[CLASSES], features[96], embedding[48];
+    float last_rows[66 * 48], sizes[66];
+    size_t rows;
+} embedded;
+
+/* Image `place` of a batch of three copies of a crop. */
+static void embed_crop(const tomevit_model *model, const uint8_t *crop,
+                       const tomevit_merging *merging, int threads,
+                       size_t place, int all, embedded *e)
+{
+    const tomevit_description *d = tomevit_describe(model);
+    static float logits[3 * CLASSES], features[3 * 96], embedding[3 * 48];
+    static float last_rows[3 * 66 * 48], sizes[3 * 66];
+    size_t rows[3] = {0};
+    tomevit_output out = {.features = features, .embedding = embedding};
+    tomevit_image images[3];
+    tomevit_context *context;
+
+    for (size_t i = 0; i < 3; i++)
+        images[i] = (tomevit_image){crop, TOMEVIT_RGB8_HWC};
+    memset(embedding, 0, sizeof(embedding));
+    if (all) {
+        out.logits = logits;
+        out.last_rows = last_rows;
+        out.sizes = sizes;
+        out.rows = rows;
+    }
+    cr_assert_eq(tomevit_context_create(model, 3, threads, &context), 0);
+    cr_assert_eq(tomevit_forward(context, merging, 3, images, &out), 0);
+    tomevit_context_free(context);
+    memset(e, 0, sizeof(*e));
+    memcpy(e->features, features + place * d->features,
+           d->features * sizeof(float));
+    memcpy(e->embedding, embedding + place * d->embedding,
+           d->embedding * sizeof(float));
+    if (!all)
+        return;
+    memcpy(e->logits, logits + place * d->classes, d->classes * sizeof(float));
+    e->rows = rows[place];
+    memcpy(e->last_rows, last_rows + place * d->tokens * d->dim,
+           rows[place] * d->dim * sizeof(float));
+    memcpy(e->sizes, sizes + place * d->tokens, rows[place] * sizeof(float));
+}
+
+/* The features from the last rows, as the pooling makes them, within 1e-5. */
+static void check_rows(const tomevit_description *d, const embedded *e)
+{
+    double total = 0.0;
+
+    if (d->pool == TOMEVIT_POOL_CLASS)
+        cr_assert_arr_eq(e->features, e->last_rows, d->dim * sizeof(float));
+    if (d->pool != TOMEVIT_POOL_MEAN)
+        return;
+    for (size_t t = d->prefix; t < e->rows; t++)
+        total += (double)e->sizes[t];
+    for (size_t i = 0; i < d->dim; i++) {
+        double sum = 0.0;
+
+        for (size_t t = d->prefix; t < e->rows; t++)
+            sum += (double)(e->sizes[t] * e->last_rows[t * d->dim + i]);
+        cr_assert_float_eq(sum / total, (double)e->features[i], 1e-5);
+    }
+}
+
+/* For any pooling, with and without a projection: the same bits alone and
+ * beside everything else, in any place, on any threads. */
+Test(forward, gives_last_rows_and_embeddings)
+{
+    size_t r[4] = {9, 5, 12, 7};
+    uint8_t *crop = random_crops(1);
+    static embedded whole, part;
+    tomevit_merging m;
+
+    tomevit_merging_init(&m);
+    m.r = r;
+    for (int kind = 0; kind < 6; kind++) {
+        tomevit_description d = small_description(
+            kind < 2 ? TOMEVIT_POOL_CLASS : kind < 4 ? TOMEVIT_POOL_MEAN
+                                                     : TOMEVIT_POOL_ATTENTION,
+            0, 0);
+        d.projection = kind % 2;
+        d.embedding = kind % 2 ? 29 : kind == 4 ? 48 : 0;
+        tomevit_model *model = model_of(&d);
+
+        embed_crop(model, crop, &m, 1, 0, 1, &whole);
+        cr_assert_eq(whole.rows, d.tokens - 33);
+        check_rows(&d, &whole);
+        for (size_t i = 0; i < d.embedding; i++)
+            cr_assert_neq(whole.embedding[i], 0.0f);
+        if (kind == 4)
+            cr_assert_arr_eq(whole.embedding, whole.features, 48 * 4);
+        for (int threads = 1; threads <= 3; threads++) {
+            embed_crop(model, crop, &m, threads, 2, 1, &part);
+            cr_assert_arr_eq(&part, &whole, sizeof(part), "kind %d", kind);
+            embed_crop(model, crop, &m, threads, 1, 0, &part);
+            cr_assert_arr_eq(part.features, whole.features,
+                             sizeof(part.features));
+            cr_assert_arr_eq(part.embedding, whole.embedding,
+                             sizeof(part.embedding));
+        }
+        tomevit_close(model);
+    }
+    free(crop);
+}
+
 Test(forward, equals_it_with_every_part)
 {
     each_tier(check_parts);

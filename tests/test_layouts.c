@@ -122,6 +122,69 @@ static void check_models(const char *tier)
     free(from);
 }
 
+/* The embedding of an image of grey dots. */
+static size_t embed(const char *path, const tomevit_open_options *options,
+                    float embedding[64])
+{
+    static float pixels[3 * 24 * 24];
+    tomevit_image image = {pixels, TOMEVIT_F32_CHW};
+    tomevit_output out = {.embedding = embedding};
+    tomevit_message why = {""};
+    tomevit_context *context;
+    tomevit_model *model;
+
+    for (size_t i = 0; i < sizeof(pixels) / sizeof(*pixels); i++)
+        pixels[i] = (float)(i % 576 * 7 % 11) / 5.0f - 1.0f;
+    cr_assert_eq(tomevit_open(path, options, &model, &why), 0, "%s", why.text);
+    size_t width = tomevit_describe(model)->embedding;
+    cr_assert(width > 0 && width <= 64);
+    cr_assert_eq(tomevit_context_create(model, 1, 1, &context), 0);
+    cr_assert_eq(tomevit_forward(context, NULL, 1, &image, &out), 0);
+    tomevit_context_free(context);
+    tomevit_close(model);
+    return width;
+}
+
+/* Models of texts are in the same space without any; others have none. */
+Test(layouts, project_without_texts)
+{
+    char *from = folder();
+    json_t *entries = golden_index(from);
+    const json_t *entry;
+    size_t i, found = 0;
+
+    json_array_foreach(entries, i, entry) {
+        char *path = path_of(entry, "weights", from);
+        char *texts = path_of(entry, "text_embeddings", from);
+        float with[64] = {0}, without[64] = {0};
+        tomevit_open_options options;
+        tomevit_description d;
+        tomevit_message why;
+
+        tomevit_open_options_init(&options);
+        options.projection = 1;
+        if (texts) {
+            size_t width = embed(path, &options, without);
+
+            options.projection = 0;
+            options.text_embeddings = texts;
+            cr_assert_eq(embed(path, &options, with), width);
+            cr_assert_arr_eq(with, without, sizeof(with));
+            cr_assert_neq(with[width - 1], 0.0f);
+            found++;
+        } else if (!strcmp(golden_string(entry, "name"), "timm_gap")) {
+            cr_assert_eq(tomevit_read_description(path, &options, &d, &why),
+                         TOMEVIT_EMODEL);
+            cr_assert(strstr(why.text, "visual_projection.weight"), "%s",
+                      why.text);
+        }
+        free(path), free(texts);
+    }
+    cr_assert_geq(found, 4);
+    json_decref(entries);
+    free(from);
+}
+
 Test(layouts, give_the_logits_of_their_libraries)
 {
     const vit_dsp *dsp;

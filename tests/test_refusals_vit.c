@@ -250,8 +250,9 @@ CALL(tomevit_forward, a->context, a->merging, a->batch, a->images, a->output)
         REFUSES(function, a->options->dtype = -1);                           \
         REFUSES(function, a->options->dtype = 3);                            \
         REFUSES(function, a->options->strict = 2);                           \
+        REFUSES(function, a->options->projection = 2);                       \
         REFUSES(function, a->options->reserved[0] = 1);                      \
-        REFUSES(function, a->options->reserved[7] = 1);                      \
+        REFUSES(function, a->options->reserved[6] = 1);                      \
     } while (0)
 
 /* Files that are missing, that are none, and that hold no model. */
@@ -392,7 +393,7 @@ static void refuse_forwards(void)
     REFUSES(tomevit_forward, a->images[0].format = 2);
     REFUSES(tomevit_forward, a->images[0].format = -1);
     REFUSES(tomevit_forward, a->output->reserved[0] = a->out.rows);
-    REFUSES(tomevit_forward, a->output->reserved[6] = a->out.rows);
+    REFUSES(tomevit_forward, a->output->reserved[4] = a->out.rows);
     REFUSES(tomevit_forward, a->merging->struct_size--);
     REFUSES(tomevit_forward, a->merging->struct_size += 8);
     REFUSES(tomevit_forward, a->merging->reserved_int = 1);
@@ -480,12 +481,12 @@ Test(refusals_vit, structs_keep_their_layout)
     cr_expect_eq(sizeof(tomevit_description), 624);
     cr_expect_eq(offsetof(tomevit_description, reserved), 496);
     cr_expect_eq(sizeof(tomevit_open_options), 104);
-    cr_expect_eq(offsetof(tomevit_open_options, reserved), 40);
+    cr_expect_eq(offsetof(tomevit_open_options, reserved), 48);
     cr_expect_eq(sizeof(tomevit_merging), 224);
     cr_expect_eq(offsetof(tomevit_merging, reserved), 160);
     cr_expect_eq(sizeof(tomevit_image), 16);
     cr_expect_eq(sizeof(tomevit_output), 104);
-    cr_expect_eq(offsetof(tomevit_output, reserved), 48);
+    cr_expect_eq(offsetof(tomevit_output, reserved), 64);
 }
 
 Test(refusals_vit, what_cannot_fail_takes_anything)

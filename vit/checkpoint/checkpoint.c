@@ -71,6 +71,30 @@ static int set_image_size(vit_checkpoint *c, size_t size,
     return 0;
 }
 
+/* The space of texts' embeddings, for a model that is given none. */
+static int set_projection(vit_checkpoint *c, const vit_report *report)
+{
+    tomevit_description *d = &c->description, with = *d;
+
+    if (d->zero_shot)
+        return 0;
+    tomevit_checkpoint_zero_shot(c, &with);
+    if (with.projection) {
+        d->projection = 1;
+        d->projection_bias = with.projection_bias;
+        d->embedding = with.embedding;
+        d->parameters = tomevit_count_parameters(d);
+    } else if (d->pool == TOMEVIT_POOL_ATTENTION) {
+        d->embedding = d->features;
+    } else {
+        return tomevit_fail(report, TOMEVIT_EMODEL, "expected a projection "
+                            "\"visual_projection.weight\" [embedding, %zu] "
+                            "or pooling by attention, found %s", d->features,
+                            d->classes ? "a head" : "neither");
+    }
+    return 0;
+}
+
 /* Marks what the model reads, so that the rest can be listed. */
 static void mark_used(vit_checkpoint *c)
 {
@@ -98,7 +122,8 @@ static int describe(vit_checkpoint *c, const tomevit_open_options *options,
         (code = tomevit_layout_imply(c->view, report)) ||
         (code = tomevit_describe_file(c->view, &c->description, report)) ||
         (code = tomevit_metadata_positions(c->view, &c->resize, report)) ||
-        (code = set_image_size(c, options->image_size, report)))
+        (code = set_image_size(c, options->image_size, report)) ||
+        (options->projection && (code = set_projection(c, report))))
         return code;
     tomevit_facts_find(&c->facts, c->view, &c->description,
                        c->side != c->description.image_size /

@@ -288,6 +288,7 @@ int tomevit_convert(const char *path, const tomevit_open_options *options,
 {
     tomevit_message unused;
     const char *written = NULL;
+    tomevit_open_options with;
     size_t i;
     model m;
     int code;
@@ -299,7 +300,12 @@ int tomevit_convert(const char *path, const tomevit_open_options *options,
         !tomevit_open_options_valid(options))
         return TOMEVIT_EINVAL;
     why = why ? why : &unused;
-    code = open_model(&m, path, options, why);
+    if (options)
+        with = *options;
+    else
+        tomevit_open_options_init(&with);
+    with.projection = 0;        /* it is in the file in any case */
+    code = open_model(&m, path, &with, why);
     if (!code)
         code = choose(&m, written, &(vit_report){path, why});
     if (!code)

@@ -125,7 +125,7 @@ static void carve_scratch(const vit_team *c, vit_scratch *s,
     s->norm = tomevit_carve_f32(arena, m->block_rows * c->x_stride);
     s->hidden = tomevit_carve_f32(arena, m->block_rows * c->hidden_stride);
     s->embedding = tomevit_carve_f32(
-        arena, d->zero_shot ? m->block_rows * c->embedding_stride : 0);
+        arena, d->embedding ? m->block_rows * c->embedding_stride : 0);
     s->gemm = tomevit_carve_f32(arena, gemm_scratch(m));
     if (!m->outer) {
         s->keys = tomevit_carve_f32(arena, panel_keys * head_dim);

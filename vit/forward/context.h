@@ -33,7 +33,8 @@ typedef struct vit_narrow_head {
 typedef struct vit_scratch {
     float *norm;           /* [block_rows, x_stride] */
     float *hidden;         /* [block_rows, hidden_stride] */
-    float *embedding;      /* [block_rows, embedding_stride]; zero-shot */
+    float *embedding;      /* [block_rows, embedding_stride]; if there is
+                            * such a space */
     vit_operand_buffer in, out; /* narrowed rows, [block_rows] of the widest */
     float *gemm;           /* see tomevit_gemm_scratch */
     float *keys;           /* packed keys of one head: panels [head_dim, nr] */

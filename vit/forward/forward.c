@@ -41,7 +41,7 @@ static void start_group(const vit_pass *p)
 
 static int wants_plan(const vit_pass *p)
 {
-    return p->out.map || p->out.sizes || p->out.rows;
+    return p->out.map || p->out.sizes || p->out.rows || p->out.last_rows;
 }
 
 /* r of the last layer, 0 if nobody asks what it does to the tokens: those
@@ -54,11 +54,13 @@ static size_t last_r(const vit_pass *p)
 }
 
 /* How many rows of an image the last layer may restrict itself to; 0: it must
- * compute all, for the head or for a plan that needs them all. */
+ * compute all, for the head, for the caller or for a plan that needs them
+ * all. */
 static size_t rows_read(const vit_pass *p)
 {
-    if (last_r(p) > 0 && (p->needs & TOMERGE_NEEDS_METRIC) &&
-        p->merging->metric == TOMEVIT_METRIC_X)
+    if (p->out.last_rows ||
+        (last_r(p) > 0 && (p->needs & TOMERGE_NEEDS_METRIC) &&
+         p->merging->metric == TOMEVIT_METRIC_X))
         return 0;
     return tomevit_pool_reads(&p->c->model->d);
 }
@@ -119,10 +121,16 @@ static void run_layer(vit_pass *p, vit_scratch *s, size_t layer)
     tomevit_run_steps(p, s, last ? block->last_steps : block->steps, at);
 }
 
-static int wants_logits(const vit_pass *p, const vit_at *unused)
+static int wants_heads(const vit_pass *p, const vit_at *unused)
 {
     (void)unused;
-    return p->out.logits != NULL;
+    return p->out.logits || p->out.embedding;
+}
+
+static int wants_rows(const vit_pass *p, const vit_at *unused)
+{
+    (void)unused;
+    return p->out.last_rows != NULL;
 }
 
 static const vit_step before[] = {
@@ -132,7 +140,8 @@ static const vit_step before[] = {
 
 static const vit_step after[] = {
     {VIT_EACH_IMAGE, .run = tomevit_pool},
-    {VIT_EACH_POOLED, .run = tomevit_heads, .when = wants_logits},
+    {VIT_EACH_IMAGE, .run = tomevit_last_rows, .when = wants_rows},
+    {VIT_EACH_POOLED, .run = tomevit_heads, .when = wants_heads},
     {0},
 };
 
@@ -180,6 +189,10 @@ static tomevit_output output_from(const tomevit_output *out, size_t first,
     o.sizes = o.sizes ? o.sizes + first * d->tokens : NULL;
     o.rows = o.rows ? o.rows + first : NULL;
     o.layer_rows = o.layer_rows ? o.layer_rows + first * d->depth : NULL;
+    if (o.last_rows)
+        o.last_rows += first * d->tokens * d->dim;
+    o.embedding = o.embedding && d->embedding
+        ? o.embedding + first * d->embedding : NULL;
     return o;
 }
 

@@ -2,6 +2,7 @@
 /* From the last layer's tokens to features and logits. */
 #include "config.h"
 
+#include "../model/derived.h"
 #include "steps.h"
 
 #include <string.h>
@@ -66,6 +67,45 @@ void tomevit_pool(vit_pass *p, vit_scratch *s, const vit_at *at)
                m->d.features * sizeof(*y));
 }
 
+void tomevit_last_rows(vit_pass *p, vit_scratch *unused, const vit_at *at)
+{
+    const vit_team *c = p->c;
+    const tomevit_model *m = c->model;
+    size_t dim = m->d.dim, first = c->rows.offsets[at->image];
+    size_t rows = c->rows.offsets[at->image + 1] - first;
+    float *y = p->out.last_rows + at->image * m->d.tokens * dim;
+
+    (void)unused;
+    for (size_t t = 0; t < rows; t++, y += dim) {
+        const float *x = c->rows.x + (first + t) * c->x_stride;
+
+        if (m->d.fc_norm)
+            memcpy(y, x, dim * sizeof(*y));
+        else
+            norm_row(m, x, y);
+    }
+}
+
+/* Rows of pooled features, where texts' embeddings are: to the output, and as
+ * unit vectors for the head if they are what it sees. */
+static float *embed(vit_pass *p, vit_scratch *s, const vit_at *at, float *x,
+                    size_t *stride)
+{
+    const tomevit_model *m = p->c->model;
+    size_t width = m->d.embedding, from = *stride;
+    float *y = tomevit_embedding(p, s, at->rows, x, stride);
+
+    for (size_t i = 0; i < at->rows && p->out.embedding; i++)
+        memcpy(p->out.embedding + (at->first + i) * width, y + i * *stride,
+               width * sizeof(*y));
+    for (size_t i = 0; i < at->rows && m->d.zero_shot; i++)
+        tomevit_set_length(width, y + i * *stride, 1.0f);
+    if (m->d.zero_shot)
+        return y;
+    *stride = from;
+    return x;
+}
+
 void tomevit_heads(vit_pass *p, vit_scratch *s, const vit_at *at)
 {
     size_t first = at->first, rows = at->rows;
@@ -73,12 +113,15 @@ void tomevit_heads(vit_pass *p, vit_scratch *s, const vit_at *at)
     const tomevit_model *m = c->model;
     size_t classes = m->d.classes, stride = c->pooled_stride;
     float *x = c->pooled + first * stride;
-    float *y = p->out.logits + first * classes;
+    float *y;
     float *dist = c->logits_dist + first * classes;
     vit_operand a;
 
-    if (m->d.zero_shot)
-        x = tomevit_embedding(p, s, rows, x, &stride);
+    if (m->d.embedding)
+        x = embed(p, s, at, x, &stride);
+    if (!p->out.logits)
+        return;
+    y = p->out.logits + first * classes;
     a = tomevit_operand(&m->head, rows, x, stride, s->in);
     tomevit_gemm(m->dsp, &m->head, VIT_STORE, rows, &a, y, classes, s->gemm);
     if (!m->d.distilled)

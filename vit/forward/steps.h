@@ -106,12 +106,13 @@ vit_task tomevit_report_merging;
 void tomevit_attention_pool(const vit_pass *p, vit_scratch *s, size_t image,
                             float *y);
 
-/* zero_shot.c: pooled rows x, up to block_rows, as unit vectors among the
- * texts' embeddings, in the scratch; *stride is that of x, then of these. */
+/* zero_shot.c: pooled rows x, up to block_rows, in the space of the texts'
+ * embeddings, in the scratch; *stride is that of x, then of these. */
 float *tomevit_embedding(const vit_pass *p, vit_scratch *s, size_t rows,
                          float *x, size_t *stride);
 
-/* head.c: pooling and norm of one image; heads on a block of images. */
-vit_task tomevit_pool, tomevit_heads;
+/* head.c: pooling and norm of one image; its rows, normed, to the output; heads
+ * on a block of images. */
+vit_task tomevit_pool, tomevit_last_rows, tomevit_heads;
 
 #endif

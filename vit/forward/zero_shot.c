@@ -6,7 +6,6 @@
  */
 #include "config.h"
 
-#include "../model/derived.h"
 #include "steps.h"
 
 float *tomevit_embedding(const vit_pass *p, vit_scratch *s, size_t rows,
@@ -27,7 +26,6 @@ float *tomevit_embedding(const vit_pass *p, vit_scratch *s, size_t rows,
 
         for (size_t j = 0; !m->d.projection && j < n; j++)
             y[j] = x[i * *stride + j];
-        tomevit_set_length(n, y, 1.0f);
     }
     *stride = c->embedding_stride;
     return s->embedding;

@@ -45,5 +45,6 @@ int tomevit_open_options_valid(const tomevit_open_options *options)
     return !options || (options->struct_size == sizeof(*options) &&
                         tomevit_dtype_name(options->dtype) &&
                         (unsigned)options->strict <= 1 &&
+                        options->projection <= 1 &&
                         VIT_UNUSED(options->reserved));
 }

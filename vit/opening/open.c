@@ -51,7 +51,8 @@ int tomevit_open(const char *path, const tomevit_open_options *options,
 static int adds_files(const tomevit_open_options *options)
 {
     return options && (options->image_size || options->strict ||
-                       options->head || options->text_embeddings);
+                       options->head || options->text_embeddings ||
+                       options->projection);
 }
 
 int tomevit_random(const char *name, uint64_t seed,
