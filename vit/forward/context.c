@@ -64,7 +64,7 @@ static size_t gemm_scratch(const tomevit_model *m)
     return most;
 }
 
-static vit_operand_buffer carve_operand(vit_arena *arena, size_t rows,
+vit_operand_buffer tomevit_carve_operand(vit_arena *arena, size_t rows,
                                         size_t bytes)
 {
     vit_operand_buffer buffer = {.rows = rows};
@@ -87,25 +87,8 @@ static void carve_operands(const tomevit_model *m, vit_scratch *s,
         tomevit_operand_bytes(m->low, m->block_rows, widest),
         tomevit_operand_bytes(m->outer, m->block_rows, widest));
 
-    s->in = carve_operand(arena, m->block_rows, bytes);
-    s->out = carve_operand(arena, m->block_rows, bytes);
-}
-
-static void carve_narrow_head(const tomevit_model *m, vit_narrow_head *h,
-                              vit_arena *arena)
-{
-    const vit_low *low = m->outer;
-    size_t head_dim = m->d.dim / m->d.heads, nr = low->nr;
-
-    h->keys = tomevit_carve(arena, vit_columns(m->d.tokens) / nr,
-        vit_low_panel(low, vit_low_words(low, head_dim)) * sizeof(uint32_t));
-    h->values = tomevit_carve(arena, (head_dim + nr - 1) / nr,
-        vit_low_panel(low, vit_low_words(low, m->d.tokens)) *
-        sizeof(uint32_t));
-    h->queries = carve_operand(arena, low->strip,
-        tomevit_operand_bytes(low, low->strip, head_dim));
-    h->weights = carve_operand(arena, low->strip,
-        tomevit_operand_bytes(low, low->strip, m->d.tokens));
+    s->in = tomevit_carve_operand(arena, m->block_rows, bytes);
+    s->out = tomevit_carve_operand(arena, m->block_rows, bytes);
 }
 
 static void carve_scratch(const vit_team *c, vit_scratch *s,
@@ -113,26 +96,15 @@ static void carve_scratch(const vit_team *c, vit_scratch *s,
 {
     const tomevit_model *m = c->model;
     const tomevit_description *d = &m->d;
-    size_t head_dim = d->dim / d->heads, nr = m->dsp->nr;
-    size_t panel_keys = (d->tokens + nr - 1) / nr * nr;
-    size_t panel_channels = (head_dim + nr - 1) / nr * nr;
-    size_t strip = larger(VIT_MAX_MR, m->outer ? m->outer->strip : 0);
 
     *s = (vit_scratch){0};
     carve_operands(m, s, arena);
-    if (m->outer)
-        carve_narrow_head(m, &s->narrow, arena);
     s->norm = tomevit_carve_f32(arena, m->block_rows * c->x_stride);
     s->hidden = tomevit_carve_f32(arena, m->block_rows * c->hidden_stride);
     s->embedding = tomevit_carve_f32(
         arena, d->embedding ? m->block_rows * c->embedding_stride : 0);
     s->gemm = tomevit_carve_f32(arena, gemm_scratch(m));
-    if (!m->outer) {
-        s->keys = tomevit_carve_f32(arena, panel_keys * head_dim);
-        s->values = tomevit_carve_f32(arena, d->tokens * panel_channels);
-    }
-    s->scores = tomevit_carve_f32(arena, strip * c->score_stride);
-    s->metric = tomevit_carve_f32(arena, d->tokens * head_dim);
+    tomevit_carve_block(c, s, arena);
     s->workspace = tomevit_carve(arena, c->workspace_bytes, 1);
 }
 

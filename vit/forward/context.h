@@ -101,6 +101,14 @@ typedef struct vit_pass {
                             * the last layer computes no others; else 0 */
 } vit_pass;
 
+/* Takes the memory of rows on their way into a product, `bytes` of them in all;
+ * 0: none. */
+vit_operand_buffer tomevit_carve_operand(vit_arena *arena, size_t rows,
+                                         size_t bytes);
+
+/* blocks/blocks.c: takes what a thread works with in blocks of this kind. */
+void tomevit_carve_block(const vit_team *c, vit_scratch *s, vit_arena *arena);
+
 /* What the scores of attention are raised by, ln(size) of each key, from an
  * image's first row on; NULL: nothing. */
 static inline const float *vit_bias(const vit_pass *p, size_t first)

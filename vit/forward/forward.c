@@ -107,7 +107,7 @@ void tomevit_report_merging(vit_pass *p, vit_scratch *unused,
 static void run_layer(vit_pass *p, vit_scratch *s, size_t layer)
 {
     const tomevit_model *m = p->c->model;
-    const vit_block *block = &tomevit_block_vit;
+    const vit_block *block = tomevit_block_of(&m->d);
     int last = p->read > 0 && layer + 1 == m->d.depth;
     vit_at at = {
         .index = layer, .layer = &m->layers[layer],

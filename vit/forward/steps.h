@@ -52,9 +52,19 @@ typedef struct vit_block {
     /* The last layer where the head reads few rows: it computes those alone, in
      * the same order of sums. */
     const vit_step *last_steps;
+    /* Takes what a thread works with in such a block, beyond what all passes
+     * need. */
+    void (*carve)(const vit_team *c, vit_scratch *s, vit_arena *arena);
+    /* Multiply-accumulates of a layer that `tokens` enter, of which `queries`
+     * look at them; `rows` of those that leave are computed to the end. */
+    double (*macs)(const tomevit_description *d, double tokens, double queries,
+                   double rows);
 } vit_block;
 
 extern const vit_block tomevit_block_vit;
+
+/* blocks/blocks.c: the kind that a model's layers are of. */
+const vit_block *tomevit_block_of(const tomevit_description *d);
 
 /* Goes through a table; every thread of the team runs this. */
 void tomevit_run_steps(vit_pass *p, vit_scratch *s, const vit_step *steps,

@@ -20,8 +20,8 @@ static inline size_t tomevit_pool_least(const tomevit_description *d)
     return mean ? d->prefix + 1 : d->prefix ? d->prefix : 1;
 }
 
-/* macs.c: rows that a layer's r leaves of an image that comes with `left` of
- * them, whatever they hold. */
+/* schedule.c: rows that a layer's r leaves of an image that comes with `left`
+ * of them, whatever they hold. */
 size_t tomevit_rows_after(const tomevit_description *d,
                           const tomevit_merging *merging, size_t layer,
                           size_t left);

@@ -69,4 +69,53 @@ static const vit_step last_steps[] = {
     {0},
 };
 
-const vit_block tomevit_block_vit = {steps, last_steps};
+/* One head of one image in bf16. */
+static void carve_narrow_head(const tomevit_model *m, vit_narrow_head *h,
+                              vit_arena *arena)
+{
+    const vit_low *low = m->outer;
+    size_t head_dim = m->d.dim / m->d.heads, nr = low->nr;
+
+    h->keys = tomevit_carve(arena, vit_columns(m->d.tokens) / nr,
+        vit_low_panel(low, vit_low_words(low, head_dim)) * sizeof(uint32_t));
+    h->values = tomevit_carve(arena, (head_dim + nr - 1) / nr,
+        vit_low_panel(low, vit_low_words(low, m->d.tokens)) *
+        sizeof(uint32_t));
+    h->queries = tomevit_carve_operand(arena, low->strip,
+        tomevit_operand_bytes(low, low->strip, head_dim));
+    h->weights = tomevit_carve_operand(arena, low->strip,
+        tomevit_operand_bytes(low, low->strip, m->d.tokens));
+}
+
+/* One head of one image, and what its tokens are compared by. */
+static void carve(const vit_team *c, vit_scratch *s, vit_arena *arena)
+{
+    const tomevit_model *m = c->model;
+    size_t tokens = m->d.tokens, head_dim = m->d.dim / m->d.heads;
+    size_t nr = m->dsp->nr, strip = m->outer ? m->outer->strip : 0;
+
+    if (m->outer) {
+        carve_narrow_head(m, &s->narrow, arena);
+    } else {
+        s->keys = tomevit_carve_f32(arena,
+                                    (tokens + nr - 1) / nr * nr * head_dim);
+        s->values = tomevit_carve_f32(
+            arena, tokens * ((head_dim + nr - 1) / nr * nr));
+    }
+    strip = strip > VIT_MAX_MR ? strip : VIT_MAX_MR;
+    s->scores = tomevit_carve_f32(arena, strip * c->score_stride);
+    s->metric = tomevit_carve_f32(arena, tokens * head_dim);
+}
+
+/* Keys and values of all tokens; queries, scores and projection; the MLP. */
+static double macs(const tomevit_description *d, double before, double queries,
+                   double rows)
+{
+    double dim = (double)d->dim;
+
+    return 2 * before * dim * dim +
+           queries * (2 * dim * dim + 2 * before * dim) +
+           rows * dim * (double)(tomevit_fc1_width(d) + d->mlp_dim);
+}
+
+const vit_block tomevit_block_vit = {steps, last_steps, carve, macs};

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The tokens that a schedule leaves in each layer, and multiply-accumulates of
- * a forward pass, counted as publications do. */
+/* The tokens that a schedule leaves in each layer. */
 #include "config.h"
 
 #include "pooling.h"
@@ -54,37 +53,4 @@ int tomevit_schedule_tokens(const tomevit_description *d,
         return TOMEVIT_EINVAL;
     error = schedule(d, merging, NULL);
     return error ? error : schedule(d, merging, tokens);
-}
-
-double tomevit_macs(const tomevit_description *d, const size_t *tokens)
-{
-    double dim = (double)d->dim, patch = (double)d->patch;
-    double macs = (double)(d->tokens - d->prefix) * 3 * patch * patch * dim;
-    double before = (double)d->tokens, after = before;
-
-    for (size_t layer = 0; layer < d->depth; layer++, before = after) {
-        if (tokens)
-            after = (double)tokens[layer];
-        macs += 4 * before * dim * dim + 2 * before * before * dim +
-                after * dim * (double)(tomevit_fc1_width(d) + d->mlp_dim);
-    }
-    if (d->pool == TOMEVIT_POOL_ATTENTION)
-        macs += (2 * after + 1) * dim * dim + 2 * after * dim +
-                2 * dim * (double)d->mlp_dim;
-    if (d->projection)
-        macs += (double)d->features * (double)d->embedding;
-    return macs + (d->distilled ? 2 : 1) * (double)d->classes *
-                      (double)(d->zero_shot ? d->embedding : d->features);
-}
-
-double tomevit_macs_unread(const tomevit_description *d, size_t entering,
-                           size_t leaving)
-{
-    double dim = (double)d->dim, read = (double)tomevit_pool_reads(d);
-    double in = (double)entering - read, out = (double)leaving - read;
-
-    if (read == 0)
-        return 0;
-    return in * 2 * dim * dim + in * 2 * (double)entering * dim +
-           out * dim * (double)(tomevit_fc1_width(d) + d->mlp_dim);
 }

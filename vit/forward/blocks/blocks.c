@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Which kind of block a model's layers are of. */
+#include "config.h"
+
+#include "../steps.h"
+
+const vit_block *tomevit_block_of(const tomevit_description *d)
+{
+    (void)d;
+    return &tomevit_block_vit;
+}
+
+void tomevit_carve_block(const vit_team *c, vit_scratch *s, vit_arena *arena)
+{
+    tomevit_block_of(&c->model->d)->carve(c, s, arena);
+}

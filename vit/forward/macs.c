@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* Multiply-accumulates of a forward pass, counted as publications do: a layer's
+ * by its kind of block. */
+#include "config.h"
+
+#include "steps.h"
+
+double tomevit_macs(const tomevit_description *d, const size_t *tokens)
+{
+    const vit_block *block = tomevit_block_of(d);
+    double dim = (double)d->dim, patch = (double)d->patch;
+    double macs = (double)(d->tokens - d->prefix) * 3 * patch * patch * dim;
+    double before = (double)d->tokens, after = before;
+
+    for (size_t layer = 0; layer < d->depth; layer++, before = after) {
+        if (tokens)
+            after = (double)tokens[layer];
+        macs += block->macs(d, before, before, after);
+    }
+    if (d->pool == TOMEVIT_POOL_ATTENTION)
+        macs += (2 * after + 1) * dim * dim + 2 * after * dim +
+                2 * dim * (double)d->mlp_dim;
+    if (d->projection)
+        macs += (double)d->features * (double)d->embedding;
+    return macs + (d->distilled ? 2 : 1) * (double)d->classes *
+                      (double)(d->zero_shot ? d->embedding : d->features);
+}
+
+double tomevit_macs_unread(const tomevit_description *d, size_t entering,
+                           size_t leaving)
+{
+    const vit_block *block = tomevit_block_of(d);
+    double read = (double)tomevit_pool_reads(d);
+    double in = (double)entering, out = (double)leaving;
+
+    if (read == 0)
+        return 0;
+    return block->macs(d, in, in, out) -
+           block->macs(d, in, read, read);
+}
