@@ -79,7 +79,11 @@ static const report_column columns[] = {
     {"gmacs_least", NULL, NULL},
     {"gmacs_most", NULL, NULL},
     {"tokens_least", NULL, NULL},
-    {"tokens_most", NULL, NULL}
+    {"tokens_most", NULL, NULL},
+    {"drift.cosine", NULL, NULL},
+    {"drift.cosine_p1", NULL, NULL},
+    {"drift.neighbours", NULL, NULL},
+    {"drift.neighbours_images", NULL, NULL}
 };
 
 /* A second table of the same rows: each against r=0, image by image, and
@@ -95,6 +99,15 @@ static const report_column comparison[] = {
     {"ece", "ECE %", "%.2f"},
     {"latency.p50", "p50 ms", "%.1f"},
     {"latency.p99", "p99 ms", "%.1f"}
+};
+
+/* A third: how far embeddings are from those of r=0. */
+static const report_column drifts[] = {
+    {"schedule", "r", NULL},
+    {"drift.cosine", "cosine", "%.4f"},
+    {"drift.cosine_p1", "1st percentile", "%.4f"},
+    {"drift.neighbours", "10 nearest kept %", "%.1f"},
+    {"drift.neighbours_images", "of images", NULL}
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -196,6 +209,11 @@ static void report(sweep_models *m, const json_t *object)
             report_list(stdout, model_list_columns, COUNT(model_list_columns),
                         model);
     session_write(&m->s[0], &written);
+    if (options_use_stdout(&m->each[0]))
+        return;
+    putchar('\n');
+    report_table(stdout, drifts, COUNT(drifts), written.rows, written.group);
+    output_flush_people();
 }
 
 static void evaluate_and_report(sweep_models *m, dataset *d)

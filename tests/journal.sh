@@ -234,7 +234,7 @@ says err "--json and --resume both write to 'x'"
 
 # ---- files that are no journals stay as they are
 
-for text in 'a,b' '{"tomerge_journal":1}' '{"tomerge_journal":3}' '[1]' '{}'; do
+for text in 'a,b' '{"tomerge_journal":1}' '{"tomerge_journal":2}' '[1]' '{}'; do
     echo "$text" >journal
     run 1 eval $with pictures --resume journal
     says err "journal: it is "

@@ -43,7 +43,7 @@ Test(evaluate, what_is_told_has_topk_entries)
 
     memset(&t, 0, sizeof(t));
     memset(files, 0, sizeof(files));
-    outcomes_begin(&o, RUNS, 1);
+    outcomes_begin(&o, RUNS, 1, 0);
     for (size_t i = 0; i < FILES; i++) {
         files[i].path = files[i].name = names[i];
         outcome *said = outcomes_add_image(&o, i);

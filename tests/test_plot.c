@@ -251,7 +251,7 @@ Test(confusions, most_frequent_first)
     outcomes o;
     size_t count;
 
-    outcomes_begin(&o, 2, 1);
+    outcomes_begin(&o, 2, 1, 0);
     memset(files, 0, sizeof(files));
     for (size_t i = 0; i < 5; i++) {
         files[i].label = labels[i];

@@ -5,6 +5,8 @@
 
 #include "../src/base/memory.h"
 #include "../src/base/statistics.h"
+#include "../src/evaluation/drift.h"
+#include "../src/evaluation/nearest.h"
 #include "../src/evaluation/outcomes.h"
 #include "../src/folders/valid_labels.h"
 
@@ -185,7 +187,7 @@ Test(outcomes, are_counted)
     char *path = temporary("[[], [4, 2], [1]]");
     cr_assert_eq(real_labels_read(path, 7, &real, why), 0, "%s", why);
     unlink(path);
-    outcomes_begin(&o, 2, 1);
+    outcomes_begin(&o, 2, 1, 0);
     say(&o, 0, "12340", "21340"); /* lost, though ReaL has both wrong, right */
     say(&o, 1, "01234", "12340"); /* gained */
     say(&o, 2, "10234", "13024"); /* both right, and the same */
@@ -229,7 +231,7 @@ static void find(outcomes *o, size_t from, size_t to)
 {
     char text[OUTCOME_TOP + 1] = "01234";
 
-    outcomes_begin(o, 2, 2);
+    outcomes_begin(o, 2, 2, 0);
     outcomes_clear(o, from);
     for (size_t i = from; i < to; i++) {
         text[0] = (char)('5' + i % 3);
@@ -291,7 +293,7 @@ Test(outcomes, parts_are_put_together)
     find(&whole, 0, 10);
     for (size_t k = 0; k < 4; k++) {
         size_t from = 0, parts = 0;
-        outcomes_begin(&all, 2, 2);
+        outcomes_begin(&all, 2, 2, 0);
         while (from < 10) {
             find(&part, from, ends[k][parts]);
             cr_assert_eq(outcomes_append(&all, &part), 0);
@@ -336,7 +338,7 @@ Test(outcomes, gaps_and_overlaps_are_refused)
         }
         outcomes_free(&part);
     }
-    outcomes_begin(&one, 1, 1);
+    outcomes_begin(&one, 1, 1, 0);
     outcomes_clear(&one, 4);
     one.to = 5;
     cr_expect_eq(outcomes_append(&all, &one), -1, "another number of runs");
@@ -357,7 +359,7 @@ Test(outcomes, refusals_are_in_order)
     static const size_t sorted[] = {2, 3, 5, 9};
     outcomes o;
 
-    outcomes_begin(&o, 1, 1);
+    outcomes_begin(&o, 1, 1, 0);
     for (size_t i = 0; i < 4; i++)
         outcomes_refuse(&o, files[i], "x");
     for (size_t i = 0; i < 4; i++)
@@ -367,10 +369,14 @@ Test(outcomes, refusals_are_in_order)
 
 Test(outcomes, scores_are_right_by_degrees)
 {
-    const outcome first = {{3, 1, 2, 0, 4}, {0.6F, 0.2F, 0.1F, 0.06F, 0.04F}};
-    const outcome two = {{1, 0, -1, -1, -1}, {0.7F, 0.3F, 0, 0, 0}};
-    const outcome one = {{0, -1, -1, -1, -1}, {1, 0, 0, 0, 0}};
-    const outcome none = {{0, 1, -1, -1, -1}, {NAN, NAN, 0, 0, 0}};
+    const outcome first = {.index = {3, 1, 2, 0, 4},
+        .probability = {0.6F, 0.2F, 0.1F, 0.06F, 0.04F}};
+    const outcome two = {.index = {1, 0, -1, -1, -1},
+        .probability = {0.7F, 0.3F, 0, 0, 0}};
+    const outcome one = {.index = {0, -1, -1, -1, -1},
+        .probability = {1, 0, 0, 0, 0}};
+    const outcome none = {.index = {0, 1, -1, -1, -1},
+        .probability = {NAN, NAN, 0, 0, 0}};
 
     cr_expect_float_eq(outcome_score(&first, 3), 0.75, 1e-6);
     cr_expect_float_eq(outcome_score(&first, 1), 0.25, 1e-6);
@@ -384,10 +390,14 @@ Test(outcomes, scores_are_right_by_degrees)
 
 Test(outcomes, distances)
 {
-    const outcome a = {{3, 1, 2, 0, 4}, {0.6F, 0.2F, 0.1F, 0.06F, 0.04F}};
-    const outcome b = {{3, 1, 5, 6, 7}, {0.5F, 0.3F, 0.1F, 0.06F, 0.04F}};
-    const outcome c = {{1, 0, -1, -1, -1}, {0.7F, 0.3F, 0, 0, 0}};
-    const outcome none = {{0, 1, -1, -1, -1}, {NAN, NAN, 0, 0, 0}};
+    const outcome a = {.index = {3, 1, 2, 0, 4},
+        .probability = {0.6F, 0.2F, 0.1F, 0.06F, 0.04F}};
+    const outcome b = {.index = {3, 1, 5, 6, 7},
+        .probability = {0.5F, 0.3F, 0.1F, 0.06F, 0.04F}};
+    const outcome c = {.index = {1, 0, -1, -1, -1},
+        .probability = {0.7F, 0.3F, 0, 0, 0}};
+    const outcome none = {.index = {0, 1, -1, -1, -1},
+        .probability = {NAN, NAN, 0, 0, 0}};
 
     cr_expect_eq(outcome_distance(&a, &a), 0);
     cr_expect_float_eq(outcome_distance(&a, &b), 0.3, 1e-6);
@@ -481,4 +491,100 @@ Test(valid_labels, bad_files_say_why)
         cr_expect_null(c.valid);
         cr_expect_eq(c.valid_count, 0);
     }
+}
+
+/* ---- drift --------------------------------------------------------------- */
+
+Test(drift, keeps_one_of_every_stretch)
+{
+    static const size_t counts[] = {1, 999, 1000, 1001, 1999, 50000, 1281167};
+
+    for (size_t c = 0; c < sizeof(counts) / sizeof(counts[0]); c++) {
+        size_t kept = 0, last = 0, gap = 0;
+
+        for (size_t i = 0; i < counts[c]; i++) {
+            if (!drift_keeps(i, counts[c]))
+                continue;
+            gap = i - last > gap ? i - last : gap;
+            last = i;
+            kept++;
+        }
+        cr_expect_eq(kept, counts[c] < 1000 ? counts[c] : 1000, "%zu of %zu",
+                     kept, counts[c]);
+        cr_expect_leq(gap, counts[c] / 1000 + 1);
+    }
+}
+
+Test(drift, cosines)
+{
+    const float a[] = {3, 4, 0}, b[] = {-4, 3, 0}, c[] = {0, 0, 0};
+    const float d[] = {6, 8, 0}, e[] = {-30, -40, 0}, f[] = {0.1F, 0.7F, 0.3F};
+
+    cr_expect_eq(nearest_cosine(a, b, 3), 0);
+    cr_expect_eq(nearest_cosine(a, c, 3), 0);
+    cr_expect_eq(nearest_cosine(c, c, 3), 0);
+    cr_expect_eq(nearest_cosine(a, d, 3), 1);
+    cr_expect_eq(nearest_cosine(a, e, 3), -1);
+    cr_expect_eq(nearest_cosine(f, f, 3), 1);
+    cr_expect_float_eq(nearest_cosine(a, f, 3), 3.1 / 5 / sqrt(0.59), 1e-7);
+}
+
+/* Eleven numbers, so that some are beyond the last whole lanes. */
+Test(drift, finds_the_nearest_first)
+{
+    float x[4][16] = {{0}};
+    size_t index[4];
+    double cosine[4];
+    nearest_rows rows;
+
+    for (size_t i = 0; i < 4; i++) {
+        x[i][0] = 1;
+        x[i][10] = (float)(i == 3 ? 1 : i); /* the last is as the second */
+        x[i][11] = 99;                      /* beyond the width */
+    }
+    nearest_begin(&rows, x[0], 4, 16, 11);
+    cr_assert_eq(nearest_find(&rows, x[1], SIZE_MAX, 4, index, cosine), 4);
+    cr_expect(index[0] == 1 && index[1] == 3 && index[2] == 2 && index[3] == 0);
+    cr_expect_float_eq(cosine[0], 1, 1e-15);
+    cr_expect_float_eq(cosine[3], sqrt(0.5), 1e-15);
+    cr_assert_eq(nearest_find(&rows, x[1], 1, 2, index, cosine), 2);
+    cr_expect(index[0] == 3 && index[1] == 2);
+    cr_expect_eq(nearest_find(&rows, x[1], 1, 9, index, cosine), 3);
+    cr_expect_eq(nearest_find(&rows, x[1], 1, 0, index, cosine), 0);
+    nearest_end(&rows);
+}
+
+/* Fourteen images on an arc, of which the second run takes the last to the
+ * other end: every image's ten nearest of thirteen are known. */
+Test(drift, of_a_run)
+{
+    enum { IMAGES = 14 };
+    outcomes o;
+
+    outcomes_begin(&o, 2, 1, 3);
+    for (size_t i = 0; i < IMAGES; i++) {
+        outcome *said = outcomes_add_image(&o, i);
+        float *kept = outcomes_keep(&o);
+        double n = (double)i, at = 0.1 * n + 0.004 * n * n;
+        double moved = i == 13 ? -0.1 : at;
+
+        memset(said, 0, 2 * sizeof(*said));
+        said[0].cosine = 1;
+        said[1].cosine = (float)cos(moved - at);
+        kept[0] = (float)cos(at), kept[1] = (float)sin(at), kept[2] = 7;
+        kept[3] = (float)cos(moved), kept[4] = (float)sin(moved), kept[5] = 5;
+    }
+    drift d = drift_of(&o, 0, 0, 2);
+    cr_expect(d.mean == 1 && d.p1 == 1 && d.kept == 1 && d.images == IMAGES);
+    d = drift_of(&o, 1, 0, 2);
+    cr_expect_float_eq(d.mean, (13 + cos(2.076)) / 14, 1e-7);
+    cr_expect_float_eq(d.p1, cos(2.076), 1e-7);
+    /* Number 13 has 3 to 12, then 0 to 9; those that had it, or have it now,
+     * lose one: which are 10. */
+    cr_expect_float_eq(d.kept, (140.0 - 13) / 140, 1e-12);
+    outcomes_free(&o);
+    outcomes_begin(&o, 2, 1, 3);
+    d = drift_of(&o, 1, 0, 2);
+    cr_expect(isnan(d.mean) && isnan(d.p1) && isnan(d.kept) && !d.images);
+    outcomes_free(&o);
 }

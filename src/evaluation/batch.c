@@ -6,6 +6,8 @@
 #include "../base/memory.h"
 #include "../base/message.h"
 #include "../base/signals.h"
+#include "drift.h"
+#include "nearest.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -17,7 +19,7 @@ void batch_begin(batch *b, const evaluate_request *r)
 
     memset(b, 0, sizeof(*b));
     b->request = r;
-    outcomes_begin(&b->found, r->run_count, r->depth);
+    outcomes_begin(&b->found, r->run_count, r->depth, r->width);
     b->places = memory_zero(r->batch, sizeof(*b->places));
     b->files = memory_zero(r->batch, sizeof(*b->files));
     b->images = memory_zero(r->batch, sizeof(*b->images));
@@ -27,6 +29,12 @@ void batch_begin(batch *b, const evaluate_request *r)
     b->seconds = memory_zero(r->run_count, sizeof(*b->seconds));
     b->rows = memory_zero(r->run_count * r->batch * r->depth,
                           sizeof(*b->rows));
+    for (size_t k = 0; k < r->model_count; k++)
+        if (drift_width(r->models[k].description) > b->width)
+            b->width = drift_width(r->models[k].description);
+    b->embeddings = memory_zero(
+        r->compares ? r->run_count * r->batch * b->width : 0,
+        sizeof(*b->embeddings));
     b->strange = memory_zero(r->batch, sizeof(*b->strange));
 }
 
@@ -41,6 +49,7 @@ void batch_end(batch *b)
     free(b->top);
     free(b->seconds);
     free(b->rows);
+    free(b->embeddings);
     free(b->strange);
 }
 
@@ -92,12 +101,30 @@ static size_t *rows_of(const batch *b, size_t run)
     return b->rows + run * b->request->batch * b->request->depth;
 }
 
+/* Of image i under a run. */
+static float *embedding_of(const batch *b, size_t run, size_t i, size_t width)
+{
+    return b->embeddings + run * b->request->batch * b->width + i * width;
+}
+
+static int are_finite(const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(x[i]))
+            return 0;
+    return 1;
+}
+
 /* Run `index` of all: classes, seconds and the rows that left the layers. */
 static int one_run(batch *b, const evaluate_model *m, const merging_run *run,
                    size_t index)
 {
     tomevit_output out = {.logits = b->logits,
                           .layer_rows = rows_of(b, index)};
+    size_t width = drift_width(m->description);
+
+    if (b->request->compares)
+        drift_ask(m->description, embedding_of(b, index, 0, width), &out);
     double began = clock_seconds();
     int error = tomevit_forward(m->context, &run->merging, b->count,
                                 b->images, &out);
@@ -108,8 +135,10 @@ static int one_run(batch *b, const evaluate_model *m, const merging_run *run,
         return -1;
     }
     for (size_t i = 0; i < b->count; i++)
-        if (select_top(b, i, top_of(b, index, i)) != 0 &&
-            !b->strange[i])
+        if (!b->strange[i] &&
+            (select_top(b, i, top_of(b, index, i)) != 0 ||
+             (b->request->compares &&
+              !are_finite(embedding_of(b, index, i, width), width))))
             b->strange[i] = run;
     return 0;
 }
@@ -153,13 +182,41 @@ static void add_work(batch *b, size_t i)
     }
 }
 
+/* How near image i is to what the references make of it; `said` is of all
+ * runs. */
+static void add_drift(batch *b, size_t i, outcome *said)
+{
+    const evaluate_request *r = b->request;
+    int keeps = r->width > 0 && drift_keeps(b->files[i], r->files->count);
+    float *kept = keeps ? outcomes_keep(&b->found) : NULL;
+    size_t first = 0;
+
+    for (size_t k = 0; k < r->model_count; k++) {
+        const evaluate_model *m = &r->models[k];
+        size_t width = drift_width(m->description);
+        const float *base = embedding_of(b, first + m->reference, i, width);
+        for (size_t run = first; run < first + m->run_count; run++) {
+            const float *own = embedding_of(b, run, i, width);
+            said[run].cosine = (float)nearest_cosine(own, base, width);
+            if (!keeps)
+                continue;
+            memset(kept + run * r->width, 0, r->width * sizeof(*kept));
+            memcpy(kept + run * r->width, own, width * sizeof(*kept));
+        }
+        first += m->run_count;
+    }
+}
+
 static void accept(batch *b, size_t i)
 {
     const evaluate_request *r = b->request;
     const folder_file *file = &r->files->files[b->files[i]];
     outcome *said = outcomes_add_image(&b->found, b->files[i]);
 
+    memset(said, 0, r->run_count * sizeof(*said));
     add_work(b, i);
+    if (r->compares)
+        add_drift(b, i, said);
     for (size_t run = 0; run < r->run_count; run++) {
         outcome_set(&said[run], top_of(b, run, i));
         if (r->seen)

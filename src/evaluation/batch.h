@@ -20,6 +20,9 @@ typedef struct batch {
     double *seconds;       /* [runs] */
     size_t *rows;          /* [runs, batch * depth]: of every run [images,
                             * layers of its model] that left each layer */
+    float *embeddings;     /* [runs, batch, width], of all runs if they are
+                            * compared */
+    size_t width;          /* of the widest model's */
     const merging_run **strange; /* [batch]: the first run whose answer on the
                                   * image is not finite, or NULL */
     int warm;              /* caches are */

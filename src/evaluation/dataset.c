@@ -7,6 +7,7 @@
 #include "../folders/listed.h"
 #include "../folders/valid_labels.h"
 #include "../session/options_files.h"
+#include "drift.h"
 #include "join.h"
 #include "journal_settings.h"
 
@@ -208,7 +209,7 @@ static int open_journal(const dataset *d, const session *s, size_t count,
                               s->classes.count, r->run_count, r->depth);
     json_decref(settings);
     json_decref(command);
-    journal_of(j, r->from, r->to);
+    journal_of(j, r->from, r->to, r->files->count, r->width);
     r->journal = result == 0 ? j : NULL;
     return result;
 }
@@ -276,6 +277,7 @@ static int begin_models(dataset *d, session *s, size_t count,
         models[i].loader = loader_of(d, &s[i]);
         models[i].runs = s[i].runs;
         models[i].run_count = s[i].run_count;
+        models[i].reference = s[i].reference;
         models[i].context = s[i].context;
         models[i].description = s[i].description;
     }
@@ -289,7 +291,8 @@ static evaluate_request request_of(dataset *d, session *s, size_t count)
     evaluate_request r = {
         .model_count = count, .files = &d->files,
         .batch = o->batch, .classes = &s->classes, .quiet = o->quiet,
-        .topk = o->topk > OUTCOME_TOP ? o->topk : OUTCOME_TOP
+        .topk = o->topk > OUTCOME_TOP ? o->topk : OUTCOME_TOP,
+        .compares = (o->command & (OPTIONS_SWEEP | OPTIONS_TUNE)) != 0
     };
 
     join_part(d->files.count, o->part, &r.from, &r.to);
@@ -298,6 +301,9 @@ static evaluate_request request_of(dataset *d, session *s, size_t count)
         r.run_count += s[i].run_count;
         if (s[i].description->depth > r.depth)
             r.depth = s[i].description->depth;
+        size_t width = drift_width(s[i].description);
+        if (o->command == OPTIONS_SWEEP && width > r.width)
+            r.width = width;
     }
     return r;
 }

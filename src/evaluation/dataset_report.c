@@ -3,6 +3,7 @@
 #include "dataset.h"
 
 #include "../base/statistics.h"
+#include "drift.h"
 
 static json_t *share(size_t part, size_t whole)
 {
@@ -83,6 +84,19 @@ static void set_comparison(const tally *t, const tally *base, int itself,
                         : report_real(base->forward / t->forward));
 }
 
+/* How far embeddings are from those of the run that merges nothing. */
+static void set_drift(const session *s, const outcomes *o, size_t index,
+                      json_t *out)
+{
+    drift d = drift_of(o, s->first + index, s->first + s->reference,
+                       drift_width(s->description));
+
+    json_object_set_new(out, "drift", json_pack("{s:o,s:o,s:o}",
+        "cosine", report_real(d.mean), "cosine_p1", report_real(d.p1),
+        "neighbours", report_real(100 * d.kept)));
+    set_count(json_object_get(out, "drift"), "neighbours_images", d.images);
+}
+
 /* The mean of whole numbers: a whole number itself if it is one. */
 static json_t *mean(uint64_t sum, size_t count)
 {
@@ -159,6 +173,8 @@ json_t *dataset_run_json(const dataset *d, const session *s,
     set_accuracy(d, &t, out);
     if (s->run_count > 1)
         set_comparison(&t, &base, index == s->reference, out);
+    if (s->run_count > 1)
+        set_drift(s, o, index, out);
     session_run_json(s, &s->runs[index], out);
     set_work(s, o, index, out);
     session_compute_json(s, out);

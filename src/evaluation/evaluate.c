@@ -82,7 +82,7 @@ static void begin(work *w, const evaluate_request *r, outcomes *o)
     w->request = r;
     w->all = o;
     w->correct = 0;
-    outcomes_begin(o, r->run_count, r->depth);
+    outcomes_begin(o, r->run_count, r->depth, r->width);
     outcomes_clear(o, r->from);
     o->end = r->to;
     batch_begin(&w->batch, r);

@@ -22,6 +22,7 @@ typedef struct evaluate_model {
     loader *loader;        /* one for all models that take the same crops */
     merging_run *runs;
     size_t run_count;
+    size_t reference;      /* of them: the one that merges nothing */
 } evaluate_model;
 
 /* What is asked for. */
@@ -32,6 +33,8 @@ typedef struct evaluate_request {
     size_t from, to;       /* of the files: from .. to - 1 */
     size_t run_count;      /* of all models; their runs one after the other */
     size_t depth;          /* of the deepest model */
+    int compares;          /* 1: embeddings, with those of the references */
+    size_t width;          /* of the widest model's; 0: none are kept */
     size_t batch;
     size_t topk;           /* OUTCOME_TOP or more */
     const classes *classes; /* of all models; its valid ones are the only

@@ -105,14 +105,15 @@ static int read_part(part *p, const evaluate_request *r)
     json_t *command, *line;
     FILE *file = open_journal(p->path, &p->settings, &command);
     journal j = {.classes = r->classes->count, .run_count = r->run_count,
-                 .depth = r->depth};
+                 .depth = r->depth, .width = r->width,
+                 .all = r->files->count};
     outcomes next;
     int result = 0;
 
     if (!file)
         return -1;
     json_decref(command);
-    outcomes_begin(&p->found, r->run_count, r->depth);
+    outcomes_begin(&p->found, r->run_count, r->depth, r->width);
     result = part_of(p, r->files->count, &j.next, &j.files);
     outcomes_clear(&p->found, j.next);
     p->found.end = j.files;
@@ -203,7 +204,7 @@ int join_outcomes(char **paths, size_t count, json_t *settings,
     part *parts = memory_zero(count, sizeof(*parts));
     int result = 0;
 
-    outcomes_begin(o, r->run_count, r->depth);
+    outcomes_begin(o, r->run_count, r->depth, r->width);
     for (size_t i = 0; i < count && result == 0; i++) {
         parts[i].path = paths[i];
         result = read_part(&parts[i], r);

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define MARK "tomerge_journal"
-enum { FORMAT = 2, SYNC_SECONDS = 5 };
+enum { FORMAT = 3, SYNC_SECONDS = 5 };
 
 /* ---- writing ------------------------------------------------------------- */
 
@@ -344,8 +344,10 @@ static int open_file(journal *j, struct stat *status)
     return -1;
 }
 
-void journal_of(journal *j, size_t from, size_t to)
+void journal_of(journal *j, size_t from, size_t to, size_t all, size_t width)
 {
+    j->all = all;
+    j->width = width;
     j->next = from;
     j->files = to;
 }

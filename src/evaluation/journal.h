@@ -30,6 +30,8 @@ typedef struct journal {
     size_t classes;
     size_t sections;       /* begun so far; 0: the file is one evaluation */
     size_t depth;          /* layers of the deepest model */
+    size_t width;          /* of embeddings that are kept, see outcomes */
+    size_t all;            /* files of the folder, of which it may be a part */
     size_t files, run_count; /* of the evaluation at hand */
     size_t next;           /* the first file that no line of it is about */
 } journal;
@@ -43,8 +45,9 @@ int journal_open(journal *j, const char *path, json_t *settings,
                  json_t *command, size_t classes, size_t run_count,
                  size_t depth);
 
-/* It is one evaluation, of files from .. to - 1. */
-void journal_of(journal *j, size_t from, size_t to);
+/* It is one evaluation, of files from .. to - 1 of `all`, with embeddings of
+ * this width. */
+void journal_of(journal *j, size_t from, size_t to, size_t all, size_t width);
 
 /* The settings in the first line of a journal, and the command if it has one;
  * parts of the line. NULL after a message: it is no journal. */

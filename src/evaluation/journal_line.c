@@ -4,8 +4,12 @@
 
 #include "../base/memory.h"
 #include "../base/report.h"
+#include "drift.h"
 
 #include <float.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,10 +32,29 @@ static json_t *work_json(const outcomes *o)
     return list;
 }
 
+/* A text for each kept embedding: the bits of its numbers, 8 digits each. */
+static json_t *kept_json(const outcomes *o)
+{
+    char *text = memory_zero(8 * o->width + 1, 1);
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < o->kept_count * o->run_count; i++) {
+        for (size_t k = 0; k < o->width; k++) {
+            uint32_t bits;
+            memcpy(&bits, o->kept + i * o->width + k, sizeof(bits));
+            snprintf(text + 8 * k, 9, "%08" PRIx32, bits);
+        }
+        json_array_append_new(list, json_string(text));
+    }
+    free(text);
+    return list;
+}
+
 json_t *journal_line_write(const outcomes *o)
 {
     json_t *refused = json_array(), *classes = json_array();
     json_t *probabilities = json_array(), *seconds = json_array();
+    json_t *cosines = json_array(), *line;
 
     for (size_t i = 0; i < o->refused_count; i++)
         json_array_append_new(refused, json_pack("[I,o]",
@@ -43,15 +66,21 @@ json_t *journal_line_write(const outcomes *o)
             json_array_append_new(probabilities, report_real(
                 (double)said->probability[k]));
         }
+    for (size_t i = 0; i < o->images * o->run_count; i++)
+        json_array_append_new(cosines, report_real((double)o->items[i].cosine));
     for (size_t i = 0; i < o->run_count; i++)
         json_array_append_new(seconds, report_real(
             o->batches > 0 ? o->seconds[i] : 0));
-    return json_pack("{s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:f,s:f,s:f}",
+    line = json_pack("{s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:f,s:f,s:f}",
                      "from", (json_int_t)o->from, "to", (json_int_t)o->to,
                      "refused", refused, "classes", classes,
-                     "probabilities", probabilities, "seconds", seconds,
+                     "probabilities", probabilities, "cosines", cosines,
+                     "seconds", seconds,
                      "work", work_json(o), "wall", o->wall, "decode",
                      o->decode, "preprocess", o->preprocess);
+    if (o->width > 0)
+        json_object_set_new(line, "embeddings", kept_json(o));
+    return line;
 }
 
 /* ---- reading ------------------------------------------------------------- */
@@ -94,8 +123,10 @@ static int read_answer(const journal *j, const json_t *classes,
     for (size_t k = 0; k < OUTCOME_TOP; k++) {
         json_int_t index;
         double p;
-        /* There is a first class always, others where there are as many. */
-        if (read_number(json_array_get(classes, at + k), k == 0 ? 0 : -1,
+        /* There is a first class if there are any, others where there are as
+         * many. */
+        if (read_number(json_array_get(classes, at + k),
+                        k == 0 && j->classes > 0 ? 0 : -1,
                         (json_int_t)j->classes - 1, &index) != 0 ||
             read_real(json_array_get(probabilities, at + k), 1, &p) != 0)
             return -1;
@@ -105,16 +136,49 @@ static int read_answer(const journal *j, const json_t *classes,
     return 0;
 }
 
+static int read_cosine(const json_t *value, outcome *said)
+{
+    said->cosine = (float)json_number_value(value);
+    return json_is_number(value) && said->cosine >= -1 && said->cosine <= 1
+        ? 0 : -1;
+}
+
+/* The embeddings of one image; entry `at` of the list and those that follow. */
+static int read_kept(const json_t *list, size_t at, outcomes *o)
+{
+    float *to = outcomes_keep(o);
+
+    for (size_t run = 0; run < o->run_count; run++) {
+        const char *text = json_string_value(json_array_get(list, at + run));
+        if (!text || strlen(text) != 8 * o->width ||
+            strspn(text, "0123456789abcdef") != 8 * o->width)
+            return -1;
+        for (size_t k = 0; k < o->width; k++, text += 8) {
+            char digits[9] = "";
+            uint32_t bits;
+            memcpy(digits, text, 8);
+            bits = (uint32_t)strtoul(digits, NULL, 16);
+            memcpy(to, &bits, sizeof(bits));
+            if (!isfinite(*to++))
+                return -1;
+        }
+    }
+    return 0;
+}
+
 /* All files that are not refused are images. */
 static int read_images(const journal *j, const json_t *line, outcomes *o)
 {
     const json_t *classes = json_object_get(line, "classes");
     const json_t *probabilities = json_object_get(line, "probabilities");
+    const json_t *cosines = json_object_get(line, "cosines");
+    const json_t *kept = json_object_get(line, "embeddings");
     size_t images = o->to - o->from - o->refused_count, refused = 0, at = 0;
     size_t count = images * o->run_count * OUTCOME_TOP;
 
     if (json_array_size(classes) != count ||
-        json_array_size(probabilities) != count)
+        json_array_size(probabilities) != count ||
+        json_array_size(cosines) != images * o->run_count)
         return -1;
     for (size_t file = o->from; file < o->to; file++) {
         if (refused < o->refused_count && o->refused[refused].file == file) {
@@ -123,10 +187,15 @@ static int read_images(const journal *j, const json_t *line, outcomes *o)
         }
         outcome *said = outcomes_add_image(o, file);
         for (size_t run = 0; run < o->run_count; run++, at += OUTCOME_TOP)
-            if (read_answer(j, classes, probabilities, at, &said[run]) != 0)
+            if (read_answer(j, classes, probabilities, at, &said[run]) != 0 ||
+                read_cosine(json_array_get(cosines, at / OUTCOME_TOP),
+                            &said[run]) != 0)
                 return -1;
+        if (o->width > 0 && drift_keeps(file, j->all) &&
+            read_kept(kept, o->kept_count * o->run_count, o) != 0)
+            return -1;
     }
-    return 0;
+    return json_array_size(kept) == o->kept_count * o->run_count ? 0 : -1;
 }
 
 /* Of one run: what is least is no more than what is most. */
@@ -188,7 +257,7 @@ int journal_line_read(const journal *j, const json_t *line, outcomes *o)
 {
     json_int_t next = (json_int_t)j->next, from, to;
 
-    outcomes_begin(o, j->run_count, j->depth);
+    outcomes_begin(o, j->run_count, j->depth, j->width);
     if (read_number(json_object_get(line, "from"), next, next, &from) != 0 ||
         read_number(json_object_get(line, "to"), from + 1,
                     (json_int_t)j->files, &to) != 0) {

@@ -10,11 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-void outcomes_begin(outcomes *o, size_t run_count, size_t depth)
+void outcomes_begin(outcomes *o, size_t run_count, size_t depth, size_t width)
 {
     memset(o, 0, sizeof(*o));
     o->run_count = run_count;
     o->depth = depth;
+    o->width = width;
     o->work = memory_zero(run_count, sizeof(*o->work));
     o->tokens = memory_zero(run_count * depth, sizeof(*o->tokens));
 }
@@ -23,7 +24,7 @@ void outcomes_clear(outcomes *o, size_t from)
 {
     for (size_t i = 0; i < o->refused_count; i++)
         free(o->refused[i].why);
-    o->images = o->refused_count = o->batches = 0;
+    o->images = o->refused_count = o->batches = o->kept_count = 0;
     o->from = o->to = o->end = from;
     o->wall = o->decode = o->preprocess = 0;
     if (o->run_count > 0) {
@@ -41,6 +42,7 @@ void outcomes_free(outcomes *o)
     free(o->seconds);
     free(o->work);
     free(o->tokens);
+    free(o->kept);
     memset(o, 0, sizeof(*o));
 }
 
@@ -59,6 +61,15 @@ double *outcomes_add_batch(outcomes *o)
     o->seconds = memory_grow(o->seconds, o->batches, &o->batch_capacity,
                              o->run_count * sizeof(*o->seconds));
     return o->seconds + o->run_count * o->batches++;
+}
+
+float *outcomes_keep(outcomes *o)
+{
+    size_t each = o->run_count * o->width;
+
+    o->kept = memory_grow(o->kept, o->kept_count, &o->kept_capacity,
+                          each * sizeof(*o->kept));
+    return o->kept + each * o->kept_count++;
 }
 
 static void add_work(outcome_work *all, const outcome_work *next)
@@ -109,7 +120,7 @@ int outcomes_append(outcomes *o, const outcomes *next)
     size_t runs = o->run_count;
 
     if (next->from != o->to || next->run_count != runs ||
-        next->depth != o->depth)
+        next->depth != o->depth || next->width != o->width)
         return -1;
     for (size_t i = 0; i < next->images; i++)
         memcpy(outcomes_add_image(o, next->file[i]), next->items + i * runs,
@@ -119,6 +130,9 @@ int outcomes_append(outcomes *o, const outcomes *next)
     for (size_t i = 0; i < next->batches; i++)
         memcpy(outcomes_add_batch(o), next->seconds + i * runs,
                runs * sizeof(*next->seconds));
+    for (size_t i = 0; i < next->kept_count; i++)
+        memcpy(outcomes_keep(o), next->kept + i * runs * o->width,
+               runs * o->width * sizeof(*o->kept));
     for (size_t i = 0; i < runs; i++)
         add_work(&o->work[i], &next->work[i]);
     for (size_t i = 0; i < runs * o->depth; i++)

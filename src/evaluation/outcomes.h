@@ -13,6 +13,8 @@ enum { OUTCOME_TOP = 5 };
 typedef struct outcome {
     int32_t index[OUTCOME_TOP]; /* -1 past the last class */
     float probability[OUTCOME_TOP];
+    float cosine;          /* of the image's embedding with that of the model's
+                            * run that merges nothing; 0 if none was asked */
 } outcome;
 
 /* What one run computed, over images: sums are of whole numbers, so that they
@@ -47,11 +49,16 @@ typedef struct outcomes {
     outcome_work *work;    /* [run_count] */
     uint64_t *tokens;      /* [run_count, depth]: leaving each layer, summed
                             * over images */
+    size_t width;          /* numbers of the widest model's embedding; 0: none
+                            * are kept */
+    size_t kept_count, kept_capacity;
+    float *kept;           /* [kept_count, run_count, width]: embeddings of some
+                            * of the images, in their order */
     double wall, decode, preprocess; /* the last two in core-seconds */
 } outcomes;
 
-/* Of nothing yet, before file 0. */
-void outcomes_begin(outcomes *o, size_t run_count, size_t depth);
+/* Of nothing yet, before file 0; with embeddings of this width. */
+void outcomes_begin(outcomes *o, size_t run_count, size_t depth, size_t width);
 void outcomes_free(outcomes *o);
 
 /* Of nothing again, before file `from`; its memory stays. */
@@ -60,6 +67,9 @@ void outcomes_clear(outcomes *o, size_t from);
 /* One more image, or batch: returns what is to be filled, [run_count]. */
 outcome *outcomes_add_image(outcomes *o, size_t file);
 double *outcomes_add_batch(outcomes *o);
+
+/* The same of the embeddings of an image that are kept: [run_count, width]. */
+float *outcomes_keep(outcomes *o);
 
 /* One more image of a run was computed: rows [depth of its model] that left
  * the layers, and its multiply-accumulates. */
