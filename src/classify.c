@@ -6,13 +6,10 @@
 #include "base/message.h"
 #include "base/printable.h"
 #include "evaluation/dataset.h"
-#include "folders/listed.h"
-#include "folders/shards.h"
+#include "folders/collect.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 typedef struct classify {
     session *s;
@@ -133,34 +130,6 @@ static void refuse(void *data, const char *line)
     message_refused("%s", line);
 }
 
-/* Files as they are named, folders walked. */
-static void collect(const options *o, folder *files)
-{
-    char list_why[FOLDER_WHY];
-
-    memset(files, 0, sizeof(*files));
-    if (o->list && listed_read(o->list, 0, files, list_why) != 0)
-        message_failed("%s", list_why);
-    for (size_t i = 0; i < o->operand_count; i++) {
-        const char *path = o->operands[i];
-        struct stat s;
-        folder below;
-        char why[FOLDER_WHY];
-
-        int archives = shards_are(path);
-        if (!archives && stat(path, &s) != 0) {
-            message_refused("%s: %s", path, strerror(errno));
-        } else if (!archives && !S_ISDIR(s.st_mode)) {
-            folder_add(files, path);
-        } else if (folder_walk_flat(path, &below, refuse, NULL, why) != 0) {
-            message_refused("%s", why);
-        } else {
-            folder_append(files, &below);
-        }
-    }
-    folder_limit(files, o->limit);
-}
-
 static void classify_all(classify *c, dataset *d)
 {
     session *s = c->s;
@@ -188,7 +157,9 @@ void command_classify(const options *o)
     memset(&d, 0, sizeof(d));
     c.people = !output_is_stdout(o->json) && !output_is_stdout(o->csv);
     if (session_open(&s, o) == 0 && read_names(&c) == 0) {
-        collect(o, &d.files);
+        collect_images(o->list, o->operands, o->operand_count, &d.files,
+                       refuse, NULL);
+        folder_limit(&d.files, o->limit);
         if (d.files.count == 0)
             message_failed("there is no image to classify");
         else if (dataset_check_outputs(&d, &s) == 0)

@@ -4,6 +4,7 @@
 
 #include "../base/memory.h"
 #include "../base/message.h"
+#include "../folders/collect.h"
 #include "../folders/listed.h"
 #include "../folders/valid_labels.h"
 #include "../session/options_files.h"
@@ -155,6 +156,22 @@ int dataset_check_outputs(const dataset *d, const session *s)
     return 0;
 }
 
+int dataset_open_images(dataset *d, const session *s)
+{
+    const options *o = s->options;
+
+    memset(d, 0, sizeof(*d));
+    collect_images(o->list, o->operands, o->operand_count, &d->files, refuse,
+                   d);
+    folder_limit(&d->files, o->limit);
+    if (d->files.count > 0 && dataset_check_outputs(d, s) == 0)
+        return 0;
+    if (d->files.count == 0)
+        message_failed("%s: there is no image", options_source(o));
+    dataset_close(d);
+    return -1;
+}
+
 int dataset_open(dataset *d, const session *s)
 {
     const options *o = s->options;
@@ -162,6 +179,8 @@ int dataset_open(dataset *d, const session *s)
     pairs map;
     int result;
 
+    if (s->classes.count == 0)
+        return dataset_open_images(d, s);
     memset(d, 0, sizeof(*d));
     memset(&map, 0, sizeof(map));
     if (o->class_map && pairs_read(o->class_map, &map, why) != 0) {

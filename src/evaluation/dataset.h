@@ -22,6 +22,11 @@ typedef struct dataset {
 /* Walks the folder and labels its images as the options say. 0, or -1 after
  * a message. */
 int dataset_open(dataset *d, const session *s);
+
+/* The images that the options name, of no class; so opens dataset_open them as
+ * well for a model that has none. */
+int dataset_open_images(dataset *d, const session *s);
+
 void dataset_close(dataset *d);
 
 /* The crops that it has kept. */

@@ -65,10 +65,14 @@ static void set_accuracy(const dataset *d, const tally *t, json_t *out)
 /* Against the run that merges nothing, image by image; `itself`: it is that
  * one. */
 static void set_comparison(const tally *t, const tally *base, int itself,
-                           json_t *out)
+                           int has_classes, json_t *out)
 {
     interval i = statistics_paired(t->gained, t->lost, t->images);
 
+    json_object_set_new(out, "speedup", t->forward <= 0 ? json_null()
+                        : report_real(base->forward / t->forward));
+    if (!has_classes)
+        return;
     json_object_set_new(out, "drop", t->images == 0 ? json_null()
         : report_real(100.0 * ((double)base->correct1 - (double)t->correct1) /
                     (double)t->images));
@@ -80,8 +84,6 @@ static void set_comparison(const tally *t, const tally *base, int itself,
     set_count(out, "lost", t->lost);
     json_object_set_new(out, "mcnemar_p",
                         report_real(statistics_mcnemar(t->gained, t->lost)));
-    json_object_set_new(out, "speedup", t->forward <= 0 ? json_null()
-                        : report_real(base->forward / t->forward));
 }
 
 /* How far embeddings are from those of the run that merges nothing. */
@@ -170,9 +172,11 @@ json_t *dataset_run_json(const dataset *d, const session *s,
 
     set_count(out, "images", t.images);
     set_count(out, "refused", o->refused_count + d->unread);
-    set_accuracy(d, &t, out);
+    if (s->classes.count > 0)
+        set_accuracy(d, &t, out);
     if (s->run_count > 1)
-        set_comparison(&t, &base, index == s->reference, out);
+        set_comparison(&t, &base, index == s->reference,
+                       s->classes.count > 0, out);
     if (s->run_count > 1)
         set_drift(s, o, index, out);
     session_run_json(s, &s->runs[index], out);
@@ -181,7 +185,8 @@ json_t *dataset_run_json(const dataset *d, const session *s,
     set_times(o, s->first + index, &t, out);
     json_object_set_new(out, "model", session_model_json(s));
     json_object_set_new(out, "preprocessing", session_preprocessing_json(s));
-    json_object_set_new(out, "classes_by", json_string(d->rule));
+    if (d->rule)
+        json_object_set_new(out, "classes_by", json_string(d->rule));
     if (s->classes.valid)
         set_count(out, "valid_classes", s->classes.valid_count);
     json_object_set_new(out, "partial", json_boolean(outcomes_are_partial(o)));

@@ -109,11 +109,39 @@ static int describe_model(session *s)
     return model_result(o, error, &why);
 }
 
+/* What is asked of classes, though the model has none; NULL: nothing. */
+static const char *asked_of_classes(const options *o)
+{
+    const struct {
+        const char *name;
+        int given;
+    } asked[] = {
+        {"labels", o->labels != NULL}, {"class-map", o->class_map != NULL},
+        {"real-labels", o->real_labels != NULL},
+        {"valid-labels", o->valid_labels != NULL},
+        {"per-class", o->per_class != NULL},
+        {"confusion", o->confusion != NULL}, {"svg", o->svg != NULL},
+        {"html", o->html != NULL}, {"max-drop", o->max_drop >= 0},
+    };
+
+    for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++)
+        if (asked[i].given)
+            return asked[i].name;
+    return NULL;
+}
+
 static int open_classes(session *s)
 {
+    const char *asked = asked_of_classes(s->options);
     char why[CLASSES_WHY];
 
-    if (s->description->classes == 0 && s->options->classifies) {
+    if (s->description->classes == 0 && s->options->classifies && asked) {
+        message_failed("%s: the model has no head, it only gives features: "
+                       "--%s is of classes", s->options->model, asked);
+        return -1;
+    }
+    if (s->description->classes == 0 && s->options->classifies &&
+        !(s->options->command & (OPTIONS_SWEEP | OPTIONS_TUNE))) {
         message_failed("%s: the model has no head, it only gives features: "
                        "add one with --head or --text-embeddings",
                        s->options->model);
