@@ -136,6 +136,38 @@ enum tomevit_activation {
                              * the MLP's first product gives */
 };
 
+/* Rotary positions: queries and keys of patches are turned by angles that
+ * their places give, instead of or beside embeddings that are added.
+ * [arXiv 2104.09864] What stands before the patches is not turned. */
+enum tomevit_rotary {
+    TOMEVIT_ROTARY_NONE = 0,
+    TOMEVIT_ROTARY_CENTRED = 1, /* by where the patch's centre lies, from -1 to
+                                 * 1 on each axis [DINOv3, arXiv 2508.10104] */
+    TOMEVIT_ROTARY_INDEX = 2,   /* by its row and its column [EVA-02, arXiv
+                                 * 2303.11331; arXiv 2403.13298] */
+    TOMEVIT_ROTARY_MIXED = 3    /* by both at once, with frequencies that every
+                                 * layer and head learnt [arXiv 2403.13298] */
+};
+
+/*
+ * Pair k of a head's channels is turned by the angle
+ *
+ *     centred   2 pi c / p    c = 2 (i + 1/2) / n - 1, p = theta^(4 k / h)
+ *     index     c / p         c = i + offset, times grid / n if there is one
+ *     mixed     x f + y g     f and g read from the file
+ *
+ * of row or column i of n, h being the head's channels: the first h / 4 pairs
+ * by one axis, the others, from k = 0 again, by the other axis.
+ */
+typedef struct tomevit_rope {
+    int kind;              /* enum tomevit_rotary; the rest is 0 without it */
+    int xy;                /* 0: rows first, 1: columns first */
+    int halves;            /* pair k: channels k and k + h / 2; 0: 2k, 2k + 1 */
+    int periods;           /* the file brings p, h / 4 of them */
+    float theta, offset;
+    size_t grid;           /* side of the grid that it was trained on; 0: any */
+} tomevit_rope;
+
 /* What a model is: all of it read from the checkpoint's tensors. */
 typedef struct tomevit_description {
     char family[32];       /* "vit", "deit", "deit-distilled", "mae", ... */
@@ -155,13 +187,21 @@ typedef struct tomevit_description {
     size_t registers;
     size_t pos_prefix;     /* of them, those with a position embedding */
     size_t features;       /* width of what the head sees */
-    int class_token, distilled, qkv_bias, patch_bias, head_bias;
+    int class_token, distilled, patch_bias, head_bias;
+    int qkv_bias;          /* 1: all three have one, 2: keys have none */
+    int pos_embed;         /* embeddings of positions are added to patches */
+    tomevit_rope rope;     /* and how they are turned by their positions */
     int norm_pre;          /* a norm before the first layer */
     int qk_norm;           /* norms of every head's queries and keys */
     int layer_scale;       /* factors on what attention and MLP add */
     int activation;        /* enum tomevit_activation */
-    int fc_norm;           /* norm after pooling instead of before */
+    int attn_norm, mlp_norm; /* norms of what their last products see */
+    int final_norm;        /* a norm before pooling, or after it: fc_norm */
+    int fc_norm;
     int pool;              /* enum tomevit_pool */
+    int pool_prefix;       /* attention pooling looks at all tokens, not at
+                            * patches alone */
+    size_t pool_heads, pool_mlp_dim; /* of attention pooling */
     int zero_shot;         /* the classes are embeddings of text: logits are
                             * cosines with them, scaled */
     size_t embedding;      /* their width; also of `projection` without them */
@@ -338,7 +378,20 @@ enum tomevit_metric {
     TOMEVIT_METRIC_K = 0,  /* keys, mean over heads */
     TOMEVIT_METRIC_Q = 1,
     TOMEVIT_METRIC_V = 2,
-    TOMEVIT_METRIC_X = 3   /* the tokens after attention's residual */
+    TOMEVIT_METRIC_X = 3,  /* the tokens after attention's residual */
+    /* Keys and queries as they are before their positions turn them; in models
+     * without rotary positions the same as K and Q. */
+    TOMEVIT_METRIC_K_UNTURNED = 4,
+    TOMEVIT_METRIC_Q_UNTURNED = 5
+};
+
+/* Where a merged token stands for rotary positions. */
+enum tomevit_rope_merge {
+    TOMEVIT_ROPE_DESTINATION = 0, /* where its destination does */
+    TOMEVIT_ROPE_CENTROID = 1,    /* at the mean place of the patches it stands
+                                   * for */
+    TOMEVIT_ROPE_MEAN = 2         /* nowhere: it is turned by the mean of their
+                                   * rotations, which also shortens it */
 };
 
 typedef struct tomevit_merging {
@@ -350,7 +403,7 @@ typedef struct tomevit_merging {
     int combine;           /* enum tomerge_combine */
     int metric;            /* enum tomevit_metric */
     int prop_attn;         /* proportional attention: 1 on (default), 0 off */
-    int reserved_int;      /* 0 */
+    int rope_merge;        /* enum tomevit_rope_merge */
     uint64_t reserved[8];  /* 0 */
 } tomevit_merging;
 
@@ -358,9 +411,13 @@ typedef struct tomevit_merging {
  * NULL is ignored. */
 void tomevit_merging_init(tomevit_merging *merging);
 
-/* "K", "Q", "V", "X" and back, as in tomerge.h. */
+/* "K", "Q", "V", "X", "K-unturned", "Q-unturned" and back, as in tomerge.h. */
 const char *tomevit_metric_name(int metric);
 int tomevit_metric_from_name(const char *name, int *metric);
+
+/* "destination", "centroid", "mean" and back. */
+const char *tomevit_rope_merge_name(int how);
+int tomevit_rope_merge_from_name(const char *name, int *how);
 
 /* The tokens that leave each layer, [depth] or NULL, if every image has that
  * many to merge: r lowered to what the method can remove. `merging` NULL merges

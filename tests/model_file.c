@@ -27,6 +27,7 @@ void model_file_tiny(tomevit_description *d)
     d->prefix = 1;
     d->class_token = 1;
     d->qkv_bias = d->patch_bias = d->head_bias = 1;
+    d->pos_embed = d->final_norm = 1;
     d->pos_prefix = 1;
     d->features = 8;
 }

@@ -304,6 +304,44 @@ Test(dsp, swiglu_every_tail)
     each_tier(check_swiglu);
 }
 
+/* Every pair by its own angle, of one set for all heads and of one for each. */
+static void check_rotate(const vit_dsp *dsp)
+{
+    enum { HEADS = 3 };
+
+    for (size_t n = 4; n <= 132; n += 4)
+        for (int way = 0; way < 4; way++) {
+            int halves = way & 1;
+            size_t stride = way & 2 ? 2 * n : 0;
+            guarded x = guarded_new(HEADS * n), y = guarded_new(HEADS * n);
+            guarded turn = guarded_new(2 * n + (HEADS - 1) * stride);
+            uint64_t state = n;
+
+            fill(&x, &state, 3.0f), fill(&turn, &state, 1.0f);
+            memcpy(y.data, x.data, x.n * sizeof(float));
+            dsp->rotate(HEADS, n, halves, turn.data, stride, y.data);
+            for (size_t i = 0; i < HEADS * n; i++) {
+                size_t k = i % n, half = n / 2;
+                size_t other = halves ? (k + half) % n : k ^ 1;
+                const float *t = turn.data + i / n * stride;
+                double want = (double)x.data[i] * (double)t[k] +
+                              (double)x.data[i - k + other] *
+                                  (double)t[n + k];
+
+                cr_assert_float_eq((double)y.data[i], want, 1e-6,
+                                   "%s: rotate of %zu, way %d, at %zu",
+                                   dsp->name, n, way, i);
+            }
+            guarded_free(&x, "rotate x"), guarded_free(&y, "rotate y");
+            guarded_free(&turn, "rotate turn");
+        }
+}
+
+Test(dsp, rotate_every_tail)
+{
+    each_tier(check_rotate);
+}
+
 static void check_pack(const vit_dsp *dsp)
 {
     static const size_t widths[] = {1, 4, 6, 8, 14, 16, 32};

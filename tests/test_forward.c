@@ -206,6 +206,7 @@ static tomevit_description small_description(int pool, int fc_norm,
         .dim = 48, .depth = 4, .heads = 3, .mlp_dim = 500, .patch = 4,
         .image_size = SIDE, .classes = CLASSES, .tokens = 64,
         .qkv_bias = 1, .norm_eps = 1e-6f, .pool = pool, .fc_norm = fc_norm,
+        .pos_embed = 1, .final_norm = 1, .pool_heads = 3, .pool_mlp_dim = 500,
         .class_token = 1, .distilled = distilled, .patch_bias = 1,
         .head_bias = 1, .features = 48,
     };

@@ -15,6 +15,7 @@ static tomevit_model *model_that_pools(int pool)
     tomevit_description d = {
         .dim = 48, .depth = 4, .heads = 3, .mlp_dim = 96, .patch = 4,
         .image_size = SIDE, .classes = CLASSES, .norm_eps = 1e-6f,
+        .pos_embed = 1, .final_norm = 1, .pool_heads = 3, .pool_mlp_dim = 96,
         .class_token = token, .prefix = (size_t)token,
         .pos_prefix = (size_t)token, .tokens = 64 + (size_t)token,
         .features = pool == TOMEVIT_POOL_CLASS_MEAN ? 96 : 48, .pool = pool,

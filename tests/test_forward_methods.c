@@ -43,7 +43,8 @@ static void set_up(setting *s, int class_token)
     *s = (setting){.d = {
         .dim = 48, .depth = 4, .heads = 3, .mlp_dim = 96, .patch = 4,
         .image_size = SIDE, .classes = CLASSES, .norm_eps = 1e-6f,
-        .qkv_bias = 1, .class_token = class_token,
+        .qkv_bias = 1, .pos_embed = 1, .final_norm = 1,
+        .class_token = class_token,
         .prefix = (size_t)class_token, .pos_prefix = (size_t)class_token,
         .tokens = 64 + (size_t)class_token, .features = 48,
         .pool = class_token ? TOMEVIT_POOL_CLASS : TOMEVIT_POOL_MEAN,

@@ -206,19 +206,24 @@ Test(merging, defaults_are_the_paper_s)
 
 Test(merging, metrics_have_names)
 {
-    static const char *const names[] = {"K", "Q", "V", "X"};
+    static const char *const names[] = {"K", "Q", "V", "X", "K-unturned",
+                                        "Q-unturned"};
     int i, metric;
 
-    for (i = 0; i < 4; i++) {
+    for (i = 0; i < 6; i++) {
         cr_assert_str_eq(tomevit_metric_name(i), names[i]);
         cr_assert_eq(tomevit_metric_from_name(names[i], &metric), 0);
         cr_assert_eq(metric, i);
     }
     metric = 77;
-    cr_assert_null(tomevit_metric_name(4));
+    cr_assert_null(tomevit_metric_name(6));
     cr_assert_null(tomevit_metric_name(-1));
     cr_assert_eq(tomevit_metric_from_name("k", &metric), TOMEVIT_EINVAL);
     cr_assert_eq(tomevit_metric_from_name("", &metric), TOMEVIT_EINVAL);
     cr_assert_eq(tomevit_metric_from_name(NULL, &metric), TOMEVIT_EINVAL);
+    cr_assert_eq(tomevit_rope_merge_from_name("K", &metric), TOMEVIT_EINVAL);
     cr_assert_eq(metric, 77);
+    cr_assert_str_eq(tomevit_rope_merge_name(TOMEVIT_ROPE_MEAN), "mean");
+    cr_assert_eq(tomevit_rope_merge_from_name("centroid", &metric), 0);
+    cr_assert_eq(metric, TOMEVIT_ROPE_CENTROID);
 }

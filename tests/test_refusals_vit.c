@@ -213,6 +213,7 @@ CALL(tomevit_resize_crop, a->pre, a->rgb, a->width, a->height, a->stride,
      a->crop)
 CALL(tomevit_crop_rows, a->pre, a->width, a->height, a->first, a->count)
 CALL(tomevit_metric_from_name, a->name, a->value)
+CALL(tomevit_rope_merge_from_name, a->name, a->value)
 CALL(tomevit_dtype_from_name, a->name, a->value)
 CALL(tomevit_context_normalise, a->context, a->pre)
 CALL(tomevit_read_description, a->path, a->options, a->description, NULL)
@@ -396,12 +397,12 @@ static void refuse_forwards(void)
     REFUSES(tomevit_forward, a->output->reserved[4] = a->out.rows);
     REFUSES(tomevit_forward, a->merging->struct_size--);
     REFUSES(tomevit_forward, a->merging->struct_size += 8);
-    REFUSES(tomevit_forward, a->merging->reserved_int = 1);
+    REFUSES(tomevit_forward, a->merging->rope_merge = 3);
     REFUSES(tomevit_forward, a->merging->reserved[0] = 1);
     REFUSES(tomevit_forward, a->merging->reserved[7] = 1);
     REFUSES(tomevit_forward, a->merging->combine = 99);
     REFUSES(tomevit_forward, a->merging->combine = -1);
-    REFUSES(tomevit_forward, a->merging->metric = 4);
+    REFUSES(tomevit_forward, a->merging->metric = 6);
     REFUSES(tomevit_forward, a->merging->metric = -1);
     REFUSES(tomevit_forward, a->merging->matching.struct_size = 0);
     REFUSES(tomevit_forward, a->merging->matching.method = 99);
@@ -437,6 +438,7 @@ static const char *const cannot_fail[] = {
     "tomevit_resized_side", "tomevit_arch_name", "tomevit_close",
     "tomevit_describe", "tomevit_class_name", "tomevit_cpu",
     "tomevit_model_bytes", "tomevit_merging_init", "tomevit_metric_name",
+    "tomevit_rope_merge_name",
     "tomevit_macs", "tomevit_macs_unread", "tomevit_context_free",
     "tomevit_context_bytes", "tomevit_dtype_name", "tomevit_model_dtype",
     "tomevit_open_options_init", "tomevit_tier", "tomevit_pixel_tier",
@@ -458,6 +460,12 @@ Test(refusals_vit, every_function_refuses_what_it_cannot_take,
                   a->name = NULL);
     REFUSES_AFTER(a->name = "K", tomevit_metric_from_name, TOMEVIT_EINVAL,
                   a->value = NULL);
+    REFUSES_AFTER(a->name = "mean", tomevit_rope_merge_from_name,
+                  TOMEVIT_EINVAL, a->name = "K");
+    REFUSES_AFTER(a->name = "mean", tomevit_rope_merge_from_name,
+                  TOMEVIT_EINVAL, a->name = NULL);
+    REFUSES_AFTER(a->name = "mean", tomevit_rope_merge_from_name,
+                  TOMEVIT_EINVAL, a->value = NULL);
     REFUSES_AFTER(a->name = "bf16", tomevit_dtype_from_name, TOMEVIT_EINVAL,
                   a->name = "f64");
     REFUSES_AFTER(a->name = "bf16", tomevit_dtype_from_name, TOMEVIT_EINVAL,
@@ -478,8 +486,8 @@ Test(refusals_vit, structs_keep_their_layout)
     cr_expect_eq(sizeof(tomevit_message), 512);
     cr_expect_eq(sizeof(tomevit_preprocessing), 80);
     cr_expect_eq(offsetof(tomevit_preprocessing, reserved), 56);
-    cr_expect_eq(sizeof(tomevit_description), 624);
-    cr_expect_eq(offsetof(tomevit_description, reserved), 496);
+    cr_expect_eq(sizeof(tomevit_description), 696);
+    cr_expect_eq(offsetof(tomevit_description, reserved), 568);
     cr_expect_eq(sizeof(tomevit_open_options), 104);
     cr_expect_eq(offsetof(tomevit_open_options, reserved), 48);
     cr_expect_eq(sizeof(tomevit_merging), 224);
@@ -493,8 +501,10 @@ Test(refusals_vit, what_cannot_fail_takes_anything)
 {
     tomevit_preprocessing pre = {0};
 
+    cr_expect_null(tomevit_rope_merge_name(-1));
+    cr_expect_null(tomevit_rope_merge_name(3));
     cr_expect_null(tomevit_metric_name(-1));
-    cr_expect_null(tomevit_metric_name(4));
+    cr_expect_null(tomevit_metric_name(6));
     cr_expect_null(tomevit_dtype_name(-1));
     cr_expect_null(tomevit_dtype_name(3));
     cr_expect_null(tomevit_tier(-1));

@@ -59,6 +59,7 @@ int tomevit_arch_description(const char *name, tomevit_description *d)
     d->class_token = 1;
     d->distilled = !strcmp(a->family, "deit-distilled");
     d->qkv_bias = d->patch_bias = d->head_bias = 1;
+    d->pos_embed = d->final_norm = 1;
     d->pool = TOMEVIT_POOL_CLASS;
     d->prefix = (size_t)(d->class_token + d->distilled);
     d->pos_prefix = d->prefix;
@@ -104,6 +105,9 @@ static int is_factor(enum vit_tensor t)
     case VIT_Q_NORM_WEIGHT:
     case VIT_K_NORM_WEIGHT:
     case VIT_POOL_NORM_WEIGHT:
+    case VIT_ATTN_NORM_WEIGHT:
+    case VIT_MLP_NORM_WEIGHT:
+    case VIT_ROPE_PERIODS:
     case VIT_LOGIT_SCALE:
     case VIT_SCALE1:
     case VIT_SCALE2:
@@ -113,11 +117,24 @@ static int is_factor(enum vit_tensor t)
     }
 }
 
+/* A number for every tensor, which stays as it is when the table grows at the
+ * ends of its two parts: at first they had so many rows. */
+static uint64_t number_of(size_t t, size_t layer)
+{
+    const size_t others = 32, layers = 18, later = 1 << 20;
+
+    if (t < VIT_FIRST_OF_LAYER)
+        return t < others ? t + 1 : later + t;
+    t -= VIT_FIRST_OF_LAYER;
+    return layer * (others + layers) + 1 +
+           (t < layers ? others + t : 2 * later + t);
+}
+
 static int read_random(void *self, enum vit_tensor t, size_t layer, float *out)
 {
     const vit_random *random = self;
     size_t count = tomevit_tensor_shape(random->description, t, NULL, NULL);
-    uint64_t counter = mix(random->seed + mix(layer * VIT_TENSORS + t + 1));
+    uint64_t counter = mix(random->seed + mix(number_of(t, layer)));
     float middle = is_factor(t) ? 1.0f : 0.0f;
     size_t i;
 

@@ -184,12 +184,20 @@ static int same_sizes(const tomevit_description *a,
                       const tomevit_description *b)
 {
     return a->dim == b->dim && a->depth == b->depth && a->heads == b->heads &&
-           a->mlp_dim == b->mlp_dim && a->patch == b->patch &&
+           a->mlp_dim == b->mlp_dim && a->pool_heads == b->pool_heads &&
+           a->pool_mlp_dim == b->pool_mlp_dim && a->patch == b->patch &&
            a->image_size == b->image_size && a->classes == b->classes &&
            a->tokens == b->tokens && a->prefix == b->prefix &&
            a->registers == b->registers && a->pos_prefix == b->pos_prefix &&
            a->features == b->features && a->embedding == b->embedding &&
            a->parameters == b->parameters;
+}
+
+static int same_rope(const tomevit_rope *a, const tomevit_rope *b)
+{
+    return a->kind == b->kind && a->xy == b->xy && a->halves == b->halves &&
+           a->periods == b->periods && a->theta == b->theta &&
+           a->offset == b->offset && a->grid == b->grid;
 }
 
 /* The same model, wherever each was found. */
@@ -201,6 +209,9 @@ static int same_model(const tomevit_description *a,
            a->patch_bias == b->patch_bias && a->head_bias == b->head_bias &&
            a->norm_pre == b->norm_pre && a->qk_norm == b->qk_norm &&
            a->layer_scale == b->layer_scale &&
+           a->attn_norm == b->attn_norm && a->mlp_norm == b->mlp_norm &&
+           a->pos_embed == b->pos_embed && same_rope(&a->rope, &b->rope) &&
+           a->final_norm == b->final_norm && a->pool_prefix == b->pool_prefix &&
            a->activation == b->activation && a->fc_norm == b->fc_norm &&
            a->pool == b->pool && a->zero_shot == b->zero_shot &&
            a->projection == b->projection &&

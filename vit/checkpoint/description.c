@@ -4,10 +4,12 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "checks.h"
 #include "description.h"
+#include "rope.h"
 #include "../layouts/layout.h"
 
 /* Outside the blocks a tensor that nobody reads does no harm (a decoder, a
@@ -171,6 +173,28 @@ static size_t square_side(size_t patches)
     return side * side == patches ? side : 0;
 }
 
+/* Without embeddings of positions no tensor shows the image's size: what is
+ * said, or the usual. */
+static int find_image_size(const vit_tensors *file, tomevit_description *d,
+                           const vit_report *report)
+{
+    const char *said = tomevit_tensors_metadata(file, "input_size");
+    size_t side = said ? (size_t)strtoul(said, NULL, 10) : 14 * d->patch;
+
+    if (side == 0 || side > VIT_MAX_IMAGE || side % d->patch ||
+        side / d->patch * (side / d->patch) > VIT_MAX_TOKENS - d->prefix)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "%s: expected an image "
+                            "size that is a multiple of the patch side %zu, "
+                            "found \"%.40s\"", said
+                                ? tomevit_tensors_from(file, "input_size")
+                                : "tensor \"patch_embed.proj.weight\"",
+                            d->patch, said ? said : "none");
+    d->image_size = side;
+    d->pos_prefix = 0;
+    d->tokens = d->prefix + side / d->patch * (side / d->patch);
+    return 0;
+}
+
 /* Positions are those of the patches, and of all, some (class, distillation)
  * or none of the tokens before them: the first that leaves a square. */
 static int find_tokens(const vit_tensors *file, tomevit_description *d,
@@ -181,9 +205,11 @@ static int find_tokens(const vit_tensors *file, tomevit_description *d,
     };
     const vit_stored *t;
     size_t side = 0, i;
-    int code = tomevit_need(file, "pos_embed", "[1, tokens, dim]", 3, &t,
-                            report);
+    int code;
 
+    if (!d->pos_embed && d->rope.kind)
+        return find_image_size(file, d, report);
+    code = tomevit_need(file, "pos_embed", "[1, tokens, dim]", 3, &t, report);
     if (!code)
         code = tomevit_limit("pos_embed", "a number of tokens", t->shape[1],
                      VIT_MAX_TOKENS, report);
@@ -249,6 +275,31 @@ static int is_classifier(const vit_tensors *file, const char *layout)
            !strcmp(tomevit_view_layout(file), layout);
 }
 
+/* timm's models with rotary positions look at all tokens [timm, models/eva.py],
+ * its others at patches. */
+static int find_attention_pool(const vit_tensors *file, tomevit_description *d,
+                               const vit_report *report)
+{
+    const char *name = "attn_pool.mlp.fc1.weight";
+    const vit_stored *t;
+    int code;
+
+    d->pool_prefix = d->rope.kind != TOMEVIT_ROTARY_NONE &&
+                     (d->class_token || tomevit_has(file, "reg_token"));
+    if (!d->pool_prefix && (d->class_token || tomevit_has(file, "reg_token")))
+        return tomevit_fail(report, TOMEVIT_EMODEL, "tensors "
+                            "\"attn_pool.latent\" and \"%s\": attention "
+                            "pooling beside other tokens than patches cannot "
+                            "be run here", d->class_token ? "cls_token"
+                                                         : "reg_token");
+    code = tomevit_need(file, name, "[mlp dim, dim]", 2, &t, report);
+    if (code)
+        return code;
+    d->pool_mlp_dim = t->shape[0];
+    return tomevit_limit(name, "an MLP dim", d->pool_mlp_dim, VIT_MAX_MLP,
+                         report);
+}
+
 static int find_pool(const vit_tensors *file, tomevit_description *d,
                      const vit_report *report)
 {
@@ -261,16 +312,10 @@ static int find_pool(const vit_tensors *file, tomevit_description *d,
                             "here");
     if (is_classifier(file, "Hugging Face SigLIP"))
         attention = 0;
-    if (attention && (d->class_token || tomevit_has(file, "reg_token")))
-        return tomevit_fail(report, TOMEVIT_EMODEL, "tensors "
-                            "\"attn_pool.latent\" and \"%s\": attention "
-                            "pooling beside other tokens than patches cannot "
-                            "be run here", d->class_token ? "cls_token"
-                                                         : "reg_token");
     d->pool = attention                     ? TOMEVIT_POOL_ATTENTION
               : d->fc_norm || !d->class_token ? TOMEVIT_POOL_MEAN
                                               : TOMEVIT_POOL_CLASS;
-    return 0;
+    return attention ? find_attention_pool(file, d, report) : 0;
 }
 
 static int find_parts(const vit_tensors *file, tomevit_description *d,
@@ -281,13 +326,26 @@ static int find_parts(const vit_tensors *file, tomevit_description *d,
     d->class_token = tomevit_has(file, "cls_token");
     d->distilled = tomevit_has(file, "dist_token");
     d->norm_pre = tomevit_has(file, "norm_pre.weight");
+    d->pos_embed = tomevit_has(file, "pos_embed");
     /* Only models of CLIP's kind, which begin with a norm, do without. */
     d->patch_bias = !d->norm_pre || tomevit_has(file, "patch_embed.proj.bias");
     d->head_bias = !d->norm_pre || tomevit_has(file, "head.bias");
-    d->qkv_bias = tomevit_has(file, "blocks.0.attn.qkv.bias");
+    d->qkv_bias = tomevit_has(file, "blocks.0.attn.qkv.bias")  ? 1
+                  : tomevit_has(file, "blocks.0.attn.q_bias") ? 2
+                                                              : 0;
+    d->attn_norm = tomevit_has(file, "blocks.0.attn.norm.weight");
+    d->mlp_norm = tomevit_has(file, "blocks.0.mlp.norm.weight");
     d->qk_norm = tomevit_has(file, "blocks.0.attn.q_norm.weight");
     d->layer_scale = tomevit_has(file, "blocks.0.ls1.gamma");
     d->fc_norm = tomevit_has(file, "fc_norm.weight");
+    code = find_activation(file, d, report);
+    if (!code)
+        code = tomevit_metadata_rope(file, d, report);
+    if (code)
+        return code;
+    /* Only rotary towers are known that go without. */
+    d->final_norm = !d->rope.kind || d->fc_norm ||
+                    tomevit_has(file, "norm.weight");
     code = find_pool(file, d, report);
     if (code)
         return code;
@@ -400,10 +458,9 @@ int tomevit_describe_file(const vit_tensors *file, tomevit_description *d,
 
     memset(d, 0, sizeof(*d));
     if ((code = tomevit_check_supported(file, report)) ||
-        (code = find_parts(file, d, report)) ||
         (code = find_widths(file, d, report)) ||
+        (code = find_parts(file, d, report)) ||
         (code = find_head_dim(file, d, report)) ||
-        (code = find_activation(file, d, report)) ||
         (code = tomevit_metadata_activation(file, d, report)) ||
         (code = tomevit_metadata_pool(file, d, report)) ||
         (code = find_prefix(file, d, report)) ||
@@ -413,6 +470,9 @@ int tomevit_describe_file(const vit_tensors *file, tomevit_description *d,
         (code = check_others(file, d, report)) ||
         (code = tomevit_check_table(file, d, report)) ||
         (code = tomevit_metadata_heads(file, d, report)))
+        return code;
+    if ((code = tomevit_metadata_pool_heads(file, d, report)) ||
+        (code = tomevit_check_rope(file, d, report)))
         return code;
     d->parameters = tomevit_count_parameters(d);
     snprintf(d->family, sizeof(d->family), "%.31s", family_of(file, d));

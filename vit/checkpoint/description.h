@@ -27,6 +27,10 @@ int tomevit_describe_file(const vit_tensors *file, tomevit_description *d,
  * d->dim and d->depth; d->preprocessing and its source, from the rest of *d. */
 int tomevit_metadata_heads(const vit_tensors *file, tomevit_description *d,
                            const vit_report *report);
+/* d->pool_heads of attention pooling, from d->heads. */
+int tomevit_metadata_pool_heads(const vit_tensors *file,
+                                tomevit_description *d,
+                                const vit_report *report);
 /* What no tensor shows, if the metadata say it: d->activation of an MLP
  * without a gate; d->pool where there is a choice; *how positions are resized,
  * enum vit_positions. */

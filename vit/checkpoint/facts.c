@@ -10,7 +10,9 @@
 
 #include "../containers/json.h"
 #include "../layouts/layout.h"
+#include "checks.h"
 #include "description.h"
+#include "rope.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -79,10 +81,16 @@ static const char *pool_from(const vit_tensors *view,
 }
 
 /* transformers has many classes with these names. */
-static const char *positions_from(const vit_tensors *view, char rule[64])
+static const char *positions_from(const vit_tensors *view,
+                                  const tomevit_description *d, char rule[64])
 {
     const char *from = tomevit_tensors_from(view, "positions");
 
+    if (!from && (tomevit_has(view, "rope.freqs") ||
+                  tomevit_has(view, "rope.periods")))
+        return "tensors";
+    if (!from && d->rope.kind)
+        return NULL;
     if (!from && !strncmp(tomevit_view_layout(view), "Hugging Face", 12))
         return NULL;
     return from ? from : library_rule(view, rule);
@@ -95,7 +103,7 @@ static void add_structure(vit_facts *f, const vit_tensors *view,
                                               "quick_gelu", "swiglu"};
     static const char *const pools[] = {"class", "mean", "class and mean",
                                         "attention"};
-    char rule[64];
+    char rule[64], positions[96];
     vit_fact *fact = add(f, "heads", heads_from(view, d));
 
     snprintf(fact->value, sizeof(fact->value), "%zu", d->heads);
@@ -107,13 +115,20 @@ static void add_structure(vit_facts *f, const vit_tensors *view,
     snprintf(fact->value, sizeof(fact->value), "%.6g", (double)d->norm_eps);
     fact = add(f, "pooling", pool_from(view, d, rule));
     snprintf(fact->value, sizeof(fact->value), "%s", pools[d->pool]);
-    fact = add(f, "positions", positions_from(view, rule));
-    snprintf(fact->value, sizeof(fact->value), "learned alone");
+    fact = add(f, "positions", positions_from(view, d, rule));
+    tomevit_rope_text(&d->rope, positions);
+    snprintf(fact->value, sizeof(fact->value), "%s%s%s",
+             d->rope.kind && d->pos_embed ? "learned and " : "", positions,
+             d->rope.kind ? "" : " alone");
+    if (d->pos_embed)
+        return;
+    fact = add(f, "image size", tomevit_tensors_from(view, "input_size"));
+    snprintf(fact->value, sizeof(fact->value), "%zu", d->image_size);
 }
 
-static void three(char text[48], const float *v)
+static void three(char text[128], const float *v)
 {
-    snprintf(text, 48, "%.4g %.4g %.4g", (double)v[0], (double)v[1],
+    snprintf(text, 128, "%.4g %.4g %.4g", (double)v[0], (double)v[1],
              (double)v[2]);
 }
 

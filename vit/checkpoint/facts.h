@@ -5,11 +5,11 @@
 
 #include "../containers/tensors.h"
 
-enum { VIT_FACTS = 11 };
+enum { VIT_FACTS = 12 };
 
 typedef struct vit_fact {
     const char *what;      /* "heads" */
-    char value[48];        /* "12" */
+    char value[128];       /* "12" */
     char from[64];         /* "config.json" */
     int guessed;           /* nothing says so: the usual was taken */
 } vit_fact;

@@ -116,6 +116,25 @@ int tomevit_metadata_heads(const vit_tensors *file, tomevit_description *d,
     return code;
 }
 
+int tomevit_metadata_pool_heads(const vit_tensors *file,
+                                tomevit_description *d,
+                                const vit_report *report)
+{
+    const char *text = tomevit_tensors_metadata(file, "pool_heads");
+    size_t heads = text ? (size_t)strtoul(text, NULL, 10) : d->heads;
+
+    if (d->pool != TOMEVIT_POOL_ATTENTION)
+        return 0;
+    /* Perception Encoder's, whatever its width. [arXiv 2504.13181] */
+    if (!text && d->rope.kind)
+        heads = 8;
+    if (heads < 1 || d->dim % heads)
+        return wrong("pool_heads", "a number of heads that divides the width",
+                     text ? text : "8", report);
+    d->pool_heads = heads;
+    return 0;
+}
+
 /* ---- parts that no tensor shows ------------------------------------------ */
 
 int tomevit_metadata_activation(const vit_tensors *file, tomevit_description *d,

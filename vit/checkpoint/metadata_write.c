@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "description.h"
+#include "rope.h"
 #include "../containers/json.h"
 
 /* As text from which the same number is read again. */
@@ -49,10 +50,18 @@ static void put_parts(json_t *object, const tomevit_description *d)
         [TOMEVIT_GELU_TANH] = "gelu_tanh",
         [TOMEVIT_QUICK_GELU] = "quick_gelu",
     };
+    char positions[96];
 
     json_object_set_new(object, "num_heads", number((double)d->heads, 17));
     json_object_set_new(object, "norm_eps", number((double)d->norm_eps, 9));
-    json_object_set_new(object, "positions", json_string("learned"));
+    tomevit_rope_text(&d->rope, positions);
+    json_object_set_new(object, "positions", json_string(positions));
+    if (!d->pos_embed)
+        json_object_set_new(object, "input_size",
+                            number((double)d->image_size, 17));
+    if (d->pool_heads && d->pool_heads != d->heads)
+        json_object_set_new(object, "pool_heads",
+                            number((double)d->pool_heads, 17));
     if (d->family[0])
         json_object_set_new(object, "family", json_string(d->family));
     if (d->activation != TOMEVIT_SWIGLU)

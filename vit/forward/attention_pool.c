@@ -24,15 +24,12 @@ static void keys_and_values(vit_team *c, vit_scratch *s, size_t image)
 
         rows = end - t < m->block_rows ? end - t : m->block_rows;
         for (size_t i = 0; i < rows; i++) {
-            m->dsp->layer_norm(m->d.dim, c->rows.x + (t + i) * c->x_stride,
-                               m->norm.weight, m->norm.bias, m->d.norm_eps,
+            tomevit_final_norm(m, c->rows.x + (t + i) * c->x_stride,
                                tomevit_operand_row(&a, i));
             tomevit_operand_set(&a, i);
         }
         tomevit_gemm(m->dsp, &m->pool.kv, VIT_STORE, rows, &a,
                      c->qkv + t * c->qkv_stride, c->qkv_stride, s->gemm);
-        tomevit_finish_heads(m, NULL, rows, c->qkv + t * c->qkv_stride,
-                             c->qkv_stride);
     }
 }
 
@@ -43,11 +40,11 @@ static void look(const vit_pass *p, vit_scratch *s, size_t image, float *y)
     const tomevit_model *m = c->model;
     size_t first = c->rows.offsets[image],
            tokens = c->rows.offsets[image + 1] - first;
-    size_t head_dim = m->d.dim / m->d.heads;
+    size_t heads = m->d.pool_heads, head_dim = m->d.dim / heads;
     const float *bias = vit_bias(p, first);
 
     memset(y, 0, m->d.dim * sizeof(*y));
-    for (size_t h = 0; h < m->d.heads; h++) {
+    for (size_t h = 0; h < heads; h++) {
         const float *kv = c->qkv + first * c->qkv_stride + h * head_dim;
         const float *q = m->pool.query + h * head_dim;
 

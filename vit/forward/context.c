@@ -53,7 +53,8 @@ static size_t gemm_scratch(const tomevit_model *m)
         {d->dim, 3 * d->patch * d->patch}, {3 * d->dim, d->dim},
         {tomevit_fc1_width(d), d->dim}, {d->dim, d->mlp_dim},
         {larger(d->classes, d->embedding), larger(d->features, d->embedding)},
-        {2 * d->dim, d->dim},
+        {2 * d->dim, d->dim}, {d->pool_mlp_dim, d->dim},
+        {d->dim, d->pool_mlp_dim},
         {d->tokens, d->dim / d->heads}, {d->dim / d->heads, d->tokens},
     };
     size_t most = 0;
@@ -80,7 +81,8 @@ vit_operand_buffer tomevit_carve_operand(vit_arena *arena, size_t rows,
 static void carve_operands(const tomevit_model *m, vit_scratch *s,
                         vit_arena *arena)
 {
-    size_t widest = larger(larger(m->d.dim, m->d.mlp_dim),
+    size_t mlp = larger(m->d.mlp_dim, m->d.pool_mlp_dim);
+    size_t widest = larger(larger(m->d.dim, mlp),
                            larger(larger(m->d.features, m->d.embedding),
                                   3 * m->d.patch * m->d.patch));
     size_t bytes = larger(
@@ -127,6 +129,12 @@ static void carve_team(vit_team *c, vit_arena *arena)
     c->next.size = tomevit_carve_f32(arena, rows);
     c->bias = tomevit_carve_f32(arena, rows);
     c->importance = tomevit_carve_f32(arena, rows);
+    if (d->rope.kind) {
+        c->turns = tomevit_carve_f32(arena, rows * tomevit_turns_of(d));
+        c->unturned = tomevit_carve_f32(arena, rows * (d->dim / d->heads));
+    }
+    c->rows.place = tomevit_carve(arena, rows, sizeof(int32_t));
+    c->next.place = tomevit_carve(arena, rows, sizeof(int32_t));
     c->map = tomevit_carve(arena, rows, sizeof(int32_t));
     c->origin = tomevit_carve(arena, rows, sizeof(int32_t));
     c->rows.trace = tomevit_carve(arena, rows, sizeof(int32_t));
@@ -161,6 +169,12 @@ static vit_team team_alone(const vit_team *all, size_t thread, size_t group)
     c.next.size += row;
     c.bias += row;
     c.importance += row;
+    if (d->rope.kind) {
+        c.turns += row * tomevit_turns_of(d);
+        c.unturned += row * (d->dim / d->heads);
+    }
+    c.rows.place += row;
+    c.next.place += row;
     c.map += row;
     c.origin += row;
     c.rows.trace += row;
@@ -187,7 +201,8 @@ static void set_strides(vit_team *c, const tomevit_description *d)
     c->x_stride = tomevit_row_stride(d->dim);
     c->qkv_stride = tomevit_row_stride(3 * d->dim);
     c->hidden_stride = tomevit_row_stride(
-        larger(tomevit_fc1_width(d), 3 * d->patch * d->patch));
+        larger(larger(tomevit_fc1_width(d), d->pool_mlp_dim),
+               3 * d->patch * d->patch));
     c->score_stride = tomevit_row_stride(vit_columns(d->tokens));
     c->pooled_stride = tomevit_row_stride(d->features);
     c->embedding_stride = tomevit_row_stride(d->embedding);

@@ -50,6 +50,7 @@ typedef struct vit_rows {
     size_t *offsets;       /* [group + 1]: where each image's rows begin */
     float *x;              /* [rows, x_stride] */
     float *size;           /* [rows]: how many tokens a row stands for */
+    int32_t *place;        /* [rows]: the patch where a row stands, -1: none */
     int32_t *trace;        /* [group, tokens]: where each token is by now */
 } vit_rows;
 
@@ -71,6 +72,10 @@ typedef struct vit_team {
     float *attention;      /* [rows, x_stride] */
     float *bias;           /* [rows] */
     float *importance;     /* [rows], of the layer under way */
+    float *turns;          /* [rows, turns_of]: rotations of rows that stand
+                            * where no patch does */
+    float *unturned;       /* [rows, head_dim]: what is compared, if it is that
+                            * before the rotation */
     int32_t *map, *origin; /* [rows] */
     size_t *planned;       /* [group]: rows left after the plan */
     int error;             /* of the group under way: 0, or TOMEVIT_EINVAL */

@@ -86,10 +86,12 @@ void tomevit_embed(vit_pass *p, vit_scratch *s, const vit_at *at)
         else
             gather_rgb8(&g, in->data, first + i, c->normalised, row);
         tomevit_operand_set(&a, i);
-        memcpy(x + i * c->x_stride,
-               m->pos + (m->d.pos_prefix + first + i) * dim, dim * sizeof(*x));
+        if (m->d.pos_embed)
+            memcpy(x + i * c->x_stride,
+                   m->pos + (m->d.pos_prefix + first + i) * dim,
+                   dim * sizeof(*x));
     }
-    tomevit_gemm(m->dsp, &m->patch, VIT_ADD, rows, &a, x, c->x_stride,
-                 s->gemm);
+    tomevit_gemm(m->dsp, &m->patch, m->d.pos_embed ? VIT_ADD : VIT_STORE, rows,
+                 &a, x, c->x_stride, s->gemm);
     norm_pre(m, rows, x, c->x_stride);
 }

@@ -24,6 +24,7 @@ static void start_group(const vit_pass *p)
 {
     vit_team *c = p->c;
     size_t tokens = c->model->d.tokens, depth = c->model->d.depth;
+    size_t prefix = c->model->d.prefix;
 
     for (size_t b = 0; b <= p->count; b++)
         c->rows.offsets[b] = b * tokens;
@@ -33,6 +34,8 @@ static void start_group(const vit_pass *p)
         for (size_t t = 0; t < tokens; t++) {
             c->rows.trace[b * tokens + t] = (int32_t)t;
             c->rows.size[b * tokens + t] = 1.0f;
+            c->rows.place[b * tokens + t] =
+                t < prefix ? -1 : (int32_t)(t - prefix);
         }
     }
 }
@@ -269,7 +272,7 @@ static int valid_merging(const tomevit_merging *m,
     return m->struct_size == sizeof(*m) &&
            tomerge_combine_name(m->combine) &&
            tomevit_metric_name(m->metric) &&
-           !m->reserved_int && VIT_UNUSED(m->reserved) &&
+           tomevit_rope_merge_name(m->rope_merge) && VIT_UNUSED(m->reserved) &&
            !m->matching.role && /* rows of later layers have none */
            !m->matching.importance &&
            !(tomerge_method_needs(m->matching.method) &

@@ -7,10 +7,13 @@
 
 #include <string.h>
 
-static void norm_row(const tomevit_model *m, const float *x, float *y)
+void tomevit_final_norm(const tomevit_model *m, const float *x, float *y)
 {
-    m->dsp->layer_norm(m->d.dim, x, m->norm.weight, m->norm.bias,
-                       m->d.norm_eps, y);
+    if (m->d.final_norm)
+        m->dsp->layer_norm(m->d.dim, x, m->norm.weight, m->norm.bias,
+                           m->d.norm_eps, y);
+    else
+        memcpy(y, x, m->d.dim * sizeof(*y));
 }
 
 /* Mean of the patch tokens weighted by the tokens each stands for: merging
@@ -27,7 +30,7 @@ static void mean_pool(const vit_team *c, vit_scratch *s, size_t image,
         const float *row = c->rows.x + t * c->x_stride;
 
         if (!m->d.fc_norm) {
-            norm_row(m, row, s->norm);
+            tomevit_final_norm(m, row, s->norm);
             row = s->norm;
         }
         for (size_t i = 0; i < dim; i++)
@@ -38,7 +41,7 @@ static void mean_pool(const vit_team *c, vit_scratch *s, size_t image,
         y[i] /= total;
     if (m->d.fc_norm) {
         memcpy(s->norm, y, dim * sizeof(*y));
-        norm_row(m, s->norm, y);
+        tomevit_final_norm(m, s->norm, y);
     }
 }
 
@@ -57,11 +60,11 @@ void tomevit_pool(vit_pass *p, vit_scratch *s, const vit_at *at)
     else if (m->d.pool == TOMEVIT_POOL_ATTENTION)
         tomevit_attention_pool(p, s, image, y);
     else
-        norm_row(m, x, y);
+        tomevit_final_norm(m, x, y);
     if (m->d.pool == TOMEVIT_POOL_CLASS_MEAN)
         mean_pool(c, s, image, y + m->d.dim);
     if (m->d.distilled)
-        norm_row(m, x + c->x_stride, y + c->group * c->pooled_stride);
+        tomevit_final_norm(m, x + c->x_stride, y + c->group * c->pooled_stride);
     if (p->out.features)
         memcpy(p->out.features + image * m->d.features, y,
                m->d.features * sizeof(*y));
@@ -82,7 +85,7 @@ void tomevit_last_rows(vit_pass *p, vit_scratch *unused, const vit_at *at)
         if (m->d.fc_norm)
             memcpy(y, x, dim * sizeof(*y));
         else
-            norm_row(m, x, y);
+            tomevit_final_norm(m, x, y);
     }
 }
 

@@ -53,7 +53,13 @@ static tomerge_const_view metric_of(const vit_pass *p, vit_scratch *s,
         return (tomerge_const_view){c->rows.x + first * c->x_stride,
                                     (ptrdiff_t)c->x_stride, TOMERGE_F32};
     }
-    if (p->merging->metric == TOMEVIT_METRIC_K)
+    if (d->rope.kind && tomevit_compares_unturned(p)) {
+        *channels = head_dim;
+        return (tomerge_const_view){c->unturned + first * head_dim,
+                                    (ptrdiff_t)head_dim, TOMERGE_F32};
+    }
+    if (p->merging->metric == TOMEVIT_METRIC_K ||
+        p->merging->metric == TOMEVIT_METRIC_K_UNTURNED)
         base += d->dim;
     else if (p->merging->metric == TOMEVIT_METRIC_V)
         base += 2 * d->dim;
@@ -135,7 +141,8 @@ void tomevit_merge(vit_pass *p, vit_scratch *s, const vit_at *at)
     vit_team *c = p->c;
     size_t tokens = c->model->d.tokens;
     size_t first = c->rows.offsets[at->image];
-    float *size = c->next.size + c->next.offsets[at->image];
+    size_t next = c->next.offsets[at->image];
+    float *size = c->next.size + next;
     tomerge_plan plan = plan_of(c, at->image);
     tomerge_tensor tensors[TENSORS];
     /* A sum that is weighted and not divided is one by importance, where the
@@ -150,10 +157,12 @@ void tomevit_merge(vit_pass *p, vit_scratch *s, const vit_at *at)
                               by_importance ? NULL : size, s->workspace,
                               c->workspace_bytes) ||
         tomerge_size_bias(plan.rows, size,
-                          c->bias + c->next.offsets[at->image]) ||
+                          c->bias + next) ||
         tomerge_compose(&plan, tokens,
                         c->rows.trace + at->image * tokens))
         fail(c);
+    for (size_t i = 0; i < plan.rows; i++)
+        c->next.place[next + i] = c->rows.place[first + (size_t)plan.origin[i]];
 }
 
 void tomevit_swap(vit_pass *p, vit_scratch *unused, const vit_at *at)

@@ -81,10 +81,26 @@ vit_task tomevit_projection, tomevit_mlp;
 /* How the MLP's first product is finished. */
 enum vit_finish tomevit_activation_finish(const tomevit_description *d);
 
-/* What becomes of every head's queries, or keys, once their product is there:
- * y[rows, stride]; a norm, if there is one (else NULL). */
-void tomevit_finish_heads(const tomevit_model *m, const vit_norm *norm,
-                          size_t rows, float *y, size_t stride);
+/* heads.c: queries or keys of all heads on their way from a product to
+ * attention: normed, if there is a norm; then turned by their positions. */
+typedef struct vit_heads {
+    float *y;              /* [rows, stride] */
+    size_t rows, stride;
+    const vit_norm *norm;  /* of each head, or NULL */
+    int metric;            /* enum tomevit_metric that they are unturned */
+    int read;              /* they are of the rows that are read, packed */
+} vit_heads;
+
+void tomevit_finish_heads(const vit_pass *p, const vit_at *at,
+                          const vit_heads *heads);
+
+/* 1 if tokens are compared by what they are before the rotation. */
+int tomevit_compares_unturned(const vit_pass *p);
+
+/* The rotations of an image's rows, and whether they have to be worked out,
+ * because tokens have merged and stand where no patch does. */
+vit_task tomevit_turn_rows;
+vit_condition tomevit_stand_elsewhere;
 
 /* attention.c: one head of one image; the rows that are read alone, from where
  * tomevit_queries left them, if `read` is not 0. */
@@ -120,6 +136,9 @@ void tomevit_attention_pool(const vit_pass *p, vit_scratch *s, size_t image,
  * embeddings, in the scratch; *stride is that of x, then of these. */
 float *tomevit_embedding(const vit_pass *p, vit_scratch *s, size_t rows,
                          float *x, size_t *stride);
+
+/* head.c: y[dim] of a token x, as pooling takes it. */
+void tomevit_final_norm(const tomevit_model *m, const float *x, float *y);
 
 /* head.c: pooling and norm of one image; its rows, normed, to the output; heads
  * on a block of images. */

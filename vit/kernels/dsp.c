@@ -114,8 +114,26 @@ static void swiglu(size_t n, const float *a, const float *b, float *y)
         y[i] = gate(a[i], a[i]) * b[i];
 }
 
+static void rotate(size_t heads, size_t channels, int halves,
+                   const float *turn, size_t stride, float *x)
+{
+    size_t apart = halves ? channels / 2 : 1;
+
+    for (size_t h = 0; h < heads; h++, x += channels, turn += stride) {
+        const float *c = turn, *s = turn + channels;
+
+        for (size_t k = 0; k < channels / 2; k++) {
+            size_t i = halves ? k : 2 * k, j = i + apart;
+            float a = x[i], b = x[j];
+
+            x[i] = a * c[i] + b * s[i];
+            x[j] = b * c[j] + a * s[j];
+        }
+    }
+}
+
 const vit_dsp tomevit_dsp_scalar = {
-    "scalar", MR, NR, gemm, finish, pack, layer_norm, softmax, swiglu,
+    "scalar", MR, NR, gemm, finish, pack, layer_norm, softmax, swiglu, rotate,
 };
 
 static const struct {

@@ -63,6 +63,13 @@ typedef struct vit_dsp {
 
     /* y[n] = a sigmoid(a) b; y may be a or b */
     void (*swiglu)(size_t n, const float *a, const float *b, float *y);
+
+    /* Turns the pairs of x[heads, channels] in place: x c + x' s, x' being the
+     * other of each one's pair, which lies half the channels away or (halves 0)
+     * beside it. turn [2, channels] holds c and s, which is minus the sine for
+     * the first of a pair; that of head i begins i * stride on. */
+    void (*rotate)(size_t heads, size_t channels, int halves,
+                   const float *turn, size_t stride, float *x);
 } vit_dsp;
 
 /* Rows of the next tile where `left` are left: mr, unless the last tile would

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "derived.h"
+#include "../network/rope.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -23,7 +24,7 @@ int tomevit_pool_query(const tomevit_description *d, vit_source source,
                        float *query)
 {
     size_t dim = d->dim;
-    float scale = 1.0f / sqrtf((float)(dim / d->heads));
+    float scale = 1.0f / sqrtf((float)(dim / d->pool_heads));
     float *latent = malloc((dim + 1) * dim * sizeof(*latent));
     float *w = latent + dim;
     int error;
@@ -41,6 +42,30 @@ int tomevit_pool_query(const tomevit_description *d, vit_source source,
         query[i] *= scale;
     }
     free(latent);
+    return error;
+}
+
+int tomevit_read_rates(const tomevit_description *d, vit_source source,
+                       double *rates)
+{
+    size_t channels = d->dim / d->heads, half = channels / 2;
+    enum vit_tensor t = d->rope.periods ? VIT_ROPE_PERIODS : VIT_ROPE_FREQS;
+    size_t count = tomevit_tensor_shape(d, t, NULL, NULL);
+    float *read = count ? malloc(count * sizeof(*read)) : NULL;
+    int error = 0;
+
+    if (count && !read)
+        return TOMEVIT_ENOMEM;
+    if (count)
+        error = source.read(source.self, t, 0, read);
+    if (!error && !tomevit_rope_each_head(d))
+        tomevit_rope_axial(d, read, rates);
+    else
+        for (size_t i = 0; !error && i < d->depth * d->heads; i++)
+            tomevit_rope_learnt(d, read + i * half,
+                                read + (d->depth * d->heads + i) * half,
+                                rates + i * channels);
+    free(read);
     return error;
 }
 

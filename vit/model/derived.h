@@ -13,6 +13,10 @@ void tomevit_set_length(size_t n, float *x, float length);
 int tomevit_pool_query(const tomevit_description *d, vit_source source,
                        float *query);
 
+/* Rates of rotary positions: see model.h. ENOMEM, or what the source gives. */
+int tomevit_read_rates(const tomevit_description *d, vit_source source,
+                       double *rates);
+
 /* The head made of the texts' embeddings, w [classes, embedding] in and out:
  * to unit length, times the logits' scale. Returns what the source returns. */
 int tomevit_zero_shot_rows(const tomevit_description *d, vit_source source,

@@ -14,8 +14,10 @@
 /* ---- places -------------------------------------------------------------- */
 
 /* Where a tensor goes: see tensors.def. */
-enum { NOWHERE, IS_PLAIN, IS_PACKED, IS_BIAS, IS_PREFIX_0, IS_PREFIX_1,
-       IS_PREFIX_LAST };
+enum {
+    NOWHERE, IS_PLAIN, IS_PACKED, IS_BIAS, IS_BIAS_THIRD, IS_PREFIX_0,
+    IS_PREFIX_1, IS_PREFIX_LAST
+};
 
 typedef struct place {
     int kind;
@@ -27,6 +29,7 @@ typedef struct place {
 #define PLAIN(member) {IS_PLAIN, offsetof(HOLDER, member)}
 #define PACKED(member) {IS_PACKED, offsetof(HOLDER, member)}
 #define BIAS(member) {IS_BIAS, offsetof(HOLDER, member)}
+#define BIAS_THIRD(member) {IS_BIAS_THIRD, offsetof(HOLDER, member)}
 
 static const place places[VIT_TENSORS] = {
 #define HOLDER struct tomevit_model
@@ -78,6 +81,15 @@ static void carve_model(struct tomevit_model *m, vit_arena *arena)
     m->layers = layers;
     m->prefix = tomevit_carve_f32(arena, m->d.prefix * m->d.dim);
     m->pool.query = tomevit_carve_f32(arena, query);
+    if (m->d.rope.kind) {
+        size_t of_own = tomevit_rope_each_head(&m->d) ? m->d.depth : 1;
+        size_t patches = m->d.tokens - m->d.prefix;
+
+        m->rates = tomevit_carve(
+            arena, of_own * tomevit_turns_of(&m->d) / 2, sizeof(*m->rates));
+        m->turns = tomevit_carve_f32(
+            arena, of_own * patches * tomevit_turns_of(&m->d));
+    }
     for (int t = 0; t < VIT_FIRST_OF_LAYER; t++)
         carve_tensor(m, m, (enum vit_tensor)t, arena);
     for (size_t i = 0; i < m->d.depth; i++)
@@ -99,6 +111,8 @@ static float *plain_of(const struct tomevit_model *m, void *holder,
         return *(float **)member(holder, t);
     case IS_BIAS:
         return ((vit_matrix *)member(holder, t))->bias;
+    case IS_BIAS_THIRD:
+        return ((vit_matrix *)member(holder, t))->bias + 2 * dim;
     case IS_PREFIX_0:
         return m->prefix;
     case IS_PREFIX_1:
@@ -174,6 +188,25 @@ static size_t largest(const tomevit_description *d)
     return most;
 }
 
+/* The rotation of every patch's queries and keys. */
+static int fill_turns(struct tomevit_model *m, vit_source source)
+{
+    size_t length = tomevit_turn_length(&m->d);
+    size_t side = m->d.image_size / m->d.patch;
+    size_t layers = tomevit_rope_each_head(&m->d) ? m->d.depth : 1;
+    size_t heads = tomevit_rope_each_head(&m->d) ? m->d.heads : 1;
+    float *turn = m->turns;
+    int error = tomevit_read_rates(&m->d, source, m->rates);
+
+    for (size_t layer = 0; !error && layer < layers; layer++)
+        for (size_t i = 0; i < side * side; i++)
+            for (size_t head = 0; head < heads; head++, turn += length)
+                tomevit_rope_turn(&m->d, tomevit_rates(m, layer, head),
+                                  (double)(i / side), (double)(i % side),
+                                  turn);
+    return error;
+}
+
 /* What follows from several tensors. */
 static int fill_rest(struct tomevit_model *m, vit_source source)
 {
@@ -183,6 +216,12 @@ static int fill_rest(struct tomevit_model *m, vit_source source)
     if (m->d.logit_bias)
         for (size_t i = 1; i < m->d.classes; i++)
             m->head.bias[i] = m->head.bias[0];
+    if (m->d.rope.kind) {
+        int error = fill_turns(m, source);
+
+        if (error)
+            return error;
+    }
     if (m->d.pool != TOMEVIT_POOL_ATTENTION)
         return 0;
     return tomevit_pool_query(&m->d, source, m->pool.query);

@@ -4,6 +4,7 @@
 #define TOMEVIT_MODEL_H
 
 #include "../kernels/gemm.h"
+#include "../network/rope.h"
 #include "../network/weights.h"
 
 typedef struct vit_norm {
@@ -14,8 +15,10 @@ typedef struct vit_layer {
     vit_norm norm1, norm2;
     vit_norm q_norm, k_norm; /* of [head_dim], if the model has them */
     vit_matrix qkv;        /* [3 dim, dim]: queries, keys, values */
+    vit_norm attn_norm;    /* before proj, if the model has it */
     vit_matrix proj;       /* [dim, dim] */
     vit_matrix fc1, fc2;   /* [fc1 width, dim], [dim, mlp_dim] */
+    vit_norm mlp_norm;     /* of [mlp_dim], before fc2, if the model has it */
 } vit_layer;
 
 /* Attention of one query over all tokens, then an MLP. */
@@ -23,7 +26,7 @@ typedef struct vit_attention_pool {
     float *query;          /* [dim], as the scores want it */
     vit_matrix kv, proj;   /* [2 dim, dim]: keys, values; [dim, dim] */
     vit_norm norm;
-    vit_matrix fc1, fc2;   /* [mlp_dim, dim], [dim, mlp_dim] */
+    vit_matrix fc1, fc2;   /* [pool_mlp_dim, dim], [dim, pool_mlp_dim] */
 } vit_attention_pool;
 
 struct tomevit_model {
@@ -37,7 +40,11 @@ struct tomevit_model {
     size_t bytes;
     char **class_names;    /* [classes] or NULL; one allocation */
     float *prefix;         /* [prefix, dim], with their positions */
-    float *pos;            /* [pos_prefix + patches, dim] */
+    float *pos;            /* [pos_prefix + patches, dim], or NULL */
+    double *rates;         /* see tomevit_rope_turn; [2, h / 2], or so many of
+                            * every layer and head */
+    float *turns;          /* [patches, turn]: tomevit_rope_turn of each patch;
+                            * or [depth, patches, heads, turn] */
     vit_matrix patch;      /* [dim, 3 patch patch] */
     vit_layer *layers;     /* [depth] */
     vit_norm norm_pre;     /* before the first layer, if there is one */
@@ -47,6 +54,22 @@ struct tomevit_model {
     vit_matrix head;       /* [classes, features or embedding] */
     vit_matrix head_dist;  /* [classes, dim]; n = 0: there is none */
 };
+
+/* Floats by which all heads of a token are turned. */
+static inline size_t tomevit_turns_of(const tomevit_description *d)
+{
+    return tomevit_turn_length(d) * (tomevit_rope_each_head(d) ? d->heads : 1);
+}
+
+/* The rates of a layer's head. */
+static inline const double *tomevit_rates(const tomevit_model *m, size_t layer,
+                                          size_t head)
+{
+    size_t index = tomevit_rope_each_head(&m->d) ? layer * m->d.heads + head
+                                                 : 0;
+
+    return m->rates + index * (m->d.dim / m->d.heads);
+}
 
 /* Allocates a model of this description and fills it from a source. The
  * options are valid. ENOMEM, or what the source returns. */

@@ -10,14 +10,17 @@
 /* What a dimension's length is. */
 enum {
     NONE, ONE, RGB, DIM, DIM3, HEAD_DIM, MLP, FC1, PATCH, POSITIONS, REGISTERS,
-    FEATURES, CLASSES, DIM2, EMBEDDING
+    FEATURES, CLASSES, DIM2, EMBEDDING, POOL_MLP, TWO, DEPTH, HEADS, PAIRS,
+    PAIRS2
 };
 
 /* When a tensor exists. */
 enum {
     ALWAYS, CLASS_TOKEN, DISTILLED, REGISTER_TOKENS, HAS_PATCH_BIAS, NORM_PRE,
     HAS_QKV_BIAS, QK_NORM, LAYER_SCALE, ATTENTION_POOL, HEAD, HAS_HEAD_BIAS,
-    PROJECT, HAS_PROJECT_BIAS, ZERO_SHOT, HAS_LOGIT_SCALE, HAS_LOGIT_BIAS
+    PROJECT, HAS_PROJECT_BIAS, ZERO_SHOT, HAS_LOGIT_SCALE, HAS_LOGIT_BIAS,
+    HAS_POS_EMBED, FINAL_NORM, HAS_QV_BIAS, ATTN_NORM, MLP_NORM, HAS_PERIODS,
+    MIXED_ROPE
 };
 
 typedef struct row {
@@ -38,6 +41,8 @@ static const row table[VIT_TENSORS] = {
 static size_t length_of(const tomevit_description *d, unsigned char symbol)
 {
     switch (symbol) {
+    case TWO:
+        return 2;
     case RGB:
         return 3;
     case DIM:
@@ -50,6 +55,16 @@ static size_t length_of(const tomevit_description *d, unsigned char symbol)
         return d->embedding;
     case HEAD_DIM:
         return d->dim / d->heads;
+    case PAIRS:
+        return d->dim / d->heads / 2;
+    case PAIRS2:
+        return d->dim / d->heads / 4;
+    case DEPTH:
+        return d->depth;
+    case HEADS:
+        return d->heads;
+    case POOL_MLP:
+        return d->pool_mlp_dim;
     case MLP:
         return d->mlp_dim;
     case FC1:
@@ -83,7 +98,21 @@ static int exists(const tomevit_description *d, unsigned char when)
     case NORM_PRE:
         return d->norm_pre != 0;
     case HAS_QKV_BIAS:
-        return d->qkv_bias != 0;
+        return d->qkv_bias == 1;
+    case HAS_QV_BIAS:
+        return d->qkv_bias == 2;
+    case HAS_POS_EMBED:
+        return d->pos_embed != 0;
+    case HAS_PERIODS:
+        return d->rope.periods != 0;
+    case MIXED_ROPE:
+        return d->rope.kind == TOMEVIT_ROTARY_MIXED;
+    case FINAL_NORM:
+        return d->final_norm != 0;
+    case ATTN_NORM:
+        return d->attn_norm != 0;
+    case MLP_NORM:
+        return d->mlp_norm != 0;
     case QK_NORM:
         return d->qk_norm != 0;
     case LAYER_SCALE:

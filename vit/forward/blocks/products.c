@@ -4,39 +4,50 @@
 
 #include "../steps.h"
 
-/* Normalised rows first .. first + rows - 1 of x, as `to` takes them. */
-static vit_operand normalise(const vit_team *c, const vit_norm *norm,
-                             const vit_matrix *to, vit_scratch *s,
-                             size_t first, size_t rows)
+/* Rows of x[.., x_stride], normalised, as `to` takes them. */
+static vit_operand normalise_rows(const vit_team *c, const vit_norm *norm,
+                                  const vit_matrix *to, vit_scratch *s,
+                                  const float *x, size_t rows)
 {
     const tomevit_model *m = c->model;
     vit_operand a = tomevit_operand_new(to, s->norm, c->x_stride, s->in);
 
     for (size_t i = 0; i < rows; i++) {
-        m->dsp->layer_norm(m->d.dim, c->rows.x + (first + i) * c->x_stride,
-                           norm->weight, norm->bias, m->d.norm_eps,
+        m->dsp->layer_norm(m->d.dim, x + i * c->x_stride, norm->weight,
+                           norm->bias, m->d.norm_eps,
                            tomevit_operand_row(&a, i));
         tomevit_operand_set(&a, i);
     }
     return a;
 }
 
-/* Rotations of queries and keys by their positions belong here too. */
-void tomevit_finish_heads(const tomevit_model *m, const vit_norm *norm,
-                          size_t rows, float *y, size_t stride)
+/* Rows first .. first + rows - 1 of the tokens. */
+static vit_operand normalise(const vit_team *c, const vit_norm *norm,
+                             const vit_matrix *to, vit_scratch *s,
+                             size_t first, size_t rows)
 {
-    size_t head_dim = m->d.dim / m->d.heads;
-
-    for (size_t i = 0; norm && i < rows; i++)
-        for (size_t h = 0; h < m->d.heads; h++)
-            m->dsp->layer_norm(head_dim, y + i * stride + h * head_dim,
-                               norm->weight, norm->bias, m->d.norm_eps,
-                               y + i * stride + h * head_dim);
+    return normalise_rows(c, norm, to, s, c->rows.x + first * c->x_stride,
+                          rows);
 }
 
-static const vit_norm *if_there(const tomevit_model *m, const vit_norm *norm)
+static void finish_queries(const vit_pass *p, const vit_at *at, float *y,
+                           size_t stride, int read)
 {
-    return m->d.qk_norm ? norm : NULL;
+    const vit_norm *norm = &at->layer->q_norm;
+    vit_heads h = {y, at->rows, stride, p->c->model->d.qk_norm ? norm : NULL,
+                   TOMEVIT_METRIC_Q_UNTURNED, read};
+
+    tomevit_finish_heads(p, at, &h);
+}
+
+static void finish_keys(const vit_pass *p, const vit_at *at, float *y,
+                        size_t stride)
+{
+    const vit_norm *norm = &at->layer->k_norm;
+    vit_heads h = {y, at->rows, stride, p->c->model->d.qk_norm ? norm : NULL,
+                   TOMEVIT_METRIC_K_UNTURNED, 0};
+
+    tomevit_finish_heads(p, at, &h);
 }
 
 void tomevit_qkv(vit_pass *p, vit_scratch *s, const vit_at *at)
@@ -49,10 +60,8 @@ void tomevit_qkv(vit_pass *p, vit_scratch *s, const vit_at *at)
 
     tomevit_gemm(m->dsp, &l->qkv, VIT_STORE, at->rows, &a, q, c->qkv_stride,
                  s->gemm);
-    tomevit_finish_heads(m, if_there(m, &l->q_norm), at->rows, q,
-                         c->qkv_stride);
-    tomevit_finish_heads(m, if_there(m, &l->k_norm), at->rows, q + m->d.dim,
-                         c->qkv_stride);
+    finish_queries(p, at, q, c->qkv_stride, 0);
+    finish_keys(p, at, q + m->d.dim, c->qkv_stride);
 }
 
 /* The last panel of q comes along where it holds the first columns of k. */
@@ -68,8 +77,7 @@ void tomevit_keys_values(vit_pass *p, vit_scratch *s, const vit_at *at)
 
     tomevit_gemm(m->dsp, &kv, VIT_STORE, at->rows, &a, q + column,
                  c->qkv_stride, s->gemm);
-    tomevit_finish_heads(m, if_there(m, &l->k_norm), at->rows, q + dim,
-                         c->qkv_stride);
+    finish_keys(p, at, q + dim, c->qkv_stride);
 }
 
 void tomevit_queries(vit_pass *p, vit_scratch *s, const vit_at *at)
@@ -94,8 +102,7 @@ void tomevit_queries(vit_pass *p, vit_scratch *s, const vit_at *at)
     }
     tomevit_gemm(m->dsp, &q, VIT_STORE, rows, &a,
                  c->attention + first * c->x_stride, c->x_stride, s->gemm);
-    tomevit_finish_heads(m, if_there(m, &l->q_norm), rows,
-                         c->attention + first * c->x_stride, c->x_stride);
+    finish_queries(p, at, c->attention + first * c->x_stride, c->x_stride, 1);
 }
 
 void tomevit_projection(vit_pass *p, vit_scratch *s, const vit_at *at)
@@ -103,9 +110,11 @@ void tomevit_projection(vit_pass *p, vit_scratch *s, const vit_at *at)
     const vit_layer *l = at->layer;
     size_t first = at->first, rows = at->rows;
     vit_team *c = p->c;
-    vit_operand a = tomevit_operand(&l->proj, rows,
-                                    c->attention + first * c->x_stride,
-                                    c->x_stride, s->in);
+    float *x = c->attention + first * c->x_stride;
+    vit_operand a = c->model->d.attn_norm
+                        ? normalise_rows(c, &l->attn_norm, &l->proj, s, x, rows)
+                        : tomevit_operand(&l->proj, rows, x, c->x_stride,
+                                          s->in);
 
     tomevit_gemm(c->model->dsp, &l->proj, VIT_ADD, rows, &a,
                  c->rows.x + first * c->x_stride, c->x_stride, s->gemm);
@@ -136,13 +145,17 @@ void tomevit_mlp(vit_pass *p, vit_scratch *s, const vit_at *at)
     vit_operand hidden = tomevit_operand_new(&l->fc2, s->hidden,
                                              c->hidden_stride, s->out);
 
-    if (d->activation == TOMEVIT_SWIGLU) {
-        tomevit_gemm(dsp, &l->fc1, VIT_STORE, rows, &a, s->hidden,
-                     c->hidden_stride, s->gemm);
+    if (d->activation == TOMEVIT_SWIGLU || d->mlp_norm) {
+        tomevit_gemm(dsp, &l->fc1, tomevit_activation_finish(d), rows, &a,
+                     s->hidden, c->hidden_stride, s->gemm);
         for (size_t i = 0; i < rows; i++) {
             float *row = s->hidden + i * c->hidden_stride;
 
-            dsp->swiglu(d->mlp_dim, row, row + d->mlp_dim, row);
+            if (d->activation == TOMEVIT_SWIGLU)
+                dsp->swiglu(d->mlp_dim, row, row + d->mlp_dim, row);
+            if (d->mlp_norm)
+                dsp->layer_norm(d->mlp_dim, row, l->mlp_norm.weight,
+                                l->mlp_norm.bias, d->norm_eps, row);
         }
         hidden = tomevit_operand(&l->fc2, rows, s->hidden, c->hidden_stride,
                                  s->out);

@@ -28,7 +28,8 @@ static int plans_early(const vit_pass *p, const vit_at *at)
 static int compares_queries(const vit_pass *p, const vit_at *at)
 {
     return at->r > 0 && (p->needs & TOMERGE_NEEDS_METRIC) &&
-           p->merging->metric == TOMEVIT_METRIC_Q;
+           (p->merging->metric == TOMEVIT_METRIC_Q ||
+            p->merging->metric == TOMEVIT_METRIC_Q_UNTURNED);
 }
 
 static int compares_no_queries(const vit_pass *p, const vit_at *at)
@@ -41,7 +42,11 @@ static int compares_no_queries(const vit_pass *p, const vit_at *at)
     {VIT_EACH_IMAGE, .run = tomevit_merge, .when = merges}, \
     {VIT_ONCE, .run = tomevit_swap, .when = merges}
 
+#define TURN \
+    {VIT_EACH_IMAGE, .run = tomevit_turn_rows, .when = tomevit_stand_elsewhere}
+
 static const vit_step steps[] = {
+    TURN,
     {VIT_EACH_ROWS, .run = tomevit_qkv},
     {VIT_EACH_HEAD, .run = tomevit_attention, .beside = tomevit_plan,
      .beside_when = plans_early},
@@ -53,6 +58,7 @@ static const vit_step steps[] = {
 };
 
 static const vit_step last_steps[] = {
+    TURN,
     {VIT_EACH_ROWS, .run = tomevit_qkv, .when = compares_queries,
      .all_rows = 1},
     {VIT_EACH_ROWS, .run = tomevit_keys_values, .when = compares_no_queries,

@@ -10,6 +10,7 @@
  *   SELECT_N(n, a, b)  the first n elements of a, the others of b
  *   SUM(v), MAXIMUM(v) across one vector, in a fixed order
  *   TRANSPOSE(v)     a W x W block held in V v[W]
+ *   SWAP_PAIRS(v)    elements 1 0 3 2 5 4 ...
  *   TABLE, NAME
  *
  * Two vectors make the width of a GEMM tile.
@@ -371,6 +372,72 @@ static void swiglu(size_t n, const float *a, const float *b, float *y)
     }
 }
 
+/* Pairs half a head apart: one vector of each half, in every head. */
+INLINE void rotate_halves(size_t heads, size_t channels, const float *turn,
+                          size_t stride, float *x)
+{
+    size_t half = channels / 2, whole = half / W * W, rest = half - whole;
+
+    for (size_t j = 0; j < whole; j += W) {
+        const float *t = turn + j;
+
+        for (size_t h = 0; h < heads; h++, t += stride) {
+            float *p = x + h * channels + j;
+            V a = LOAD(p), b = LOAD(p + half), c = LOAD(t);
+
+            STORE(p, FMA(b, LOAD(t + channels), MUL(a, c)));
+            STORE(p + half,
+                  FMA(a, LOAD(t + channels + half), MUL(b, LOAD(t + half))));
+        }
+    }
+    for (size_t h = 0; rest && h < heads; h++, turn += stride) {
+        const float *t = turn + whole;
+        float *p = x + h * channels + whole;
+        V a = LOAD_N(p, rest), b = LOAD_N(p + half, rest);
+
+        STORE_N(p, FMA(b, LOAD_N(t + channels, rest),
+                       MUL(a, LOAD_N(t, rest))), rest);
+        STORE_N(p + half, FMA(a, LOAD_N(t + channels + half, rest),
+                              MUL(b, LOAD_N(t + half, rest))), rest);
+    }
+}
+
+/* Pairs side by side. */
+INLINE void rotate_pairs(size_t heads, size_t channels, const float *turn,
+                         size_t stride, float *x)
+{
+    size_t whole = channels / W * W, rest = channels - whole;
+
+    for (size_t j = 0; j < whole; j += W) {
+        const float *t = turn + j;
+
+        for (size_t h = 0; h < heads; h++, t += stride) {
+            float *p = x + h * channels + j;
+            V v = LOAD(p);
+
+            STORE(p, FMA(SWAP_PAIRS(v), LOAD(t + channels),
+                         MUL(v, LOAD(t))));
+        }
+    }
+    for (size_t h = 0; rest && h < heads; h++, turn += stride) {
+        const float *t = turn + whole;
+        float *p = x + h * channels + whole;
+        V v = LOAD_N(p, rest);
+
+        STORE_N(p, FMA(SWAP_PAIRS(v), LOAD_N(t + channels, rest),
+                       MUL(v, LOAD_N(t, rest))), rest);
+    }
+}
+
+static void rotate(size_t heads, size_t channels, int halves,
+                   const float *turn, size_t stride, float *x)
+{
+    if (halves)
+        rotate_halves(heads, channels, turn, stride, x);
+    else
+        rotate_pairs(heads, channels, turn, stride, x);
+}
+
 const vit_dsp TABLE = {
-    NAME, MR, NR, gemm, finish, pack, layer_norm, softmax, swiglu,
+    NAME, MR, NR, gemm, finish, pack, layer_norm, softmax, swiglu, rotate,
 };

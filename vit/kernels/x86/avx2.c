@@ -53,5 +53,6 @@ static inline float max8(__m256 v)
         _mm256_cvtps_epi32(k), _mm256_set1_epi32(127)), 23)))
 
 #define TRANSPOSE transpose8
+#define SWAP_PAIRS(v) _mm256_permute_ps(v, 0xb1)
 
 #include "../vectors/kernels.h"

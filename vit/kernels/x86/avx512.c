@@ -11,5 +11,6 @@ enum { W = 16, MR = 14, GROUP = 7 };
     M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13)
 
 #define TRANSPOSE transpose16
+#define SWAP_PAIRS(v) _mm512_permute_ps(v, 0xb1)
 
 #include "../vectors/kernels.h"

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How a checkpoint's patches are told apart: by embeddings that are added, by
+ * rotations of queries and keys, or by both. No tensor shows by which rule they
+ * are rotated; metadata say it in words:
+ *
+ *     learned
+ *     rotary KIND [theta=N] [offset=N] [grid=N] [axes=hw|xy]
+ *            [layout=halves|interleaved]
+ *
+ * KIND being centred, index or mixed: see tomevit_rope.
+ */
+#include "config.h"
+
+#include "checks.h"
+#include "rope.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const kinds[] = {
+    [TOMEVIT_ROTARY_CENTRED] = "centred",
+    [TOMEVIT_ROTARY_INDEX] = "index",
+    [TOMEVIT_ROTARY_MIXED] = "mixed",
+};
+
+/* ---- words --------------------------------------------------------------- */
+
+void tomevit_rope_text(const tomevit_rope *rope, char text[96])
+{
+    size_t used;
+
+    if (!rope->kind) {
+        strcpy(text, "learned");
+        return;
+    }
+    used = (size_t)snprintf(text, 96, "rotary %s", kinds[rope->kind]);
+    if (rope->kind != TOMEVIT_ROTARY_MIXED && !rope->periods)
+        used += (size_t)snprintf(text + used, 96 - used, " theta=%.9g",
+                                 (double)rope->theta);
+    if (rope->offset != 0.0f)
+        used += (size_t)snprintf(text + used, 96 - used, " offset=%.9g",
+                                 (double)rope->offset);
+    if (rope->grid)
+        used += (size_t)snprintf(text + used, 96 - used, " grid=%zu",
+                                 rope->grid);
+    snprintf(text + used, 96 - used, " axes=%s layout=%s",
+             rope->xy ? "xy" : "hw", rope->halves ? "halves" : "interleaved");
+}
+
+/* The number behind a word's "=", from 0 to `most`; -1 if it is none. */
+static double number_of(const char *word, double most)
+{
+    char *end;
+    double value = strtod(strchr(word, '=') + 1, &end);
+
+    return *end == '\0' && end[-1] != '=' && value >= 0 && value <= most
+               ? value : -1;
+}
+
+/* One word into *rope. 0 if it means nothing. */
+static int take_word(const char *word, tomevit_rope *rope)
+{
+    double value;
+
+    for (int kind = TOMEVIT_ROTARY_CENTRED; kind <= TOMEVIT_ROTARY_MIXED;
+         kind++)
+        if (!rope->kind && !strcmp(word, kinds[kind])) {
+            rope->kind = kind;
+            return 1;
+        }
+    if (!strcmp(word, "axes=hw") || !strcmp(word, "axes=xy")) {
+        rope->xy = word[5] == 'x';
+        return 1;
+    }
+    if (!strcmp(word, "layout=halves") || !strcmp(word, "layout=interleaved")) {
+        rope->halves = word[7] == 'h';
+        return 1;
+    }
+    if (strncmp(word, "theta=", 6) && strncmp(word, "offset=", 7) &&
+        strncmp(word, "grid=", 5))
+        return 0;
+    value = number_of(word, 1e9);
+    if (*word == 't')
+        rope->theta = (float)value;
+    else if (*word == 'o')
+        rope->offset = (float)value;
+    else if (value == floor(value) && value >= 1 && value <= 65536)
+        rope->grid = (size_t)value;
+    else
+        return 0;
+    return value >= 0;
+}
+
+/* 1 if the text is a rule. */
+static int parse(const char *text, tomevit_rope *rope)
+{
+    char words[128], *word, *rest;
+
+    *rope = (tomevit_rope){0};
+    if (!strcmp(text, "learned"))
+        return 1;
+    if (strlen(text) >= sizeof(words) || strncmp(text, "rotary ", 7))
+        return 0;
+    strcpy(words, text + 7);
+    for (word = strtok_r(words, " ", &rest); word;
+         word = strtok_r(NULL, " ", &rest))
+        if (!take_word(word, rope))
+            return 0;
+    return rope->kind && (rope->kind == TOMEVIT_ROTARY_MIXED ||
+                          rope->theta == 0 || rope->theta > 1);
+}
+
+/* ---- what nothing says --------------------------------------------------- */
+
+#define EVA "rotary index theta=10000 grid=16 axes=hw layout=interleaved"
+#define PE "rotary index theta=10000 offset=1 axes=xy layout=interleaved"
+#define AXIAL "rotary index theta=100 axes=xy layout=interleaved"
+#define DINOV3 "rotary centred theta=100 axes=hw layout=halves"
+
+/* The rule that models with such tensors have; NULL: they are known to have
+ * embeddings alone. */
+static const char *usual(const vit_tensors *file, const tomevit_description *d)
+{
+    int registers = tomevit_has(file, "reg_token");
+
+    if (tomevit_has(file, "rope.freqs"))
+        return "rotary mixed axes=xy layout=interleaved";
+    if (tomevit_has(file, "rope.periods"))
+        return DINOV3;
+    if (d->pos_embed && tomevit_has(file, "attn_pool.latent") &&
+        d->class_token && d->norm_pre)
+        return PE;
+    if (d->pos_embed && d->activation == TOMEVIT_SWIGLU &&
+        (d->mlp_norm || d->qkv_bias == 2))
+        return EVA;
+    if (d->pos_embed || tomevit_has(file, "rel_pos_bias.relative_position_"
+                                          "bias_table"))
+        return NULL;
+    if (registers)
+        return d->class_token ? DINOV3 : EVA;
+    return d->layer_scale ? AXIAL : NULL;
+}
+
+int tomevit_metadata_rope(const vit_tensors *file, tomevit_description *d,
+                          const vit_report *report)
+{
+    const char *said = tomevit_tensors_metadata(file, "positions");
+    const char *text = said ? said : usual(file, d);
+
+    d->rope = (tomevit_rope){0};
+    if (text && !parse(text, &d->rope))
+        return tomevit_fail(report, TOMEVIT_EFORMAT, "metadata \"positions\": "
+                            "expected learned, or rotary and its rule, found "
+                            "\"%.80s\"", text);
+    d->rope.periods = d->rope.kind && tomevit_has(file, "rope.periods");
+    return 0;
+}
+
+/* ---- what does not fit --------------------------------------------------- */
+
+int tomevit_check_rope(const vit_tensors *file, const tomevit_description *d,
+                       const vit_report *report)
+{
+    size_t head_dim = d->dim / d->heads;
+
+    if (!d->rope.kind)
+        return 0;
+    if (head_dim % 4)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "rotary positions: "
+                            "expected heads of a multiple of 4 channels, found "
+                            "%zu", head_dim);
+    if (d->rope.kind != TOMEVIT_ROTARY_MIXED && d->rope.theta <= 1 &&
+        !d->rope.periods)
+        return tomevit_fail(report, TOMEVIT_EFORMAT, "metadata \"positions\": "
+                            "expected a theta above 1");
+    if ((d->rope.kind == TOMEVIT_ROTARY_MIXED) !=
+        tomevit_has(file, "rope.freqs"))
+        return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"rope.freqs\" %s",
+                            tomevit_has(file, "rope.freqs")
+                                ? "beside another rule of rotary positions"
+                                : "is missing: expected frequencies of mixed "
+                                  "rotary positions");
+    return 0;
+}

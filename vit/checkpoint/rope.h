@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* How a checkpoint's patches are told apart: see rope.c. */
+#ifndef TOMEVIT_CHECKPOINT_ROPE_H
+#define TOMEVIT_CHECKPOINT_ROPE_H
+
+#include "../containers/tensors.h"
+#include "tomevit.h"
+
+/* The rule as metadata have it. */
+void tomevit_rope_text(const tomevit_rope *rope, char text[96]);
+
+/* d->rope, from metadata or as usual; then what does not fit the tensors, once
+ * d->heads is known. EFORMAT, EMODEL. */
+int tomevit_metadata_rope(const vit_tensors *file, tomevit_description *d,
+                          const vit_report *report);
+int tomevit_check_rope(const vit_tensors *file, const tomevit_description *d,
+                       const vit_report *report);
+
+#endif
