@@ -17,5 +17,6 @@ void command_visualize(const options *o);
 void command_convert(const options *o);
 void command_tune(const options *o);
 void command_join(const options *o);
+void command_embed(const options *o);
 
 #endif

@@ -85,6 +85,17 @@ static const struct {
       "  tomerge tune --model vit.safetensors --max-drop 0.5 val -o vit.r\n"
       "  tomerge eval --model vit.safetensors --schedule @vit.r val\n"},
      command_tune},
+    {{"embed", OPTIONS_EMBED, "PATH...", 0, SIZE_MAX,
+      "Images to embeddings, in NumPy's format.",
+      "Rows are written as they come, with a journal beside them: the same "
+      "command goes on from there if anything ended it. Until all is done the "
+      "file is called FILE.part, and can be mapped as well.",
+      "  tomerge embed --model dinov2.safetensors pictures/ -o pictures.npy\n"
+      "  tomerge embed --model clip/ --embedding projected --normalise \\\n"
+      "      --store f16 shard-{000..099}.tar -o shards.npy\n"
+      "  tomerge embed --model vit.safetensors --r 13 --tokens restored \\\n"
+      "      pictures/ -o patches.npy\n"},
+     command_embed},
     {{"join", OPTIONS_JOIN, "JOURNAL...", 1, SIZE_MAX,
       "One report from the journals of a folder's parts.",
       "The journals are those of the same eval or sweep with --part 1/N to "

@@ -8,10 +8,13 @@
  *   fixture head FILE CLASSES SEED          a head for one without
  *   fixture image FILE WIDTH HEIGHT SEED    a PNG of blobs and noise, or black
  *                                           if SEED is 0
+ *   fixture embed MODEL R IMAGE...          the library's features, pixels to
+ *                                           floats, each image alone
  *   fixture json FILE KEY...                the value at a.b.0.c; fails if none
  */
 #include "model_file.h"
 
+#include "../src/images/image.h"
 #include "../vit/checkpoint/checkpoint.h"
 
 #include <jansson.h>
@@ -161,6 +164,53 @@ static int make_head(const char *path, size_t classes, unsigned seed)
     return fclose(file) != 0;
 }
 
+/* Of one image to standard output: its features with r tokens merged in every
+ * layer. */
+static int embed_image(const tomevit_model *model, size_t r, const char *path)
+{
+    const tomevit_description *d = tomevit_describe(model);
+    size_t side = d->preprocessing.size, layers[64];
+    float *features = calloc(d->features, sizeof(*features));
+    uint8_t *crop = malloc(side * side * 3);
+    tomevit_image in = {crop, TOMEVIT_RGB8_HWC};
+    tomevit_output out = {.features = features};
+    tomevit_context *context;
+    tomevit_merging merging;
+    image_options options;
+    char why[200];
+    image picture;
+
+    image_options_init(&options);
+    tomevit_merging_init(&merging);
+    for (size_t i = 0; i < d->depth && i < 64; i++)
+        layers[i] = r;
+    merging.r = layers;
+    if (image_read(path, &options, &picture, why) != 0 ||
+        tomevit_resize_crop(&d->preprocessing, picture.rgb, picture.width,
+                            picture.height, picture.width * 3, crop) != 0 ||
+        tomevit_context_create(model, 1, 1, &context) != 0)
+        return 1;
+    int failed = tomevit_forward(context, &merging, 1, &in, &out) != 0;
+    fwrite(features, sizeof(*features), d->features, stdout);
+    tomevit_context_free(context);
+    image_free(&picture);
+    free(features);
+    free(crop);
+    return failed;
+}
+
+static int embed_images(const char *path, size_t r, int count, char **images)
+{
+    tomevit_model *model;
+    int failed = tomevit_open(path, NULL, &model, NULL) != 0;
+
+    for (int i = 0; i < count && !failed; i++)
+        failed = embed_image(model, r, images[i]);
+    if (!failed || model)
+        tomevit_close(model);
+    return failed;
+}
+
 static const json_t *find(const json_t *value, const char *path)
 {
     char key[64];
@@ -218,8 +268,10 @@ int main(int argc, char **argv)
     if (strcmp(what, "image") == 0 && argc > 5)
         return make_image(argv[2], number(argv[3]), number(argv[4]),
                           number(argv[5]));
+    if (strcmp(what, "embed") == 0 && argc > 3)
+        return embed_images(argv[2], number(argv[3]), argc - 4, argv + 4);
     if (strcmp(what, "json") == 0)
         return print_json(argv[2], argc - 3, argv + 3);
-    fputs("usage: fixture model|head|image|json FILE ...\n", stderr);
+    fputs("usage: fixture model|head|image|embed|json FILE ...\n", stderr);
     return 2;
 }

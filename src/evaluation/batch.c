@@ -119,10 +119,12 @@ static int are_finite(const float *x, size_t n)
 static int one_run(batch *b, const evaluate_model *m, const merging_run *run,
                    size_t index)
 {
-    tomevit_output out = {.logits = b->logits,
-                          .layer_rows = rows_of(b, index)};
+    const evaluate_sink *sink = b->request->sink;
+    tomevit_output out = sink ? sink->out : (tomevit_output){0};
     size_t width = drift_width(m->description);
 
+    out.logits = b->request->classes->count > 0 ? b->logits : NULL;
+    out.layer_rows = rows_of(b, index);
     if (b->request->compares)
         drift_ask(m->description, embedding_of(b, index, 0, width), &out);
     double began = clock_seconds();
@@ -237,6 +239,20 @@ static void refuse_strange(batch *b, size_t i)
     batch_refuse(b, b->files[i], why);
 }
 
+/* What the sink makes of image i: 0 if all is well, 1 if it was refused, -1
+ * after a message. */
+static int take(batch *b, size_t i)
+{
+    const evaluate_request *r = b->request;
+    char why[EVALUATE_WHY] = "";
+    int result = !r->sink ? 0
+        : r->sink->take(r->sink->data, i, &r->files->files[b->files[i]], why);
+
+    if (result > 0)
+        batch_refuse(b, b->files[i], why);
+    return result;
+}
+
 int batch_run(batch *b)
 {
     const evaluate_request *r = b->request;
@@ -251,10 +267,13 @@ int batch_run(batch *b)
     }
     b->warm = 1;
     for (size_t i = 0; i < b->count; i++) {
-        if (!b->strange[i])
-            accept(b, i);
-        else
+        int taken = b->strange[i] ? 0 : take(b, i);
+        if (taken < 0)
+            return -1;
+        if (b->strange[i])
             refuse_strange(b, i);
+        else if (taken == 0)
+            accept(b, i);
     }
     if (b->found.images > 0)
         memcpy(outcomes_add_batch(&b->found), b->seconds,

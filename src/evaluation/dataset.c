@@ -308,7 +308,7 @@ static evaluate_request request_of(dataset *d, session *s, size_t count)
 {
     const options *o = s->options;
     evaluate_request r = {
-        .model_count = count, .files = &d->files,
+        .model_count = count, .files = &d->files, .sink = d->sink,
         .batch = o->batch, .classes = &s->classes, .quiet = o->quiet,
         .topk = o->topk > OUTCOME_TOP ? o->topk : OUTCOME_TOP,
         .compares = (o->command & (OPTIONS_SWEEP | OPTIONS_TUNE)) != 0

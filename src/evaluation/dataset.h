@@ -14,6 +14,7 @@ typedef struct dataset {
     size_t unread;         /* subfolders and listed files not to be had */
     journal *journal;      /* the section of it that the next evaluation is;
                             * NULL: a file for it alone, if options want one */
+    const evaluate_sink *sink; /* of the next evaluation, or NULL */
     int keeps;             /* decoded crops, for the next evaluation */
     loader *loaders;       /* [loader_count]: of the last one, if it keeps */
     size_t loader_count;

@@ -121,10 +121,14 @@ static int finish_batch(work *w, size_t to)
 {
     journal *j = w->request->journal;
     outcomes *found = &w->batch.found;
+    const evaluate_sink *sink = w->request->sink;
+    int result = 0;
 
     found->to = to;
     set_times(w, found);
-    int result = j ? journal_add(j, found) : 0;
+    if (sink && sink->flush && sink->flush(sink->data) != 0)
+        return -1;
+    result = j ? journal_add(j, found) : 0;
     if (result == 0)
         append(w, found);
     outcomes_clear(found, to);
@@ -169,6 +173,8 @@ static int replay(work *w)
         message_note("%s: %zu of %zu images are done", r->journal->path,
                      w->before - r->from, r->to - r->from);
     outcomes_clear(&w->batch.found, w->before);
+    if (found == 0 && r->sink && r->sink->begin)
+        found = r->sink->begin(r->sink->data, w->all->images);
     return found;
 }
 

@@ -25,6 +25,26 @@ typedef struct evaluate_model {
     size_t reference;      /* of them: the one that merges nothing */
 } evaluate_model;
 
+/* Who takes what a model makes of images besides classes; of an evaluation of a
+ * single run. */
+typedef struct evaluate_sink {
+    tomevit_output out;    /* memory for a batch of what is wanted; logits and
+                            * layer_rows are the evaluation's */
+    /* What is to be done before the first image: those of `before` are known
+     * from a journal. NULL: nothing. 0, or -1 after a message. */
+    int (*begin)(void *data, size_t before);
+    /* Image i of the batch that has just run, one after the other. 0; 1 with a
+     * line in why[EVALUATE_WHY], of an image that is refused; -1 after a
+     * message. */
+    int (*take)(void *data, size_t i, const folder_file *file, char *why);
+    /* All that was taken is to last, before a journal says so. NULL: nothing.
+     * 0, or -1 after a message. */
+    int (*flush)(void *data);
+    void *data;
+} evaluate_sink;
+
+enum { EVALUATE_WHY = 128 };
+
 /* What is asked for. */
 typedef struct evaluate_request {
     const evaluate_model *models;
@@ -41,6 +61,7 @@ typedef struct evaluate_request {
                             * answers */
     int quiet;
     journal *journal;      /* or NULL; just opened, or a section of it begun */
+    const evaluate_sink *sink; /* or NULL */
     evaluate_seen *seen;   /* or NULL */
     void *data;
 } evaluate_request;

@@ -43,6 +43,8 @@ void options_free(options *o)
     free(o->command_line);
     free(o->given);
     free(o->words);
+    for (size_t i = 0; i < OPTIONS_BESIDE; i++)
+        free(o->beside[i]);
     for (size_t i = 0; i < OPTIONS_MODELS; i++)
         free(o->found[i]);
 }
@@ -135,6 +137,42 @@ static int check_convert(const options *o, char *why)
     return -1;
 }
 
+/* "a/b.npy" with another ending. */
+static char *with_ending(const char *path, const char *ending)
+{
+    size_t length = strlen(path), size = length + strlen(ending) + 1;
+    char *text = memory_zero(size, 1);
+
+    if (length > 4 && strcmp(path + length - 4, ".npy") == 0)
+        length -= 4;
+    snprintf(text, size, "%.*s%s", (int)length, path, ending);
+    return text;
+}
+
+static int check_embed(options *o, char *why)
+{
+    struct stat status;
+
+    if (!o->output)
+        snprintf(why, ARGS_WHY, "nowhere to write to: give --output FILE");
+    else if (strcmp(o->output, "-") == 0)
+        snprintf(why, ARGS_WHY, "embeddings are not written to standard "
+                 "output: give a file");
+    else if (stat(o->output, &status) == 0 && !S_ISREG(status.st_mode))
+        snprintf(why, ARGS_WHY, "--output: '%.80s' is not a regular file",
+                 o->output);
+    else if (strlen(o->output) > 4000)
+        snprintf(why, ARGS_WHY, "--output: its name is too long");
+    if (why[0] != '\0')
+        return -1;
+    o->beside[OPTIONS_NAMES] = with_ending(o->output, ".txt");
+    if (o->embedding == OPTIONS_MERGED) {
+        o->beside[OPTIONS_SIZES] = with_ending(o->output, ".sizes.npy");
+        o->beside[OPTIONS_MAP] = with_ending(o->output, ".map.npy");
+    }
+    return 0;
+}
+
 static int check_tune(const options *o, char *why)
 {
     int goals = (o->max_drop >= 0) + (o->min_speedup >= 0) +
@@ -175,7 +213,8 @@ static int check_images(const options *o, const args_command *command,
 int options_check(options *o, const args_command *command, char *why)
 {
     o->command = command->bit;
-    if ((command->bit & OPTIONS_CLASSES) != 0 &&
+    why[0] = '\0';
+    if ((command->bit & (OPTIONS_CLASSES | OPTIONS_EMBED)) != 0 &&
         check_images(o, command, why) != 0)
         return -1;
     if (o->arch && (o->image_size || o->head || o->text_embeddings)) {
@@ -197,6 +236,8 @@ int options_check(options *o, const args_command *command, char *why)
     if (command->bit == OPTIONS_CONVERT && check_convert(o, why) != 0)
         return -1;
     if (command->bit == OPTIONS_TUNE && check_tune(o, why) != 0)
+        return -1;
+    if (command->bit == OPTIONS_EMBED && check_embed(o, why) != 0)
         return -1;
     if (o->cache_mem == 0)
         o->cache_mem = (size_t)(command->bit == OPTIONS_TUNE ? 256 : 32) << 20;

@@ -19,11 +19,22 @@ enum options_command {
     OPTIONS_CONVERT = 64,
     OPTIONS_TUNE = 128,
     OPTIONS_JOIN = 256,
+    OPTIONS_EMBED = 512,
     /* Those that answer with classes, and those that merge in several ways. */
     OPTIONS_CLASSES = OPTIONS_EVAL | OPTIONS_SWEEP | OPTIONS_CLASSIFY |
                       OPTIONS_TUNE,
     OPTIONS_LISTS = OPTIONS_SWEEP | OPTIONS_BENCH
 };
+
+/* What embed keeps of an image, and the files beside its output. */
+enum options_embedding {
+    OPTIONS_POOLED,
+    OPTIONS_CLASS,
+    OPTIONS_PROJECTED,
+    OPTIONS_MERGED,        /* tokens that are left */
+    OPTIONS_RESTORED       /* all tokens */
+};
+enum { OPTIONS_NAMES, OPTIONS_SIZES, OPTIONS_MAP, OPTIONS_BESIDE };
 
 enum { OPTIONS_MODELS = 8 }; /* the most in one sweep */
 
@@ -72,6 +83,9 @@ typedef struct options {
     const char *json, *csv, *predictions, *output;
     const char *per_class, *confusion, *resume;
     const char *svg, *html;
+    int embedding;         /* enum options_embedding */
+    int normalise, half;
+    char *beside[OPTIONS_BESIDE]; /* NULL: not written; owned */
     char *command_line;    /* as a shell would read it, or NULL; owned */
     const char *storage;   /* dtype to write; NULL: as it is */
     size_t scale;          /* 0: patches of about 32 pixels */

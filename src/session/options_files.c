@@ -83,23 +83,29 @@ static int check_twice(const options *o, char *why)
     return 0;
 }
 
+static void note_output(options_outputs *out, const char *option,
+                        const char *path)
+{
+    struct stat status;
+
+    if (!path || output_is_stdout(path) || out->count == OPTIONS_OUTPUTS ||
+        stat(path, &status) != 0 || !S_ISREG(status.st_mode))
+        return;
+    out->there[out->count].option = option;
+    out->there[out->count].path = path;
+    out->there[out->count].device = status.st_dev;
+    out->there[out->count++].inode = status.st_ino;
+}
+
 static void note_outputs(options *o)
 {
     options_outputs *out = &o->outputs;
 
     out->count = 0;
-    for (size_t i = 0; options_table[i].name; i++) {
-        const char *path = written(o, i);
-        struct stat status;
-        if (!path || output_is_stdout(path) ||
-            out->count == OPTIONS_OUTPUTS || stat(path, &status) != 0 ||
-            !S_ISREG(status.st_mode))
-            continue;
-        out->there[out->count].option = options_table[i].name;
-        out->there[out->count].path = path;
-        out->there[out->count].device = status.st_dev;
-        out->there[out->count++].inode = status.st_ino;
-    }
+    for (size_t i = 0; i < OPTIONS_BESIDE; i++)
+        note_output(out, "output", o->beside[i]);
+    for (size_t i = 0; options_table[i].name; i++)
+        note_output(out, options_table[i].name, written(o, i));
 }
 
 int options_use_stdout(const options *o)

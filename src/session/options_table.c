@@ -10,7 +10,7 @@
 enum {
     FOLDER = OPTIONS_EVAL | OPTIONS_SWEEP,
     LABELLED = FOLDER | OPTIONS_TUNE,
-    MANY = LABELLED | OPTIONS_CLASSIFY,
+    MANY = LABELLED | OPTIONS_CLASSIFY | OPTIONS_EMBED,
     IMAGES = MANY | OPTIONS_VISUALIZE,
     RUNS = IMAGES | OPTIONS_BENCH,
     ALL = RUNS | OPTIONS_INSPECT,
@@ -88,6 +88,56 @@ static int parse_storage(const char *text, void *field, char *why)
         }
     snprintf(why, ARGS_WHY, "'%.40s' is not one of f32, f16, bf16, int8", text);
     return -1;
+}
+
+static int parse_embedding(const char *text, void *field, char *why)
+{
+    static const char *const names[] = {
+        [OPTIONS_POOLED] = "pooled", [OPTIONS_CLASS] = "class",
+        [OPTIONS_PROJECTED] = "projected"
+    };
+
+    if (*(int *)field > OPTIONS_PROJECTED) {
+        snprintf(why, ARGS_WHY, "--tokens takes its place");
+        return -1;
+    }
+    for (int i = 0; i <= OPTIONS_PROJECTED; i++)
+        if (strcmp(text, names[i]) == 0) {
+            *(int *)field = i;
+            return 0;
+        }
+    snprintf(why, ARGS_WHY, "'%.40s' is not one of pooled, class, projected",
+             text);
+    return -1;
+}
+
+static int parse_tokens(const char *text, void *field, char *why)
+{
+    int merged = strcmp(text, "merged") == 0;
+
+    if (*(int *)field != OPTIONS_POOLED) {
+        snprintf(why, ARGS_WHY, "it is in the place of --embedding");
+        return -1;
+    }
+    if (!merged && strcmp(text, "restored") != 0) {
+        snprintf(why, ARGS_WHY, "'%.40s' is not one of merged, restored",
+                 text);
+        return -1;
+    }
+    *(int *)field = merged ? OPTIONS_MERGED : OPTIONS_RESTORED;
+    return 0;
+}
+
+static int parse_stored(const char *text, void *field, char *why)
+{
+    int is_half = strcmp(text, "f16") == 0;
+
+    if (!is_half && strcmp(text, "f32") != 0) {
+        snprintf(why, ARGS_WHY, "'%.40s' is not one of f32, f16", text);
+        return -1;
+    }
+    *(int *)field = is_half;
+    return 0;
 }
 
 static int parse_model(const char *text, void *field, char *why)
@@ -241,7 +291,7 @@ const args_option options_table[] = {
          "answer"),
     SIZE("limit", 0, "N", MANY, RESULT, limit, 1, 1e9,
          "use only N images, spread evenly over the folder"),
-    PARSE("part", "K/N", FOLDER, RESULT, part, parse_part,
+    PARSE("part", "K/N", FOLDER | OPTIONS_EMBED, RESULT, part, parse_part,
           "use only the K-th of N parts of the images; 'tomerge join' puts the "
           "journals of all parts (see --resume) together"),
     FLAG("exif", 0, IMAGES, RESULT, exif,
@@ -357,6 +407,21 @@ const args_option options_table[] = {
      "time to measure for, at least 5 passes each (default 5)"),
 
     SECTION("Output"),
+    TEXT("output", 'o', "FILE", OPTIONS_EMBED, WRITES, output,
+         "write the embeddings, a .npy file; the images' names go to the same "
+         "name with .txt"),
+    PARSE("embedding", "NAME", OPTIONS_EMBED, RESULT, embedding,
+          parse_embedding,
+          "pooled (what the head sees, default), class (the class token) or "
+          "projected (CLIP and SigLIP: in the space of texts' embeddings)"),
+    PARSE("tokens", "NAME", OPTIONS_EMBED, RESULT, embedding, parse_tokens,
+          "every token of the last layer instead: merged (those that are left, "
+          "with .sizes.npy and .map.npy) or restored (all of the image's, each "
+          "the row it was merged into)"),
+    FLAG("normalise", 0, OPTIONS_EMBED, RESULT, normalise,
+         "to unit length"),
+    PARSE("store", "TYPE", OPTIONS_EMBED, RESULT, half, parse_stored,
+          "f32 (default) or f16, rounded to nearest"),
     SIZE("topk", 'k', "N", OPTIONS_CLASSIFY, REPORT, topk, 1, 1000,
          "classes to print for an image (default 5)"),
     TEXT("json", 0, "FILE|-", REPORTS & ~OPTIONS_CLASSIFY, WRITES, json,

@@ -54,6 +54,7 @@ tomevit_open_options session_open_options(const options *o)
     with.head = o->head;
     with.text_embeddings = o->text_embeddings;
     with.strict = o->strict_model;
+    with.projection = o->embedding == OPTIONS_PROJECTED;
     return with;
 }
 
@@ -147,7 +148,8 @@ static int open_classes(session *s)
                        s->options->model);
         return -1;
     }
-    s->classes.count = s->description->classes;
+    s->classes.count = s->options->command == OPTIONS_EMBED
+        ? 0 : s->description->classes;
     s->classes.own_name = s->model ? own_name : NULL;
     s->classes.data = s->model;
     if (!s->options->valid_labels ||
