@@ -16,10 +16,21 @@
 #define MEAN "mean"
 #define MAP NULL
 #define ARCH(name, dim, depth, heads, activation, eps, pool) \
-    {#name, dim, depth, heads, activation, "1e-" #eps, pool},
+    {#name, dim, depth, heads, activation, "1e-" #eps, pool, "learned"},
+#define ROPE_ARCH(name, dim, depth, heads, activation, eps, pool, rule) \
+    {#name, dim, depth, heads, activation, "1e-" #eps, pool, "rotary " rule},
+
+#define CENTRED "centred theta=100 axes=hw layout=halves"
+#define SCALED "index theta=10000 grid=16 axes=hw layout=interleaved"
+#define PE_G(grid) "index theta=10000 grid=" #grid " axes=xy layout=interleaved"
+#define PE(grid) \
+    "index theta=10000 offset=1 grid=" #grid " axes=xy layout=interleaved"
+#define AXIAL "index theta=100 axes=xy layout=interleaved"
+#define MIXED "mixed axes=xy layout=interleaved"
 
 static const vit_architecture architectures[] = {
 #include "timm.def"
+#include "timm_eva.def"
 };
 
 const vit_architecture *tomevit_architecture(const char *name)
@@ -45,7 +56,6 @@ static const missing of_timm[] = {
     {"aimv2_", "RMSNorm"}, {"test_vit4", "RMSNorm"},
     {"qwen3_vit", "rotary positions"}, {"deepseek_vit", "RMSNorm"},
     {"gemma4_vit", "RMSNorm"},
-    {"eva_giant", "attention without a bias on the keys"},
     {"beit3_", "norms inside attention and MLP"},
     {"beit_", "relative positions"}, {"beitv2_", "relative positions"},
     {"_relpos_", "relative positions"}, {"vit_srelpos", "relative positions"},
@@ -93,7 +103,8 @@ static const missing of_transformers[] = {
      "the mean of patches before the last norm"},
     {"Vilt", "text and image in one sequence"},
     {"Siglip2", "images of any aspect (NaFlex)"},
-    {"DINOv3", "rotary positions"}, {"Beit", "relative positions"},
+    {"DINOv3ConvNext", "convolutions"}, {"DINOv3ViTBackbone", "feature maps"},
+    {"Beit", "relative positions"},
     {"Data2VecVision", "relative positions"}, {"Aimv2", "RMSNorm"},
     {"Pixtral", "rotary positions"}, {"InternVL", "InternVL's layers"},
     {"EvaCLIP", "rotary positions"}, {"EVA", "rotary positions"},
@@ -124,6 +135,7 @@ int tomevit_transformers_known(const char *name)
         "ChineseCLIPModel", "ChineseCLIPVisionModel", "AltCLIPModel",
         "MetaClip2Model", "MetaClip2VisionModel", "SiglipModel",
         "SiglipVisionModel", "SiglipForImageClassification",
+        "DINOv3ViTModel",
     };
 
     for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)

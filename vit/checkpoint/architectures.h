@@ -12,6 +12,7 @@ typedef struct vit_architecture {
     const char *activation; /* NULL: the MLP has a gate, its shape shows it */
     const char *norm_eps;
     const char *pool;       /* NULL: attention, which its tensors show */
+    const char *positions;
 } vit_architecture;
 
 /* NULL if the name is not known. */

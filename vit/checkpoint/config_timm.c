@@ -58,7 +58,9 @@ int tomevit_say_architecture(const vit_neighbour *n, const char *name,
     tomevit_neighbour_say(n, "norm_eps", json_string(a->norm_eps));
     tomevit_neighbour_say(n, "activation", a->activation
                               ? json_string(a->activation) : NULL);
-    tomevit_neighbour_say(n, "positions", json_string("learned"));
+    tomevit_neighbour_say(n, "positions", json_string(a->positions));
+    if (strcmp(a->positions, "learned") && !a->pool)
+        tomevit_neighbour_say(n, "pool_heads", json_string("8"));
     if (!has(n, "attn_pool.latent"))
         tomevit_neighbour_say(n, "pool", a->pool ? json_string(a->pool)
                                                  : NULL);
@@ -140,6 +142,18 @@ static int check_input(const vit_neighbour *n, const json_t *cfg,
     return 0;
 }
 
+/* Where no embeddings of positions show it. */
+static void say_input_size(const vit_neighbour *n, const json_t *cfg,
+                           const json_t *args)
+{
+    json_t *size = json_array_get(json_object_get(cfg, "input_size"), 1);
+
+    if (has(n, "pos_embed"))
+        return;
+    tomevit_neighbour_pass(n, "input_size", args, "img_size");
+    tomevit_neighbour_say(n, "input_size", json_incref(size));
+}
+
 /* An array, or an object whose keys are the indices. */
 static json_t *names_of(const json_t *cfg)
 {
@@ -167,6 +181,7 @@ int tomevit_from_timm(const vit_neighbour *n, json_t *config)
     tomevit_neighbour_pass(n, "interpolation", cfg, "interpolation");
     tomevit_neighbour_say(n, "class_names", names_of(cfg));
     tomevit_neighbour_say(n, "class_names", names_of(config));
+    say_input_size(n, cfg, args);
     tomevit_neighbour_pass(n, "num_heads", args, "num_heads");
     tomevit_neighbour_say(n, "activation",
                           tomevit_activation_name(args, "act_layer"));

@@ -60,6 +60,7 @@ static void say_defaults(const vit_neighbour *n)
     } classes[] = {
         {"Hugging Face", "gelu", "1e-12"},
         {"Hugging Face DINOv2", "gelu", "1e-6"},
+        {"Hugging Face DINOv3", "gelu", "1e-5"},
         {"Hugging Face CLIP", "quick_gelu", "1e-5"},
         {"Hugging Face SigLIP", "gelu_tanh", "1e-6"},
     };
@@ -74,6 +75,18 @@ static void say_defaults(const vit_neighbour *n)
         }
 }
 
+/* [transformers, models/dinov3_vit] */
+static void say_dinov3(const vit_neighbour *n, const json_t *config)
+{
+    json_t *theta = json_object_get(config, "rope_theta");
+    char rule[96];
+
+    snprintf(rule, sizeof(rule), "rotary centred theta=%.9g axes=hw "
+             "layout=halves", theta ? json_number_value(theta) : 100.0);
+    tomevit_neighbour_say(n, "positions", json_string(rule));
+    tomevit_neighbour_pass(n, "input_size", config, "image_size");
+}
+
 /* The classes that the weights are of. */
 static int check_classes(const vit_neighbour *n, const json_t *config)
 {
@@ -86,7 +99,9 @@ static int check_classes(const vit_neighbour *n, const json_t *config)
         if (missing)
             return tomevit_neighbour_refuse(n, "\"%.60s\" cannot be run here: "
                                             "%s", name, missing);
-        if (name && tomevit_transformers_known(name))
+        if (name && !strcmp(name, "DINOv3ViTModel"))
+            say_dinov3(n, config);
+        else if (name && tomevit_transformers_known(name))
             tomevit_neighbour_say(n, "positions", json_string("learned"));
     }
     return 0;

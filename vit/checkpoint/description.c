@@ -56,6 +56,7 @@ static int find_head_dim(const vit_tensors *file, tomevit_description *d,
     const vit_stored *t;
     int code;
 
+    d->heads = tomevit_rope_heads(file, d);
     if (!d->qk_norm)
         return 0;
     code = tomevit_need(file, name, "[dim / heads]", 1, &t, report);
@@ -378,6 +379,13 @@ static const char *unscaled(const vit_tensors *file, const char *name)
     return matrix && !strcmp(matrix->dtype->name, "I8") ? matrix->name : NULL;
 }
 
+static int has_ending(const char *name, const char *ending)
+{
+    size_t length = strlen(name), tail = strlen(ending);
+
+    return length >= tail && !strcmp(name + length - tail, ending);
+}
+
 /* Refuses tensors that are not the model's and would make it compute
  * something else. */
 static int check_others(const vit_tensors *file, const tomevit_description *d,
@@ -395,7 +403,8 @@ static int check_others(const vit_tensors *file, const tomevit_description *d,
         if (!strncmp(name, "attn_pool.", strlen("attn_pool.")) &&
             is_classifier(file, "Hugging Face SigLIP"))
             refused = 0;
-        if (!refused || tomevit_tensor_known(d, layer, name))
+        if (!refused || tomevit_tensor_known(d, layer, name) ||
+            has_ending(name, ".attn.qkv.bias_mask"))
             continue;
         if (unscaled(file, name))
             return tomevit_refuse_int8(file, unscaled(file, name), report);
@@ -431,6 +440,8 @@ static const char *family_of(const vit_tensors *file,
 
     if (said)
         return said;
+    if (d->rope.kind)
+        return tomevit_rope_family(d);
     if (!strcmp(layout, "SWAG"))
         return "swag";
     /* ..._lc_swag-....pth: SWAG's layers, and its pixels, at 224. */

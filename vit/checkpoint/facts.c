@@ -53,7 +53,7 @@ static const char *heads_from(const vit_tensors *view,
     json_error_t error;
     json_t *value;
 
-    if (d->qk_norm)
+    if (d->qk_norm || tomevit_rope_heads(view, d))
         return "tensors";
     if (!from && arch) {
         value = tomevit_json_parse(arch, strlen(arch), 8, &error);

@@ -54,6 +54,12 @@ static size_t usual_heads(size_t dim, size_t depth)
     return dim % 64 == 0 ? dim / 64 : 0;
 }
 
+/* 64 wide, but for the largest. [facebookresearch/dinov3, hub/backbones.py] */
+static size_t dinov3_heads(size_t dim)
+{
+    return dim == 4096 ? 32 : dim % 64 == 0 ? dim / 64 : 0;
+}
+
 static int check_heads(tomevit_description *d, const char *key,
                        const char *text, const json_t *value,
                        const vit_report *report)
@@ -89,7 +95,9 @@ static int find_heads(const vit_tensors *file, tomevit_description *d,
     }
     if (text)
         code = check_heads(d, key, text, heads, report);
-    else if (!(d->heads = usual_heads(d->dim, d->depth)))
+    else if (!(d->heads = d->rope.kind == TOMEVIT_ROTARY_CENTRED
+                              ? dinov3_heads(d->dim)
+                              : usual_heads(d->dim, d->depth)))
         code = tomevit_fail(report, TOMEVIT_EMODEL, "the number of heads is "
                             "not known for dim %zu: add \"num_heads\" to the "
                             "file's metadata", d->dim);
@@ -103,7 +111,8 @@ int tomevit_metadata_heads(const vit_tensors *file, tomevit_description *d,
     const char *text = tomevit_tensors_metadata(file, "norm_eps");
     int code = d->heads ? 0 : find_heads(file, d, report);
 
-    d->norm_eps = d->norm_pre ? 1e-5f : 1e-6f;
+    d->norm_eps = d->norm_pre || d->rope.kind == TOMEVIT_ROTARY_CENTRED
+                      ? 1e-5f : 1e-6f;
     if (!code && text) {
         json_t *value = parse_value(text);
         double eps = json_number_value(value);
@@ -285,6 +294,12 @@ static const struct {
 } families[] = {
     {"clip", {0.48145466f, 0.4578275f, 0.40821073f},
      {0.26862954f, 0.26130258f, 0.27577711f}, 1.0, 1.0},
+    {"dinov3", {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}, 1.0, 1.0},
+    {"eva02", {0.48145466f, 0.4578275f, 0.40821073f},
+     {0.26862954f, 0.26130258f, 0.27577711f}, 1.0, 1.0},
+    {"pe", {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}, 1.0, 1.0},
+    {"rope-vit", {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f},
+     0.9, 1.0},
     {"dino", {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}, 0.875, 1.0},
     {"deit", {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}, 0.9, 1.0},
     {"mae", {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}, 0.875, 1.0},
@@ -327,6 +342,10 @@ void tomevit_family_preprocessing(tomevit_description *d)
                                            : families[i].crop_pct;
     if (!strcmp(families[i].family, "torchvision"))
         torchvision_pixels(d, pre);
+    if (!strcmp(families[i].family, "pe")) {
+        pre->interpolation = TOMEVIT_BILINEAR;
+        pre->crop_mode = TOMEVIT_SQUASH;
+    }
     strcpy(d->preprocessing_source, families[i].family[0] ? "family"
                                                           : "default");
 }

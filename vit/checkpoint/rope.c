@@ -159,6 +159,33 @@ int tomevit_metadata_rope(const vit_tensors *file, tomevit_description *d,
     return 0;
 }
 
+size_t tomevit_rope_heads(const vit_tensors *file, const tomevit_description *d)
+{
+    const vit_stored *periods = tomevit_tensors_find(file, "rope.periods");
+    const vit_stored *freqs = tomevit_tensors_find(file, "rope.freqs");
+    size_t heads = 0;
+
+    if (periods && periods->dims == 1 && periods->elements)
+        heads = d->dim / (4 * periods->elements);
+    else if (freqs && freqs->dims == 4)
+        heads = freqs->shape[2];
+    return heads && d->dim % heads == 0 ? heads : 0;
+}
+
+const char *tomevit_rope_family(const tomevit_description *d)
+{
+    switch (d->rope.kind) {
+    case TOMEVIT_ROTARY_CENTRED:
+        return "dinov3";
+    case TOMEVIT_ROTARY_MIXED:
+        return "rope-vit";
+    default:
+        if (d->norm_pre)
+            return "pe";
+        return d->activation == TOMEVIT_SWIGLU ? "eva02" : "rope-vit";
+    }
+}
+
 /* ---- what does not fit --------------------------------------------------- */
 
 int tomevit_check_rope(const vit_tensors *file, const tomevit_description *d,

@@ -9,6 +9,12 @@
 /* The rule as metadata have it. */
 void tomevit_rope_text(const tomevit_rope *rope, char text[96]);
 
+/* The heads that its tensors tell, 0 if they do not; and what models with these
+ * rules are called. */
+size_t tomevit_rope_heads(const vit_tensors *file,
+                          const tomevit_description *d);
+const char *tomevit_rope_family(const tomevit_description *d);
+
 /* d->rope, from metadata or as usual; then what does not fit the tensors, once
  * d->heads is known. EFORMAT, EMODEL. */
 int tomevit_metadata_rope(const vit_tensors *file, tomevit_description *d,

@@ -20,6 +20,7 @@ static const struct {
     [VIT_TO_HEADS] = {3, {1, 2, 0}, {2, 1}},
     [VIT_FROM_HEADS] = {3, {2, 0, 1}, {1, 2}},
     [VIT_OTHER_THIRDS] = {0, {0}, {0}},
+    [VIT_LAST_THIRD] = {0, {0}, {0}},
 };
 
 /* The tensor as one row of elements, and the shape it has there. */
@@ -54,16 +55,16 @@ static void reorder(vit_axes *a, const size_t *shape, enum vit_form form)
     }
 }
 
-/* The first third of the rows, or the others. */
+/* So many thirds of the rows, from a third on. */
 static void take_thirds(vit_axes *a, const size_t *shape, size_t dims,
-                        int others)
+                        size_t first, size_t count)
 {
     size_t third = a->elements / 3;
 
-    a->offset += others ? third : 0;
-    a->elements = others ? 2 * third : third;
+    a->offset += first * third;
+    a->elements = count * third;
     as_it_is(a, shape, dims);
-    a->shape[0] = shape[0] / 3 * (others ? 2 : 1);
+    a->shape[0] = shape[0] / 3 * count;
 }
 
 vit_axes tomevit_axes(const vit_stored *tensor, enum vit_form form,
@@ -88,9 +89,12 @@ vit_axes tomevit_axes(const vit_stored *tensor, enum vit_form form,
         size_t dim = shape[dims - 1], tokens[3] = {1, a.elements / dim, dim};
 
         as_it_is(&a, tokens, 3);
-    } else if (form == VIT_FIRST_THIRD || form == VIT_OTHER_THIRDS) {
+    } else if (form == VIT_FIRST_THIRD || form == VIT_OTHER_THIRDS ||
+               form == VIT_LAST_THIRD) {
         if (dims > 0 && shape[0] % 3 == 0)
-            take_thirds(&a, shape, dims, form == VIT_OTHER_THIRDS);
+            take_thirds(&a, shape, dims,
+                        form == VIT_LAST_THIRD ? 2 : form == VIT_OTHER_THIRDS,
+                        form == VIT_OTHER_THIRDS ? 2 : 1);
     } else if (form >= VIT_TRANSPOSED && form <= VIT_FROM_HEADS &&
                dims == forms[form].dims) {
         reorder(&a, shape, form);

@@ -23,7 +23,8 @@ enum vit_form {
     VIT_VECTOR,            /* any shape -> [n] */
     VIT_TOKENS,            /* [.., D] -> [1, n / D, D] */
     VIT_FIRST_THIRD,       /* [3 n, ..] -> its first n rows */
-    VIT_OTHER_THIRDS       /* [3 n, ..] -> its other 2 n rows */
+    VIT_OTHER_THIRDS,      /* [3 n, ..] -> its other 2 n rows */
+    VIT_LAST_THIRD         /* [3 n, ..] -> its last n rows */
 };
 
 /* Names end with NUL or contain one '#', the number of the layer. A tensor
@@ -53,10 +54,14 @@ typedef struct vit_layout {
     const vit_implied *implied; /* the last has no key; NULL: nothing */
 } vit_layout;
 
+extern const vit_layout tomevit_layout_dinov3_masked;
+extern const vit_layout tomevit_layout_dinov3;
 extern const vit_layout tomevit_layout_mae;
 extern const vit_layout tomevit_layout_dinov2_registers;
 extern const vit_layout tomevit_layout_dinov2;
 extern const vit_layout tomevit_layout_timm;
+extern const vit_layout tomevit_layout_huggingface_dinov3_memory;
+extern const vit_layout tomevit_layout_huggingface_dinov3;
 extern const vit_layout tomevit_layout_huggingface_registers;
 extern const vit_layout tomevit_layout_huggingface_dinov2;
 extern const vit_layout tomevit_layout_huggingface_short;

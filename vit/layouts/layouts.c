@@ -10,10 +10,14 @@
 
 /* Of several that fit, the first is meant. */
 static const vit_layout *const layouts[] = {
+    &tomevit_layout_dinov3_masked,
+    &tomevit_layout_dinov3,
     &tomevit_layout_mae,
     &tomevit_layout_dinov2_registers,
     &tomevit_layout_dinov2,
     &tomevit_layout_timm,
+    &tomevit_layout_huggingface_dinov3_memory,
+    &tomevit_layout_huggingface_dinov3,
     &tomevit_layout_huggingface_registers,
     &tomevit_layout_huggingface_dinov2,
     &tomevit_layout_huggingface_short,

@@ -19,6 +19,12 @@ static const vit_rule rules[] = {
     {"blocks.#.mlp.fc1.bias", {"blocks.#.mlp.w12.bias"}, VIT_AS_IS},
     {"blocks.#.mlp.fc2.weight", {"blocks.#.mlp.w3.weight"}, VIT_AS_IS},
     {"blocks.#.mlp.fc2.bias", {"blocks.#.mlp.w3.bias"}, VIT_AS_IS},
+    /* three products for queries, keys, and values [timm, models/eva.py] */
+    {"blocks.#.attn.qkv.weight",
+     {"blocks.#.attn.q_proj.weight", "blocks.#.attn.k_proj.weight",
+      "blocks.#.attn.v_proj.weight"}, VIT_AS_IS},
+    {"blocks.#.attn.q_bias", {"blocks.#.attn.q_proj.bias"}, VIT_AS_IS},
+    {"blocks.#.attn.v_bias", {"blocks.#.attn.v_proj.bias"}, VIT_AS_IS},
     /* timm's SwiGLU with two products */
     {"blocks.#.mlp.fc1.weight",
      {"blocks.#.mlp.fc1_g.weight", "blocks.#.mlp.fc1_x.weight"}, VIT_AS_IS},
