@@ -18,5 +18,6 @@ void command_convert(const options *o);
 void command_tune(const options *o);
 void command_join(const options *o);
 void command_embed(const options *o);
+void command_knn(const options *o);
 
 #endif

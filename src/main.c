@@ -96,6 +96,14 @@ static const struct {
       "  tomerge embed --model vit.safetensors --r 13 --tokens restored \\\n"
       "      pictures/ -o patches.npy\n"},
      command_embed},
+    {{"knn", OPTIONS_KNN, "", 0, 0,
+      "How well embeddings tell classes apart, by their nearest neighbours.",
+      "Each of the k nearest rows of --train votes for its class by its "
+      "cosine: no head is needed, and none is trained.",
+      "  tomerge knn --model dinov2.safetensors --train train --test val\n"
+      "  tomerge knn --train train.npy --test val.npy --k 10\n"
+      "  tomerge knn --model vit.safetensors --r 13 --train pictures\n"},
+     command_knn},
     {{"join", OPTIONS_JOIN, "JOURNAL...", 1, SIZE_MAX,
       "One report from the journals of a folder's parts.",
       "The journals are those of the same eval or sweep with --part 1/N to "

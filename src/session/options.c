@@ -30,6 +30,8 @@ void options_init(options *o)
     o->cpu_mask = UINT32_MAX;
     o->batch = 32;
     o->topk = 5;
+    o->k = 20;
+    o->temperature = 0.07;
     o->seconds = 5;
     o->max_drop = o->min_speedup = o->target_gmacs = -1;
     o->confidence = 80;
@@ -237,6 +239,10 @@ int options_check(options *o, const args_command *command, char *why)
         return -1;
     if (command->bit == OPTIONS_TUNE && check_tune(o, why) != 0)
         return -1;
+    if (command->bit == OPTIONS_KNN && !o->train) {
+        snprintf(why, ARGS_WHY, "nothing to learn from: give --train");
+        return -1;
+    }
     if (command->bit == OPTIONS_EMBED && check_embed(o, why) != 0)
         return -1;
     if (o->cache_mem == 0)

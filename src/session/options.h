@@ -20,6 +20,7 @@ enum options_command {
     OPTIONS_TUNE = 128,
     OPTIONS_JOIN = 256,
     OPTIONS_EMBED = 512,
+    OPTIONS_KNN = 1024,
     /* Those that answer with classes, and those that merge in several ways. */
     OPTIONS_CLASSES = OPTIONS_EVAL | OPTIONS_SWEEP | OPTIONS_CLASSIFY |
                       OPTIONS_TUNE,
@@ -85,6 +86,9 @@ typedef struct options {
     const char *svg, *html;
     int embedding;         /* enum options_embedding */
     int normalise, half;
+    const char *train, *test, *train_labels, *test_labels; /* of knn */
+    size_t k;
+    double temperature;
     char *beside[OPTIONS_BESIDE]; /* NULL: not written; owned */
     char *command_line;    /* as a shell would read it, or NULL; owned */
     const char *storage;   /* dtype to write; NULL: as it is */

@@ -10,7 +10,7 @@
 enum {
     FOLDER = OPTIONS_EVAL | OPTIONS_SWEEP,
     LABELLED = FOLDER | OPTIONS_TUNE,
-    MANY = LABELLED | OPTIONS_CLASSIFY | OPTIONS_EMBED,
+    MANY = LABELLED | OPTIONS_CLASSIFY | OPTIONS_EMBED | OPTIONS_KNN,
     IMAGES = MANY | OPTIONS_VISUALIZE,
     RUNS = IMAGES | OPTIONS_BENCH,
     ALL = RUNS | OPTIONS_INSPECT,
@@ -269,7 +269,18 @@ const args_option options_table[] = {
     TEXT("text-embeddings", 0, "FILE", MODEL, RESULT | READS, text_embeddings,
          "for CLIP and SigLIP: one row for each class, the embedding of its "
          "text, as a matrix in a .npy or other file"),
-    TEXT("list", 0, "FILE|-", MANY, RESULT | READS, list,
+    TEXT("train", 0, "FILE|FOLDER", OPTIONS_KNN, RESULT | READS, train,
+         "what is known: images in class folders or archives, or embeddings in "
+         "a .npy file, such as embed writes"),
+    TEXT("test", 0, "FILE|FOLDER", OPTIONS_KNN, RESULT | READS, test,
+         "what is asked, likewise (default: each of --train, by the others)"),
+    TEXT("train-labels", 0, "FILE", OPTIONS_KNN, RESULT | READS, train_labels,
+         "the classes of the rows of a .npy file: a line for each, or whole "
+         "numbers in a .npy file (default: the folders of the names in the "
+         ".txt beside it)"),
+    TEXT("test-labels", 0, "FILE", OPTIONS_KNN, RESULT | READS, test_labels,
+         "the same for --test"),
+    TEXT("list", 0, "FILE|-", MANY & ~OPTIONS_KNN, RESULT | READS, list,
          "the images are not in a folder, but those whose paths are the lines "
          "of FILE, of the class of the folder that each is in; - is standard "
          "input"),
@@ -366,6 +377,12 @@ const args_option options_table[] = {
     PARSE("seed", "N", RUNS, RESULT, merging, merging_parse_seed,
           "of --method random (default 0)"),
 
+    SECTION("Neighbours"),
+    SIZE("k", 0, "N", OPTIONS_KNN, RESULT, k, 1, 100000,
+         "neighbours that vote (default 20)"),
+    REAL("temperature", "T", OPTIONS_KNN, RESULT, temperature, 1e-4, 1e6,
+         "a neighbour's vote is exp(cosine / T) (default 0.07)"),
+
     SECTION("Preprocessing (default: the model's own)"),
     PARSE("crop-pct", "P", IMAGES, RESULT, preprocessing,
           preprocessing_parse_crop_pct,
@@ -410,7 +427,7 @@ const args_option options_table[] = {
     TEXT("output", 'o', "FILE", OPTIONS_EMBED, WRITES, output,
          "write the embeddings, a .npy file; the images' names go to the same "
          "name with .txt"),
-    PARSE("embedding", "NAME", OPTIONS_EMBED, RESULT, embedding,
+    PARSE("embedding", "NAME", OPTIONS_EMBED | OPTIONS_KNN, RESULT, embedding,
           parse_embedding,
           "pooled (what the head sees, default), class (the class token) or "
           "projected (CLIP and SigLIP: in the space of texts' embeddings)"),
@@ -450,8 +467,8 @@ const args_option options_table[] = {
          "make patches of 32 pixels or a little more)"),
     TEXT("csv", 0, "FILE|-", REPORTS & ~OPTIONS_VISUALIZE, WRITES, csv,
          "write the same numbers as CSV; - is standard output"),
-    TEXT("predictions", 0, "FILE|-", OPTIONS_EVAL | OPTIONS_JOIN, WRITES,
-         predictions,
+    TEXT("predictions", 0, "FILE|-", OPTIONS_EVAL | OPTIONS_JOIN | OPTIONS_KNN,
+         WRITES, predictions,
          "write each image's five most probable classes as CSV"),
     TEXT("per-class", 0, "FILE|-", FOLDER | OPTIONS_JOIN, WRITES, per_class,
          "write each class's images and accuracy as CSV"),

@@ -148,8 +148,9 @@ static int open_classes(session *s)
                        s->options->model);
         return -1;
     }
-    s->classes.count = s->options->command == OPTIONS_EMBED
-        ? 0 : s->description->classes;
+    s->classes.count =
+        s->options->command & (OPTIONS_EMBED | OPTIONS_KNN)
+            ? 0 : s->description->classes;
     s->classes.own_name = s->model ? own_name : NULL;
     s->classes.data = s->model;
     if (!s->options->valid_labels ||
