@@ -181,20 +181,33 @@ lines err 0
 # ---- names that say what cannot be run, or other than the tensors
 
 alone hf_vit/model.safetensors
-for pair in "ViltModel:text and image" "DINOv3ViTModel:rotary positions" \
+for pair in "ViltModel:text and image" \
     "BeitForX:relative positions" \
     "CLIPForImageClassification:the mean of patches"; do
     beside config.json '{"model_type": "vit", "hidden_size": 32,
         "num_attention_heads": 2, "architectures": ["'"${pair%%:*}"'"]}'
     refuses "config.json beside it: \"${pair%%:*}\" cannot be run here: ${pair#*:}"
 done
+beside config.json '{"model_type": "dinov3_vit", "hidden_size": 32,
+    "num_attention_heads": 2, "architectures": ["DINOv3ViTModel"]}'
+refuses 'config.json beside it: "DINOv3ViTModel", the tensors are others'
+alone hf_dinov3/model.safetensors
+beside config.json '{"model_type": "dinov3_vit", "hidden_size": 32,
+    "num_attention_heads": 2, "architectures": ["DINOv3ViTModel"],
+    "use_gated_mlp": true, "hidden_act": "gelu"}'
+refuses 'config.json beside it: "hidden_act" "gelu" cannot be done here'
+alone timm_eva02/model.safetensors
+beside config.json '{"architecture": "vit_base_patch16_224",
+    "model_args": {"embed_dim": 32, "depth": 2}}'
+refuses 'has learned positions alone, the tensors are others'
 alone timm_gap.safetensors
 while IFS='|' read -r json words; do
     beside config.json "{$json}"
     refuses "config.json beside it: $words"
 done <<EOF
-"architecture": "vit_base_patch16_rope_ape_224"|"vit_base_patch16_rope_ape_224" cannot be run here: rotary positions
-"architecture": "vit_pe_core_tiny_patch16_384"|"vit_pe_core_tiny_patch16_384" cannot be run here: rotary
+"architecture": "vit_large_patch16_sapiens2"|"vit_large_patch16_sapiens2" cannot be run here: rotary positions and RMSNorm
+"architecture": "vit_pe_core_tiny_patch16_384"|"vit_pe_core_tiny_patch16_384" has 12 layers of width 192, the tensors are others
+"architecture": "vit_small_patch16_dinov3", "model_args": {"embed_dim": 32, "depth": 2}|"vit_small_patch16_dinov3" has rotary centred theta=100 axes=hw layout=halves, the tensors are others
 "architecture": "vit_so150m_patch16_reg4_map_256"|"vit_so150m_patch16_reg4_map_256" cannot be run here: attention pooling
 "architecture": "beitv2_base_patch16_224"|"beitv2_base_patch16_224" cannot be run here: relative positions
 "architecture": "vit_base_patch16_224"|"vit_base_patch16_224" has 12 layers of width 768, the tensors are others

@@ -93,6 +93,13 @@ static void check_run(const json_t *entry, const json_t *run, size_t index,
         r[i] = (size_t)json_integer_value(number);
     merging.r = json_array_size(layers) ? r : NULL;
     merging.prop_attn = json_is_true(json_object_get(run, "prop_attn"));
+    if (json_object_get(run, "metric"))
+        cr_assert_eq(tomevit_metric_from_name(golden_string(run, "metric"),
+                                              &merging.metric), 0);
+    if (json_object_get(run, "rope_merge"))
+        cr_assert_eq(tomevit_rope_merge_from_name(
+                         golden_string(run, "rope_merge"),
+                         &merging.rope_merge), 0);
     cr_assert_eq(tomevit_context_create(model, 1, 2, &context), 0);
     cr_assert_eq(tomevit_forward(context, &merging, 1, &image, &out), 0);
     compare(entry, index, io, logits, d->classes, tier);

@@ -220,6 +220,13 @@ int merging_parse_metric(const char *text, void *args, char *why)
                       tomevit_metric_from_name, tomevit_metric_name, why);
 }
 
+int merging_parse_rope_merge(const char *text, void *args, char *why)
+{
+    return parse_name(text, &((merging_args *)args)->rope_merge,
+                      tomevit_rope_merge_from_name, tomevit_rope_merge_name,
+                      why);
+}
+
 int merging_parse_prop_attn(const char *text, void *args, char *why)
 {
     int on = strcmp(text, "on") == 0;

@@ -23,7 +23,7 @@ typedef struct merging_args {
     int kind;              /* enum merging_kind */
     merging_entry *entries;
     size_t count;
-    int method, similarity, combine, metric;
+    int method, similarity, combine, metric, rope_merge;
     int prop_attn;
     uint64_t seed;
     size_t stride;
@@ -54,6 +54,7 @@ int merging_parse_method(const char *text, void *args, char *why);
 int merging_parse_similarity(const char *text, void *args, char *why);
 int merging_parse_combine(const char *text, void *args, char *why);
 int merging_parse_metric(const char *text, void *args, char *why);
+int merging_parse_rope_merge(const char *text, void *args, char *why);
 int merging_parse_prop_attn(const char *text, void *args, char *why);
 int merging_parse_seed(const char *text, void *args, char *why);
 

@@ -29,6 +29,7 @@ static void begin(const merging_args *args, const tomevit_description *model,
     run->merging.matching.stride = args->stride;
     run->merging.combine = args->combine;
     run->merging.metric = args->metric;
+    run->merging.rope_merge = args->rope_merge;
     run->merging.prop_attn = args->prop_attn;
     run->merging.r = run->r;
 }

@@ -105,6 +105,8 @@ void session_run_json(const session *s, const merging_run *run, json_t *out)
              tomerge_similarity_name(m->matching.similarity));
     set_text(out, "combine", tomerge_combine_name(m->combine));
     set_text(out, "metric", tomevit_metric_name(m->metric));
+    if (s->description->rope.kind)
+        set_text(out, "rope_merge", tomevit_rope_merge_name(m->rope_merge));
     json_object_set_new(out, "prop_attn", json_boolean(m->prop_attn));
     json_object_set_new(out, "r", count_array(run->r, depth));
     json_object_set_new(out, "merge_ratio", report_real(run->ratio));

@@ -50,6 +50,7 @@ typedef struct missing {
 static const missing of_timm[] = {
     {"naflexvit", "images of any aspect (NaFlex)"},
     {"_rope_", "rotary positions"}, {"_dinov3", "rotary positions"},
+    {"eva02_enormous", "norms after attention and MLP"},
     {"eva02_", "rotary positions"}, {"vit_pe_", "rotary positions"},
     {"_lingbot", "rotary positions"},
     {"_sapiens2", "rotary positions and RMSNorm"},

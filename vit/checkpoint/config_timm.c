@@ -30,6 +30,21 @@ static int has_shape(const vit_neighbour *n, size_t dim, size_t depth)
            (t->shape[0] == dim && has(n, last) && !has(n, beyond));
 }
 
+/* The tensors tell patches apart as this architecture does: by embeddings, by
+ * rotations, or by both. */
+static int has_positions(const vit_neighbour *n, const vit_architecture *a)
+{
+    int rotary = strcmp(a->positions, "learned") != 0;
+    int embeds = !rotary || strstr(a->name, "_ape_") ||
+                 strstr(a->name, "eva02_") || strstr(a->name, "vit_pe_");
+
+    if (has(n, "pos_embed") != embeds)
+        return 0;
+    return rotary || !(has(n, "blocks.0.attn.norm.weight") ||
+                       has(n, "blocks.0.mlp.norm.weight") ||
+                       has(n, "rope.freqs") || has(n, "rope.periods"));
+}
+
 static size_t or_else(size_t size, size_t otherwise)
 {
     return size ? size : otherwise;
@@ -54,6 +69,12 @@ int tomevit_say_architecture(const vit_neighbour *n, const char *name,
         return tomevit_neighbour_refuse(n, "\"%.60s\" has %zu layers of width "
                                         "%zu, the tensors are others", name,
                                         a->depth, a->dim);
+    if (!has_positions(n, a))
+        return tomevit_neighbour_refuse(n, "\"%.60s\" has %s, the tensors are "
+                                        "others", name,
+                                        strcmp(a->positions, "learned")
+                                            ? a->positions
+                                            : "learned positions alone");
     tomevit_neighbour_say(n, "num_heads", json_integer((json_int_t)a->heads));
     tomevit_neighbour_say(n, "norm_eps", json_string(a->norm_eps));
     tomevit_neighbour_say(n, "activation", a->activation

@@ -76,23 +76,34 @@ static void say_defaults(const vit_neighbour *n)
 }
 
 /* [transformers, models/dinov3_vit] */
-static void say_dinov3(const vit_neighbour *n, const json_t *config)
+static int say_dinov3(const vit_neighbour *n, const json_t *config)
 {
     json_t *theta = json_object_get(config, "rope_theta");
+    const char *activation = tomevit_json_text(config, "hidden_act");
     char rule[96];
 
+    if (strcmp(tomevit_view_layout(n->view), "Hugging Face DINOv3"))
+        return tomevit_neighbour_refuse(n, "\"DINOv3ViTModel\", the tensors "
+                                        "are others");
+    if (json_is_true(json_object_get(config, "use_gated_mlp")) &&
+        (!activation || strcmp(activation, "silu")))
+        return tomevit_neighbour_refuse(n, "\"hidden_act\" \"%.40s\" cannot "
+                                        "be done here with \"use_gated_mlp\"",
+                                        activation ? activation : "gelu");
     snprintf(rule, sizeof(rule), "rotary centred theta=%.9g axes=hw "
              "layout=halves", theta ? json_number_value(theta) : 100.0);
     tomevit_neighbour_say(n, "positions", json_string(rule));
     tomevit_neighbour_pass(n, "input_size", config, "image_size");
+    return 0;
 }
 
 /* The classes that the weights are of. */
 static int check_classes(const vit_neighbour *n, const json_t *config)
 {
     const json_t *list = json_object_get(config, "architectures");
+    int code = 0;
 
-    for (size_t i = 0; i < json_array_size(list); i++) {
+    for (size_t i = 0; !code && i < json_array_size(list); i++) {
         const char *name = json_string_value(json_array_get(list, i));
         const char *missing = name ? tomevit_transformers_missing(name) : NULL;
 
@@ -100,11 +111,11 @@ static int check_classes(const vit_neighbour *n, const json_t *config)
             return tomevit_neighbour_refuse(n, "\"%.60s\" cannot be run here: "
                                             "%s", name, missing);
         if (name && !strcmp(name, "DINOv3ViTModel"))
-            say_dinov3(n, config);
+            code = say_dinov3(n, config);
         else if (name && tomevit_transformers_known(name))
             tomevit_neighbour_say(n, "positions", json_string("learned"));
     }
-    return 0;
+    return code;
 }
 
 int tomevit_from_transformers(const vit_neighbour *n, json_t *config)
