@@ -7,7 +7,7 @@ import numpy as np
 FIELDS = """dim depth heads mlp_dim patch image_size classes tokens prefix
 registers pos_prefix features""".split()
 FLAGS = """class_token distilled qkv_bias patch_bias head_bias norm_pre qk_norm
-layer_scale activation fc_norm pool zero_shot""".split()
+layer_scale activation final_norm fc_norm pool zero_shot""".split()
 
 
 class Message(c.Structure):
@@ -50,13 +50,20 @@ class Refused(Exception):
     """A model that the library does not open, with its line."""
 
 
+def pillow_rule():
+    """Which enum tomevit_pixels the Pillow at hand is."""
+    import PIL
+    version = tuple(map(int, PIL.__version__.split(".")[:2]))
+    return 2 if version >= (13, 0) else 1 if version >= (12, 2) else 0
+
+
 class Library:
     def __init__(self, path, description):
         """`description`: offsets of the members used here, from a program
         that includes the header (bench/zoo.py makes it)."""
         self.lib, self.at = c.CDLL(path), description
-        for name in ("tomevit_describe",):
-            getattr(self.lib, name).restype = c.c_void_p
+        self.pillow = pillow_rule()
+        self.lib.tomevit_describe.restype = c.c_void_p
 
     def options(self, **kw):
         options = Options()
@@ -106,6 +113,7 @@ class Library:
 
     def crop(self, pixels, rgb):
         """The crop of an image [height, width, 3], normalised, [3, S, S]."""
+        pixels.pixels = self.pillow
         out = np.empty((pixels.size, pixels.size, 3), np.uint8)
         height, width, _ = rgb.shape
         code = self.lib.tomevit_resize_crop(

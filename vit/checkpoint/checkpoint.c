@@ -29,7 +29,7 @@ struct vit_checkpoint {
 
 /* The side of the crop that the files beside the weights say, 0 if none. DINOv2
  * in transformers takes any, and resizes its positions; other models refuse
- * what they were not made for. */
+ * what they were not made for. Pixels that make no patch are left out. */
 static int said_size(const vit_checkpoint *c, size_t *size,
                      const vit_report *report)
 {
@@ -39,7 +39,7 @@ static int said_size(const vit_checkpoint *c, size_t *size,
     *size = text ? (size_t)strtoul(text, NULL, 10) : 0;
     if (*size == c->description.image_size)
         *size = 0;
-    if (!*size || !strcmp(tomevit_view_layout(c->view), "Hugging Face DINOv2"))
+    if (!*size || *size / c->description.patch == c->side || !strcmp(tomevit_view_layout(c->view), "Hugging Face DINOv2"))
         return 0;
     return tomevit_fail(report, TOMEVIT_EMODEL, "%s beside it: expected a crop "
                         "of %zu pixels, which the model's positions are for, "
@@ -59,7 +59,8 @@ static int set_image_size(vit_checkpoint *c, size_t size,
         return code;
     if (size == 0)
         return 0;
-    if (size > VIT_MAX_IMAGE || size % d->patch ||
+    if (size > VIT_MAX_IMAGE ||
+        (size % d->patch && size / d->patch != c->side) ||
         size / d->patch * (size / d->patch) > VIT_MAX_TOKENS)
         return tomevit_fail(report, TOMEVIT_EMODEL, "expected an image size "
                             "that is a multiple of the patch side %zu with at "

@@ -140,39 +140,36 @@ int tomevit_say_pool(const vit_neighbour *n, const char *key, const char *pool)
 
 /* ---- pixels -------------------------------------------------------------- */
 
-/* What is left over when the image is cut into patches would be cut off by
- * timm after the crop. */
-static int check_input(const vit_neighbour *n, const json_t *cfg,
-                       const json_t *args)
+/* The side of a square: a number, or two that are the same. 0 for neither. */
+static json_int_t square_side(const json_t *size)
 {
-    const json_t *size = json_object_get(cfg, "input_size");
-    const vit_stored *t = tomevit_tensors_find(n->view,
-                                               "patch_embed.proj.weight");
-    json_int_t high = json_integer_value(json_array_get(size, 1));
-    json_int_t wide = json_integer_value(json_array_get(size, 2));
-    json_int_t patch = t && t->dims == 4 ? (json_int_t)t->shape[2] : 0;
+    json_int_t side = json_integer_value(json_array_get(size, 0));
 
-    if (json_is_array(json_object_get(args, "img_size")) || high != wide)
-        return tomevit_neighbour_refuse(n, "images that are not square cannot "
-                                        "be run here");
-    if (high > 0 && patch > 0 && high % patch &&
-        !json_object_get(args, "img_size"))
-        return tomevit_neighbour_refuse(n, "\"input_size\" %lld is no multiple "
-                                        "of the patch side %lld",
-                                        (long long)high, (long long)patch);
-    return 0;
+    if (!json_is_array(size))
+        return json_integer_value(size);
+    return side == json_integer_value(json_array_get(size, 1)) ? side : 0;
 }
 
-/* Where no embeddings of positions show it. */
-static void say_input_size(const vit_neighbour *n, const json_t *cfg,
-                           const json_t *args)
+/* The crop's side: what the model was made for, else what it is published
+ * with. Of a side that is no multiple of the patch timm leaves the last pixels
+ * out, after the crop. */
+static int say_input_size(const vit_neighbour *n, const json_t *cfg,
+                          const json_t *args)
 {
-    json_t *size = json_array_get(json_object_get(cfg, "input_size"), 1);
+    const json_t *made = json_object_get(args, "img_size");
+    const json_t *size = json_object_get(cfg, "input_size");
+    json_int_t high = json_integer_value(json_array_get(size, 1));
+    json_int_t wide = json_integer_value(json_array_get(size, 2));
 
-    if (has(n, "pos_embed"))
-        return;
-    tomevit_neighbour_pass(n, "input_size", args, "img_size");
-    tomevit_neighbour_say(n, "input_size", json_incref(size));
+    if (made && !json_is_null(made))
+        high = wide = square_side(made);
+    else if (!json_is_array(size))
+        return 0;
+    if (high != wide || high <= 0)
+        return tomevit_neighbour_refuse(n, "images that are not square cannot "
+                                        "be run here");
+    tomevit_neighbour_say(n, "input_size", json_integer(high));
+    return 0;
 }
 
 /* An array, or an object whose keys are the indices. */
@@ -202,13 +199,12 @@ int tomevit_from_timm(const vit_neighbour *n, json_t *config)
     tomevit_neighbour_pass(n, "interpolation", cfg, "interpolation");
     tomevit_neighbour_say(n, "class_names", names_of(cfg));
     tomevit_neighbour_say(n, "class_names", names_of(config));
-    say_input_size(n, cfg, args);
     tomevit_neighbour_pass(n, "num_heads", args, "num_heads");
     tomevit_neighbour_say(n, "activation",
                           tomevit_activation_name(args, "act_layer"));
     if (!pool)
         pool = tomevit_json_text(config, "global_pool");
-    if ((code = check_args(n, args)) || (code = check_input(n, cfg, args)) ||
+    if ((code = check_args(n, args)) || (code = say_input_size(n, cfg, args)) ||
         (code = tomevit_say_pool(n, "global_pool", pool)))
         return code;
     return name ? tomevit_say_architecture(n, name, args) : 0;

@@ -56,7 +56,7 @@ static void put_parts(json_t *object, const tomevit_description *d)
     json_object_set_new(object, "norm_eps", number((double)d->norm_eps, 9));
     tomevit_rope_text(&d->rope, positions);
     json_object_set_new(object, "positions", json_string(positions));
-    if (!d->pos_embed)
+    if (!d->pos_embed || d->image_size % d->patch)
         json_object_set_new(object, "input_size",
                             number((double)d->image_size, 17));
     if (d->pool_heads && d->pool_heads != d->heads)
