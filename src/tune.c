@@ -8,30 +8,13 @@
 #include "base/memory.h"
 #include "base/message.h"
 #include "base/statistics.h"
-#include "evaluation/dataset.h"
 #include "session/schedule_file.h"
+#include "tune.h"
 #include "tune_journal.h"
-#include "tune_search.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { CALIBRATION, HELD_OUT, PARTS };
-#define SPREAD 1.96        /* standard errors, for 95 % */
-
-typedef struct tune {
-    session *s;
-    dataset parts[PARTS];  /* their files are those of `all` */
-    tune_search search;
-    tune_trial best;
-    size_t trials;         /* measured so far */
-    int stopped;           /* by a signal */
-    size_t constant;       /* r of the constant schedule to compare with */
-    output file;
-    int written;           /* the schedule is in it */
-    journal journal;       /* if --resume wants one */
-} tune;
 
 static const report_column list[] = {
     {"model.file", "model", NULL},
@@ -47,6 +30,8 @@ static const report_column list[] = {
     {"calibration.drop", "  drop, estimated", "%.2f"},
     {"calibration.drop_interval", "  95 %", "%.2f"},
     {"calibration.change", "  change of answers", "%.2f"},
+    {"calibration.drift", "  drift, estimated", "%.4f"},
+    {"calibration.drift_interval", "  95 %", "%.4f"},
     {"calibration.speedup", "  speed-up", "%.2f"},
     {"images", "reported on", NULL},
     {"refused", "refused", NULL},
@@ -63,6 +48,8 @@ static const report_column columns[] = {
     {"drop_interval", "95 %", "%.1f"},
     {"images_per_second.forward", "images/s", "%.1f"},
     {"speedup", "speed-up", "%.2f"},
+    {"drift.cosine", "cosine", "%.4f"},
+    {"drift.cosine_p1", NULL, NULL},
     {"agreement", NULL, NULL},
     {"r", NULL, NULL},
     {"images", NULL, NULL},
@@ -82,18 +69,18 @@ static const report_column columns[] = {
 /* Every other file is for calibration, so that both parts have all classes. */
 static int split(tune *t, const dataset *all)
 {
-    for (int p = 0; p < PARTS; p++) {
+    for (int p = 0; p < TUNE_PARTS; p++) {
         dataset *part = &t->parts[p];
         *part = *all;
         part->files.files = memory_zero(all->files.count,
                                         sizeof(*part->files.files));
         part->files.count = 0;
-        part->keeps = p == CALIBRATION;
-        part->unread = p == HELD_OUT ? all->unread : 0;
-        for (size_t i = (size_t)p; i < all->files.count; i += PARTS)
+        part->keeps = p == TUNE_CALIBRATION;
+        part->unread = p == TUNE_HELD_OUT ? all->unread : 0;
+        for (size_t i = (size_t)p; i < all->files.count; i += TUNE_PARTS)
             part->files.files[part->files.count++] = all->files.files[i];
     }
-    if (all->files.count >= PARTS)
+    if (all->files.count >= TUNE_PARTS)
         return 0;
     message_failed("%zu image: one part to search on and one to report on "
                    "need two or more", all->files.count);
@@ -157,13 +144,17 @@ static void leave_out_refused(dataset *part, const outcomes *o)
 static void set_trial(const tune *t, const outcomes *o, size_t index,
                      tune_trial *trial)
 {
-    const dataset *part = &t->parts[CALIBRATION];
+    const dataset *part = &t->parts[TUNE_CALIBRATION];
 
     trial->images = o->images;
     for (size_t i = 0; i < o->images; i++) {
         int32_t label = part->files.files[o->file[i]].label;
         const outcome *base = outcomes_at(o, i, 0);
         const outcome *tried = outcomes_at(o, i, index);
+        if (t->by_drift) {
+            trial->lost[i] = trial->moved[i] = 1 - (double)tried->cosine;
+            continue;
+        }
         trial->lost[i] = outcome_score(base, label) -
                          outcome_score(tried, label);
         trial->moved[i] = outcome_distance(base, tried);
@@ -180,11 +171,11 @@ static int measure(void *data, tune_trial *trials, size_t count)
     begin_runs(t->s, count);
     for (size_t i = 0; i < count; i++)
         add_run(t->s, "trial", trials[i].r);
-    int result = evaluate_part(t, CALIBRATION, &o);
+    int result = evaluate_part(t, TUNE_CALIBRATION, &o);
     for (size_t i = 0; i < count && result == 0; i++)
         set_trial(t, &o, i + 1, &trials[i]);
     if (result == 0)
-        leave_out_refused(&t->parts[CALIBRATION], &o);
+        leave_out_refused(&t->parts[TUNE_CALIBRATION], &o);
     t->trials += count;
     outcomes_free(&o);
     return result;
@@ -215,36 +206,32 @@ static void said(void *data, const char *step, const tune_trial *best)
 {
     const tune *t = data;
 
-    message_note("%s: %.2f GMACs, drop %.2f (95 %%: %.2f to %.2f), change "
+    if (t->by_drift)
+        message_note("%s: %.2f GMACs, drift %.4f (95 %%: %.4f to %.4f); %zu "
+                     "tried", step, best->gmacs, best->drop / 100,
+                     (best->drop - TUNE_SPREAD * best->error) / 100,
+                     (best->drop + TUNE_SPREAD * best->error) / 100, t->trials);
+    else
+        message_note("%s: %.2f GMACs, drop %.2f (95 %%: %.2f to %.2f), change "
                  "%.2f; %zu tried", step, best->gmacs, best->drop,
-                 best->drop - SPREAD * best->error,
-                 best->drop + SPREAD * best->error, best->change, t->trials);
+                 best->drop - TUNE_SPREAD * best->error,
+                 best->drop + TUNE_SPREAD * best->error, best->change,
+                 t->trials);
 }
 
 /* ---- searching ----------------------------------------------------------- */
-
-static double computed_of(const tune *t, const size_t *r)
-{
-    merging_run run;
-
-    merging_resolve_layers(&t->s->options->merging, t->s->description, "", r,
-                           &run);
-    double gmacs = run.gmacs_computed;
-    merging_run_free(&run);
-    return gmacs;
-}
 
 /* The constant r for which about as much is computed. */
 static size_t nearest_constant(const tune *t)
 {
     size_t depth = t->search.depth, nearest = 0;
     size_t *r = memory_zero(depth, sizeof(*r));
-    double least = HUGE_VAL, wanted = computed_of(t, t->best.r);
+    double least = HUGE_VAL, wanted = tune_computed_of(t, t->best.r);
 
     for (size_t value = 0; value < t->search.tokens; value++) {
         for (size_t i = 0; i < depth; i++)
             r[i] = value;
-        double off = fabs(computed_of(t, r) - wanted);
+        double off = fabs(tune_computed_of(t, r) - wanted);
         if (off < least) {
             least = off;
             nearest = value;
@@ -259,33 +246,22 @@ static void set_goal(tune *t)
     const options *o = t->s->options;
     tune_search *search = &t->search;
 
-    search->goal = o->max_drop >= 0 ? TUNE_MAX_DROP
+    /* A bound on drift is one on what is lost, in other units. */
+    t->by_drift = o->max_drift >= 0 || t->s->classes.count == 0;
+    search->goal = o->max_drop >= 0 || o->max_drift >= 0 ? TUNE_MAX_DROP
         : o->min_speedup >= 0 ? TUNE_MIN_SPEEDUP : TUNE_TARGET_GMACS;
     search->limit = o->max_drop >= 0 ? o->max_drop
+        : o->max_drift >= 0 ? 100 * o->max_drift
         : o->min_speedup >= 0 ? o->min_speedup : o->target_gmacs;
     search->depth = t->s->description->depth;
     search->tokens = t->s->description->tokens;
     search->rounds = o->rounds;
-    search->images = t->parts[CALIBRATION].files.count;
+    search->images = t->parts[TUNE_CALIBRATION].files.count;
     search->margin = statistics_normal(o->confidence / 100);
     search->gmacs = gmacs_of;
     search->measure = measure;
     search->said = said;
     search->data = t;
-}
-
-static void goal_text(const tune *t, char *text, size_t size)
-{
-    static const char *const before[] = {"at most ", "at least ", "at most "};
-    static const char *const after[] = {" points of top-1 lost",
-                                        " times as fast", " GMACs"};
-    size_t used = (size_t)snprintf(text, size, "%s%g%s",
-                                   before[t->search.goal], t->search.limit,
-                                   after[t->search.goal]);
-
-    if (t->search.goal == TUNE_MAX_DROP && t->search.margin > 0 && used < size)
-        snprintf(text + used, size - used, " with %g %% confidence",
-                 t->s->options->confidence);
 }
 
 static int search(tune *t)
@@ -295,7 +271,7 @@ static int search(tune *t)
 
     if (found > 0)
         return 0;
-    goal_text(t, goal, sizeof(goal));
+    tune_goal_text(t, goal, sizeof(goal));
     if (found == 0)
         message_failed("no schedule is %s", goal);
     return -1;
@@ -303,78 +279,13 @@ static int search(tune *t)
 
 /* ---- reporting ----------------------------------------------------------- */
 
-/* How the schedule fares beside the constant r, on the same images. */
-static void set_verdict(const tune *t, const outcomes *o, json_t *object)
-{
-    const dataset *d = &t->parts[HELD_OUT];
-    tally beside = outcomes_tally(o, &d->files, &d->real, 1, 2);
-    size_t gained = beside.gained, lost = beside.lost;
-    double p = statistics_mcnemar(gained, lost);
-    char text[128];
-
-    snprintf(text, sizeof(text), "%zu: %s, %zu images gained and %zu lost "
-             "(p = %.2g)", t->constant, gained > lost ? "better" : "not better",
-             gained, lost, p);
-    json_object_set_new(object, "beats_constant",
-                        json_boolean(gained > lost));
-    json_object_set_new(object, "constant_r",
-                        json_integer((json_int_t)t->constant));
-    json_object_set_new(object, "constant_p", report_real(p));
-    json_object_set_new(object, "verdict", json_string(text));
-}
-
-static json_t *calibration_json(const tune *t)
-{
-    const tune_trial *b = &t->best;
-
-    return json_pack("{s:I,s:I,s:o,s:{s:o,s:o},s:o,s:o}",
-        "images", (json_int_t)b->images, "trials", (json_int_t)t->trials,
-        "drop", report_real(b->drop), "drop_interval",
-        "low", report_real(b->drop - SPREAD * b->error),
-        "high", report_real(b->drop + SPREAD * b->error),
-        "change", report_real(b->change),
-        "speedup", report_real(b->speedup));
-}
-
-static json_t *tune_json(const tune *t, const outcomes *o)
-{
-    static const char *const shared[] = {
-        "images", "refused", "method", "dtype", "cpu", "threads", "batch",
-        "model", "preprocessing", "classes_by", "valid_classes"
-    };
-    json_t *object = json_object(), *runs = json_array(), *r = json_array();
-    char goal[64];
-
-    for (size_t i = 0; i < t->s->run_count; i++)
-        json_array_append_new(runs, dataset_run_json(&t->parts[HELD_OUT], t->s,
-                                                     o, i));
-    for (size_t i = 0; i < COUNT(shared); i++) {
-        json_t *value = json_object_get(json_array_get(runs, 0), shared[i]);
-        if (value)
-            json_object_set(object, shared[i], value);
-    }
-    for (size_t i = 0; i < t->search.depth; i++)
-        json_array_append_new(r, json_integer((json_int_t)t->best.r[i]));
-    goal_text(t, goal, sizeof(goal));
-    json_object_set_new(object, "goal", json_string(goal));
-    json_object_set_new(object, "schedule", r);
-    json_object_set(object, "gmacs",
-                    json_object_get(json_array_get(runs, 1), "gmacs"));
-    json_object_set_new(object, "gmacs_computed",
-                        report_real(computed_of(t, t->best.r)));
-    json_object_set_new(object, "calibration", calibration_json(t));
-    set_verdict(t, o, object);
-    json_object_set_new(object, "runs", runs);
-    return object;
-}
-
 static void write_schedule(tune *t)
 {
     char comment[512], goal[64];
 
     if (!t->file.file)
         return;
-    goal_text(t, goal, sizeof(goal));
+    tune_goal_text(t, goal, sizeof(goal));
     snprintf(comment, sizeof(comment), "r of each layer of %.200s: %s%s; "
              "for --schedule @FILE", t->s->options->model, goal,
              t->stopped ? ", as far as the search went" : "");
@@ -417,7 +328,7 @@ static void report(tune *t)
     add_run(s, "tuned", t->best.r);
     add_run(s, label, r);
     free(r);
-    if (evaluate_part(t, HELD_OUT, &o) == 0) {
+    if (evaluate_part(t, TUNE_HELD_OUT, &o) == 0) {
         json_t *object = tune_json(t, &o);
         session_report written = {
             object, json_object_get(object, "runs"), list, columns,
@@ -446,7 +357,7 @@ static int open_journal(tune *t, const dataset *all)
         return 0;
     if (tune_journal_open(&t->journal, all, t->s) != 0)
         return -1;
-    for (int p = 0; p < PARTS; p++)
+    for (int p = 0; p < TUNE_PARTS; p++)
         t->parts[p].journal = &t->journal;
     return 0;
 }
@@ -466,7 +377,7 @@ static void tune_parts(session *s, dataset *all)
             journal_close(&t.journal);
         output_end(&t.file, t.written ? OUTPUT_WHOLE : OUTPUT_FAILED);
     }
-    for (size_t p = 0; p < PARTS; p++) {
+    for (size_t p = 0; p < TUNE_PARTS; p++) {
         dataset_drop_crops(&t.parts[p]);
         free(t.parts[p].files.files);
     }

@@ -71,6 +71,38 @@ holds t.json calibration.drop
 run 0 tune pictures --target-gmacs 0.2 --rounds 0 --limit 8 -o - --quiet
 lines out 2
 
+# By how far embeddings move, which takes neither labels nor a head.
+run 0 tune pictures --max-drift 0.02 --rounds 0 --limit 24 --json t.json \
+    -o drift.r
+says out "at most 0.02 of drift with 80 % confidence"
+says err "ramps: "
+says err " drift 0.0"
+holds t.json calibration.drift calibration.drift_interval.high gmacs \
+    runs.1.drift.cosine runs.2.drift.cosine constant_difference beats_constant
+awk 'NR == 1 && ($1 > 0.02 || $1 <= 0) { exit 1 } NR == 3 && $1 > 0.34 { exit 1 }
+     NR == 4 { is = $1 } NR == 5 { d = is - $1 }
+     NR == 6 && (d - $1 > 1e-6 || $1 - d > 1e-6) { exit 1 }' values ||
+    fail "--max-drift: $(cat values)"
+"$fixture" model bare.safetensors 0 '{"num_heads": "3"}' || fail "no model"
+mkdir flat
+for i in 1 2 3 4 5 6 7 8; do
+    "$fixture" image flat/$i.png 40 4$i $i || fail "no image"
+done
+run 0 tune flat --model bare.safetensors --max-drift 0.01 -o bare.r \
+    --json t.json
+run 0 sweep flat --model bare.safetensors --schedule @bare.r --json s.json
+holds s.json runs.1.drift.cosine_p1 runs.1.drift.neighbours
+run 0 tune flat --model bare.safetensors --target-gmacs 0.002 --rounds 1
+run 1 tune flat --model bare.safetensors --max-drop 1
+says err "the model has no head, it only gives features: --max-drop is of classes"
+run 1 sweep flat --model bare.safetensors --per-class x
+says err "--per-class is of classes"
+for run in 0 1; do
+    holds s.json runs.$run.drift.cosine
+    awk '$1 <= 0 || $1 > 1 { exit 1 }' values || fail "cosine $(cat values)"
+done
+"$fixture" json s.json runs.0.top1 >out 2>err && fail "top-1 without a head"
+
 # Stopped while it moves tokens, it leaves the best so far.
 "$tomerge" tune pictures --max-drop 3 --rounds 9 -o stopped.r >out 2>err \
     </dev/null &
@@ -98,7 +130,7 @@ run 3 tune few --target-gmacs 0.2 --rounds 0
 test "$(grep -c 'neither PNG nor JPEG' err)" = 16 || fail "not named once each"
 
 run 2 tune pictures
-says err "no goal: give one of --max-drop, --min-speedup and --target-gmacs"
+says err "no goal: give one of --max-drop, --max-drift, --min-speedup and"
 run 2 tune pictures --max-drop 1 --target-gmacs 2
 says err "more than one goal"
 run 2 tune pictures --max-drop x

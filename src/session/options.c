@@ -33,7 +33,7 @@ void options_init(options *o)
     o->k = 20;
     o->temperature = 0.07;
     o->seconds = 5;
-    o->max_drop = o->min_speedup = o->target_gmacs = -1;
+    o->max_drop = o->min_speedup = o->target_gmacs = o->max_drift = -1;
     o->confidence = 80;
     o->rounds = 3;
     merging_args_init(&o->merging);
@@ -177,13 +177,13 @@ static int check_embed(options *o, char *why)
 
 static int check_tune(const options *o, char *why)
 {
-    int goals = (o->max_drop >= 0) + (o->min_speedup >= 0) +
-                (o->target_gmacs >= 0);
+    int goals = (o->max_drop >= 0) + (o->max_drift >= 0) +
+                (o->min_speedup >= 0) + (o->target_gmacs >= 0);
 
     if (goals != 1)
-        snprintf(why, ARGS_WHY, "%s: give one of --max-drop, --min-speedup "
-                 "and --target-gmacs", goals ? "more than one goal"
-                                             : "no goal");
+        snprintf(why, ARGS_WHY, "%s: give one of --max-drop, --max-drift, "
+                 "--min-speedup and --target-gmacs",
+                 goals ? "more than one goal" : "no goal");
     else if (o->merging.method == TOMERGE_STRIDED)
         snprintf(why, ARGS_WHY, "--method strided has no r to tune");
     else

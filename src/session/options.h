@@ -96,7 +96,9 @@ typedef struct options {
     int layers, grid, overlay;
     int cpu;               /* inspect: of the machine, not of a model */
     double max_drop, min_speedup, target_gmacs; /* negative: not given */
-    double confidence;     /* percent: that a drop is within max_drop */
+    double max_drift;      /* likewise; 1 - cosine */
+    double confidence;     /* percent: that a drop is within max_drop, or drift
+                            * within max_drift */
     size_t rounds;         /* of tune's refinement */
     merging_args merging;
     preprocessing_args preprocessing;

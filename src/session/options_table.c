@@ -345,6 +345,10 @@ const args_option options_table[] = {
           "averaged over the layers. With --grid a list"),
     REAL("max-drop", "POINTS", OPTIONS_TUNE, RESULT, max_drop, 0, 100,
          "find the least arithmetic that loses at most so much top-1"),
+    REAL("max-drift", "D", OPTIONS_TUNE, RESULT, max_drift, 0, 2,
+         "find the least arithmetic with which embeddings are within D of "
+         "those at r=0, as the mean of 1 - cosine; for models without a head, "
+         "too"),
     REAL("min-speedup", "X", OPTIONS_TUNE, RESULT, min_speedup, 1, 1000,
          "find the one that is at least X times as fast and changes the "
          "answers least"),
@@ -352,8 +356,8 @@ const args_option options_table[] = {
          "find the one that takes at most G GMACs and changes the answers "
          "least"),
     REAL("confidence", "PERCENT", OPTIONS_TUNE, RESULT, confidence, 50,
-     99.99, "how sure it is to be that no more than --max-drop is lost "
-     "(default 80; 50: the estimate itself is within it)"),
+     99.99, "how sure it is to be that no more than --max-drop is lost, or of "
+     "--max-drift (default 80; 50: the estimate itself is within it)"),
     SIZE("rounds", 0, "N", OPTIONS_TUNE, RESULT, rounds, 0, 100,
          "rounds of moving tokens between layers (default 3)"),
     PARSE("method", "NAME", ALL, RESULT, merging, merging_parse_method,

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* What tune's files share: a search under way, and what is said of it. */
+#ifndef TOMERGE_TUNE_H
+#define TOMERGE_TUNE_H
+
+#include "evaluation/dataset.h"
+#include "tune_search.h"
+
+enum { TUNE_CALIBRATION, TUNE_HELD_OUT, TUNE_PARTS };
+#define TUNE_SPREAD 1.96   /* standard errors, for 95 % */
+
+typedef struct tune {
+    session *s;
+    dataset parts[TUNE_PARTS];  /* their files are those of `all` */
+    tune_search search;
+    tune_trial best;
+    size_t trials;         /* measured so far */
+    int stopped;           /* by a signal */
+    int by_drift;          /* 1: images move by their embeddings, not by their
+                            * classes */
+    size_t constant;       /* r of the constant schedule to compare with */
+    output file;
+    int written;           /* the schedule is in it */
+    journal journal;       /* if --resume wants one */
+} tune;
+
+/* tune_report.c: the goal in words; GMACs that are computed for r[depth]; the
+ * report, of the held-out images under r=0, the schedule and the constant r. */
+void tune_goal_text(const tune *t, char *text, size_t size);
+double tune_computed_of(const tune *t, const size_t *r);
+json_t *tune_json(const tune *t, const outcomes *o);
+
+#endif
