@@ -51,6 +51,8 @@ static const report_column columns[] = {
     {"drift.cosine", "cosine", "%.4f"},
     {"drift.cosine_p1", NULL, NULL},
     {"agreement", NULL, NULL},
+    {"kl_mean", NULL, NULL},
+    {"kl_median", NULL, NULL},
     {"r", NULL, NULL},
     {"images", NULL, NULL},
     {"gained", NULL, NULL},

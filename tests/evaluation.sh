@@ -67,6 +67,9 @@ run 0 eval $model set --r 0 --predictions q.csv
 paste -d, q.csv p.csv >both.csv
 run 0 sweep $model set --r 0,6 --json s.json --csv s.csv --confusion n.csv
 awk '/^$/ { table = 1 } table && length > 80 { exit 1 }' out || fail "sweep's tables: over 80 columns"
+holds s.json runs.1.kl_mean runs.1.kl_median runs.0.kl_mean
+awk 'NR < 3 ? !($1 > 0) : $1 != 0 { exit 1 }' values ||
+    fail "no divergence, or of r=0 from itself"
 holds s.json runs.1.gained runs.1.lost runs.1.agreement
 same values '
     NR > 1 { gained += $3 != $2 && $15 == $2; lost += $3 == $2 && $15 != $2

@@ -5,6 +5,7 @@
 
 #include "../src/base/memory.h"
 #include "../src/base/statistics.h"
+#include "../src/evaluation/divergence.h"
 #include "../src/evaluation/drift.h"
 #include "../src/evaluation/nearest.h"
 #include "../src/evaluation/outcomes.h"
@@ -586,5 +587,40 @@ Test(drift, of_a_run)
     outcomes_begin(&o, 2, 1, 3);
     d = drift_of(&o, 1, 0, 2);
     cr_expect(isnan(d.mean) && isnan(d.p1) && isnan(d.kept) && !d.images);
+    outcomes_free(&o);
+}
+
+/* Two classes of which the softmax is known, with the logits moved together. */
+Test(divergence, of_known_answers)
+{
+    const float base[] = {0, (float)log(3)}, own[] = {100, 100};
+    const float far[] = {0, 1000}, other[] = {1000, 0};
+
+    cr_expect_float_eq(divergence_of(base, own, 2),
+                       0.25 * log(0.5) + 0.75 * log(1.5), 1e-7);
+    cr_expect_float_eq(divergence_of(own, base, 2),
+                       0.5 * log(2) + 0.5 * log(2.0 / 3), 1e-6);
+    cr_expect_eq(divergence_of(base, base, 2), 0);
+    cr_expect_eq(divergence_of(far, other, 2), 1000);
+    cr_expect_eq(divergence_of(base, own, 0), 0);
+}
+
+Test(divergence, over_images)
+{
+    outcomes o;
+
+    outcomes_begin(&o, 2, 1, 0);
+    divergence d = divergence_over(&o, 1);
+    cr_expect(isnan(d.mean) && isnan(d.median));
+    for (size_t i = 0; i < 4; i++) {
+        outcome *said = outcomes_add_image(&o, i);
+
+        memset(said, 0, 2 * sizeof(*said));
+        said[1].divergence = (float)(i * i);
+    }
+    d = divergence_over(&o, 1);
+    cr_expect(d.mean == 3.5 && d.median == 2.5);
+    d = divergence_over(&o, 0);
+    cr_expect(d.mean == 0 && d.median == 0);
     outcomes_free(&o);
 }

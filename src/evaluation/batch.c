@@ -6,6 +6,7 @@
 #include "../base/memory.h"
 #include "../base/message.h"
 #include "../base/signals.h"
+#include "divergence.h"
 #include "drift.h"
 #include "nearest.h"
 
@@ -25,6 +26,10 @@ void batch_begin(batch *b, const evaluate_request *r)
     b->images = memory_zero(r->batch, sizeof(*b->images));
     b->logits = memory_zero(r->batch * c->count, sizeof(*b->logits));
     b->valid = memory_zero(c->valid_count, sizeof(*b->valid));
+    b->base = memory_zero(r->compares ? r->batch * c->count : 0,
+                          sizeof(*b->base));
+    b->divergences = memory_zero(r->compares ? r->run_count * r->batch : 0,
+                                 sizeof(*b->divergences));
     b->top = memory_zero(r->run_count * r->batch * r->topk, sizeof(*b->top));
     b->seconds = memory_zero(r->run_count, sizeof(*b->seconds));
     b->rows = memory_zero(r->run_count * r->batch * r->depth,
@@ -46,6 +51,8 @@ void batch_end(batch *b)
     free(b->images);
     free(b->logits);
     free(b->valid);
+    free(b->base);
+    free(b->divergences);
     free(b->top);
     free(b->seconds);
     free(b->rows);
@@ -77,22 +84,38 @@ static top_class *top_of(const batch *b, size_t run, size_t i)
 static int select_top(const batch *b, size_t i, top_class *top)
 {
     const classes *c = b->request->classes;
-    const float *logits = b->logits + i * c->count;
-    size_t topk = b->request->topk;
+    float *logits = b->logits + i * c->count;
+    size_t topk = b->request->topk, count = c->count;
 
     for (size_t k = 0; k < c->count; k++)
         if (!isfinite(logits[k]))
             return -1;
-    if (!c->valid) {
-        top_select(logits, c->count, topk, top);
-        return 0;
+    if (c->valid) {
+        count = c->valid_count;
+        for (size_t k = 0; k < count; k++)
+            b->valid[k] = logits[c->valid[k]];
+        memcpy(logits, b->valid, count * sizeof(*logits));
     }
-    for (size_t k = 0; k < c->valid_count; k++)
-        b->valid[k] = logits[c->valid[k]];
-    top_select(b->valid, c->valid_count, topk, top);
-    for (size_t k = 0; k < topk && top[k].index >= 0; k++)
+    top_select(logits, count, topk, top);
+    for (size_t k = 0; c->valid && k < topk && top[k].index >= 0; k++)
         top[k].index = c->valid[top[k].index];
     return 0;
+}
+
+/* How far the batch's answers are from the reference's, of which only the
+ * logits that answers are made of are left: see select_top. */
+static void compare(batch *b, size_t run, int is_reference)
+{
+    const classes *c = b->request->classes;
+    size_t answers = c->valid ? c->valid_count : c->count;
+    float *divergences = b->divergences + run * b->request->batch;
+
+    if (is_reference)
+        memcpy(b->base, b->logits, b->count * c->count * sizeof(*b->base));
+    for (size_t i = 0; i < b->count; i++)
+        divergences[i] = b->strange[i] || is_reference ? 0
+            : (float)divergence_of(b->base + i * c->count,
+                                   b->logits + i * c->count, answers);
 }
 
 /* Of the first image of the batch, [batch, depth of the run's model]. */
@@ -142,12 +165,15 @@ static int one_run(batch *b, const evaluate_model *m, const merging_run *run,
              (b->request->compares &&
               !are_finite(embedding_of(b, index, i, width), width))))
             b->strange[i] = run;
+    if (b->request->compares)
+        compare(b, index, run == &m->runs[m->reference]);
     return 0;
 }
 
 /* All runs of a model, the first being run `first` of all. Before its first
  * batch comes one that warms caches up, if there are several runs: the first
- * would pay for all. */
+ * would pay for all. The reference goes first: the others are compared with
+ * it. */
 static int one_model(batch *b, const evaluate_model *m, size_t first)
 {
     for (size_t i = 0; i < b->count; i++) {
@@ -155,9 +181,11 @@ static int one_model(batch *b, const evaluate_model *m, size_t first)
         b->images[i].format = TOMEVIT_RGB8_HWC;
     }
     if (!b->warm && b->request->run_count > 1 &&
-        one_run(b, m, &m->runs[0], first) != 0)
+        one_run(b, m, &m->runs[m->reference], first + m->reference) != 0)
         return -1;
-    for (size_t run = 0; run < m->run_count; run++) {
+    for (size_t i = 0; i < m->run_count; i++) {
+        size_t run = i == 0 ? m->reference : i - (i <= m->reference);
+
         if (signals_stop())
             return 0;
         if (one_run(b, m, &m->runs[run], first + run) != 0)
@@ -221,6 +249,8 @@ static void accept(batch *b, size_t i)
         add_drift(b, i, said);
     for (size_t run = 0; run < r->run_count; run++) {
         outcome_set(&said[run], top_of(b, run, i));
+        if (r->compares)
+            said[run].divergence = b->divergences[run * r->batch + i];
         if (r->seen)
             r->seen(r->data, run, file, top_of(b, run, i));
     }

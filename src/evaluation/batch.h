@@ -16,6 +16,9 @@ typedef struct batch {
     tomevit_image *images; /* [batch]: of the model that is running */
     float *logits;         /* [batch, classes] */
     float *valid;          /* [valid classes] of one image */
+    float *base;           /* [batch, classes]: of the model's reference, if
+                            * runs are compared */
+    float *divergences;    /* [runs, batch] from it */
     top_class *top;        /* [runs, batch, topk] */
     double *seconds;       /* [runs] */
     size_t *rows;          /* [runs, batch * depth]: of every run [images,

@@ -3,6 +3,7 @@
 #include "dataset.h"
 
 #include "../base/statistics.h"
+#include "divergence.h"
 #include "drift.h"
 
 static json_t *share(size_t part, size_t whole)
@@ -84,6 +85,16 @@ static void set_comparison(const tally *t, const tally *base, int itself,
     set_count(out, "lost", t->lost);
     json_object_set_new(out, "mcnemar_p",
                         report_real(statistics_mcnemar(t->gained, t->lost)));
+}
+
+/* How far answers are from those of the run that merges nothing. */
+static void set_divergence(const session *s, const outcomes *o, size_t index,
+                           json_t *out)
+{
+    divergence d = divergence_over(o, s->first + index);
+
+    json_object_set_new(out, "kl_mean", report_real(d.mean));
+    json_object_set_new(out, "kl_median", report_real(d.median));
 }
 
 /* How far embeddings are from those of the run that merges nothing. */
@@ -177,6 +188,8 @@ json_t *dataset_run_json(const dataset *d, const session *s,
     if (s->run_count > 1)
         set_comparison(&t, &base, index == s->reference,
                        s->classes.count > 0, out);
+    if (s->run_count > 1 && s->classes.count > 0)
+        set_divergence(s, o, index, out);
     if (s->run_count > 1)
         set_drift(s, o, index, out);
     session_run_json(s, &s->runs[index], out);

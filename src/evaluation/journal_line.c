@@ -54,7 +54,7 @@ json_t *journal_line_write(const outcomes *o)
 {
     json_t *refused = json_array(), *classes = json_array();
     json_t *probabilities = json_array(), *seconds = json_array();
-    json_t *cosines = json_array(), *line;
+    json_t *cosines = json_array(), *divergences = json_array(), *line;
 
     for (size_t i = 0; i < o->refused_count; i++)
         json_array_append_new(refused, json_pack("[I,o]",
@@ -68,13 +68,17 @@ json_t *journal_line_write(const outcomes *o)
         }
     for (size_t i = 0; i < o->images * o->run_count; i++)
         json_array_append_new(cosines, report_real((double)o->items[i].cosine));
+    for (size_t i = 0; i < o->images * o->run_count; i++)
+        json_array_append_new(divergences, report_real(
+            (double)o->items[i].divergence));
     for (size_t i = 0; i < o->run_count; i++)
         json_array_append_new(seconds, report_real(
             o->batches > 0 ? o->seconds[i] : 0));
-    line = json_pack("{s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:f,s:f,s:f}",
+    line = json_pack("{s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:f,s:f,s:f}",
                      "from", (json_int_t)o->from, "to", (json_int_t)o->to,
                      "refused", refused, "classes", classes,
                      "probabilities", probabilities, "cosines", cosines,
+                     "divergences", divergences,
                      "seconds", seconds,
                      "work", work_json(o), "wall", o->wall, "decode",
                      o->decode, "preprocess", o->preprocess);
@@ -143,6 +147,15 @@ static int read_cosine(const json_t *value, outcome *said)
         ? 0 : -1;
 }
 
+static int read_divergence(const json_t *value, outcome *said)
+{
+    double divergence;
+    int result = read_real(value, FLT_MAX, &divergence);
+
+    said->divergence = result == 0 ? (float)divergence : 0;
+    return result;
+}
+
 /* The embeddings of one image; entry `at` of the list and those that follow. */
 static int read_kept(const json_t *list, size_t at, outcomes *o)
 {
@@ -172,13 +185,15 @@ static int read_images(const journal *j, const json_t *line, outcomes *o)
     const json_t *classes = json_object_get(line, "classes");
     const json_t *probabilities = json_object_get(line, "probabilities");
     const json_t *cosines = json_object_get(line, "cosines");
+    const json_t *divergences = json_object_get(line, "divergences");
     const json_t *kept = json_object_get(line, "embeddings");
     size_t images = o->to - o->from - o->refused_count, refused = 0, at = 0;
     size_t count = images * o->run_count * OUTCOME_TOP;
 
     if (json_array_size(classes) != count ||
         json_array_size(probabilities) != count ||
-        json_array_size(cosines) != images * o->run_count)
+        json_array_size(cosines) != images * o->run_count ||
+        json_array_size(divergences) != images * o->run_count)
         return -1;
     for (size_t file = o->from; file < o->to; file++) {
         if (refused < o->refused_count && o->refused[refused].file == file) {
@@ -189,7 +204,9 @@ static int read_images(const journal *j, const json_t *line, outcomes *o)
         for (size_t run = 0; run < o->run_count; run++, at += OUTCOME_TOP)
             if (read_answer(j, classes, probabilities, at, &said[run]) != 0 ||
                 read_cosine(json_array_get(cosines, at / OUTCOME_TOP),
-                            &said[run]) != 0)
+                            &said[run]) != 0 ||
+                read_divergence(json_array_get(divergences, at / OUTCOME_TOP),
+                                &said[run]) != 0)
                 return -1;
         if (o->width > 0 && drift_keeps(file, j->all) &&
             read_kept(kept, o->kept_count * o->run_count, o) != 0)

@@ -15,6 +15,8 @@ typedef struct outcome {
     float probability[OUTCOME_TOP];
     float cosine;          /* of the image's embedding with that of the model's
                             * run that merges nothing; 0 if none was asked */
+    float divergence;      /* of its answer from that run's, over all classes:
+                            * see divergence.h; 0 likewise */
 } outcome;
 
 /* What one run computed, over images: sums are of whole numbers, so that they

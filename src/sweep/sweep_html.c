@@ -75,6 +75,7 @@ static const report_column columns[] = {
     {"drop", "drop", "%.2f"},
     {"drop_interval", "95 %", "%.1f"},
     {"agreement", "agree %", "%.1f"},
+    {"kl_mean", "KL", "%.4f"},
     {"gained", "gained", NULL},
     {"lost", "lost", NULL},
     {"mcnemar_p", "p", "%.2g"},

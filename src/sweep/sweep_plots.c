@@ -54,6 +54,7 @@ static void describe(const json_t *run, const char *model, plot_point *p)
         {"images_per_second.forward", "%.1f", ", ", " images/s"},
         {"speedup", "%.2f", ", ", " times r=0"},
         {"agreement", "%.1f", "\nagrees with r=0 on ", " %"},
+        {"kl_mean", "%.4f", ", KL ", ""},
         {"gained", NULL, ", gained ", ""},
         {"lost", NULL, ", lost ", ""},
         {"mcnemar_p", "%.2g", ", p = ", ""}
