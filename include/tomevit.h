@@ -335,6 +335,17 @@ void tomevit_close(tomevit_model *model);
 /* Valid as long as the model. */
 const tomevit_description *tomevit_describe(const tomevit_model *model);
 
+/*
+ * A number of a description by the name of its field, for those who bind the
+ * library to another language and would rather not copy its structs: dim,
+ * depth, heads, mlp_dim, patch, image_size, classes, tokens, prefix, registers,
+ * features, embedding, class_token, distilled, pool, zero_shot, norm_eps,
+ * parameters; and of `preprocessing` size, crop_pct, interpolation, crop_mode,
+ * pixels, mean0, mean1, mean2, std0, std1, std2. EINVAL: no such name.
+ */
+int tomevit_description_number(const tomevit_description *description,
+                               const char *name, double *value);
+
 /* The name of a class if the checkpoint brings class names, else NULL. */
 const char *tomevit_class_name(const tomevit_model *model, size_t index);
 

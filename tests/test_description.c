@@ -616,3 +616,46 @@ Test(description, class_names_are_as_many_as_classes)
     refused(class_names(WITH("\"class_names\":\"[[[[[[[[[[[[[[[[[[\""), &names,
                         &why), TOMEVIT_EFORMAT, &why, "x", "array of 3");
 }
+
+Test(description, numbers_by_name)
+{
+    tomevit_description d;
+    double value;
+
+    cr_assert_eq(tomevit_arch_description("deit_tiny_patch16_224", &d), 0);
+    d.parameters = (uint64_t)1 << 40;
+    d.preprocessing.std[2] = 0.225f;
+#define HAS(name, number)                                                    \
+    cr_expect(tomevit_description_number(&d, name, &value) == 0 &&           \
+              value == (double)(number), "%s: %g", name, value)
+    HAS("dim", 192);
+    HAS("depth", 12);
+    HAS("heads", 3);
+    HAS("mlp_dim", 768);
+    HAS("patch", 16);
+    HAS("image_size", 224);
+    HAS("classes", 1000);
+    HAS("tokens", 197);
+    HAS("prefix", 1);
+    HAS("registers", 0);
+    HAS("features", 192);
+    HAS("embedding", 0);
+    HAS("class_token", 1);
+    HAS("distilled", 0);
+    HAS("pool", TOMEVIT_POOL_CLASS);
+    HAS("zero_shot", 0);
+    HAS("norm_eps", d.norm_eps);
+    HAS("parameters", 0x1p40);
+    HAS("size", 224);
+    HAS("crop_pct", d.preprocessing.crop_pct);
+    HAS("std2", 0.225f);
+    HAS("interpolation", d.preprocessing.interpolation);
+    HAS("crop_mode", d.preprocessing.crop_mode);
+    HAS("pixels", 0);
+    HAS("mean0", d.preprocessing.mean[0]);
+    HAS("mean1", d.preprocessing.mean[1]);
+    HAS("mean2", d.preprocessing.mean[2]);
+    HAS("std0", d.preprocessing.std[0]);
+    HAS("std1", d.preprocessing.std[1]);
+#undef HAS
+}

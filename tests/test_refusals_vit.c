@@ -41,6 +41,7 @@ typedef struct arguments {
     tomevit_context **context_to, *context;
     size_t max_batch, batch, width, height, stride, *first, *count;
     int threads, *value;
+    double *number;
     tomevit_preprocessing pre_is, *pre;
     tomevit_merging merging_is, *merging;
     tomevit_image images_are[MANY], *images;
@@ -58,6 +59,7 @@ static arguments args, before;
 static char some_model[4096], no_model[4096], no_container[4096];
 static const char converted[] = "test_refusals_vit.safetensors";
 static size_t called;
+static double some_number;
 
 static void count_calls(void *data, const char *name)
 {
@@ -218,6 +220,7 @@ CALL(tomevit_dtype_from_name, a->name, a->value)
 CALL(tomevit_context_normalise, a->context, a->pre)
 CALL(tomevit_read_description, a->path, a->options, a->description, NULL)
 CALL(tomevit_arch_description, a->name, a->description)
+CALL(tomevit_description_number, a->shape, a->name, a->number)
 CALL(tomevit_schedule_tokens, a->shape, a->merging, a->out.r)
 CALL(tomevit_forward, a->context, a->merging, a->batch, a->images, a->output)
 
@@ -419,6 +422,14 @@ static void refuse_forwards(void)
 static void refuse_schedules(void)
 {
     REFUSES(tomevit_schedule_tokens, a->shape = NULL);
+    REFUSES_AFTER((a->name = "dim", a->number = &some_number),
+                  tomevit_description_number, TOMEVIT_EINVAL, a->shape = NULL);
+    REFUSES_AFTER((a->name = "dim", a->number = &some_number),
+                  tomevit_description_number, TOMEVIT_EINVAL, a->name = NULL);
+    REFUSES_AFTER((a->name = "dim", a->number = &some_number),
+                  tomevit_description_number, TOMEVIT_EINVAL, a->name = "dims");
+    REFUSES_AFTER((a->name = "dim", a->number = &some_number),
+                  tomevit_description_number, TOMEVIT_EINVAL, a->number = NULL);
     REFUSES(tomevit_schedule_tokens, a->merging->matching.method = -1);
     REFUSES_AFTER(a->merging->matching.method = TOMERGE_STRIDED,
                   tomevit_schedule_tokens, TOMEVIT_EINVAL,
