@@ -39,7 +39,8 @@ static int said_size(const vit_checkpoint *c, size_t *size,
     *size = text ? (size_t)strtoul(text, NULL, 10) : 0;
     if (*size == c->description.image_size)
         *size = 0;
-    if (!*size || *size / c->description.patch == c->side || !strcmp(tomevit_view_layout(c->view), "Hugging Face DINOv2"))
+    if (!*size || *size / c->description.patch == c->side ||
+        !strcmp(tomevit_view_layout(c->view), "Hugging Face DINOv2"))
         return 0;
     return tomevit_fail(report, TOMEVIT_EMODEL, "%s beside it: expected a crop "
                         "of %zu pixels, which the model's positions are for, "
