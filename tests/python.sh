@@ -19,7 +19,9 @@ TOMERGE_LIBRARY=$(ls "$PWD"/.libs/libtomerge.so "$PWD"/.libs/libtomerge.dylib \
 test -n "$TOMERGE_LIBRARY" || skip "no shared library was built"
 folder=$(cd "$srcdir" && pwd)/tomerge/python
 PYTHONPATH=$folder/src${PYTHONPATH:+:$PYTHONPATH} PYTHONDONTWRITEBYTECODE=1
-export TOMERGE_LIBRARY PYTHONPATH PYTHONDONTWRITEBYTECODE
+TOMERGE_COMMAND=
+test ! -x "$PWD/src/tomerge" || TOMERGE_COMMAND=$PWD/src/tomerge
+export TOMERGE_COMMAND TOMERGE_LIBRARY PYTHONPATH PYTHONDONTWRITEBYTECODE
 "$python" -m pytest -q -rs -p no:cacheprovider --rootdir "$scratch" \
     "$folder/tests" || fail "the Python package's tests failed"
 exit $status

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Compiles libtomerge and puts it into the package.
+"""Compiles libtomerge and libtomevit and puts them into the package.
 
-The sources are those of the library, two folders up in its repository; a
+The sources are those of the libraries, two folders up in their repository; a
 source distribution carries copies of them in libtomerge/. A CPU tier's file
 gets the tier's flags, as configure.ac has them, and is left out if the
-compiler does not take them.
+compiler does not take them. Where jansson and zlib cannot be linked there is no
+libtomevit, and so no tomerge.Model.
 """
 
 import glob
@@ -29,25 +30,47 @@ TIERS = {
     "avx512": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl",
                "-mavx512cd", "-mavx2", "-mfma", "-mf16c", "-mbmi2"],
 }
-CARRIED = "_libtomerge" + {"darwin": ".dylib"}.get(sys.platform, ".so")
+# Those that libtomevit has besides.
+MODEL_TIERS = {
+    "avx512vnni": TIERS["avx512"] + ["-mavx512vnni"],
+    "avx512bf16": TIERS["avx512"] + ["-mavx512bf16"],
+    "amxbf16": TIERS["avx512"] + ["-mavx512bf16", "-mamx-tile", "-mamx-bf16"],
+    "amxint8": TIERS["avx512"] + ["-mamx-tile", "-mamx-int8"],
+}
+ENDING = {"darwin": ".dylib"}.get(sys.platform, ".so")
+TABLE = os.path.join(TOP, "data", "imagenet1k.tsv")
+
+
+def sources_of(*patterns):
+    return [path for pattern in patterns
+            for path in sorted(glob.glob(os.path.join(TOP, pattern),
+                                         recursive=True))]
 
 
 def library_sources():
-    found = []
-    for pattern in ("include/tomerge.h", "tomerge/*.[ch]", "tomerge/*.def",
-                    "tomerge/x86/*.[ch]"):
-        found += sorted(glob.glob(os.path.join(TOP, pattern)))
+    found = sources_of("include/tomerge.h", "tomerge/*.[ch]", "tomerge/*.def",
+                       "tomerge/x86/*.[ch]")
     if not found:
         raise SystemExit("the sources of libtomerge are not where this "
                          "package has them; build it inside its repository")
     return found
 
 
+def model_sources():
+    return sources_of("include/tomevit.h", "vit/**/*.[ch]", "vit/**/*.def")
+
+
+def tier_of(path):
+    """Of a file in an architecture's folder: "avx2" of int8_avx2.c."""
+    return os.path.basename(path)[:-len(".c")].split("_")[-1]
+
+
 class BuildLibrary(build_ext):
-    """Builds a library that ctypes loads, not an extension module."""
+    """Builds libraries that ctypes loads, not extension modules."""
 
     def get_ext_filename(self, fullname):
-        return os.path.join(*fullname.split(".")[:-1], CARRIED)
+        *packages, name = fullname.split(".")
+        return os.path.join(*packages, name + ENDING)
 
     def get_export_symbols(self, ext):
         return []
@@ -59,7 +82,7 @@ class BuildLibrary(build_ext):
                           os.path.join(TOP, "tomerge")],
             extra_postargs=FLAGS + flags)
 
-    def takes(self, name, flags, code):
+    def takes(self, name, flags, code, libraries=()):
         """Whether the compiler compiles and links this with these flags."""
         path = os.path.join(self.build_temp, f"try_{name}.c")
         with open(path, "w") as file:
@@ -68,7 +91,7 @@ class BuildLibrary(build_ext):
             objects = self.compile([path], flags)
             self.compiler.link_shared_object(
                 objects, os.path.join(self.build_temp, f"try_{name}.so"),
-                extra_postargs=flags)
+                libraries=list(libraries), extra_postargs=flags)
         except (CompileError, LinkError):
             return False
         return True
@@ -77,27 +100,58 @@ class BuildLibrary(build_ext):
         if platform.machine().lower() not in ("x86_64", "amd64"):
             return []
         code = "#include <immintrin.h>\nint found;\n"
-        return [tier for tier in TIERS if self.takes(tier, TIERS[tier], code)]
+        return [tier for tier, flags in {**TIERS, **MODEL_TIERS}.items()
+                if self.takes(tier, flags, code)]
 
-    def build_extension(self, ext):
+    def build_extensions(self):
+        self.prepare()
+        super().build_extensions()
+
+    def prepare(self):
+        """libtomerge's objects, which both libraries have in them."""
         os.makedirs(self.build_temp, exist_ok=True)
         openmp = ["-fopenmp"]
         if not self.takes("openmp", openmp, "#include <omp.h>\nint found;\n"):
             openmp = []
             self.warn("no OpenMP: calls will use one thread")
-        tiers = self.tiers()
-        self.write_config(tiers)
+        self.openmp, self.found = openmp, self.tiers()
+        self.write_config(self.found)
         of_tiers = {tier + ".c" for tier in TIERS}
         baseline = [path for path in library_sources() if path.endswith(".c")
                     and os.path.basename(path) not in of_tiers]
-        objects = self.compile(baseline, openmp)
-        for tier in tiers:
+        self.merging = self.compile(baseline, openmp)
+        for tier in set(TIERS) & set(self.found):
             path = os.path.join(TOP, "tomerge", "x86", tier + ".c")
-            objects += self.compile([path], TIERS[tier] + openmp)
+            self.merging += self.compile([path], TIERS[tier] + openmp)
+
+    def build_extension(self, ext):
+        objects, libraries = self.merging, ["m"]
+        if ext.name.endswith("_libtomevit"):
+            libraries = ["m", "jansson", "z"]
+            code = "#include <jansson.h>\n#include <zlib.h>\nint found;\n"
+            if not self.takes("libraries", [], code, libraries[1:]):
+                self.warn("no jansson or no zlib to compile with: the package "
+                          "is without tomerge.Model")
+                return
+            objects = objects + self.model_objects()
         target = self.get_ext_fullpath(ext.name)
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        self.compiler.link_shared_object(objects, target, libraries=["m"],
-                                         extra_postargs=openmp)
+        self.compiler.link_shared_object(objects, target, libraries=libraries,
+                                         extra_postargs=self.openmp)
+        shutil.copy2(TABLE, os.path.dirname(target))
+
+    def model_objects(self):
+        objects, baseline = [], []
+        for path in model_sources():
+            folder = os.path.basename(os.path.dirname(path))
+            if not path.endswith(".c"):
+                continue
+            if folder not in ("x86", "arm"):
+                baseline.append(path)
+            elif folder == "x86" and tier_of(path) in self.found:
+                flags = {**TIERS, **MODEL_TIERS}[tier_of(path)]
+                objects += self.compile([path], flags + self.openmp)
+        return objects + self.compile(baseline, self.openmp)
 
     def write_config(self, tiers):
         """What configure's config.h says to libtomerge."""
@@ -114,8 +168,8 @@ class CarrySources(sdist):
 
     def make_release_tree(self, base_dir, files):
         super().make_release_tree(base_dir, files)
-        extra = [os.path.join(TOP, "LICENSE")]
-        for path in library_sources() + extra:
+        extra = [os.path.join(TOP, "LICENSE"), TABLE]
+        for path in library_sources() + model_sources() + extra:
             to = os.path.join(base_dir, "libtomerge",
                               os.path.relpath(path, TOP))
             os.makedirs(os.path.dirname(to), exist_ok=True)
@@ -130,7 +184,8 @@ class AnyPython(bdist_wheel):
 
 
 setup(
-    ext_modules=[Extension("tomerge._libtomerge", sources=[])],
+    ext_modules=[Extension("tomerge._libtomerge", sources=[]),
+                 Extension("tomerge._libtomevit", sources=[], optional=True)],
     cmdclass={"build_ext": BuildLibrary, "sdist": CarrySources,
               "bdist_wheel": AnyPython},
 )

@@ -58,8 +58,15 @@ def test_tiers_are_configure_s():
     tiers = ast.literal_eval(re.search(r"^TIERS = (\{.*?^\})", source,
                                        re.M | re.S).group(1))
     assert set(tiers) == built
-    for tier, flags in tiers.items():
+    more = re.search(r"^MODEL_TIERS = (\{.*?^\})", source,
+                     re.M | re.S).group(1)
+    of_models = eval(more, {"TIERS": tiers})
+    for tier, flags in {**tiers, **of_models}.items():
         assert sorted(flags) == sorted(found[tier])
+    files = glob.glob(os.path.join(TOP, "vit", "**", "x86", "*.c"),
+                      recursive=True)
+    assert {os.path.basename(path)[:-2].split("_")[-1] for path in files} == \
+        built | set(of_models)
 
 
 def test_sources_are_make_s():
@@ -91,6 +98,8 @@ def test_what_a_wheel_carries():
     assert "Tag: py3-none-" in wheel
     names = {os.path.basename(str(path)) for path in installed.files}
     assert {"LICENSE", "py.typed"} <= names
+    if any(name.startswith("_libtomevit") for name in names):
+        assert "imagenet1k.tsv" in names
 
 
 def test_all_packages_are_shipped():

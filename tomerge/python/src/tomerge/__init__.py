@@ -11,19 +11,25 @@ or in a whole model of timm, transformers, torchvision or open_clip::
 
     tomerge.patch(model)
     model.r = 13
+
+or with a checkpoint and no other library at all::
+
+    tomerge.Model("model.safetensors").eval("imagenet/val", r=13)
 """
 
 from importlib.util import find_spec as _find_spec
 
 from ._arguments import Role
 from ._library import Error, library_path
+from ._model import Classes, Evaluation, Model, Tokens
 from ._patch import patch, unpatch
 from ._plan import Plan, mean_heads, merge, plan, trace, unmerge
 from ._schedule import schedule, schedule_for_ratio, schedule_tokens
 from ._version import __version__
 
 __all__ = [
-    "Error", "Plan", "Role", "__version__", "library_path",
+    "Classes", "Error", "Evaluation", "Model", "Plan", "Role", "Tokens",
+    "__version__", "library_path",
     "mean_heads", "merge", "patch", "plan", "schedule", "schedule_for_ratio",
     "schedule_tokens", "trace", "unmerge", "unpatch",
 ]
