@@ -145,8 +145,10 @@ enum tomevit_rotary {
                                  * 1 on each axis [DINOv3, arXiv 2508.10104] */
     TOMEVIT_ROTARY_INDEX = 2,   /* by its row and its column [EVA-02, arXiv
                                  * 2303.11331; arXiv 2403.13298] */
-    TOMEVIT_ROTARY_MIXED = 3    /* by both at once, with frequencies that every
+    TOMEVIT_ROTARY_MIXED = 3,   /* by both at once, with frequencies that every
                                  * layer and head learnt [arXiv 2403.13298] */
+    TOMEVIT_ROTARY_LINE = 4     /* by its number, row after row, as in models of
+                                 * text [arXiv 2104.09864] */
 };
 
 /*
@@ -155,6 +157,7 @@ enum tomevit_rotary {
  *     centred   2 pi c / p    c = 2 (i + 1/2) / n - 1, p = theta^(4 k / h)
  *     index     c / p         c = i + offset, times grid / n if there is one
  *     mixed     x f + y g     f and g read from the file
+ *     line      c / p         c = row * n + column, p = theta^(2 k / h)
  *
  * of row or column i of n, h being the head's channels: the first h / 4 pairs
  * by one axis, the others, from k = 0 again, by the other axis.
@@ -162,7 +165,9 @@ enum tomevit_rotary {
 typedef struct tomevit_rope {
     int kind;              /* enum tomevit_rotary; the rest is 0 without it */
     int xy;                /* 0: rows first, 1: columns first */
-    int halves;            /* pair k: channels k and k + h / 2; 0: 2k, 2k + 1 */
+    int halves;            /* pair k: channels k and k + h / 2; 0: 2k and
+                            * 2k + 1; 2: each axis has half of the channels,
+                            * and pairs k and k + h / 4 of it */
     int periods;           /* the file brings p, h / 4 of them */
     float theta, offset;
     size_t grid;           /* side of the grid that it was trained on; 0: any */
@@ -179,6 +184,10 @@ typedef struct tomevit_description {
     char wrapper[96];      /* what stood before its tensors' names in it:
                             * "state_dict.module.", ...; or empty */
     size_t dim, depth, heads, mlp_dim;
+    size_t kv_heads;       /* heads of keys and values, each for as many of the
+                            * queries' [arXiv 2305.13245]: heads, or fewer */
+    size_t share;          /* how often each layer's weights run, one after
+                            * another [arXiv 2402.14905]; depth counts runs */
     size_t patch, image_size;
     size_t classes;        /* 0: there is no head, features only */
     size_t tokens;         /* entering the first layer: prefix + patches */
@@ -192,6 +201,10 @@ typedef struct tomevit_description {
     int pos_embed;         /* embeddings of positions are added to patches */
     tomevit_rope rope;     /* and how they are turned by their positions */
     int norm_pre;          /* a norm before the first layer */
+    int rms_norm;          /* norms are RMSNorm, without biases */
+    int unbiased;          /* nor have a layer's products biases */
+    int in_order;          /* merged tokens stay in the order of their places,
+                            * whatever order is asked for */
     int qk_norm;           /* norms of every head's queries and keys */
     int layer_scale;       /* factors on what attention and MLP add */
     int activation;        /* enum tomevit_activation */

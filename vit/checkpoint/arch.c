@@ -51,7 +51,8 @@ int tomevit_arch_description(const char *name, tomevit_description *d)
     snprintf(d->family, sizeof(d->family), "%s", a->family);
     d->dim = a->dim;
     d->depth = a->depth;
-    d->heads = a->heads;
+    d->share = 1;
+    d->heads = d->kv_heads = a->heads;
     d->mlp_dim = 4 * a->dim;
     d->patch = a->patch;
     d->image_size = a->image_size;

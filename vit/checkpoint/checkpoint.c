@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "checkpoint.h"
+#include "config_own.h"
 #include "description.h"
 #include "extras.h"
 #include "facts.h"
@@ -104,7 +105,7 @@ static void mark_used(vit_checkpoint *c)
     char name[64];
 
     for (int t = 0; t < VIT_TENSORS; t++) {
-        size_t layers = t < VIT_FIRST_OF_LAYER ? 1 : d->depth;
+        size_t layers = t < VIT_FIRST_OF_LAYER ? 1 : tomevit_own_layers(d);
 
         if (!tomevit_tensor_shape(d, (enum vit_tensor)t, NULL, NULL))
             continue;
@@ -121,6 +122,7 @@ static int describe(vit_checkpoint *c, const tomevit_open_options *options,
     int code;
 
     if ((code = tomevit_extras_add(&c->extras, options, c->view, report)) ||
+        (code = tomevit_config_say(c->view, report)) ||
         (code = tomevit_layout_imply(c->view, report)) ||
         (code = tomevit_describe_file(c->view, &c->description, report)) ||
         (code = tomevit_metadata_positions(c->view, &c->resize, report)) ||
@@ -319,7 +321,7 @@ const char *tomevit_checkpoint_dtype(const vit_checkpoint *checkpoint)
     size_t layer;
     int t;
 
-    for (layer = 0; layer < d->depth || layer == 0; layer++)
+    for (layer = 0; layer < tomevit_own_layers(d) || layer == 0; layer++)
         for (t = layer ? VIT_FIRST_OF_LAYER : 0; t < VIT_TENSORS; t++) {
             const vit_stored *tensor;
 

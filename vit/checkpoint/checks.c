@@ -67,7 +67,7 @@ int tomevit_check_table(const vit_tensors *file,
     for (t = 0; t < VIT_TENSORS; t++) {
         if (!tomevit_tensor_shape(d, (enum vit_tensor)t, shape, &dims))
             continue;
-        for (layer = 0; layer < d->depth; layer++) {
+        for (layer = 0; layer < tomevit_own_layers(d); layer++) {
             if (t < VIT_FIRST_OF_LAYER && layer > 0)
                 break;
             tomevit_tensor_name(d, (enum vit_tensor)t, layer, name);

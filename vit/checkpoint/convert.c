@@ -113,7 +113,8 @@ static int list_parts(model *m)
     m->parts = calloc(2 * VIT_TENSORS * (m->d.depth + 1), sizeof(*m->parts));
     if (!m->parts)
         return TOMEVIT_ENOMEM;
-    for (size_t layer = 0; layer < m->d.depth || layer == 0; layer++)
+    for (size_t layer = 0; layer < tomevit_own_layers(&m->d) || layer == 0;
+         layer++)
         for (int i = layer ? VIT_FIRST_OF_LAYER : 0; i < VIT_TENSORS; i++) {
             enum vit_tensor t = (enum vit_tensor)i;
             int rounded = m->int8 && is_int8(t);
@@ -184,6 +185,7 @@ static int same_sizes(const tomevit_description *a,
                       const tomevit_description *b)
 {
     return a->dim == b->dim && a->depth == b->depth && a->heads == b->heads &&
+           a->kv_heads == b->kv_heads && a->share == b->share &&
            a->mlp_dim == b->mlp_dim && a->pool_heads == b->pool_heads &&
            a->pool_mlp_dim == b->pool_mlp_dim && a->patch == b->patch &&
            a->image_size == b->image_size && a->classes == b->classes &&
@@ -207,7 +209,9 @@ static int same_model(const tomevit_description *a,
     return same_sizes(a, b) && a->class_token == b->class_token &&
            a->distilled == b->distilled && a->qkv_bias == b->qkv_bias &&
            a->patch_bias == b->patch_bias && a->head_bias == b->head_bias &&
-           a->norm_pre == b->norm_pre && a->qk_norm == b->qk_norm &&
+           a->norm_pre == b->norm_pre && a->rms_norm == b->rms_norm &&
+           a->unbiased == b->unbiased && a->in_order == b->in_order &&
+           a->qk_norm == b->qk_norm &&
            a->layer_scale == b->layer_scale &&
            a->attn_norm == b->attn_norm && a->mlp_norm == b->mlp_norm &&
            a->pos_embed == b->pos_embed && same_rope(&a->rope, &b->rope) &&

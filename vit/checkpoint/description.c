@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "checks.h"
+#include "config_own.h"
 #include "description.h"
 #include "rope.h"
 #include "../layouts/layout.h"
@@ -339,6 +340,7 @@ static int find_parts(const vit_tensors *file, tomevit_description *d,
     d->qk_norm = tomevit_has(file, "blocks.0.attn.q_norm.weight");
     d->layer_scale = tomevit_has(file, "blocks.0.ls1.gamma");
     d->fc_norm = tomevit_has(file, "fc_norm.weight");
+    tomevit_find_block(file, d);
     code = find_activation(file, d, report);
     if (!code)
         code = tomevit_metadata_rope(file, d, report);
@@ -440,6 +442,8 @@ static const char *family_of(const vit_tensors *file,
 
     if (said)
         return said;
+    if (!strcmp(layout, "MobileLLM"))
+        return "mobile";
     if (d->rope.kind)
         return tomevit_rope_family(d);
     if (!strcmp(layout, "SWAG"))
@@ -472,18 +476,21 @@ int tomevit_describe_file(const vit_tensors *file, tomevit_description *d,
         (code = find_widths(file, d, report)) ||
         (code = find_parts(file, d, report)) ||
         (code = find_head_dim(file, d, report)) ||
+        (code = tomevit_find_kv_heads(file, d, report)) ||
         (code = tomevit_metadata_activation(file, d, report)) ||
         (code = tomevit_metadata_pool(file, d, report)) ||
         (code = find_prefix(file, d, report)) ||
         (code = find_tokens(file, d, report)) ||
         (code = find_head(file, d, report)) ||
         (code = find_depth(file, d, report)) ||
+        (code = tomevit_find_share(file, d, report)) ||
         (code = check_others(file, d, report)) ||
         (code = tomevit_check_table(file, d, report)) ||
         (code = tomevit_metadata_heads(file, d, report)))
         return code;
     if ((code = tomevit_metadata_pool_heads(file, d, report)) ||
-        (code = tomevit_check_rope(file, d, report)))
+        (code = tomevit_check_rope(file, d, report)) ||
+        (code = tomevit_config_check(file, d, report)))
         return code;
     d->parameters = tomevit_count_parameters(d);
     snprintf(d->family, sizeof(d->family), "%.31s", family_of(file, d));

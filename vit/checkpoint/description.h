@@ -23,6 +23,15 @@ enum {
 int tomevit_describe_file(const vit_tensors *file, tomevit_description *d,
                           const vit_report *report);
 
+/* block.c: of what kind the layers are, where metadata say it; d->kv_heads, 0
+ * for as many as there are heads; d->share, and d->depth from the layers to
+ * their runs. EMODEL, EFORMAT. */
+void tomevit_find_block(const vit_tensors *file, tomevit_description *d);
+int tomevit_find_kv_heads(const vit_tensors *file, tomevit_description *d,
+                          const vit_report *report);
+int tomevit_find_share(const vit_tensors *file, tomevit_description *d,
+                       const vit_report *report);
+
 /* The parts that metadata may say: d->heads (if still 0) and d->norm_eps, from
  * d->dim and d->depth; d->preprocessing and its source, from the rest of *d. */
 int tomevit_metadata_heads(const vit_tensors *file, tomevit_description *d,

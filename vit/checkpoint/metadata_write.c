@@ -56,6 +56,12 @@ static void put_parts(json_t *object, const tomevit_description *d)
     json_object_set_new(object, "norm_eps", number((double)d->norm_eps, 9));
     tomevit_rope_text(&d->rope, positions);
     json_object_set_new(object, "positions", json_string(positions));
+    if (d->rms_norm)
+        json_object_set_new(object, "norm", json_string("rms"));
+    if (d->in_order)
+        json_object_set_new(object, "order", json_string("places"));
+    if (d->share > 1)
+        json_object_set_new(object, "share", number((double)d->share, 17));
     if (!d->pos_embed || d->image_size % d->patch)
         json_object_set_new(object, "input_size",
                             number((double)d->image_size, 17));

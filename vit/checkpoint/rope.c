@@ -6,9 +6,9 @@
  *
  *     learned
  *     rotary KIND [theta=N] [offset=N] [grid=N] [axes=hw|xy]
- *            [layout=halves|interleaved]
+ *            [layout=halves|interleaved|quarters]
  *
- * KIND being centred, index or mixed: see tomevit_rope.
+ * KIND being centred, index, mixed or line: see tomevit_rope.
  */
 #include "config.h"
 
@@ -24,7 +24,11 @@ static const char *const kinds[] = {
     [TOMEVIT_ROTARY_CENTRED] = "centred",
     [TOMEVIT_ROTARY_INDEX] = "index",
     [TOMEVIT_ROTARY_MIXED] = "mixed",
+    [TOMEVIT_ROTARY_LINE] = "line",
 };
+
+/* By tomevit_rope.halves. */
+static const char *const layouts[] = {"interleaved", "halves", "quarters"};
 
 /* ---- words --------------------------------------------------------------- */
 
@@ -47,7 +51,7 @@ void tomevit_rope_text(const tomevit_rope *rope, char text[96])
         used += (size_t)snprintf(text + used, 96 - used, " grid=%zu",
                                  rope->grid);
     snprintf(text + used, 96 - used, " axes=%s layout=%s",
-             rope->xy ? "xy" : "hw", rope->halves ? "halves" : "interleaved");
+             rope->xy ? "xy" : "hw", layouts[rope->halves]);
 }
 
 /* The number behind a word's "=", from 0 to `most`; -1 if it is none. */
@@ -65,7 +69,7 @@ static int take_word(const char *word, tomevit_rope *rope)
 {
     double value;
 
-    for (int kind = TOMEVIT_ROTARY_CENTRED; kind <= TOMEVIT_ROTARY_MIXED;
+    for (int kind = TOMEVIT_ROTARY_CENTRED; kind <= TOMEVIT_ROTARY_LINE;
          kind++)
         if (!rope->kind && !strcmp(word, kinds[kind])) {
             rope->kind = kind;
@@ -75,10 +79,11 @@ static int take_word(const char *word, tomevit_rope *rope)
         rope->xy = word[5] == 'x';
         return 1;
     }
-    if (!strcmp(word, "layout=halves") || !strcmp(word, "layout=interleaved")) {
-        rope->halves = word[7] == 'h';
-        return 1;
-    }
+    for (int i = 0; !strncmp(word, "layout=", 7) && i < 3; i++)
+        if (!strcmp(word + 7, layouts[i])) {
+            rope->halves = i;
+            return 1;
+        }
     if (strncmp(word, "theta=", 6) && strncmp(word, "offset=", 7) &&
         strncmp(word, "grid=", 5))
         return 0;

@@ -61,6 +61,7 @@ static int unbiased(const vit_tensors *file)
 
 int tomevit_check_supported(const vit_tensors *file, const vit_report *report)
 {
+    const char *norm = tomevit_tensors_metadata(file, "norm");
     const char *block = tomevit_tensors_metadata(file, "block");
 
     for (size_t i = 0; i < file->count; i++) {
@@ -74,7 +75,7 @@ int tomevit_check_supported(const vit_tensors *file, const vit_report *report)
         return tomevit_fail(report, TOMEVIT_EMODEL, "config.json: norms after "
                             "attention and MLP (timm's ResPostBlock) cannot "
                             "be run here");
-    if (unbiased(file))
+    if (unbiased(file) && (!norm || strcmp(norm, "rms")))
         return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"blocks.0.norm1."
                             "weight\": norms without biases (RMSNorm, or "
                             "LayerNorm with bias=False) cannot be run here");

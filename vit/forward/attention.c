@@ -100,12 +100,14 @@ void tomevit_attention(vit_pass *p, vit_scratch *s, const vit_at *at)
     size_t first = c->rows.offsets[image],
            tokens = c->rows.offsets[image + 1] - first;
     size_t head_dim = d->dim / d->heads, stride = c->qkv_stride;
-    const float *k = c->qkv + first * stride + d->dim + head * head_dim;
+    size_t group = d->heads / tomevit_kv_heads(d), width = tomevit_kv_width(d);
+    const float *k = c->qkv + first * stride + d->dim +
+                     head / group * head_dim;
     const float *bias = vit_bias(p, first);
     size_t queries = read ? read : tokens;
     float *y = c->attention + head * head_dim +
                (read ? image * read : first) * c->x_stride;
-    const float *q = read ? y : k - d->dim;
+    const float *q = read ? y : c->qkv + first * stride + head * head_dim;
     size_t ldq = read ? c->x_stride : stride;
     float scale = 1.0f / sqrtf((float)head_dim);
 
@@ -113,7 +115,7 @@ void tomevit_attention(vit_pass *p, vit_scratch *s, const vit_at *at)
         tomevit_attention_low(p, s, at);
         return;
     }
-    pack_head(dsp, s, k, k + d->dim, stride, tokens, head_dim);
+    pack_head(dsp, s, k, k + width, stride, tokens, head_dim);
     for (size_t i = 0, rows; i < queries; i += rows) {
         rows = vit_tile_rows(queries - i, dsp->mr);
         compare(dsp, s, rows, tokens, head_dim, c->score_stride,

@@ -103,16 +103,18 @@ void tomevit_attention_low(vit_pass *p, vit_scratch *s, const vit_at *at)
     vit_team *c = p->c;
     const tomevit_model *m = c->model;
     size_t first = c->rows.offsets[image], dim = m->d.dim / m->d.heads;
-    const float *k = c->qkv + first * c->qkv_stride + m->d.dim + index * dim;
+    size_t group = m->d.heads / tomevit_kv_heads(&m->d);
+    const float *k = c->qkv + first * c->qkv_stride + m->d.dim +
+                     index / group * dim;
     head h = {
         .low = m->outer, .s = s,
         .tokens = c->rows.offsets[image + 1] - first, .dim = dim,
-        .k = k, .v = k + m->d.dim, .stride = c->qkv_stride,
+        .k = k, .v = k + tomevit_kv_width(&m->d), .stride = c->qkv_stride,
     };
     const float *bias = vit_bias(p, first);
     float *y = c->attention + index * dim +
                (read ? image * read : first) * c->x_stride;
-    const float *q = read ? y : k - m->d.dim;
+    const float *q = read ? y : c->qkv + first * c->qkv_stride + index * dim;
     size_t ldq = read ? c->x_stride : c->qkv_stride;
     size_t queries = read ? read : h.tokens, strip = h.low->strip;
     float scale = 1.0f / sqrtf((float)dim);

@@ -50,7 +50,8 @@ static size_t gemm_scratch(const tomevit_model *m)
     const struct {
         size_t n, k;
     } shapes[] = {
-        {d->dim, 3 * d->patch * d->patch}, {3 * d->dim, d->dim},
+        {d->dim, 3 * d->patch * d->patch},
+        {d->dim + 2 * tomevit_kv_width(d), d->dim},
         {tomevit_fc1_width(d), d->dim}, {d->dim, d->mlp_dim},
         {larger(d->classes, d->embedding), larger(d->features, d->embedding)},
         {2 * d->dim, d->dim}, {d->pool_mlp_dim, d->dim},
@@ -199,7 +200,7 @@ static void carve_context(tomevit_context *c, vit_arena *arena)
 static void set_strides(vit_team *c, const tomevit_description *d)
 {
     c->x_stride = tomevit_row_stride(d->dim);
-    c->qkv_stride = tomevit_row_stride(3 * d->dim);
+    c->qkv_stride = tomevit_row_stride(d->dim + 2 * tomevit_kv_width(d));
     c->hidden_stride = tomevit_row_stride(
         larger(larger(tomevit_fc1_width(d), d->pool_mlp_dim),
                3 * d->patch * d->patch));

@@ -113,7 +113,8 @@ static void run_layer(vit_pass *p, vit_scratch *s, size_t layer)
     const vit_block *block = tomevit_block_of(&m->d);
     int last = p->read > 0 && layer + 1 == m->d.depth;
     vit_at at = {
-        .index = layer, .layer = &m->layers[layer],
+        .index = layer,
+        .layer = &m->layers[layer / (m->d.share ? m->d.share : 1)],
         .r = p->merging->r ? p->merging->r[layer] : 0,
     };
 

@@ -10,8 +10,7 @@
 void tomevit_final_norm(const tomevit_model *m, const float *x, float *y)
 {
     if (m->d.final_norm)
-        m->dsp->layer_norm(m->d.dim, x, m->norm.weight, m->norm.bias,
-                           m->d.norm_eps, y);
+        tomevit_norm(m, &m->norm, m->d.dim, x, y);
     else
         memcpy(y, x, m->d.dim * sizeof(*y));
 }

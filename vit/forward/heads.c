@@ -116,16 +116,30 @@ int tomevit_compares_unturned(const vit_pass *p)
             p->merging->metric == TOMEVIT_METRIC_Q_UNTURNED);
 }
 
+/* Heads of one row, each of `stride` floats of turns, or all the same. */
+static void turn_heads(const tomevit_model *m, size_t heads, const float *turn,
+                       size_t stride, float *y)
+{
+    size_t channels = m->d.dim / m->d.heads;
+
+    if (m->d.rope.halves < 2) {
+        m->dsp->rotate(heads, channels, m->d.rope.halves, turn, stride, y);
+        return;
+    }
+    for (size_t h = 0; h < heads; h++)
+        m->dsp->rotate(2, channels / 2, 1, turn + h * stride, channels,
+                       y + h * channels);
+}
+
 static void norm_heads(const tomevit_model *m, const vit_heads *h)
 {
     size_t head_dim = m->d.dim / m->d.heads;
 
     for (size_t i = 0; h->norm && i < h->rows; i++)
-        for (size_t j = 0; j < m->d.heads; j++) {
+        for (size_t j = 0; j < h->heads; j++) {
             float *y = h->y + i * h->stride + j * head_dim;
 
-            m->dsp->layer_norm(head_dim, y, h->norm->weight, h->norm->bias,
-                               m->d.norm_eps, y);
+            tomevit_norm(m, h->norm, head_dim, y, y);
         }
 }
 
@@ -133,15 +147,14 @@ static void norm_heads(const tomevit_model *m, const vit_heads *h)
 static void keep_unturned(const vit_pass *p, const vit_at *at,
                           const vit_heads *h)
 {
-    size_t heads = p->c->model->d.heads;
-    size_t head_dim = p->c->model->d.dim / heads;
+    size_t head_dim = p->c->model->d.dim / p->c->model->d.heads;
     tomerge_const_view from = {h->y, (ptrdiff_t)h->stride, TOMERGE_F32};
     tomerge_view to = {p->c->unturned + at->first * head_dim,
                        (ptrdiff_t)head_dim, TOMERGE_F32};
 
     if (at->r > 0 && !h->read && tomevit_compares_unturned(p) &&
         p->merging->metric == h->metric)
-        tomerge_mean_heads(h->rows, heads, head_dim, from,
+        tomerge_mean_heads(h->rows, h->heads, head_dim, from,
                            (ptrdiff_t)head_dim, to);
 }
 
@@ -165,10 +178,9 @@ void tomevit_finish_heads(const vit_pass *p, const vit_at *at,
         if (h->read)
             row = c->rows.offsets[row / at->read] + row % at->read;
         if (c->rows.place[row] >= 0)
-            m->dsp->rotate(m->d.heads, m->d.dim / m->d.heads, m->d.rope.halves,
-                           elsewhere ? c->turns + row * each
-                                     : patch + (size_t)c->rows.place[row] *
-                                                   each,
-                           each > length ? length : 0, h->y + i * h->stride);
+            turn_heads(m, h->heads,
+                       elsewhere ? c->turns + row * each
+                                 : patch + (size_t)c->rows.place[row] * each,
+                       each > length ? length : 0, h->y + i * h->stride);
     }
 }

@@ -62,13 +62,38 @@ static tomerge_const_view metric_of(const vit_pass *p, vit_scratch *s,
         p->merging->metric == TOMEVIT_METRIC_K_UNTURNED)
         base += d->dim;
     else if (p->merging->metric == TOMEVIT_METRIC_V)
-        base += 2 * d->dim;
-    tomerge_mean_heads(tokens, d->heads, head_dim,
+        base += d->dim + tomevit_kv_width(d);
+    tomerge_mean_heads(tokens, p->merging->metric == TOMEVIT_METRIC_Q ||
+                                   p->merging->metric ==
+                                       TOMEVIT_METRIC_Q_UNTURNED
+                                   ? d->heads : tomevit_kv_heads(d), head_dim,
                        (tomerge_const_view){base, (ptrdiff_t)c->qkv_stride,
                                             TOMERGE_F32},
                        (ptrdiff_t)head_dim, mean);
     *channels = head_dim;
     return (tomerge_const_view){mean.data, mean.stride, TOMERGE_F32};
+}
+
+/* Puts the rows in the order of the tokens that they are built on; row
+ * [tokens] is scratch. */
+static void sort_rows(tomerge_plan *plan, int32_t *row)
+{
+    int32_t next = 0;
+
+    for (size_t t = 0; t < plan->tokens; t++)
+        row[t] = -1;
+    for (size_t i = 0; i < plan->rows; i++)
+        row[plan->origin[i]] = (int32_t)i;
+    for (size_t t = 0; t < plan->tokens; t++)
+        if (row[t] >= 0)
+            plan->origin[row[t]] = next++; /* for now its new place */
+    for (size_t t = 0; t < plan->tokens; t++)
+        if (plan->map[t] >= 0)
+            plan->map[t] = plan->origin[plan->map[t]];
+    next = 0;
+    for (size_t t = 0; t < plan->tokens; t++)
+        if (row[t] >= 0)
+            plan->origin[next++] = (int32_t)t;
 }
 
 void tomevit_plan(vit_pass *p, vit_scratch *s, const vit_at *at)
@@ -93,6 +118,8 @@ void tomevit_plan(vit_pass *p, vit_scratch *s, const vit_at *at)
         fail(c);
         keep_all(&plan);
     }
+    if (c->model->d.in_order)
+        sort_rows(&plan, c->next.place + c->rows.offsets[at->image]);
     c->planned[at->image] = plan.rows;
 }
 

@@ -86,6 +86,7 @@ enum vit_finish tomevit_activation_finish(const tomevit_description *d);
 typedef struct vit_heads {
     float *y;              /* [rows, stride] */
     size_t rows, stride;
+    size_t heads;
     const vit_norm *norm;  /* of each head, or NULL */
     int metric;            /* enum tomevit_metric that they are unturned */
     int read;              /* they are of the rows that are read, packed */

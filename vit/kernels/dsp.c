@@ -91,6 +91,18 @@ static void layer_norm(size_t n, const float *x, const float *weight,
         y[i] = (x[i] - mean) * scale * weight[i] + bias[i];
 }
 
+static void rms_norm(size_t n, const float *x, const float *weight, float eps,
+                     float *y)
+{
+    float squares = 0.0f, scale;
+
+    for (size_t i = 0; i < n; i++)
+        squares += x[i] * x[i];
+    scale = 1.0f / sqrtf(squares / (float)n + eps);
+    for (size_t i = 0; i < n; i++)
+        y[i] = weight ? x[i] * scale * weight[i] : x[i] * scale;
+}
+
 static void softmax(size_t n, float scale, const float *bias, float *s)
 {
     float max = -INFINITY, sum = 0.0f;
@@ -133,7 +145,8 @@ static void rotate(size_t heads, size_t channels, int halves,
 }
 
 const vit_dsp tomevit_dsp_scalar = {
-    "scalar", MR, NR, gemm, finish, pack, layer_norm, softmax, swiglu, rotate,
+    "scalar", MR, NR, gemm, finish, pack, layer_norm, rms_norm, softmax,
+    swiglu, rotate,
 };
 
 static const struct {

@@ -58,6 +58,11 @@ typedef struct vit_dsp {
     void (*layer_norm)(size_t n, const float *x, const float *weight,
                        const float *bias, float eps, float *y);
 
+    /* y[n] = x / sqrt(mean of squares + eps) * weight; y may be x, weight NULL
+     * means 1 [arXiv 1910.07467] */
+    void (*rms_norm)(size_t n, const float *x, const float *weight, float eps,
+                     float *y);
+
     /* s[n] = softmax(scale * s + bias), in place; bias NULL means 0. */
     void (*softmax)(size_t n, float scale, const float *bias, float *s);
 

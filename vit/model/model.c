@@ -77,7 +77,7 @@ static void carve_model(struct tomevit_model *m, vit_arena *arena)
     size_t query = m->d.pool == TOMEVIT_POOL_ATTENTION ? m->d.dim : 0;
     vit_layer unused, *layers;
 
-    layers = tomevit_carve(arena, m->d.depth, sizeof(*layers));
+    layers = tomevit_carve(arena, tomevit_own_layers(&m->d), sizeof(*layers));
     m->layers = layers;
     m->prefix = tomevit_carve_f32(arena, m->d.prefix * m->d.dim);
     m->pool.query = tomevit_carve_f32(arena, query);
@@ -92,7 +92,7 @@ static void carve_model(struct tomevit_model *m, vit_arena *arena)
     }
     for (int t = 0; t < VIT_FIRST_OF_LAYER; t++)
         carve_tensor(m, m, (enum vit_tensor)t, arena);
-    for (size_t i = 0; i < m->d.depth; i++)
+    for (size_t i = 0; i < tomevit_own_layers(&m->d); i++)
         for (int t = VIT_FIRST_OF_LAYER; t < VIT_TENSORS; t++)
             carve_tensor(m, layers ? &layers[i] : &unused, (enum vit_tensor)t,
                          arena);
@@ -112,7 +112,8 @@ static float *plain_of(const struct tomevit_model *m, void *holder,
     case IS_BIAS:
         return ((vit_matrix *)member(holder, t))->bias;
     case IS_BIAS_THIRD:
-        return ((vit_matrix *)member(holder, t))->bias + 2 * dim;
+        return ((vit_matrix *)member(holder, t))->bias + dim +
+               tomevit_kv_width(&m->d);
     case IS_PREFIX_0:
         return m->prefix;
     case IS_PREFIX_1:
@@ -245,7 +246,8 @@ static int fill_kind(struct tomevit_model *m, vit_source source,
     size_t there = tomevit_tensor_shape(&m->d, t, NULL, NULL);
     int error = 0;
 
-    for (size_t layer = 0; there && !error && layer < m->d.depth; layer++)
+    for (size_t layer = 0; there && !error && layer < tomevit_own_layers(&m->d);
+         layer++)
         error = fill_tensor(m, source, t, layer, buffer);
     return error;
 }
@@ -266,7 +268,8 @@ static int fill(struct tomevit_model *m, vit_source source)
     size_t bytes = largest(&m->d) * sizeof(float), tasks = 1;
     int error = 0;
 
-    tasks += source.stacked ? VIT_TENSORS - VIT_FIRST_OF_LAYER : m->d.depth;
+    tasks += source.stacked ? VIT_TENSORS - VIT_FIRST_OF_LAYER
+                            : tomevit_own_layers(&m->d);
 
 #pragma omp parallel num_threads(packing_threads())
     {

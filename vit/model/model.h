@@ -14,7 +14,7 @@ typedef struct vit_norm {
 typedef struct vit_layer {
     vit_norm norm1, norm2;
     vit_norm q_norm, k_norm; /* of [head_dim], if the model has them */
-    vit_matrix qkv;        /* [3 dim, dim]: queries, keys, values */
+    vit_matrix qkv;        /* [dim + 2 kv width, dim]: queries, keys, values */
     vit_norm attn_norm;    /* before proj, if the model has it */
     vit_matrix proj;       /* [dim, dim] */
     vit_matrix fc1, fc2;   /* [fc1 width, dim], [dim, mlp_dim] */
@@ -54,6 +54,16 @@ struct tomevit_model {
     vit_matrix head;       /* [classes, features or embedding] */
     vit_matrix head_dist;  /* [classes, dim]; n = 0: there is none */
 };
+
+/* y[n] = the model's norm of x[n]; y may be x. */
+static inline void tomevit_norm(const tomevit_model *m, const vit_norm *norm,
+                                size_t n, const float *x, float *y)
+{
+    if (m->d.rms_norm)
+        m->dsp->rms_norm(n, x, norm->weight, m->d.norm_eps, y);
+    else
+        m->dsp->layer_norm(n, x, norm->weight, norm->bias, m->d.norm_eps, y);
+}
 
 /* Floats by which all heads of a token are turned. */
 static inline size_t tomevit_turns_of(const tomevit_description *d)

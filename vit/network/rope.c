@@ -53,6 +53,13 @@ void tomevit_rope_axial(const tomevit_description *d, const float *periods,
                       ? 6.283185307179586 : 1.0;
 
     memset(rates, 0, 2 * half * sizeof(*rates));
+    for (size_t k = 0; d->rope.kind == TOMEVIT_ROTARY_LINE && k < half; k++) {
+        rates[half + k] = pow((double)d->rope.theta,
+                              -(double)k / (double)half);
+        rates[k] = (double)(d->image_size / d->patch) * rates[half + k];
+    }
+    if (d->rope.kind == TOMEVIT_ROTARY_LINE)
+        return;
     for (size_t k = 0; k < bands; k++) {
         double period = periods ? (double)periods[k]
                                 : pow((double)d->rope.theta,
@@ -88,6 +95,7 @@ void tomevit_rope_turn(const tomevit_description *d, const double *rates,
                        double row, double column, float *turn)
 {
     size_t channels = d->dim / d->heads, half = channels / 2;
+    size_t quarter = half / 2;
     size_t side = d->image_size / d->patch;
     double y = coordinate(&d->rope, row, side);
     double x = coordinate(&d->rope, column, side);
@@ -96,10 +104,19 @@ void tomevit_rope_turn(const tomevit_description *d, const double *rates,
         size_t i = d->rope.halves ? k : 2 * k;
         size_t j = d->rope.halves ? k + half : i + 1;
         double sine, cosine;
+        float *to = turn;
+
+        /* Half a head after the other, [2, h / 2] of each. */
+        if (d->rope.halves == 2) {
+            to = turn + k / quarter * channels;
+            i = k % quarter;
+            j = i + quarter;
+        }
 
         sine_cosine(y * rates[k] + x * rates[half + k], &sine, &cosine);
-        turn[i] = turn[j] = (float)cosine;
-        turn[channels + i] = (float)-sine;
-        turn[channels + j] = (float)sine;
+        to[i] = to[j] = (float)cosine;
+        to += d->rope.halves == 2 ? half : channels;
+        to[i] = (float)-sine;
+        to[j] = (float)sine;
     }
 }

@@ -9,17 +9,19 @@
 
 /* What a dimension's length is. */
 enum {
-    NONE, ONE, RGB, DIM, DIM3, HEAD_DIM, MLP, FC1, PATCH, POSITIONS, REGISTERS,
+    NONE, ONE, RGB, DIM, QKV, HEAD_DIM, MLP, FC1, PATCH, POSITIONS, REGISTERS,
     FEATURES, CLASSES, DIM2, EMBEDDING, POOL_MLP, TWO, DEPTH, HEADS, PAIRS,
     PAIRS2
 };
 
 /* When a tensor exists. */
 enum {
-    ALWAYS, CLASS_TOKEN, DISTILLED, REGISTER_TOKENS, HAS_PATCH_BIAS, NORM_PRE,
+    ALWAYS, HAS_NORM_BIAS, HAS_BIAS, CLASS_TOKEN, DISTILLED, REGISTER_TOKENS,
+    HAS_PATCH_BIAS, NORM_PRE,
     HAS_QKV_BIAS, QK_NORM, LAYER_SCALE, ATTENTION_POOL, HEAD, HAS_HEAD_BIAS,
     PROJECT, HAS_PROJECT_BIAS, ZERO_SHOT, HAS_LOGIT_SCALE, HAS_LOGIT_BIAS,
-    HAS_POS_EMBED, FINAL_NORM, HAS_QV_BIAS, ATTN_NORM, MLP_NORM, HAS_PERIODS,
+    HAS_POS_EMBED, FINAL_NORM, FINAL_NORM_BIAS, HAS_QV_BIAS, ATTN_NORM,
+    MLP_NORM, HAS_PERIODS,
     MIXED_ROPE
 };
 
@@ -47,8 +49,8 @@ static size_t length_of(const tomevit_description *d, unsigned char symbol)
         return 3;
     case DIM:
         return d->dim;
-    case DIM3:
-        return 3 * d->dim;
+    case QKV:
+        return d->dim + 2 * tomevit_kv_width(d);
     case DIM2:
         return 2 * d->dim;
     case EMBEDDING:
@@ -87,6 +89,10 @@ static size_t length_of(const tomevit_description *d, unsigned char symbol)
 static int exists(const tomevit_description *d, unsigned char when)
 {
     switch (when) {
+    case HAS_NORM_BIAS:
+        return !d->rms_norm;
+    case HAS_BIAS:
+        return !d->unbiased;
     case CLASS_TOKEN:
         return d->class_token != 0;
     case DISTILLED:
@@ -109,6 +115,8 @@ static int exists(const tomevit_description *d, unsigned char when)
         return d->rope.kind == TOMEVIT_ROTARY_MIXED;
     case FINAL_NORM:
         return d->final_norm != 0;
+    case FINAL_NORM_BIAS:
+        return d->final_norm && !d->rms_norm;
     case ATTN_NORM:
         return d->attn_norm != 0;
     case MLP_NORM:
@@ -193,7 +201,8 @@ uint64_t tomevit_count_parameters(const tomevit_description *d)
         uint64_t elements =
             tomevit_tensor_shape(d, (enum vit_tensor)t, NULL, NULL);
 
-        sum += t < VIT_FIRST_OF_LAYER ? elements : elements * d->depth;
+        sum += t < VIT_FIRST_OF_LAYER ? elements
+                                      : elements * tomevit_own_layers(d);
     }
     return sum;
 }

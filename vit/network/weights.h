@@ -25,6 +25,23 @@ static inline size_t tomevit_fc1_width(const tomevit_description *d)
     return d->activation == TOMEVIT_SWIGLU ? 2 * d->mlp_dim : d->mlp_dim;
 }
 
+/* Heads of keys and values; columns of keys, or of values. */
+static inline size_t tomevit_kv_heads(const tomevit_description *d)
+{
+    return d->kv_heads ? d->kv_heads : d->heads;
+}
+
+static inline size_t tomevit_kv_width(const tomevit_description *d)
+{
+    return d->kv_heads ? d->dim / d->heads * d->kv_heads : d->dim;
+}
+
+/* Layers that have weights of their own. */
+static inline size_t tomevit_own_layers(const tomevit_description *d)
+{
+    return d->share ? d->depth / d->share : d->depth;
+}
+
 /* Number of elements of a tensor, 0 if this model has none such.
  * shape[4] gets its shape, dims its number of dimensions (both may be NULL).
  * The description's numbers have been checked: no product overflows. */

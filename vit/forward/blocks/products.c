@@ -13,9 +13,8 @@ static vit_operand normalise_rows(const vit_team *c, const vit_norm *norm,
     vit_operand a = tomevit_operand_new(to, s->norm, c->x_stride, s->in);
 
     for (size_t i = 0; i < rows; i++) {
-        m->dsp->layer_norm(m->d.dim, x + i * c->x_stride, norm->weight,
-                           norm->bias, m->d.norm_eps,
-                           tomevit_operand_row(&a, i));
+        tomevit_norm(m, norm, m->d.dim, x + i * c->x_stride,
+                     tomevit_operand_row(&a, i));
         tomevit_operand_set(&a, i);
     }
     return a;
@@ -33,8 +32,9 @@ static vit_operand normalise(const vit_team *c, const vit_norm *norm,
 static void finish_queries(const vit_pass *p, const vit_at *at, float *y,
                            size_t stride, int read)
 {
+    const tomevit_description *d = &p->c->model->d;
     const vit_norm *norm = &at->layer->q_norm;
-    vit_heads h = {y, at->rows, stride, p->c->model->d.qk_norm ? norm : NULL,
+    vit_heads h = {y, at->rows, stride, d->heads, d->qk_norm ? norm : NULL,
                    TOMEVIT_METRIC_Q_UNTURNED, read};
 
     tomevit_finish_heads(p, at, &h);
@@ -43,9 +43,10 @@ static void finish_queries(const vit_pass *p, const vit_at *at, float *y,
 static void finish_keys(const vit_pass *p, const vit_at *at, float *y,
                         size_t stride)
 {
+    const tomevit_description *d = &p->c->model->d;
     const vit_norm *norm = &at->layer->k_norm;
-    vit_heads h = {y, at->rows, stride, p->c->model->d.qk_norm ? norm : NULL,
-                   TOMEVIT_METRIC_K_UNTURNED, 0};
+    vit_heads h = {y, at->rows, stride, tomevit_kv_heads(d),
+                   d->qk_norm ? norm : NULL, TOMEVIT_METRIC_K_UNTURNED, 0};
 
     tomevit_finish_heads(p, at, &h);
 }
@@ -71,7 +72,8 @@ void tomevit_keys_values(vit_pass *p, vit_scratch *s, const vit_at *at)
     const tomevit_model *m = c->model;
     const vit_layer *l = at->layer;
     size_t dim = m->d.dim, column = dim;
-    vit_matrix kv = tomevit_matrix_columns(m->dsp, &l->qkv, &column, 2 * dim);
+    vit_matrix kv = tomevit_matrix_columns(
+        m->dsp, &l->qkv, &column, 2 * tomevit_kv_width(&m->d));
     vit_operand a = normalise(c, &l->norm1, &kv, s, at->first, at->rows);
     float *q = c->qkv + at->first * c->qkv_stride;
 
@@ -94,9 +96,9 @@ void tomevit_queries(vit_pass *p, vit_scratch *s, const vit_at *at)
         size_t image = (first + i) / at->read;
         size_t row = (first + i) % at->read;
 
-        m->dsp->layer_norm(
-            m->d.dim, c->rows.x + (c->rows.offsets[image] + row) * c->x_stride,
-            l->norm1.weight, l->norm1.bias, m->d.norm_eps,
+        tomevit_norm(
+            m, &l->norm1, m->d.dim,
+            c->rows.x + (c->rows.offsets[image] + row) * c->x_stride,
             tomevit_operand_row(&a, i));
         tomevit_operand_set(&a, i);
     }
@@ -154,8 +156,7 @@ void tomevit_mlp(vit_pass *p, vit_scratch *s, const vit_at *at)
             if (d->activation == TOMEVIT_SWIGLU)
                 dsp->swiglu(d->mlp_dim, row, row + d->mlp_dim, row);
             if (d->mlp_norm)
-                dsp->layer_norm(d->mlp_dim, row, l->mlp_norm.weight,
-                                l->mlp_norm.bias, d->norm_eps, row);
+                tomevit_norm(c->model, &l->mlp_norm, d->mlp_dim, row, row);
         }
         hidden = tomevit_operand(&l->fc2, rows, s->hidden, c->hidden_stride,
                                  s->out);

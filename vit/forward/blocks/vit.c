@@ -117,9 +117,9 @@ static void carve(const vit_team *c, vit_scratch *s, vit_arena *arena)
 static double macs(const tomevit_description *d, double before, double queries,
                    double rows)
 {
-    double dim = (double)d->dim;
+    double dim = (double)d->dim, kv = (double)tomevit_kv_width(d);
 
-    return 2 * before * dim * dim +
+    return 2 * before * dim * kv +
            queries * (2 * dim * dim + 2 * before * dim) +
            rows * dim * (double)(tomevit_fc1_width(d) + d->mlp_dim);
 }

@@ -282,6 +282,28 @@ static void layer_norm(size_t n, const float *x, const float *weight,
                 rest);
 }
 
+static void rms_norm(size_t n, const float *x, const float *weight, float eps,
+                     float *y)
+{
+    size_t whole = n / W * W, rest = n - whole;
+    V squares = sum_up(whole, x, ZERO(), 1), scale, v;
+
+    if (rest) {
+        v = LOAD_N(x + whole, rest);
+        squares = FMA(v, v, squares);
+    }
+    scale = SET1(1.0f / __builtin_sqrtf(SUM(squares) / (float)n + eps));
+    for (size_t i = 0; i < whole; i += W) {
+        v = MUL(LOAD(x + i), scale);
+        STORE(y + i, weight ? MUL(v, LOAD(weight + i)) : v);
+    }
+    if (rest) {
+        v = MUL(LOAD_N(x + whole, rest), scale);
+        STORE_N(y + whole, weight ? MUL(v, LOAD_N(weight + whole, rest)) : v,
+                rest);
+    }
+}
+
 /* s = scale * s + bias of n vectors; the largest so far in max. */
 INLINE void scale_and_bias(size_t n, V scale, const float *bias, float *s,
                            V *max)
@@ -439,5 +461,6 @@ static void rotate(size_t heads, size_t channels, int halves,
 }
 
 const vit_dsp TABLE = {
-    NAME, MR, NR, gemm, finish, pack, layer_norm, softmax, swiglu, rotate,
+    NAME, MR, NR, gemm, finish, pack, layer_norm, rms_norm, softmax,
+    swiglu, rotate,
 };

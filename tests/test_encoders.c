@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* Encoders of other blocks than the ViT's give what programs written from the
+ * papers' equations give, as they are and merged, on every tier. */
+#include "config.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "containers.h"
+#include "golden.h"
+#include "tiers.h"
+#include "tomevit.h"
+
+/* One result of a file: what stands behind "out.logits_", and its options. */
+typedef struct run {
+    const char *name;
+    int merges;
+} run;
+
+typedef struct sample {
+    const char *file;
+    run runs[4];           /* the last has no name */
+} sample;
+
+static const sample samples[] = {
+    {"mobile.safetensors", {{"r0", 0}, {"r", 1}}},
+    {"mobile_shared.safetensors", {{"r0", 0}, {"r", 1}}},
+};
+
+enum { SAMPLES = sizeof(samples) / sizeof(*samples) };
+
+/* One file, opened for the tier in use. */
+typedef struct bench {
+    golden_file *file;
+    const char *name;
+    tomevit_model *model;
+    const tomevit_description *d;
+    const float *pixels;
+    size_t batch;
+    int loose;             /* low precision: only that it is near */
+} bench;
+
+static void logits_agree(const bench *b, const run *r, const float *logits)
+{
+    size_t count = b->batch * b->d->classes;
+    const float *expected;
+    float most = 0.0f;
+    char key[96];
+
+    snprintf(key, sizeof(key), "out.logits_%s", r->name);
+    expected = golden_f32(b->file, key, count);
+    for (size_t i = 0; i < count; i++)
+        most = fmaxf(most, fabsf(expected[i]));
+    for (size_t i = 0; i < count; i++)
+        cr_assert(fabsf(logits[i] - expected[i]) <=
+                      (b->loose ? 0.1f : 1e-4f) * most,
+                  "%s %s %s: logit %zu is %.7g, not %.7g", b->name,
+                  tomevit_cpu(b->model), r->name, i, (double)logits[i],
+                  (double)expected[i]);
+}
+
+static void maps_agree(const bench *b, const run *r, const int32_t *map,
+                       const float *sizes, const size_t *rows)
+{
+    size_t tokens = b->d->tokens;
+    const int32_t *expected;
+    const float *expected_sizes;
+    char key[96];
+
+    snprintf(key, sizeof(key), "out.map_%s", r->name);
+    expected = golden_i32(b->file, key, b->batch * tokens);
+    snprintf(key, sizeof(key), "out.sizes_%s", r->name);
+    expected_sizes = golden_f32(b->file, key, b->batch * rows[0]);
+    for (size_t i = 0; i < b->batch * tokens; i++)
+        cr_assert_eq(map[i], expected[i], "%s %s %s: token %zu is in row %d, "
+                     "not %d", b->name, tomevit_cpu(b->model), r->name, i,
+                     (int)map[i], (int)expected[i]);
+    for (size_t i = 0; i < b->batch; i++)
+        for (size_t j = 0; j < rows[i]; j++)
+            cr_assert_eq(sizes[i * tokens + j],
+                         expected_sizes[i * rows[0] + j]);
+}
+
+static void forward(const bench *b, const run *r, size_t batch, int threads,
+                    const tomevit_output *out, size_t first)
+{
+    size_t schedule[] = {9, 7};
+    tomevit_context *context;
+    tomevit_image images[8];
+    tomevit_merging merging;
+
+    tomevit_merging_init(&merging);
+    merging.r = r->merges ? schedule : NULL;
+    for (size_t i = 0; i < batch; i++)
+        images[i] = (tomevit_image){
+            b->pixels + (first + i) * 3 * b->d->image_size *
+                            b->d->image_size, TOMEVIT_F32_CHW};
+    cr_assert_eq(tomevit_context_create(b->model, batch, threads, &context),
+                 0);
+    cr_assert_eq(tomevit_forward(context, &merging, batch, images, out), 0);
+    tomevit_context_free(context);
+}
+
+/* The same bits alone, and on more threads. */
+static void alone_agrees(const bench *b, const run *r, const float *logits)
+{
+    size_t classes = b->d->classes;
+    float *again = malloc(b->batch * classes * sizeof(*again));
+    tomevit_output out = {.logits = again};
+
+    for (size_t i = 0; i < b->batch; i++) {
+        forward(b, r, 1, 1, &out, i);
+        cr_assert_arr_eq(again, logits + i * classes,
+                         classes * sizeof(*again), "%s: image %zu alone",
+                         b->name, i);
+    }
+    forward(b, r, b->batch, 3, &out, 0);
+    cr_assert_arr_eq(again, logits, b->batch * classes * sizeof(*again),
+                     "%s on three threads", b->name);
+    free(again);
+}
+
+static void check_run(const bench *b, const run *r)
+{
+    size_t tokens = b->d->tokens;
+    float *logits = malloc(b->batch * b->d->classes * sizeof(*logits));
+    float *sizes = malloc(b->batch * tokens * sizeof(*sizes));
+    int32_t *map = malloc(b->batch * tokens * sizeof(*map));
+    size_t rows[8];
+    tomevit_output out = {.logits = logits, .map = map, .sizes = sizes,
+                          .rows = rows};
+
+    forward(b, r, b->batch, 1, &out, 0);
+    logits_agree(b, r, logits);
+    if (r->merges && !b->loose)
+        maps_agree(b, r, map, sizes, rows);
+    alone_agrees(b, r, logits);
+    free(map);
+    free(sizes);
+    free(logits);
+}
+
+static void check_sample(const char *folder, const sample *s, int dtype)
+{
+    char *path = golden_path(folder, s->file);
+    tomevit_open_options options;
+    tomevit_message why = {""};
+    bench b = {.file = golden_open(folder, s->file), .name = s->file,
+               .loose = dtype != TOMEVIT_F32};
+    const golden_tensor *pixels = golden_get(b.file, "in.pixels");
+
+    tomevit_open_options_init(&options);
+    options.dtype = dtype;
+    cr_assert_eq(tomevit_open(path, &options, &b.model, &why), 0, "%s",
+                 why.text);
+    b.d = tomevit_describe(b.model);
+    b.pixels = pixels->data;
+    b.batch = pixels->shape[0];
+    cr_assert_leq(b.batch, 8);
+    for (const run *r = s->runs; r->name; r++)
+        if (dtype == TOMEVIT_F32 || !r->merges)
+            check_run(&b, r);
+    tomevit_close(b.model);
+    golden_close(b.file);
+    free(path);
+}
+
+/* $TOMERGE_SHARED/golden-other. */
+static const char *folder_of_others(void)
+{
+    static char folder[1024];
+    const char *shared = getenv("TOMERGE_SHARED");
+    FILE *index;
+
+    snprintf(folder, sizeof(folder), "%s/golden-other/index.json",
+             shared ? shared : "../shared");
+    index = fopen(folder, "r");
+    if (!index)
+        cr_skip_test("no golden-other in %s", shared ? shared : "../shared");
+    fclose(index);
+    *strrchr(folder, '/') = '\0';
+    return folder;
+}
+
+TIER_TEST(encoders, agree_with_their_equations)
+{
+    const char *folder = folder_of_others();
+
+    for (size_t i = 0; i < SAMPLES; i++)
+        check_sample(folder, &samples[i], TOMEVIT_F32);
+}
+
+Test(encoders, are_near_in_bf16_and_int8)
+{
+    const char *folder = folder_of_others();
+
+    for (size_t i = 0; i < SAMPLES; i++) {
+        check_sample(folder, &samples[i], TOMEVIT_BF16);
+        check_sample(folder, &samples[i], TOMEVIT_INT8);
+    }
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A checkpoint that says what it is in its own metadata, as JSON under
+ * "config": encoders of MobileLLM's blocks, Mega and Megalodon. What no tensor
+ * shows becomes metadata of the usual keys; what tensors show is compared.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "config_own.h"
+#include "../containers/json.h"
+#include "../layouts/layout.h"
+
+enum { DEPTH = 4 };
+
+static json_t *parse(const vit_tensors *file)
+{
+    const char *text = tomevit_tensors_metadata(file, "config");
+    json_error_t error;
+    json_t *config = text ? tomevit_json_parse(text, strlen(text), DEPTH,
+                                               &error) : NULL;
+
+    return config;
+}
+
+static int wrong(const char *key, const char *expected, const json_t *value,
+                 const vit_report *report)
+{
+    char *found = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
+    int code = tomevit_fail(report, TOMEVIT_EMODEL, "metadata \"config\": "
+                            "expected \"%s\" %s, found %.40s", key, expected,
+                            found ? found : "none");
+
+    free(found);
+    return code;
+}
+
+/* Says the value of a number under another key, as JSON has it. */
+static int pass(vit_tensors *view, const json_t *config, const char *from,
+                const char *key)
+{
+    const json_t *value = json_object_get(config, from);
+    char text[40];
+
+    if (json_is_integer(value))
+        snprintf(text, sizeof(text), "%lld",
+                 (long long)json_integer_value(value));
+    else
+        snprintf(text, sizeof(text), "%.9g", json_number_value(value));
+    return value ? tomevit_tensors_say(view, key, text, "metadata") : 0;
+}
+
+/* What would make it another model, or one that is not run here. */
+static int check_choices(const json_t *config, const vit_report *report)
+{
+    static const struct {
+        const char *key, *values[4], *expected;
+    } choices[] = {
+        {"kind", {"mega", "megalodon", "mobile"}, "mega, megalodon or mobile"},
+        {"attention", {"laplace", "softmax"}, "laplace or softmax"},
+        {"metric", {"turned"}, "turned: another is --metric's to say"},
+        {"merged_place", {"dst"}, "dst: another is --rope-merge's to say"},
+    };
+
+    for (size_t i = 0; i < sizeof(choices) / sizeof(*choices); i++) {
+        const json_t *value = json_object_get(config, choices[i].key);
+        const char *text = json_string_value(value);
+        size_t k = 0;
+
+        while (value && text && k < 4 && choices[i].values[k] &&
+               strcmp(choices[i].values[k], text))
+            k++;
+        if (value && (!text || k == 4 || !choices[i].values[k]))
+            return wrong(choices[i].key, choices[i].expected, value, report);
+    }
+    if (json_is_true(json_object_get(config, "causal")))
+        return wrong("causal", "false: rows that see only those before them "
+                     "cannot be run here", json_object_get(config, "causal"),
+                     report);
+    return 0;
+}
+
+static int say_mobile(vit_tensors *view, const json_t *config)
+{
+    const json_t *base = json_object_get(config, "base");
+    char text[96];
+
+    snprintf(text, sizeof(text), "rotary %s theta=%.9g axes=hw layout=%s",
+             json_is_false(json_object_get(config, "places2d")) ? "line"
+                                                                : "index",
+             base ? json_number_value(base) : 100.0,
+             json_is_false(json_object_get(config, "places2d")) ? "halves"
+                                                                : "quarters");
+    return pass(view, config, "heads", "num_heads") ||
+           pass(view, config, "image", "input_size") ||
+           pass(view, config, "eps", "norm_eps") ||
+           pass(view, config, "share", "share") ||
+           tomevit_tensors_say(view, "positions", text, "metadata");
+}
+
+int tomevit_config_say(vit_tensors *view, const vit_report *report)
+{
+    json_t *config = parse(view);
+    int code, failed = 0;
+
+    if (!tomevit_tensors_metadata(view, "config") || !json_is_object(config)) {
+        json_decref(config);
+        return 0;
+    }
+    code = check_choices(config, report);
+    if (!code && !strcmp(tomevit_view_layout(view), "MobileLLM"))
+        failed = say_mobile(view, config);
+    json_decref(config);
+    if (failed)
+        return tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory");
+    return code;
+}
+
+int tomevit_config_check(const vit_tensors *file, tomevit_description *d,
+                         const vit_report *report)
+{
+    const struct {
+        const char *key;
+        size_t value;
+    } known[] = {
+        {"image", d->image_size}, {"patch", d->patch},
+        {"classes", d->classes}, {"depth", tomevit_own_layers(d)},
+        {"dim", d->dim}, {"kv_heads", tomevit_kv_heads(d)},
+        {"hidden", d->mlp_dim}, {"ffn", d->mlp_dim},
+    };
+    json_t *config = parse(file);
+    int code = 0;
+
+    d->kv_heads = tomevit_kv_heads(d);
+    for (size_t i = 0; !code && i < sizeof(known) / sizeof(*known); i++) {
+        const json_t *value = json_object_get(config, known[i].key);
+        char expected[48];
+
+        snprintf(expected, sizeof(expected), "%zu, as its tensors have it",
+                 known[i].value);
+        if (value && (!json_is_integer(value) ||
+                      json_integer_value(value) != (json_int_t)known[i].value))
+            code = wrong(known[i].key, expected, value, report);
+    }
+    json_decref(config);
+    return code;
+}
