@@ -109,12 +109,17 @@ static const char *activation_name(const tomevit_description *d)
 /* What not every ViT has, with commas between; "" for a plain one. */
 static void parts_text(const tomevit_description *d, char *text, size_t size)
 {
-    char registers[40];
+    char registers[40], groups[64], share[64];
     const struct {
         int there;
         const char *name;
     } parts[] = {
         {d->registers > 0, registers},
+        {d->kv_heads < d->heads, groups},
+        {d->share > 1, share},
+        {d->rms_norm, "RMSNorm"},
+        {d->unbiased, "no biases in layers"},
+        {d->in_order, "merged tokens in the order of their places"},
         {d->layer_scale, "layer scale"},
         {d->norm_pre, "norm before the layers"},
         {d->qk_norm, "norm of queries and keys"},
@@ -129,6 +134,10 @@ static void parts_text(const tomevit_description *d, char *text, size_t size)
     };
 
     snprintf(registers, sizeof(registers), "%zu registers", d->registers);
+    snprintf(groups, sizeof(groups), "%zu heads of keys and values",
+             d->kv_heads);
+    snprintf(share, sizeof(share), "every layer's weights run %zu times",
+             d->share);
     text[0] = '\0';
     for (size_t i = 0; i < COUNT(parts); i++)
         if (parts[i].there)

@@ -56,6 +56,7 @@ Test(arch, parameters_are_as_published)
         {"vit_large_patch16_224", 304326632, 197},
         {"vit_large_patch16_384", 304715752, 577},
         {"vit_huge_patch14_224", 632045800, 257},
+        {"mobile_small_patch16_224", 19564264, 196},
     };
     size_t i;
 

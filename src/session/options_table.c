@@ -257,7 +257,8 @@ const args_option options_table[] = {
          "a published shape with random weights instead of a model file: "
          "deit_tiny_patch16_224, deit_small_patch16_224, "
          "deit_base_patch16_224, deit_base_distilled_patch16_224, "
-         "vit_large_patch16_224, vit_large_patch16_384, vit_huge_patch14_224"),
+         "vit_large_patch16_224, vit_large_patch16_384, vit_huge_patch14_224, "
+         "mobile_small_patch16_224"),
     SIZE("image-size", 0, "N", MODEL, RESULT, image_size, 1, 16384,
          "images of N x N pixels, whatever the model was trained on: the "
          "position embeddings are resized"),

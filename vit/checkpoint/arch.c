@@ -26,6 +26,8 @@ static const arch archs[] = {
     {"vit_large_patch16_224", "vit", 1024, 24, 16, 16, 224},
     {"vit_large_patch16_384", "vit", 1024, 24, 16, 16, 384},
     {"vit_huge_patch14_224", "vit", 1280, 32, 16, 14, 224},
+    /* Ours, of MobileLLM's blocks: 12 that run twice each. */
+    {"mobile_small_patch16_224", "mobile", 384, 24, 6, 16, 224},
 };
 
 enum { ARCHS = sizeof(archs) / sizeof(*archs) };
@@ -33,6 +35,22 @@ enum { ARCHS = sizeof(archs) / sizeof(*archs) };
 const char *tomevit_arch_name(size_t index)
 {
     return index < ARCHS ? archs[index].name : NULL;
+}
+
+/* What sets MobileLLM's block apart [arXiv 2402.14905, section 3]: an MLP of
+ * 8 / 3 of the width, a third of the heads for keys and values. */
+static void make_mobile(tomevit_description *d)
+{
+    d->mlp_dim = 8 * d->dim / 3;
+    d->kv_heads = d->heads / 3;
+    d->share = 2;
+    d->activation = TOMEVIT_SWIGLU;
+    d->rms_norm = d->unbiased = d->in_order = 1;
+    d->class_token = d->pos_embed = d->qkv_bias = 0;
+    d->pool = TOMEVIT_POOL_MEAN;
+    d->norm_eps = 1e-5f;
+    d->rope = (tomevit_rope){.kind = TOMEVIT_ROTARY_INDEX, .halves = 2,
+                             .theta = 100};
 }
 
 int tomevit_arch_description(const char *name, tomevit_description *d)
@@ -62,12 +80,14 @@ int tomevit_arch_description(const char *name, tomevit_description *d)
     d->qkv_bias = d->patch_bias = d->head_bias = 1;
     d->pos_embed = d->final_norm = 1;
     d->pool = TOMEVIT_POOL_CLASS;
+    d->norm_eps = 1e-6f;
+    if (!strcmp(a->family, "mobile"))
+        make_mobile(d);
     d->prefix = (size_t)(d->class_token + d->distilled);
     d->pos_prefix = d->prefix;
     d->features = d->dim;
     grid = a->image_size / a->patch;
     d->tokens = d->prefix + grid * grid;
-    d->norm_eps = 1e-6f;
     d->parameters = tomevit_count_parameters(d);
     tomevit_family_preprocessing(d);
     return 0;

@@ -20,6 +20,7 @@ typedef struct field {
 
 static const field fields[] = {
     IN(dim, SIZE), IN(depth, SIZE), IN(heads, SIZE), IN(mlp_dim, SIZE),
+    IN(kv_heads, SIZE), IN(share, SIZE),
     IN(patch, SIZE), IN(image_size, SIZE), IN(classes, SIZE),
     IN(tokens, SIZE), IN(prefix, SIZE), IN(registers, SIZE),
     IN(features, SIZE), IN(embedding, SIZE), IN(class_token, INT),
