@@ -72,6 +72,11 @@ EOT
         run 1 knn --train g.npy --train-labels d.labels
         says err "g.npy: "
     done
+    for shape in '0, 2' '9223372036854775807, 0' '99999999999, 99999999999'; do
+        printf "$one" | array h.npy "$shape" '<f4'
+        run 1 knn --train h.npy --train-labels d.labels
+        says err "h.npy: "
+    done
     cp a.npy kept
     run 2 knn --train a.npy --train-labels a.labels --json a.npy
     says err "is the input"

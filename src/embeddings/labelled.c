@@ -210,8 +210,8 @@ static int open_array(labelled *l, const char *path, const char *labels)
     int result;
 
     l->x = npy_read_matrix(path, &l->count, &l->width, why);
-    if (!l->x || l->count == 0 || l->width == 0) {
-        message_failed("%s: %s", path, l->x ? "there is no row in it" : why);
+    if (!l->x) {
+        message_failed("%s: %s", path, why);
         return -1;
     }
     l->name = memory_zero(l->count, sizeof(*l->name));

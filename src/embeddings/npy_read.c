@@ -178,7 +178,12 @@ float *npy_read_matrix(const char *path, size_t *rows, size_t *columns,
     float *x = NULL;
     npy n;
 
-    if (begin(&n, path, 2, 0, why) == 0) {
+    int begun = begin(&n, path, 2, 0, why) == 0;
+    if (begun && n.dim[0] * n.dim[1] == 0) {
+        snprintf(why, NPY_WHY, "there is nothing in it");
+        begun = 0;
+    }
+    if (begun) {
         *rows = n.dim[0];
         *columns = n.dim[1];
         x = memory_zero(*rows * *columns, sizeof(*x));
