@@ -92,7 +92,11 @@ enum tomerge_cpu {
     TOMERGE_CPU_AVX512_VNNI = 4,
     TOMERGE_CPU_AVX512_BF16 = 8,
     TOMERGE_CPU_AMX_BF16 = 16,
-    TOMERGE_CPU_AMX_INT8 = 32
+    TOMERGE_CPU_AMX_INT8 = 32,
+    TOMERGE_CPU_NEON = 64,        /* AArch64, which has it always */
+    TOMERGE_CPU_NEON_DOTPROD = 128, /* SDOT */
+    TOMERGE_CPU_NEON_I8MM = 256,  /* SMMLA */
+    TOMERGE_CPU_NEON_BF16 = 512   /* BFMMLA */
 };
 
 /* What this machine has. */

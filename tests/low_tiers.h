@@ -41,7 +41,7 @@ static inline int low_widens(const vit_low *low)
 {
     return low->dtype == TOMEVIT_BF16 &&
            (!strcmp(low->name, "scalar") || !strcmp(low->name, "avx2") ||
-            !strcmp(low->name, "avx512"));
+            !strcmp(low->name, "avx512") || !strcmp(low->name, "neon"));
 }
 
 /* Element p of a chunk of the left side. */

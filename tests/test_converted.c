@@ -83,6 +83,7 @@ static void compare(const char *name, const char *path,
 {
     static const char *const tiers[] = {
         "scalar", "avx2", "avx512", "avx512-vnni", "amx-int8",
+        "neon", "neon-dotprod", "neon-i8mm",
     };
     size_t compared = 0;
 

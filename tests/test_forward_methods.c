@@ -139,7 +139,8 @@ static void check_topk(const char *tier)
 static void each_tier(void (*check)(const char *tier))
 {
     static const char *const tiers[] = {"scalar", "avx2", "avx512",
-        "avx512-vnni", "avx512-bf16", "amx-bf16", "amx-int8"};
+        "avx512-vnni", "avx512-bf16", "amx-bf16", "amx-int8", "neon",
+        "neon-dotprod", "neon-i8mm", "neon-bf16"};
 
     for (size_t i = 0; i < sizeof(tiers) / sizeof(tiers[0]); i++) {
         uint32_t mask;

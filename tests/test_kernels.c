@@ -512,6 +512,9 @@ static void check_mean_heads(const tomerge_dsp *ref, const tomerge_dsp *new)
 #ifndef HAVE_AVX512
 #define HAVE_AVX512 0
 #endif
+#ifndef HAVE_NEON
+#define HAVE_NEON 0
+#endif
 
 /* A kernel without a check does not compile. */
 static void check_tier(const char *tier, int built)
@@ -543,6 +546,11 @@ Test(kernels, avx2_equals_scalar)
 Test(kernels, avx512_equals_scalar)
 {
     check_tier("avx512", HAVE_AVX512);
+}
+
+Test(kernels, neon_equals_scalar)
+{
+    check_tier("neon", HAVE_NEON);
 }
 
 /* ---- scalar kernels against plain arithmetic ----------------------------- */

@@ -125,7 +125,7 @@ static void check_tier(const char *tier, const char *weights,
 
 Test(real, groups_and_logits_of_the_first_images)
 {
-    static const char *const tiers[] = {"scalar", "avx2", "avx512"};
+    static const char *const tiers[] = {"scalar", "avx2", "avx512", "neon"};
     const char *real = golden_real_folder(), *data = golden_data_folder();
     uint32_t mask;
     golden_file *golden;

@@ -31,6 +31,7 @@ static inline void use_tier(const char *name)
     Test(suite, name##_scalar) { use_tier("scalar"); suite##_##name(); }     \
     Test(suite, name##_avx2) { use_tier("avx2"); suite##_##name(); }         \
     Test(suite, name##_avx512) { use_tier("avx512"); suite##_##name(); }     \
+    Test(suite, name##_neon) { use_tier("neon"); suite##_##name(); }         \
     static void suite##_##name(void)
 
 #endif

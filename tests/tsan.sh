@@ -16,10 +16,11 @@ run=
 $run "$scratch/probe" 2>/dev/null || skip "ThreadSanitizer does not run here"
 
 set -- "$srcdir"/tomerge/*.c
-echo '#ifdef __x86_64__
-x86
-#endif' | ${CC:-cc} -E -P - | grep -q x86 &&
-    set -- "$@" -DTOMERGE_TIERS "$srcdir"/tomerge/x86/*.c
+case $(printf '#ifdef __x86_64__\nx86\n#elif defined(__aarch64__)\narm\n#endif\n' |
+    ${CC:-cc} -E -P -) in
+*x86*) set -- "$@" -DTOMERGE_TIERS "$srcdir"/tomerge/x86/*.c ;;
+*arm*) set -- "$@" -DTOMERGE_TIERS "$srcdir"/tomerge/arm/*.c ;;
+esac
 ${CC:-cc} $flags -I"$srcdir/include" -o "$scratch/threads" \
     "$srcdir/tests/test_threads.c" "$@" -lm ||
     { fail "the library does not compile"; exit 1; }

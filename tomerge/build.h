@@ -2,7 +2,8 @@
 /*
  * What the build decides; comes first in every file. configure writes it into
  * config.h. Where the folder is compiled as a part of something else there is
- * one thing to decide: TOMERGE_TIERS, if the files of x86/ are compiled too.
+ * one thing to decide: TOMERGE_TIERS, if the files of x86/ or
+ * arm/ are compiled too.
  */
 #ifndef TOMERGE_BUILD_H
 #define TOMERGE_BUILD_H
@@ -14,8 +15,12 @@
 #define _GNU_SOURCE 1      /* x86/cpu.c: syscall() */
 #endif
 #ifdef TOMERGE_TIERS
+#ifdef __aarch64__
+#define HAVE_NEON 1
+#else
 #define HAVE_AVX2 1
 #define HAVE_AVX512 1
+#endif
 #endif
 #endif
 
@@ -23,6 +28,10 @@
 #if defined(__x86_64__) && defined(__GNUC__) && \
     (defined(HAVE_CONFIG_H) || defined(TOMERGE_TIERS))
 #define TM_X86 1
+#endif
+#if defined(__aarch64__) && defined(__AARCH64EL__) && defined(__GNUC__) && \
+    (defined(HAVE_CONFIG_H) || defined(TOMERGE_TIERS))
+#define TM_ARM64 1
 #endif
 
 #endif

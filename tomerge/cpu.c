@@ -45,7 +45,7 @@ static uint32_t mask_of(int tier)
 
 static uint32_t machine(void)
 {
-#ifdef TM_X86
+#if defined(TM_X86) || defined(TM_ARM64)
     return tomerge_cpu_detect();
 #else
     return 0;

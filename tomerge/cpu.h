@@ -7,7 +7,8 @@
 
 /* The bits of enum tomerge_cpu of which the CPU has the instructions and the
  * operating system lets the registers be used; those of the tiers that each
- * builds on may be missing. x86/cpu.c; no other architecture has tiers. */
+ * builds on may be missing. x86/cpu.c and arm/cpu.c; no other architecture has
+ * tiers. */
 uint32_t tomerge_cpu_detect(void);
 
 #endif

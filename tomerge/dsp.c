@@ -210,15 +210,18 @@ void tomerge_dsp_init(tomerge_dsp *dsp, uint32_t flags)
 #define KERNEL(name, arguments) dsp->name = name;
 #include "kernels.def"
 #undef KERNEL
-    if (!(flags & TOMERGE_CPU_AVX2))
-        return;
+    (void)flags;
 #ifdef HAVE_AVX2
-    tomerge_dsp_avx2(dsp);
+    if (flags & TOMERGE_CPU_AVX2)
+        tomerge_dsp_avx2(dsp);
 #endif
-    if (!(flags & TOMERGE_CPU_AVX512))
-        return;
 #ifdef HAVE_AVX512
-    tomerge_dsp_avx512(dsp);
+    if (flags & TOMERGE_CPU_AVX512)
+        tomerge_dsp_avx512(dsp);
+#endif
+#ifdef HAVE_NEON
+    if (flags & TOMERGE_CPU_NEON)
+        tomerge_dsp_neon(dsp);
 #endif
 }
 
@@ -231,6 +234,9 @@ const char *tomerge_tier(void)
 #endif
 #ifdef HAVE_AVX512
     built |= TOMERGE_CPU_AVX512;
+#endif
+#ifdef HAVE_NEON
+    built |= TOMERGE_CPU_NEON;
 #endif
     return tomerge_cpu_name(built & tomerge_cpu_flags());
 }

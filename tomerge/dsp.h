@@ -49,5 +49,6 @@ void tomerge_dsp_init(tomerge_dsp *dsp, uint32_t flags);
 /* Each overwrites what its tier does better. */
 void tomerge_dsp_avx2(tomerge_dsp *dsp);
 void tomerge_dsp_avx512(tomerge_dsp *dsp);
+void tomerge_dsp_neon(tomerge_dsp *dsp);
 
 #endif

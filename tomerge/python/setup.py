@@ -29,6 +29,7 @@ TIERS = {
     "avx2": ["-mavx2", "-mfma", "-mf16c", "-mbmi2"],
     "avx512": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl",
                "-mavx512cd", "-mavx2", "-mfma", "-mf16c", "-mbmi2"],
+    "neon": [],
 }
 # Those that libtomevit has besides.
 MODEL_TIERS = {
@@ -36,6 +37,9 @@ MODEL_TIERS = {
     "avx512bf16": TIERS["avx512"] + ["-mavx512bf16"],
     "amxbf16": TIERS["avx512"] + ["-mavx512bf16", "-mamx-tile", "-mamx-bf16"],
     "amxint8": TIERS["avx512"] + ["-mamx-tile", "-mamx-int8"],
+    "neondotprod": ["-march=armv8.2-a+dotprod"],
+    "neoni8mm": ["-march=armv8.2-a+dotprod+i8mm"],
+    "neonbf16": ["-march=armv8.2-a+bf16"],
 }
 ENDING = {"darwin": ".dylib"}.get(sys.platform, ".so")
 TABLE = os.path.join(TOP, "data", "imagenet1k.tsv")
@@ -49,7 +53,8 @@ def sources_of(*patterns):
 
 def library_sources():
     found = sources_of("include/tomerge.h", "tomerge/*.[ch]", "tomerge/*.def",
-                       "tomerge/x86/*.[ch]")
+                       "tomerge/vectors/*.h", "tomerge/x86/*.[ch]",
+                       "tomerge/arm/*.[ch]")
     if not found:
         raise SystemExit("the sources of libtomerge are not where this "
                          "package has them; build it inside its repository")
@@ -97,11 +102,20 @@ class BuildLibrary(build_ext):
         return True
 
     def tiers(self):
-        if platform.machine().lower() not in ("x86_64", "amd64"):
+        folder = self.tiers_folder()
+        if not folder:
             return []
-        code = "#include <immintrin.h>\nint found;\n"
+        header = "arm_neon.h" if folder == "arm" else "immintrin.h"
+        code = f"#include <{header}>\nint found;\n"
         return [tier for tier, flags in {**TIERS, **MODEL_TIERS}.items()
-                if self.takes(tier, flags, code)]
+                if tier.startswith("neon") == (folder == "arm")
+                and self.takes(tier, flags, code)]
+
+    def tiers_folder(self):
+        machine = platform.machine().lower()
+        if machine in ("x86_64", "amd64"):
+            return "x86"
+        return "arm" if machine in ("aarch64", "arm64") else None
 
     def build_extensions(self):
         self.prepare()
@@ -121,7 +135,8 @@ class BuildLibrary(build_ext):
                     and os.path.basename(path) not in of_tiers]
         self.merging = self.compile(baseline, openmp)
         for tier in set(TIERS) & set(self.found):
-            path = os.path.join(TOP, "tomerge", "x86", tier + ".c")
+            path = os.path.join(TOP, "tomerge", self.tiers_folder(),
+                                tier + ".c")
             self.merging += self.compile([path], TIERS[tier] + openmp)
 
     def build_extension(self, ext):
@@ -148,7 +163,7 @@ class BuildLibrary(build_ext):
                 continue
             if folder not in ("x86", "arm"):
                 baseline.append(path)
-            elif folder == "x86" and tier_of(path) in self.found:
+            elif tier_of(path) in self.found:
                 flags = {**TIERS, **MODEL_TIERS}[tier_of(path)]
                 objects += self.compile([path], flags + self.openmp)
         return objects + self.compile(baseline, self.openmp)

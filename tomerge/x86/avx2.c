@@ -345,7 +345,7 @@ INLINE __m256 larger(__m256 old, __m256 v)
     return _mm256_blendv_ps(old, v, wins);
 }
 
-#include "combine.h"
+#include "../vectors/combine.h"
 
 void tomerge_dsp_avx2(tomerge_dsp *dsp)
 {

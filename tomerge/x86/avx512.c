@@ -323,7 +323,7 @@ INLINE __m512 larger(__m512 old, __m512 v)
     return _mm512_mask_mov_ps(old, wins, v);
 }
 
-#include "combine.h"
+#include "../vectors/combine.h"
 
 void tomerge_dsp_avx512(tomerge_dsp *dsp)
 {

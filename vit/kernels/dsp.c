@@ -160,6 +160,9 @@ static const struct {
 #ifdef HAVE_AVX512
     {&tomevit_dsp_avx512, TOMERGE_CPU_AVX512},
 #endif
+#ifdef HAVE_NEON
+    {&tomevit_dsp_neon, TOMERGE_CPU_NEON},
+#endif
 };
 enum { TIERS = sizeof(tiers) / sizeof(tiers[0]) };
 

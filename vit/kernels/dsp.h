@@ -100,6 +100,7 @@ static inline void vit_fetch(const float *x, size_t stride, size_t rows,
 extern const vit_dsp tomevit_dsp_scalar;
 extern const vit_dsp tomevit_dsp_avx2;
 extern const vit_dsp tomevit_dsp_avx512;
+extern const vit_dsp tomevit_dsp_neon;
 
 /* The best table for these CPU flags. */
 const vit_dsp *tomevit_dsp_choose(uint32_t cpu_flags);

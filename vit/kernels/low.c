@@ -283,6 +283,19 @@ static const struct {
 #ifdef HAVE_AMXINT8
     {&tomevit_int8_amxint8, TOMERGE_CPU_AMX_INT8},
 #endif
+#ifdef HAVE_NEON
+    {&tomevit_bf16_neon, TOMERGE_CPU_NEON},
+    {&tomevit_int8_neon, TOMERGE_CPU_NEON},
+#endif
+#ifdef HAVE_NEONDOTPROD
+    {&tomevit_int8_neondotprod, TOMERGE_CPU_NEON_DOTPROD},
+#endif
+#ifdef HAVE_NEONI8MM
+    {&tomevit_int8_neoni8mm, TOMERGE_CPU_NEON_I8MM},
+#endif
+#ifdef HAVE_NEONBF16
+    {&tomevit_bf16_neonbf16, TOMERGE_CPU_NEON_BF16},
+#endif
 };
 enum { TIERS = sizeof(tiers) / sizeof(tiers[0]) };
 

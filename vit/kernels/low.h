@@ -128,6 +128,9 @@ extern const vit_low tomevit_bf16_avx2, tomevit_int8_avx2;
 extern const vit_low tomevit_bf16_avx512, tomevit_int8_avx512;
 extern const vit_low tomevit_bf16_avx512bf16, tomevit_int8_avx512vnni;
 extern const vit_low tomevit_bf16_amxbf16, tomevit_int8_amxint8;
+extern const vit_low tomevit_bf16_neon, tomevit_int8_neon;
+extern const vit_low tomevit_int8_neondotprod, tomevit_int8_neoni8mm;
+extern const vit_low tomevit_bf16_neonbf16;
 
 /* ---- what tables share --------------------------------------------------- */
 

@@ -12,6 +12,7 @@
  *   TRANSPOSE(v)     a W x W block held in V v[W]
  *   SWAP_PAIRS(v)    elements 1 0 3 2 5 4 ...
  *   TABLE, NAME
+ *   GEMM             if it has a product of its own, that
  *
  * Two vectors make the width of a GEMM tile.
  */
@@ -22,6 +23,8 @@ enum { NR = 2 * W, LINE = 16 };
 
 /* ---- products ------------------------------------------------------------ */
 
+#ifndef GEMM
+#define GEMM gemm
 /* One macro a step of the tile for all its rows: the sums are plain variables
  * and stay in registers. */
 #define ROW_DECLARE(i) V l##i, h##i;
@@ -112,6 +115,7 @@ static void gemm(size_t rows, size_t k, const float *a, size_t lda,
         EACH_ROW(ROW_CASE)
     }
 }
+#endif
 
 /* ---- rows ---------------------------------------------------------------- */
 
@@ -461,6 +465,6 @@ static void rotate(size_t heads, size_t channels, int halves,
 }
 
 const vit_dsp TABLE = {
-    NAME, MR, NR, gemm, finish, pack, layer_norm, rms_norm, softmax,
+    NAME, MR, NR, GEMM, finish, pack, layer_norm, rms_norm, softmax,
     swiglu, rotate,
 };
