@@ -199,7 +199,10 @@ typedef struct tomevit_description {
     int class_token, distilled, patch_bias, head_bias;
     int qkv_bias;          /* 1: all three have one, 2: keys have none */
     int pos_embed;         /* embeddings of positions are added to patches */
+    int relative;          /* scores are raised by how far patches lie apart,
+                            * by tables of every layer [arXiv 2106.08254] */
     tomevit_rope rope;     /* and how they are turned by their positions */
+    int patch_norm;        /* a norm of the patches before positions come */
     int norm_pre;          /* a norm before the first layer */
     int rms_norm;          /* norms are RMSNorm, without biases */
     int unbiased;          /* nor have a layer's products biases */

@@ -69,19 +69,22 @@ static double *norm(const oracle *o, enum vit_tensor weight,
 {
     size_t dim = tomevit_tensor_shape(o->d, weight, NULL, NULL);
     double *w = tensor(o, weight, layer, dim);
-    double *b = tensor(o, bias, layer, dim), *y = zeros(rows * dim);
+    double *b = NULL, *y = zeros(rows * dim);
 
+    if (tomevit_tensor_shape(o->d, bias, NULL, NULL))
+        b = tensor(o, bias, layer, dim);
     for (size_t i = 0; i < rows; i++) {
         const double *row = x + i * dim;
         double mean = 0.0, variance = 0.0;
 
         for (size_t c = 0; c < dim; c++)
-            mean += row[c] / (double)dim;
+            mean += b ? row[c] / (double)dim : 0.0;
         for (size_t c = 0; c < dim; c++)
             variance += (row[c] - mean) * (row[c] - mean) / (double)dim;
         for (size_t c = 0; c < dim; c++)
             y[i * dim + c] = (row[c] - mean) /
-                sqrt(variance + (double)o->d->norm_eps) * w[c] + b[c];
+                sqrt(variance + (double)o->d->norm_eps) * w[c] +
+                (b ? b[c] : 0.0);
     }
     free(w), free(b);
     return y;
@@ -136,6 +139,8 @@ static void embed(oracle *o, const float *image)
                     d->image_size + t % side * p + i % p];
     y = linear(o, VIT_PATCH_WEIGHT, VIT_PATCH_BIAS, 0, side * side, patches,
                d->dim, k);
+    norm_in_place(o, VIT_PATCH_NORM_WEIGHT, VIT_PATCH_NORM_BIAS, 0,
+                  side * side, y, d->dim);
     memcpy(o->x + d->prefix * d->dim, y, side * side * d->dim * sizeof(*y));
     embed_prefix(o);
     for (size_t i = 0; i < positions; i++) {

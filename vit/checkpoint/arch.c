@@ -119,6 +119,7 @@ static float about_normal(uint64_t bits)
 static int is_factor(enum vit_tensor t)
 {
     switch (t) {
+    case VIT_PATCH_NORM_WEIGHT:
     case VIT_NORM_PRE_WEIGHT:
     case VIT_NORM_WEIGHT:
     case VIT_NORM1_WEIGHT:

@@ -20,6 +20,9 @@
 #define ROPE_ARCH(name, dim, depth, heads, activation, eps, pool, rule) \
     {#name, dim, depth, heads, activation, "1e-" #eps, pool, "rotary " rule},
 
+#define RELATIVE_ARCH(name, dim, depth, heads, activation, eps, pool) \
+    {#name, dim, depth, heads, activation, "1e-" #eps, pool, "relative"},
+
 #define CENTRED "centred theta=100 axes=hw layout=halves"
 #define SCALED "index theta=10000 grid=16 axes=hw layout=interleaved"
 #define PE_G(grid) "index theta=10000 grid=" #grid " axes=xy layout=interleaved"
@@ -54,13 +57,9 @@ static const missing of_timm[] = {
     {"eva02_", "rotary positions"}, {"vit_pe_", "rotary positions"},
     {"_lingbot", "rotary positions"},
     {"_sapiens2", "rotary positions and RMSNorm"},
-    {"aimv2_", "RMSNorm"}, {"test_vit4", "RMSNorm"},
     {"qwen3_vit", "rotary positions"}, {"deepseek_vit", "RMSNorm"},
     {"gemma4_vit", "RMSNorm"},
-    {"beit3_", "norms inside attention and MLP"},
-    {"beit_", "relative positions"}, {"beitv2_", "relative positions"},
     {"_relpos_", "relative positions"}, {"vit_srelpos", "relative positions"},
-    {"_radio_", "RADIO's positions"},
     {"_rpn_", "norms after attention and MLP (ResPostBlock)"},
     {"_xp_", "attention and MLP side by side (ParallelScalingBlock)"},
     {"_pwee_", "attention and MLP side by side (ParallelScalingBlock)"},

@@ -68,6 +68,11 @@ static int set_image_size(vit_checkpoint *c, size_t size,
                             "that is a multiple of the patch side %zu with at "
                             "most %d patches, found %zu", d->patch,
                             (int)VIT_MAX_TOKENS, size);
+    if (d->relative && size / d->patch != c->side)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "expected images of %zu, "
+                            "which the tables of relative positions are for, "
+                            "found %zu: they are not resized here",
+                            d->image_size, size);
     d->image_size = d->preprocessing.size = size;
     d->tokens = d->prefix + size / d->patch * (size / d->patch);
     d->parameters = tomevit_count_parameters(d);

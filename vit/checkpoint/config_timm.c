@@ -34,20 +34,45 @@ static int has_shape(const vit_neighbour *n, size_t dim, size_t depth)
  * rotations, or by both. */
 static int has_positions(const vit_neighbour *n, const vit_architecture *a)
 {
-    int rotary = strcmp(a->positions, "learned") != 0;
-    int embeds = !rotary || strstr(a->name, "_ape_") ||
+    int rotary = !strncmp(a->positions, "rotary", 6);
+    int relative = strcmp(a->positions, "relative") == 0;
+    int inner = strncmp(a->name, "beit3_", 6) == 0;
+    int embeds = !strcmp(a->positions, "learned") || strstr(a->name, "_ape_") ||
                  strstr(a->name, "eva02_") || strstr(a->name, "vit_pe_");
 
     if (has(n, "pos_embed") != embeds)
         return 0;
-    return rotary || !(has(n, "blocks.0.attn.norm.weight") ||
-                       has(n, "blocks.0.mlp.norm.weight") ||
-                       has(n, "rope.freqs") || has(n, "rope.periods"));
+    if (relative != has(n, "blocks.0.attn.relative_position_bias_table"))
+        return 0;
+    return rotary ||
+           (has(n, "blocks.0.attn.norm.weight") == inner &&
+            has(n, "blocks.0.mlp.norm.weight") == inner &&
+            !has(n, "rope.freqs") && !has(n, "rope.periods"));
 }
 
 static size_t or_else(size_t size, size_t otherwise)
 {
     return size ? size : otherwise;
+}
+
+/* Which norms do without what others have: towers that end without one, and
+ * norms that only scale. */
+static void say_norms(const vit_neighbour *n, const char *name,
+                      const json_t *args)
+{
+    const json_t *last = json_object_get(args, "final_norm");
+    static const char *const endless[] = {"_radio_", "vit_intern"};
+    static const char *const rms[] = {"aimv2_", "test_vit4", "deepseek_vit",
+                                      "_sapiens2"};
+
+    if (json_is_false(last))
+        tomevit_neighbour_say(n, "final_norm", json_string("none"));
+    for (size_t i = 0; !last && i < sizeof(endless) / sizeof(*endless); i++)
+        if (strstr(name, endless[i]))
+            tomevit_neighbour_say(n, "final_norm", json_string("none"));
+    for (size_t i = 0; i < sizeof(rms) / sizeof(*rms); i++)
+        if (strstr(name, rms[i]))
+            tomevit_neighbour_say(n, "norm", json_string("rms"));
 }
 
 int tomevit_say_architecture(const vit_neighbour *n, const char *name,
@@ -80,7 +105,8 @@ int tomevit_say_architecture(const vit_neighbour *n, const char *name,
     tomevit_neighbour_say(n, "activation", a->activation
                               ? json_string(a->activation) : NULL);
     tomevit_neighbour_say(n, "positions", json_string(a->positions));
-    if (strcmp(a->positions, "learned") && !a->pool)
+    say_norms(n, name, args);
+    if (!strncmp(a->positions, "rotary", 6) && !a->pool)
         tomevit_neighbour_say(n, "pool_heads", json_string("8"));
     if (!has(n, "attn_pool.latent"))
         tomevit_neighbour_say(n, "pool", a->pool ? json_string(a->pool)

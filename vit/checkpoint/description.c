@@ -165,73 +165,6 @@ static int find_prefix(const vit_tensors *file, tomevit_description *d,
     return 0;
 }
 
-/* The side of a square of `patches`, 0 if they make none. */
-static size_t square_side(size_t patches)
-{
-    size_t side = 0;
-
-    while (side * side < patches)
-        side++;
-    return side * side == patches ? side : 0;
-}
-
-/* Without embeddings of positions no tensor shows the image's size: what is
- * said, or the usual. */
-static int find_image_size(const vit_tensors *file, tomevit_description *d,
-                           const vit_report *report)
-{
-    const char *said = tomevit_tensors_metadata(file, "input_size");
-    size_t side = said ? (size_t)strtoul(said, NULL, 10) : 14 * d->patch;
-
-    if (side == 0 || side > VIT_MAX_IMAGE || side % d->patch ||
-        side / d->patch * (side / d->patch) > VIT_MAX_TOKENS - d->prefix)
-        return tomevit_fail(report, TOMEVIT_EMODEL, "%s: expected an image "
-                            "size that is a multiple of the patch side %zu, "
-                            "found \"%.40s\"", said
-                                ? tomevit_tensors_from(file, "input_size")
-                                : "tensor \"patch_embed.proj.weight\"",
-                            d->patch, said ? said : "none");
-    d->image_size = side;
-    d->pos_prefix = 0;
-    d->tokens = d->prefix + side / d->patch * (side / d->patch);
-    return 0;
-}
-
-/* Positions are those of the patches, and of all, some (class, distillation)
- * or none of the tokens before them: the first that leaves a square. */
-static int find_tokens(const vit_tensors *file, tomevit_description *d,
-                       const vit_report *report)
-{
-    const size_t covered[] = {
-        d->prefix, (size_t)(d->class_token + d->distilled), 0
-    };
-    const vit_stored *t;
-    size_t side = 0, i;
-    int code;
-
-    if (!d->pos_embed && d->rope.kind)
-        return find_image_size(file, d, report);
-    code = tomevit_need(file, "pos_embed", "[1, tokens, dim]", 3, &t, report);
-    if (!code)
-        code = tomevit_limit("pos_embed", "a number of tokens", t->shape[1],
-                     VIT_MAX_TOKENS, report);
-    if (code)
-        return code;
-    for (i = 0; i < 3 && !side; i++) {
-        d->pos_prefix = covered[i];
-        if (t->shape[1] > covered[i])
-            side = square_side(t->shape[1] - covered[i]);
-    }
-    if (!side)
-        return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"pos_embed\": "
-                            "expected %zu + a square number of tokens, found "
-                            "%zu", d->prefix, t->shape[1]);
-    d->tokens = d->prefix + side * side;
-    d->image_size = side * d->patch;
-    return tomevit_limit("pos_embed", "an image side", d->image_size,
-                         VIT_MAX_IMAGE, report);
-}
-
 /* The layer that a name starts with: 1 and the layer, 0 if with none. */
 static int layer_of(const char *name, size_t *layer)
 {
@@ -323,18 +256,22 @@ static int find_pool(const vit_tensors *file, tomevit_description *d,
 static int find_parts(const vit_tensors *file, tomevit_description *d,
                       const vit_report *report)
 {
+    const char *said;
     int code;
 
     d->class_token = tomevit_has(file, "cls_token");
     d->distilled = tomevit_has(file, "dist_token");
     d->norm_pre = tomevit_has(file, "norm_pre.weight");
     d->pos_embed = tomevit_has(file, "pos_embed");
+    d->relative = tomevit_has(file, "blocks.0.attn.relative_"
+                                        "position_bias_table");
     /* Only models of CLIP's kind, which begin with a norm, do without. */
     d->patch_bias = !d->norm_pre || tomevit_has(file, "patch_embed.proj.bias");
     d->head_bias = !d->norm_pre || tomevit_has(file, "head.bias");
     d->qkv_bias = tomevit_has(file, "blocks.0.attn.qkv.bias")  ? 1
                   : tomevit_has(file, "blocks.0.attn.q_bias") ? 2
                                                               : 0;
+    d->patch_norm = tomevit_has(file, "patch_embed.norm.weight");
     d->attn_norm = tomevit_has(file, "blocks.0.attn.norm.weight");
     d->mlp_norm = tomevit_has(file, "blocks.0.mlp.norm.weight");
     d->qk_norm = tomevit_has(file, "blocks.0.attn.q_norm.weight");
@@ -346,9 +283,10 @@ static int find_parts(const vit_tensors *file, tomevit_description *d,
         code = tomevit_metadata_rope(file, d, report);
     if (code)
         return code;
-    /* Only rotary towers are known that go without. */
-    d->final_norm = !d->rope.kind || d->fc_norm ||
-                    tomevit_has(file, "norm.weight");
+    /* Others go without where something says so: a file may be cut off. */
+    said = tomevit_tensors_metadata(file, "final_norm");
+    d->final_norm = d->fc_norm || tomevit_has(file, "norm.weight") ||
+                    !(d->rope.kind || (said && !strcmp(said, "none")));
     code = find_pool(file, d, report);
     if (code)
         return code;
@@ -480,7 +418,7 @@ int tomevit_describe_file(const vit_tensors *file, tomevit_description *d,
         (code = tomevit_metadata_activation(file, d, report)) ||
         (code = tomevit_metadata_pool(file, d, report)) ||
         (code = find_prefix(file, d, report)) ||
-        (code = find_tokens(file, d, report)) ||
+        (code = tomevit_find_tokens(file, d, report)) ||
         (code = find_head(file, d, report)) ||
         (code = find_depth(file, d, report)) ||
         (code = tomevit_find_share(file, d, report)) ||

@@ -53,7 +53,7 @@ static const char *heads_from(const vit_tensors *view,
     json_error_t error;
     json_t *value;
 
-    if (d->qk_norm || tomevit_rope_heads(view, d))
+    if (d->qk_norm || d->relative || tomevit_rope_heads(view, d))
         return "tensors";
     if (!from && arch) {
         value = tomevit_json_parse(arch, strlen(arch), 8, &error);
@@ -120,6 +120,10 @@ static void add_structure(vit_facts *f, const vit_tensors *view,
     snprintf(fact->value, sizeof(fact->value), "%s%s%s",
              d->rope.kind && d->pos_embed ? "learned and " : "", positions,
              d->rope.kind ? "" : " alone");
+    if (d->rms_norm) {
+        fact = add(f, "norm", tomevit_tensors_from(view, "norm"));
+        snprintf(fact->value, sizeof(fact->value), "rms");
+    }
     if (d->pos_embed)
         return;
     fact = add(f, "image size", tomevit_tensors_from(view, "input_size"));

@@ -5,7 +5,7 @@
 
 #include "../containers/tensors.h"
 
-enum { VIT_FACTS = 12 };
+enum { VIT_FACTS = 16 };
 
 typedef struct vit_fact {
     const char *what;      /* "heads" */

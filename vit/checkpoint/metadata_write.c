@@ -62,12 +62,14 @@ static void put_parts(json_t *object, const tomevit_description *d)
         json_object_set_new(object, "order", json_string("places"));
     if (d->share > 1)
         json_object_set_new(object, "share", number((double)d->share, 17));
-    if (!d->pos_embed || d->image_size % d->patch)
+    if ((!d->pos_embed && !d->relative) || d->image_size % d->patch)
         json_object_set_new(object, "input_size",
                             number((double)d->image_size, 17));
     if (d->pool_heads && d->pool_heads != d->heads)
         json_object_set_new(object, "pool_heads",
                             number((double)d->pool_heads, 17));
+    if (!d->final_norm)
+        json_object_set_new(object, "final_norm", json_string("none"));
     if (d->family[0])
         json_object_set_new(object, "family", json_string(d->family));
     if (d->activation != TOMEVIT_SWIGLU)

@@ -105,7 +105,7 @@ static int parse(const char *text, tomevit_rope *rope)
     char words[128], *word, *rest;
 
     *rope = (tomevit_rope){0};
-    if (!strcmp(text, "learned"))
+    if (!strcmp(text, "learned") || !strcmp(text, "relative"))
         return 1;
     if (strlen(text) >= sizeof(words) || strncmp(text, "rotary ", 7))
         return 0;
@@ -141,8 +141,8 @@ static const char *usual(const vit_tensors *file, const tomevit_description *d)
     if (d->pos_embed && d->activation == TOMEVIT_SWIGLU &&
         (d->mlp_norm || d->qkv_bias == 2))
         return EVA;
-    if (d->pos_embed || tomevit_has(file, "rel_pos_bias.relative_position_"
-                                          "bias_table"))
+    if (d->pos_embed || d->relative ||
+        tomevit_has(file, "rel_pos_bias.relative_position_bias_table"))
         return NULL;
     if (registers)
         return d->class_token ? DINOV3 : EVA;

@@ -121,7 +121,9 @@ void tomevit_attention(vit_pass *p, vit_scratch *s, const vit_at *at)
         compare(dsp, s, rows, tokens, head_dim, c->score_stride,
                 q + i * ldq, ldq);
         for (size_t r = 0; r < rows; r++)
-            dsp->softmax(tokens, scale, bias, s->scores + r * c->score_stride);
+            dsp->softmax(tokens, scale,
+                         tomevit_row_bias(p, s, at, i + r, bias),
+                         s->scores + r * c->score_stride);
         tomevit_note_scores(p, s, at, i, rows);
         weigh_values(dsp, s, rows, tokens, head_dim, c->score_stride,
                      y + i * c->x_stride, c->x_stride);

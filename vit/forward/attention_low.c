@@ -132,7 +132,8 @@ void tomevit_attention_low(vit_pass *p, vit_scratch *s, const vit_at *at)
                  s->narrow.keys, vit_columns(h.tokens), s->scores,
                  c->score_stride);
         for (size_t r = 0; r < rows; r++)
-            m->dsp->softmax(h.tokens, scale, bias,
+            m->dsp->softmax(h.tokens, scale,
+                            tomevit_row_bias(p, s, at, i + r, bias),
                             s->scores + r * c->score_stride);
         tomevit_note_scores(p, s, at, i, rows);
         multiply(&h, rows, h.tokens, s->scores, c->score_stride,

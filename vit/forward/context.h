@@ -41,6 +41,7 @@ typedef struct vit_scratch {
     float *values;         /* packed values of one head: panels [tokens, nr] */
     vit_narrow_head narrow; /* the same in bf16 */
     float *scores;         /* [mr or strip, score_stride] */
+    float *relative;       /* [score_stride], with relative positions */
     float *metric;         /* [tokens, head_dim] */
     void *workspace;       /* for libtomerge */
 } vit_scratch;

@@ -48,8 +48,19 @@ static void norm_pre(const tomevit_model *m, size_t rows, float *x,
                      size_t stride)
 {
     for (size_t i = 0; m->d.norm_pre && i < rows; i++)
-        m->dsp->layer_norm(m->d.dim, x + i * stride, m->norm_pre.weight,
-                           m->norm_pre.bias, m->d.norm_eps, x + i * stride);
+        tomevit_norm(m, &m->norm_pre, m->d.dim, x + i * stride,
+                     x + i * stride);
+}
+
+/* Positions come after the norm of patches alone. */
+static void norm_patches(const tomevit_model *m, size_t rows, const float *pos,
+                         float *x, size_t stride)
+{
+    for (size_t i = 0; m->d.patch_norm && i < rows; i++, x += stride) {
+        tomevit_norm(m, &m->patch_norm, m->d.dim, x, x);
+        for (size_t k = 0; m->d.pos_embed && k < m->d.dim; k++)
+            x[k] += pos[i * m->d.dim + k];
+    }
 }
 
 static void place_prefix(const vit_team *c, size_t image)
@@ -75,6 +86,9 @@ void tomevit_embed(vit_pass *p, vit_scratch *s, const vit_at *at)
                (image * m->d.tokens + m->d.prefix + first) * c->x_stride;
     vit_operand a = tomevit_operand_new(&m->patch, s->hidden,
                                         c->hidden_stride, s->in);
+    int added = m->d.pos_embed && !m->d.patch_norm;
+    const float *pos = m->d.pos_embed ? m->pos + (m->d.pos_prefix + first) * dim
+                                      : NULL;
 
     if (first == 0)
         place_prefix(c, image);
@@ -86,12 +100,11 @@ void tomevit_embed(vit_pass *p, vit_scratch *s, const vit_at *at)
         else
             gather_rgb8(&g, in->data, first + i, c->normalised, row);
         tomevit_operand_set(&a, i);
-        if (m->d.pos_embed)
-            memcpy(x + i * c->x_stride,
-                   m->pos + (m->d.pos_prefix + first + i) * dim,
-                   dim * sizeof(*x));
+        if (added)
+            memcpy(x + i * c->x_stride, pos + i * dim, dim * sizeof(*x));
     }
-    tomevit_gemm(m->dsp, &m->patch, m->d.pos_embed ? VIT_ADD : VIT_STORE, rows,
-                 &a, x, c->x_stride, s->gemm);
+    tomevit_gemm(m->dsp, &m->patch, added ? VIT_ADD : VIT_STORE, rows, &a, x,
+                 c->x_stride, s->gemm);
+    norm_patches(m, rows, pos, x, c->x_stride);
     norm_pre(m, rows, x, c->x_stride);
 }

@@ -107,6 +107,12 @@ vit_condition tomevit_stand_elsewhere;
  * tomevit_queries left them, if `read` is not 0. */
 vit_task tomevit_attention;
 
+/* relative.c: what the scores of one query of an image are raised by, one for
+ * each key: `bias`, and what their places add, in the scratch. */
+const float *tomevit_row_bias(const vit_pass *p, const vit_scratch *s,
+                              const vit_at *at, size_t query,
+                              const float *bias);
+
 /* attention_low.c: the same with products in bf16. */
 vit_task tomevit_attention_low;
 

@@ -16,6 +16,8 @@ typedef struct vit_layer {
     vit_norm q_norm, k_norm; /* of [head_dim], if the model has them */
     vit_matrix qkv;        /* [dim + 2 kv width, dim]: queries, keys, values */
     vit_norm attn_norm;    /* before proj, if the model has it */
+    float *relative;       /* [(2 side - 1)^2 + 3, heads], if there are such
+                            * positions; see ../forward/relative.c */
     vit_matrix proj;       /* [dim, dim] */
     vit_matrix fc1, fc2;   /* [fc1 width, dim], [dim, mlp_dim] */
     vit_norm mlp_norm;     /* of [mlp_dim], before fc2, if the model has it */
@@ -47,6 +49,7 @@ struct tomevit_model {
                             * or [depth, patches, heads, turn] */
     vit_matrix patch;      /* [dim, 3 patch patch] */
     vit_layer *layers;     /* [depth] */
+    vit_norm patch_norm;   /* of patches alone, if there is one */
     vit_norm norm_pre;     /* before the first layer, if there is one */
     vit_norm norm;         /* before or after pooling */
     vit_attention_pool pool; /* if the model pools so */

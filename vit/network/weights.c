@@ -11,7 +11,7 @@
 enum {
     NONE, ONE, RGB, DIM, QKV, HEAD_DIM, MLP, FC1, PATCH, POSITIONS, REGISTERS,
     FEATURES, CLASSES, DIM2, EMBEDDING, POOL_MLP, TWO, DEPTH, HEADS, PAIRS,
-    PAIRS2
+    PAIRS2, DISTANCES
 };
 
 /* When a tensor exists. */
@@ -22,7 +22,7 @@ enum {
     PROJECT, HAS_PROJECT_BIAS, ZERO_SHOT, HAS_LOGIT_SCALE, HAS_LOGIT_BIAS,
     HAS_POS_EMBED, FINAL_NORM, FINAL_NORM_BIAS, HAS_QV_BIAS, ATTN_NORM,
     MLP_NORM, HAS_PERIODS,
-    MIXED_ROPE
+    MIXED_ROPE, HAS_QK_NORM_BIAS, PATCH_NORM, HAS_PATCH_NORM_BIAS, RELATIVE
 };
 
 typedef struct row {
@@ -61,6 +61,9 @@ static size_t length_of(const tomevit_description *d, unsigned char symbol)
         return d->dim / d->heads / 2;
     case PAIRS2:
         return d->dim / d->heads / 4;
+    case DISTANCES:
+        return (2 * (d->image_size / d->patch) - 1) *
+               (2 * (d->image_size / d->patch) - 1) + 3;
     case DEPTH:
         return d->depth;
     case HEADS:
@@ -121,6 +124,14 @@ static int exists(const tomevit_description *d, unsigned char when)
         return d->attn_norm != 0;
     case MLP_NORM:
         return d->mlp_norm != 0;
+    case HAS_QK_NORM_BIAS:
+        return d->qk_norm && !d->rms_norm;
+    case PATCH_NORM:
+        return d->patch_norm != 0;
+    case HAS_PATCH_NORM_BIAS:
+        return d->patch_norm && !d->rms_norm;
+    case RELATIVE:
+        return d->relative != 0;
     case QK_NORM:
         return d->qk_norm != 0;
     case LAYER_SCALE:

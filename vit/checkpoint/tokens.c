@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* How many tokens an image has, and its side: what positions tell. */
+#include "config.h"
+
+#include "checks.h"
+#include "description.h"
+
+#include <stdlib.h>
+
+#define RELATIVE "blocks.0.attn.relative_position_bias_table"
+
+/* The side of a square of `patches`, 0 if they make none. */
+static size_t square_side(size_t patches)
+{
+    size_t side = 0;
+
+    while (side * side < patches)
+        side++;
+    return side * side == patches ? side : 0;
+}
+
+/* Without embeddings of positions no tensor shows the image's size: what is
+ * said, or the usual. */
+static int find_image_size(const vit_tensors *file, tomevit_description *d,
+                           const vit_report *report)
+{
+    const char *said = tomevit_tensors_metadata(file, "input_size");
+    size_t side = said ? (size_t)strtoul(said, NULL, 10) : 14 * d->patch;
+
+    if (side == 0 || side > VIT_MAX_IMAGE || side % d->patch ||
+        side / d->patch * (side / d->patch) > VIT_MAX_TOKENS - d->prefix)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "%s: expected an image "
+                            "size that is a multiple of the patch side %zu, "
+                            "found \"%.40s\"", said
+                                ? tomevit_tensors_from(file, "input_size")
+                                : "tensor \"patch_embed.proj.weight\"",
+                            d->patch, said ? said : "none");
+    d->image_size = side;
+    d->pos_prefix = 0;
+    d->tokens = d->prefix + side / d->patch * (side / d->patch);
+    return 0;
+}
+
+/* A table of all distances in the patches' grid, and three beside. Its other
+ * side are the heads. */
+static int find_relative(const vit_tensors *file, tomevit_description *d,
+                         const vit_report *report)
+{
+    const vit_stored *t;
+    size_t side = 1;
+    int code = tomevit_need(file, RELATIVE, "[distances, heads]", 2, &t,
+                            report);
+
+    if (code)
+        return code;
+    while ((2 * side - 1) * (2 * side - 1) + 3 < t->shape[0] &&
+           side * d->patch <= VIT_MAX_IMAGE)
+        side++;
+    if ((2 * side - 1) * (2 * side - 1) + 3 != t->shape[0] ||
+        side * side > VIT_MAX_TOKENS - d->prefix || !d->class_token ||
+        d->prefix != 1)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\": expected "
+                            "the distances of a square of patches and three "
+                            "of a class token, found %zu",
+                            tomevit_origin_of(file, RELATIVE).name,
+                            t->shape[0]);
+    d->image_size = side * d->patch;
+    d->tokens = d->prefix + side * side;
+    if (t->shape[1] && d->dim % t->shape[1] == 0)
+        d->heads = t->shape[1];
+    return tomevit_limit(RELATIVE, "an image side", d->image_size,
+                         VIT_MAX_IMAGE, report);
+}
+
+/* Positions are those of the patches, and of all, some (class, distillation)
+ * or none of the tokens before them: the first that leaves a square. */
+int tomevit_find_tokens(const vit_tensors *file, tomevit_description *d,
+                        const vit_report *report)
+{
+    const size_t covered[] = {
+        d->prefix, (size_t)(d->class_token + d->distilled), 0
+    };
+    const vit_stored *t;
+    size_t side = 0, i;
+    int code;
+
+    if (!d->pos_embed && d->relative)
+        return find_relative(file, d, report);
+    if (!d->pos_embed && d->rope.kind)
+        return find_image_size(file, d, report);
+    code = tomevit_need(file, "pos_embed", "[1, tokens, dim]", 3, &t, report);
+    if (!code)
+        code = tomevit_limit("pos_embed", "a number of tokens", t->shape[1],
+                     VIT_MAX_TOKENS, report);
+    if (code)
+        return code;
+    for (i = 0; i < 3 && !side; i++) {
+        d->pos_prefix = covered[i];
+        if (t->shape[1] > covered[i])
+            side = square_side(t->shape[1] - covered[i]);
+    }
+    if (!side)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"pos_embed\": "
+                            "expected %zu + a square number of tokens, found "
+                            "%zu", d->prefix, t->shape[1]);
+    d->tokens = d->prefix + side * side;
+    d->image_size = side * d->patch;
+    return tomevit_limit("pos_embed", "an image side", d->image_size,
+                         VIT_MAX_IMAGE, report);
+}
