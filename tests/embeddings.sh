@@ -165,7 +165,7 @@ if test -e cut.npy.journal; then
     says err "less than the 8 rows that are done"
     cp kept cut.npy.journal
     run 2 embed "$@" --r 1 set -o cut.npy
-    says err "was begun with --r"
+    says err "embed: cut.npy.journal was begun with --r"
     rm cut.npy.part
     run 0 embed $model --r 4 set -o cut.npy
     rows cut.npy >found

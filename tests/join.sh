@@ -103,7 +103,8 @@ test "$(cat values)" = 1 || fail "other threads: $(cat values)"
 rm -f part.*
 sweep="sweep $model set --r 2,4"
 names='runs.0.top1 runs.1.top1 runs.2.top1 runs.1.agreement runs.2.gained
-    runs.2.mcnemar_p runs.1.schedule images refused'
+    runs.2.mcnemar_p runs.1.schedule images refused runs.1.drift.cosine
+    runs.1.drift.cosine_p1 runs.2.drift.neighbours runs.2.drift.cosine'
 run 3 $sweep --json full.json --per-class full.classes
 for k in 1 2 3; do
     run "$(test $k = 2 && echo 3 || echo 0)" $sweep --part $k/3 --resume part.$k

@@ -7,8 +7,8 @@
 #include "outcomes.h"
 
 /* The Kullback-Leibler divergence KL(p || q) of two answers in nats, from their
- * logits: p is softmax of `base`, q of `own`, both [count]. 0 for equal ones and
- * for no classes; never negative. */
+ * logits: p is softmax of `base`, q of `own`, both [count]. 0 for equal ones
+ * and for no classes; never negative. */
 double divergence_of(const float *base, const float *own, size_t count);
 
 /* Over the images of a run: NaN of none. */

@@ -304,7 +304,10 @@ static int read_header(journal *j, json_t *settings)
     static const char *const none[] = {NULL};
     json_t *line = read_line(j), *command;
     json_t *then = journal_header(j->path, line, &command);
-    int result = !then ? -1 : journal_compare("--resume", j->path, then,
+    /* That of embed is named by no option. */
+    const char *prefix = json_object_get(settings, "--store") ? "embed"
+                                                              : "--resume";
+    int result = !then ? -1 : journal_compare(prefix, j->path, then,
                                                      settings, none);
 
     json_decref(line);
