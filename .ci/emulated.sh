@@ -94,3 +94,11 @@ test_emulated() {
     cat "$build"/tests/*.log | grep -B 5 '^not ok'
     return 1
 }
+
+# test_filtered SYSROOT BUILD CPU SUITE FILTER: a part of one, where the whole
+# would take long.
+test_filtered() {
+    (cd "$2" && srcdir=.. OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive \
+        TOMERGE_SHARED=/none "$emulator" -cpu "$3" -L "$1/root" "$4" \
+        --filter "$5")
+}
