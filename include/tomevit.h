@@ -430,11 +430,13 @@ typedef struct tomevit_merging {
     int combine;           /* enum tomerge_combine */
     int metric;            /* enum tomevit_metric */
     int prop_attn;         /* proportional attention: 1 on (default), 0 off */
-    int rope_merge;        /* enum tomevit_rope_merge */
+    int rope_merge;        /* enum tomevit_rope_merge; the default is the mean,
+                            * by the figures in data/README.md */
     uint64_t reserved[8];  /* 0 */
 } tomevit_merging;
 
-/* Nothing merges; alternating, cosine, weighted, K, proportional attention.
+/* Nothing merges; alternating, cosine, weighted, K, proportional attention,
+ * rotations meaned.
  * NULL is ignored. */
 void tomevit_merging_init(tomevit_merging *merging);
 

@@ -25,9 +25,35 @@ Test(arch, every_name_is_described)
         cr_assert_eq(d.dim % d.heads, 0);
         cr_assert_eq(d.classes, 1000);
     }
-    cr_assert_eq(i, 7);
-    cr_assert_null(tomevit_arch_name(7));
+    cr_assert_eq(i, 16);
+    cr_assert_null(tomevit_arch_name(16));
     cr_assert_null(tomevit_arch_name((size_t)-1));
+}
+
+/* Parameters as timm counts them, with 1000 classes. */
+Test(arch, rotary_models_have_the_published_parts)
+{
+    static const struct {
+        const char *name;
+        uint64_t parameters;
+    } published[] = {
+        {"vit_small_patch16_dinov3", 21971944},
+        {"vit_base_patch16_dinov3", 86410216},
+        {"vit_large_patch16_dinov3", 304104424},
+        {"eva02_base_patch14_224", 86527720},
+        {"vit_pe_core_base_patch16_224", 93655528},
+        {"vit_small_patch16_rope_224", 21984232},
+        {"vit_base_patch16_rope_224", 86434792},
+        {"vit_base_patch16_rope_mixed_224", 86444008},
+    };
+
+    for (size_t i = 0; i < sizeof(published) / sizeof(*published); i++) {
+        tomevit_description d;
+
+        describe(published[i].name, &d);
+        cr_expect_eq(d.parameters, published[i].parameters, "%s: %zu",
+                     published[i].name, (size_t)d.parameters);
+    }
 }
 
 Test(arch, other_names_are_refused)

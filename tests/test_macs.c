@@ -202,6 +202,7 @@ Test(merging, defaults_are_the_paper_s)
     cr_assert_eq(merging.combine, TOMERGE_WEIGHTED);
     cr_assert_eq(merging.metric, TOMEVIT_METRIC_K);
     cr_assert_eq(merging.prop_attn, 1);
+    cr_assert_eq(merging.rope_merge, TOMEVIT_ROPE_MEAN);
 }
 
 Test(merging, metrics_have_names)

@@ -24,6 +24,7 @@ void merging_args_init(merging_args *args)
     args->combine = TOMERGE_WEIGHTED;
     args->metric = TOMEVIT_METRIC_K;
     args->prop_attn = 1;
+    args->rope_merge = TOMEVIT_ROPE_MEAN;
     args->stride = 2;
 }
 

@@ -378,8 +378,8 @@ const args_option options_table[] = {
           "what similarity is measured on: K (keys, default), Q, V, X, "
           "K-unturned, Q-unturned (before rotary positions)"),
     PARSE("rope-merge", "NAME", RUNS, RESULT, merging, merging_parse_rope_merge,
-          "where a merged token stands for rotary positions: destination "
-          "(default), centroid, mean (of the rotations)"),
+          "where a merged token stands for rotary positions: mean (of the "
+          "rotations, default), destination, centroid"),
     PARSE("prop-attn", "on|off", RUNS, RESULT, merging, merging_parse_prop_attn,
           "proportional attention: add ln(size) to the attention logits "
           "(default on)"),

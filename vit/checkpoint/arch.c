@@ -10,36 +10,73 @@
 
 /* ---- shapes -------------------------------------------------------------- */
 
-/* All with 1000 classes, a class token, qkv bias and an MLP of 4 * dim.
+/* All with 1000 classes and a class token; unless said otherwise with qkv bias
+ * and an MLP of 4 * dim.
  * [arXiv 2010.11929, table 1; arXiv 2012.12877, table 1] */
 typedef struct arch {
     const char *name, *family;
     size_t dim, depth, heads, patch, image_size;
+    void (*parts)(tomevit_description *d); /* what else it has, or NULL */
 } arch;
 
-static const arch archs[] = {
-    {"deit_tiny_patch16_224", "deit", 192, 12, 3, 16, 224},
-    {"deit_small_patch16_224", "deit", 384, 12, 6, 16, 224},
-    {"deit_base_patch16_224", "deit", 768, 12, 12, 16, 224},
-    {"deit_base_distilled_patch16_224", "deit-distilled",
-     768, 12, 12, 16, 224},
-    {"vit_large_patch16_224", "vit", 1024, 24, 16, 16, 224},
-    {"vit_large_patch16_384", "vit", 1024, 24, 16, 16, 384},
-    {"vit_huge_patch14_224", "vit", 1280, 32, 16, 14, 224},
-    /* Ours, of MobileLLM's blocks: 12 that run twice each. */
-    {"mobile_small_patch16_224", "mobile", 384, 24, 6, 16, 224},
-};
+/* Those with rotary positions. [timm 1.0, models/eva.py] */
 
-enum { ARCHS = sizeof(archs) / sizeof(*archs) };
-
-const char *tomevit_arch_name(size_t index)
+/* Four registers, and no other positions. [arXiv 2508.10104] */
+static void parts_of_dinov3(tomevit_description *d)
 {
-    return index < ARCHS ? archs[index].name : NULL;
+    d->rope = (tomevit_rope){.kind = TOMEVIT_ROTARY_CENTRED, .halves = 1,
+                             .theta = 100};
+    d->registers = 4;
+    d->qkv_bias = d->pos_embed = 0;
+    d->layer_scale = 1;
+    d->pool = TOMEVIT_POOL_MEAN;
+    d->norm_eps = 1e-5f;
+}
+
+/* [arXiv 2303.11331] */
+static void parts_of_eva02(tomevit_description *d)
+{
+    d->rope = (tomevit_rope){.kind = TOMEVIT_ROTARY_INDEX, .theta = 10000,
+                             .grid = 16};
+    d->mlp_dim = d->dim * 8 / 3;
+    d->activation = TOMEVIT_SWIGLU;
+    d->qkv_bias = 2;
+    d->mlp_norm = d->fc_norm = 1;
+    d->pool = TOMEVIT_POOL_MEAN;
+}
+
+/* [arXiv 2504.13181] */
+static void parts_of_pe(tomevit_description *d)
+{
+    d->rope = (tomevit_rope){.kind = TOMEVIT_ROTARY_INDEX, .theta = 10000,
+                             .offset = 1, .xy = 1,
+                             .grid = d->image_size / d->patch};
+    d->norm_pre = d->pool_prefix = 1;
+    d->patch_bias = 0;
+    d->pool = TOMEVIT_POOL_ATTENTION;
+    d->pool_heads = 8;
+    d->pool_mlp_dim = 4 * d->dim;
+    d->norm_eps = 1e-5f;
+}
+
+/* [arXiv 2403.13298] */
+static void parts_of_rope(tomevit_description *d)
+{
+    d->rope = (tomevit_rope){.kind = TOMEVIT_ROTARY_INDEX, .theta = 100,
+                             .xy = 1};
+    d->layer_scale = 1;
+    d->pos_embed = 0;
+}
+
+static void parts_of_rope_mixed(tomevit_description *d)
+{
+    parts_of_rope(d);
+    d->rope = (tomevit_rope){.kind = TOMEVIT_ROTARY_MIXED, .xy = 1};
 }
 
 /* What sets MobileLLM's block apart [arXiv 2402.14905, section 3]: an MLP of
  * 8 / 3 of the width, a third of the heads for keys and values. */
-static void make_mobile(tomevit_description *d)
+static void parts_of_mobile(tomevit_description *d)
 {
     d->mlp_dim = 8 * d->dim / 3;
     d->kv_heads = d->heads / 3;
@@ -51,6 +88,41 @@ static void make_mobile(tomevit_description *d)
     d->norm_eps = 1e-5f;
     d->rope = (tomevit_rope){.kind = TOMEVIT_ROTARY_INDEX, .halves = 2,
                              .theta = 100};
+}
+
+static const arch archs[] = {
+    {"deit_tiny_patch16_224", "deit", 192, 12, 3, 16, 224, NULL},
+    {"deit_small_patch16_224", "deit", 384, 12, 6, 16, 224, NULL},
+    {"deit_base_patch16_224", "deit", 768, 12, 12, 16, 224, NULL},
+    {"deit_base_distilled_patch16_224", "deit-distilled",
+     768, 12, 12, 16, 224, NULL},
+    {"vit_large_patch16_224", "vit", 1024, 24, 16, 16, 224, NULL},
+    {"vit_large_patch16_384", "vit", 1024, 24, 16, 16, 384, NULL},
+    {"vit_huge_patch14_224", "vit", 1280, 32, 16, 14, 224, NULL},
+    /* Ours, of MobileLLM's blocks: 12 that run twice each. */
+    {"mobile_small_patch16_224", "mobile", 384, 24, 6, 16, 224,
+     parts_of_mobile},
+    {"vit_small_patch16_dinov3", "dinov3", 384, 12, 6, 16, 256,
+     parts_of_dinov3},
+    {"vit_base_patch16_dinov3", "dinov3", 768, 12, 12, 16, 256,
+     parts_of_dinov3},
+    {"vit_large_patch16_dinov3", "dinov3", 1024, 24, 16, 16, 256,
+     parts_of_dinov3},
+    {"eva02_base_patch14_224", "eva02", 768, 12, 12, 14, 224, parts_of_eva02},
+    {"vit_pe_core_base_patch16_224", "pe", 768, 12, 12, 16, 224, parts_of_pe},
+    {"vit_small_patch16_rope_224", "rope-vit", 384, 12, 6, 16, 224,
+     parts_of_rope},
+    {"vit_base_patch16_rope_224", "rope-vit", 768, 12, 12, 16, 224,
+     parts_of_rope},
+    {"vit_base_patch16_rope_mixed_224", "rope-vit", 768, 12, 12, 16, 224,
+     parts_of_rope_mixed},
+};
+
+enum { ARCHS = sizeof(archs) / sizeof(*archs) };
+
+const char *tomevit_arch_name(size_t index)
+{
+    return index < ARCHS ? archs[index].name : NULL;
 }
 
 int tomevit_arch_description(const char *name, tomevit_description *d)
@@ -81,10 +153,10 @@ int tomevit_arch_description(const char *name, tomevit_description *d)
     d->pos_embed = d->final_norm = 1;
     d->pool = TOMEVIT_POOL_CLASS;
     d->norm_eps = 1e-6f;
-    if (!strcmp(a->family, "mobile"))
-        make_mobile(d);
-    d->prefix = (size_t)(d->class_token + d->distilled);
-    d->pos_prefix = d->prefix;
+    if (a->parts)
+        a->parts(d);
+    d->prefix = (size_t)(d->class_token + d->distilled) + d->registers;
+    d->pos_prefix = d->pos_embed ? d->prefix : 0;
     d->features = d->dim;
     grid = a->image_size / a->patch;
     d->tokens = d->prefix + grid * grid;

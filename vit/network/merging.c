@@ -36,6 +36,7 @@ void tomevit_merging_init(tomevit_merging *merging)
     merging->combine = TOMERGE_WEIGHTED;
     merging->metric = TOMEVIT_METRIC_K;
     merging->prop_attn = 1;
+    merging->rope_merge = TOMEVIT_ROPE_MEAN;
 }
 
 const char *tomevit_metric_name(int metric)
