@@ -57,7 +57,8 @@ static int find_head_dim(const vit_tensors *file, tomevit_description *d,
     const vit_stored *t;
     int code;
 
-    d->heads = tomevit_rope_heads(file, d);
+    if ((code = tomevit_check_rates(file, d, report)))
+        return code;
     if (!d->qk_norm)
         return 0;
     code = tomevit_need(file, name, "[dim / heads]", 1, &t, report);

@@ -177,6 +177,20 @@ size_t tomevit_rope_heads(const vit_tensors *file, const tomevit_description *d)
     return heads && d->dim % heads == 0 ? heads : 0;
 }
 
+int tomevit_check_rates(const vit_tensors *file, tomevit_description *d,
+                        const vit_report *report)
+{
+    int mixed = d->rope.kind == TOMEVIT_ROTARY_MIXED;
+
+    d->heads = tomevit_rope_heads(file, d);
+    if (d->heads || (!mixed && !d->rope.periods))
+        return 0;
+    return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\": expected shape "
+                        "%s", mixed ? "rope.freqs" : "rope.periods",
+                        mixed ? "[2, depth, heads, dim / heads / 2]"
+                              : "[dim / heads / 4]");
+}
+
 const char *tomevit_rope_family(const tomevit_description *d)
 {
     switch (d->rope.kind) {

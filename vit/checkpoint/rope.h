@@ -15,6 +15,10 @@ size_t tomevit_rope_heads(const vit_tensors *file,
                           const tomevit_description *d);
 const char *tomevit_rope_family(const tomevit_description *d);
 
+/* Sets d->heads to those, 0 if no tensor tells them; EMODEL if one should. */
+int tomevit_check_rates(const vit_tensors *file, tomevit_description *d,
+                        const vit_report *report);
+
 /* d->rope, from metadata or as usual; then what does not fit the tensors, once
  * d->heads is known. EFORMAT, EMODEL. */
 int tomevit_metadata_rope(const vit_tensors *file, tomevit_description *d,
