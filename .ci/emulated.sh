@@ -10,8 +10,6 @@
 emulated_names() {
     case $1 in
     arm64) triplet=aarch64-linux-gnu emulator=qemu-aarch64 ;;
-    armhf) triplet=arm-linux-gnueabihf emulator=qemu-arm ;;
-    s390x) triplet=s390x-linux-gnu emulator=qemu-s390x ;;
     *) return 1 ;;
     esac
 }
