@@ -236,7 +236,7 @@ def main():
     p.add_argument("--build", default="build")
     p.add_argument("--source", default=os.path.join(
         os.path.dirname(os.path.abspath(__file__)), ".."))
-    p.add_argument("--of", default="timm,open_clip,torchvision,transformers")
+    p.add_argument("--of", default="timm,open_clip,torchvision")
     p.add_argument("--match", default="*", help="names, with * and ?")
     p.add_argument("--some", type=int, default=1,
                    help="only every N-th model, by name")

@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CLASSES = 8, PIXELS = 3 * 40 * 40 };
+enum { SIDE = 56, CLASSES = 8, PIXELS = 3 * SIDE * SIDE };
 
 #define OUT "out.safetensors"
 
@@ -67,7 +67,7 @@ static void logits_of(const char *path, const tomevit_open_options *options,
     cr_assert_eq(tomevit_open(path, options, &model, &why), 0, "%s", why.text);
     cr_assert(tomevit_describe(model)->depth <= 8 &&
               tomevit_describe(model)->classes <= CLASSES &&
-              tomevit_describe(model)->image_size <= 40);
+              tomevit_describe(model)->image_size <= SIDE);
     tomevit_merging_init(&merging);
     merging.r = r;
     cr_assert_eq(tomevit_context_create(model, 1, 2, &context), 0);

@@ -195,10 +195,11 @@ static int same_sizes(const tomevit_description *a,
            a->parameters == b->parameters;
 }
 
+/* Where the file holds the periods, theta says nothing. */
 static int same_rope(const tomevit_rope *a, const tomevit_rope *b)
 {
     return a->kind == b->kind && a->xy == b->xy && a->halves == b->halves &&
-           a->periods == b->periods && a->theta == b->theta &&
+           a->periods == b->periods && (a->periods || a->theta == b->theta) &&
            a->offset == b->offset && a->grid == b->grid;
 }
 
