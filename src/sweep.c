@@ -95,7 +95,6 @@ static const report_column comparison[] = {
     {"drop_interval", "drop, 95 %", "%.1f"},
     {"agreement", "agree %", "%.2f"},
     {"kl_mean", "KL", "%.4f"},
-    {"kl_median", "median", "%.4f"},
     {"gained", "gained", NULL},
     {"lost", "lost", NULL},
     {"mcnemar_p", "p", "%.2g"},

@@ -360,7 +360,8 @@ Test(description, parts_that_change_the_model_are_refused)
                                     "attention pooling beside other tokens");
     refuse_more("attn_pool.pos_embed", "tensor \"attn_pool.pos_embed\": a "
                                        "part of the model");
-    refuse_more("patch_embed.norm.weight", "patch_embed.norm.weight");
+    refuse_more("patch_embed.norm.weight",
+                "tensor \"patch_embed.norm.bias\" is missing");
     refuse_more("fc_norm.weight", "\"norm.weight\" and \"fc_norm.weight\"");
     refuse_more("dist_token", "expected 2 + a square number of tokens");
     refuse_more("blocks.0.attn.q_norm.weight",

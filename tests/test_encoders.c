@@ -94,6 +94,7 @@ static void forward(const bench *b, const run *r, size_t batch, int threads,
 
     tomevit_merging_init(&merging);
     merging.r = r->merges ? schedule : NULL;
+    merging.rope_merge = TOMEVIT_ROPE_DESTINATION; /* as the reference has it */
     for (size_t i = 0; i < batch; i++)
         images[i] = (tomevit_image){
             b->pixels + (first + i) * 3 * b->d->image_size *

@@ -39,7 +39,7 @@ def configured_tiers():
     source = read(TOP, "configure.ac")
     macros = dict(re.findall(r"^m4_define\(\[(TM_\w+)\], \[(.*?)\]\)",
                              source, re.M))
-    tiers = dict(re.findall(r"^TM_TIER\(\[(\w+)\], \[(.*?)\],", source,
+    tiers = dict(re.findall(r"^TM_TIER(?:_ARM)?\(\[(\w+)\], \[(.*?)\],", source,
                             re.M))
 
     def expand(flags):
@@ -52,8 +52,9 @@ def configured_tiers():
 def test_tiers_are_configure_s():
     in_repository()
     found = configured_tiers()
-    built = {tier for tier in found if os.path.exists(
-        os.path.join(TOP, "tomerge", "x86", tier + ".c"))}
+    built = {tier for tier in found for folder in ("x86", "arm")
+             if os.path.exists(os.path.join(TOP, "tomerge", folder,
+                                            tier + ".c"))}
     source = read(HERE, "..", "setup.py")
     tiers = ast.literal_eval(re.search(r"^TIERS = (\{.*?^\})", source,
                                        re.M | re.S).group(1))
@@ -63,10 +64,10 @@ def test_tiers_are_configure_s():
     of_models = eval(more, {"TIERS": tiers})
     for tier, flags in {**tiers, **of_models}.items():
         assert sorted(flags) == sorted(found[tier])
-    files = glob.glob(os.path.join(TOP, "vit", "**", "x86", "*.c"),
-                      recursive=True)
-    assert {os.path.basename(path)[:-2].split("_")[-1] for path in files} == \
-        built | set(of_models)
+    files = [path for folder in ("x86", "arm") for path in glob.glob(
+        os.path.join(TOP, "vit", "**", folder, "*.c"), recursive=True)]
+    named = {os.path.basename(path)[:-2].split("_")[-1] for path in files}
+    assert named == built | set(of_models)
 
 
 def test_sources_are_make_s():
@@ -76,8 +77,10 @@ def test_sources_are_make_s():
     listed = re.search(r"^libtomerge_core_la_SOURCES = ((?:.*\\\n)*.*)",
                        fragment, re.M).group(1)
     made = {name for name in re.findall(r"[\w/]+\.c", listed)}
-    tiers = {f"tomerge/x86/{tier}.c" for tier in configured_tiers()}
-    found = {os.path.relpath(path, TOP) for pattern in ("*.c", "x86/*.c")
+    tiers = {f"tomerge/{folder}/{tier}.c" for folder in ("x86", "arm")
+             for tier in configured_tiers()}
+    found = {os.path.relpath(path, TOP)
+             for pattern in ("*.c", "x86/*.c", "arm/*.c")
              for path in glob.glob(os.path.join(TOP, "tomerge", pattern))}
     assert found - tiers == made - tiers
 

@@ -33,9 +33,9 @@ def walk(folder: Union[str, "os.PathLike[str]"]) -> list[str]:
 def pixels(picture: Picture) -> np.ndarray:
     """[height, width, 3], uint8, rows contiguous."""
     if not isinstance(picture, np.ndarray):
-        from PIL import Image
-
         if is_path(picture):
+            from PIL import Image
+
             with Image.open(picture) as file:
                 picture = file.convert("RGB")
         if not hasattr(picture, "convert"):
