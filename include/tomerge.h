@@ -469,7 +469,12 @@ enum tomerge_combine {
                             * row of the group: norm-preserving [Kim et al.,
                             * "Token Fusion", WACV 2024]. The mean itself if
                             * it is 0 or a norm leaves the range of f32 */
-    TOMERGE_WEIGHTED_SUM = 6 /* the sum of size times row, not divided */
+    TOMERGE_WEIGHTED_SUM = 6, /* the sum of size times row, not divided */
+    TOMERGE_MLERP_ORIGIN = 7 /* the plain mean, times the longest norm in the
+                            * group over that of the origin's row, as code that
+                            * is published as ToFu has it: the result is not as
+                            * long as the longest row. The mean itself if the
+                            * origin's row is 0 or a norm leaves the range */
 };
 
 /* As tomerge_method_name. */
@@ -641,13 +646,17 @@ int tomerge_merge_table(int combine, const tomerge_plan *plan, size_t tables,
  *                     (or a NaN), 0 in the others
  *   TOMERGE_KEEP      g if i is the origin, or 0    h
  *   TOMERGE_MLERP     that of y = f m, f = l / |m|  h + d.(x[i] - m) / S
+ *   TOMERGE_MLERP_ORIGIN
+ *                     that of y = f m, f = l / |o|  h
  *
- * All but two are differentiable wherever they are defined. MAX is not where
- * two tokens share a maximum, and gets a subgradient there; MLERP, m being the
- * weighted mean and l the largest norm, not where two tokens share it: the
+ * All but three are differentiable wherever they are defined. MAX is not where
+ * two tokens share a maximum, and gets a subgradient there; MLERP and
+ * MLERP_ORIGIN, m being the mean, l the largest norm and o the origin's row, not
+ * where two tokens share it: the
  * first has it. There d = f (g - m (m.g) / |m|^2), dL/dx[i] = d s / S, and the
  * token that has l gets x[i] (m.g) / (|m| l) besides; where MLERP is the mean
- * itself, so is its gradient. A group of one token passes g on exactly.
+ * itself, so is its gradient. With |o| in place of |m| it is d = f g, the token
+ * that has l gets as much, and the origin -o (m.g) f / |o|^2. A group of one token passes g on exactly.
  *
  * Arithmetic is in f32, like tomerge_merge's. Errors as there.
  */
@@ -665,6 +674,25 @@ int tomerge_merge_backward(int combine, const tomerge_plan *plan,
 int tomerge_unmerge_backward(const tomerge_plan *plan, size_t channels,
                              tomerge_const_view grad_x, tomerge_view grad_y,
                              void *workspace, size_t workspace_bytes);
+
+/* ---- sizes by similarity ------------------------------------------------- */
+
+/*
+ * Sizes of merged rows as DiffRate has them [Chen et al., ICCV 2023]: a row has
+ * the size of its origin, and of each other token that went into it the size
+ * times the cosine between the two, 0 where they cannot be compared. Such sizes
+ * are no counts, and may be 0 or less, which tomerge_size_bias refuses.
+ *
+ * plan      with its origin
+ * metric    [plan->tokens, channels], what was compared
+ * size      [plan->tokens], finite
+ * size_out  [plan->rows]
+ *
+ * EINVAL, EOPTION, ERANGE, EMAP.
+ */
+int tomerge_sizes_by_similarity(const tomerge_plan *plan, size_t channels,
+                                tomerge_const_view metric, const float *size,
+                                float *size_out);
 
 /* ---- tracing ------------------------------------------------------------- */
 

@@ -421,9 +421,41 @@ enum tomevit_rope_merge {
                                    * rotations, which also shortens it */
 };
 
+/* What tokens are ranked by, where a method looks at their importance: the
+ * attention that they get, meaned over the heads. */
+enum tomevit_importance {
+    /* From the class token; without one, from all tokens, in the mean [Liang et
+     * al., ICLR 2022: EViT]. */
+    TOMEVIT_IMPORTANCE_CLASS = 0,
+    /* The same times the length of the token's values, of all heads
+     * [Wu et al., 2023: PPT]. */
+    TOMEVIT_IMPORTANCE_VALUES = 1,
+    /* From all tokens, in the mean [Bonnaerens, Dambre, TMLR 2023: LTMP]. */
+    TOMEVIT_IMPORTANCE_RECEIVED = 2
+};
+
+/* How many tokens a merged row stands for. */
+enum tomevit_sizes {
+    TOMEVIT_SIZES_COUNT = 0,  /* as many as went into it */
+    /* Its destination's, and of every source as much as its cosine with that
+     * [Chen et al., ICCV 2023: DiffRate], never less than the least positive
+     * f32 of full precision, where the original would go on with NaNs. */
+    TOMEVIT_SIZES_COSINE = 1
+};
+
+/* How one layer merges. */
+typedef struct tomevit_layer_merging {
+    int method;            /* enum tomerge_method */
+    int combine;           /* enum tomerge_combine */
+    float threshold, cutoff; /* as in tomerge_options */
+    size_t prune;
+} tomevit_layer_merging;
+
 typedef struct tomevit_merging {
     size_t struct_size;    /* sizeof(tomevit_merging) */
-    const size_t *r;       /* [depth], or NULL: nothing merges */
+    /* [depth], or NULL: nothing merges. A method that decides by itself how
+     * many tokens go does so in the layers whose r is not 0. */
+    const size_t *r;
     tomerge_options matching; /* `protect` is set by the forward; the seed of
                             * TOMERGE_RANDOM is mixed with the layer only;
                             * `role` is NULL */
@@ -432,7 +464,15 @@ typedef struct tomevit_merging {
     int prop_attn;         /* proportional attention: 1 on (default), 0 off */
     int rope_merge;        /* enum tomevit_rope_merge; the default is the mean,
                             * by the figures in data/README.md */
-    uint64_t reserved[8];  /* 0 */
+    /* [depth]: what takes the place of these fields of `matching` and of
+     * `combine` in each layer. NULL: nothing does. */
+    const tomevit_layer_merging *layers;
+    int importance;        /* enum tomevit_importance */
+    int sizes;             /* enum tomevit_sizes */
+    size_t tile;           /* TOMERGE_GIVEN, which needs it: of every whole tile
+                            * of so many rows and columns of patches the first
+                            * is a destination in all layers; others 0 */
+    uint64_t reserved[5];  /* 0 */
 } tomevit_merging;
 
 /* Nothing merges; alternating, cosine, weighted, K, proportional attention,
@@ -449,7 +489,8 @@ const char *tomevit_rope_merge_name(int how);
 int tomevit_rope_merge_from_name(const char *name, int *how);
 
 /* The tokens that leave each layer, [depth] or NULL, if every image has that
- * many to merge: r lowered to what the method can remove. `merging` NULL merges
+ * many to merge: r lowered to what the method can remove. A method that
+ * decides by itself is taken to remove none. `merging` NULL merges
  * nothing. EINVAL: a layer leaves none for the head to read, such as patches
  * for a mean. */
 int tomevit_schedule_tokens(const tomevit_description *description,

@@ -219,6 +219,8 @@ CALL(tomerge_unmerge_backward, a->merged, a->channels, a->in, a->to,
      a->workspace, a->space)
 CALL(tomerge_compose, a->merged, a->count, a->trace)
 CALL(tomerge_size_bias, a->rows, a->size, a->bias)
+CALL(tomerge_sizes_by_similarity, a->merged, a->channels, a->in, a->size,
+     a->sums)
 CALL(tomerge_mean_heads, a->tokens, a->heads, a->channels / 3, a->keys,
      a->head_stride, a->to)
 CALL(tomerge_match_batch_workspace, a->options, a->sequences, a->offsets,

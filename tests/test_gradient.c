@@ -12,7 +12,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { TOKENS = 14, WIDEST = 1030, COMBINATIONS = 7 };
+enum { TOKENS = 14, WIDEST = 1030, COMBINATIONS = 8 };
 
 /* ---- a merge in double --------------------------------------------------- */
 
@@ -53,7 +53,8 @@ static double entry(const oracle *o, size_t row, size_t c, double total)
             value = fmax(value, x);
         else if (o->combine == TOMERGE_SUM)
             value += x;
-        else if (o->combine == TOMERGE_MEAN)
+        else if (o->combine == TOMERGE_MEAN ||
+                 o->combine == TOMERGE_MLERP_ORIGIN)
             value += x / total;
         else
             value += x * o->size[i] / total;
@@ -74,7 +75,7 @@ static double loss(const oracle *o, size_t row, double *factor)
         longest = fmax(longest, norm_of(row_of(o, i), o->channels));
     }
     divisor = total;
-    if (o->combine == TOMERGE_MEAN)
+    if (o->combine == TOMERGE_MEAN || o->combine == TOMERGE_MLERP_ORIGIN)
         divisor = count;
     else if (o->combine == TOMERGE_WEIGHTED_SUM && count > 1)
         divisor = 1; /* a single token is copied */
@@ -83,6 +84,9 @@ static double loss(const oracle *o, size_t row, double *factor)
     *factor = 1;
     if (o->combine == TOMERGE_MLERP)
         *factor = longest / norm_of(y, o->channels);
+    if (o->combine == TOMERGE_MLERP_ORIGIN)
+        *factor = longest / norm_of(row_of(o, (size_t)o->plan->origin[row]),
+                                    o->channels);
     for (size_t c = 0; c < o->channels; c++)
         sum += *factor * y[c] * o->g[row * o->channels + c];
     return sum + o->h[row] * total;

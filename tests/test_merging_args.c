@@ -51,7 +51,7 @@ Test(merging_args, refused_in_clear_words)
     refused(merging_parse_ratio, "1", "'1' is not a ratio from 0 to below 1");
     refused(merging_parse_ratio, "-0.1", "is not a ratio");
     refused(merging_parse_method, "bipartite",
-            "alternating, sequential, random, strided");
+            "alternating, tome, sequential, random, strided");
     refused(merging_parse_similarity, "cos",
             "cosine, dot, euclidean, softmax");
     refused(merging_parse_combine, "avg", "weighted, mean, sum, max, keep");

@@ -133,6 +133,24 @@ static void check_ppt(const golden_sequence *c)
     free_plan(&plan);
 }
 
+/* Sources count by their similarity. */
+static void expect_similar_sizes(const golden_sequence *c,
+                                 const tomerge_plan *plan)
+{
+    const int32_t *group = golden_part_i32(c, "group", c->tokens);
+    const float *want = golden_part(c, "out_size", c->rows);
+    float sizes[MOST];
+
+    cr_assert_eq(tomerge_sizes_by_similarity(
+                     plan, c->channels,
+                     view_f32(golden_part(c, "x", c->tokens * c->channels),
+                              c->channels),
+                     golden_part(c, "size", c->tokens), sizes), 0);
+    for (size_t i = 0; i < c->tokens; i++)
+        if (plan->map[i] >= 0)
+            cr_assert_float_eq(sizes[plan->map[i]], want[group[i]], 2e-5f);
+}
+
 static void check_diffrate(const golden_sequence *c)
 {
     size_t keep = golden_size(c->entry, "prune_kept");
@@ -150,6 +168,26 @@ static void check_diffrate(const golden_sequence *c)
                      c->tokens - c->rows);
     expect_group(c, &plan);
     expect_values(c, &plan, TOMERGE_MEAN, NULL, "out", NULL);
+    expect_similar_sizes(c, &plan);
+    free_plan(&plan);
+}
+
+/* What vanishes is dropped, so the destinations are compared as they are. */
+static void check_tofu(const golden_sequence *c)
+{
+    const char *const outs[] = {"out_prune", "out_mean", "out_amax",
+                                "out_tofu"};
+    const int combines[] = {TOMERGE_KEEP, TOMERGE_MEAN, TOMERGE_MAX,
+                            TOMERGE_MLERP_ORIGIN};
+    tomerge_options options = TOMERGE_OPTIONS_INIT;
+    tomerge_plan plan;
+
+    options.protect = golden_size(c->entry, "class_token");
+    plan = match_f32(&options, c->tokens, c->channels,
+                     golden_part(c, "metric", c->tokens * c->channels),
+                     golden_size(c->entry, "r"));
+    for (int i = 0; i < 4; i++)
+        expect_values(c, &plan, combines[i], NULL, outs[i], NULL);
     free_plan(&plan);
 }
 
@@ -335,6 +373,11 @@ TIER_TEST(methods, ppt_as_published)
 TIER_TEST(methods, diffrate_as_published)
 {
     golden_each("diffrate", "block", 9, check_diffrate);
+}
+
+TIER_TEST(methods, tofu_as_published)
+{
+    golden_each("tofu", "merge", 5, check_tofu);
 }
 
 TIER_TEST(methods, clusters_as_atc)

@@ -420,6 +420,16 @@ static void refuse_attention(void)
     REFUSES(tomerge_size_bias, TOMERGE_ERANGE, a->rows = MANY);
     REFUSES_SIZES(tomerge_size_bias);
 
+    REFUSES_PLANS(tomerge_sizes_by_similarity);
+    REFUSES_VIEWS(tomerge_sizes_by_similarity, a->in);
+    REFUSES(tomerge_sizes_by_similarity, TOMERGE_EINVAL, a->size = NULL);
+    REFUSES(tomerge_sizes_by_similarity, TOMERGE_EINVAL, a->sums = NULL);
+    REFUSES(tomerge_sizes_by_similarity, TOMERGE_EINVAL, a->channels = 0);
+    REFUSES(tomerge_sizes_by_similarity, TOMERGE_EINVAL,
+            a->merged->origin = NULL);
+    REFUSES(tomerge_sizes_by_similarity, TOMERGE_ERANGE,
+            a->merged->tokens = MANY);
+
     REFUSES(tomerge_mean_heads, TOMERGE_EINVAL, a->to.data = a->x);
     REFUSES(tomerge_mean_heads, TOMERGE_EINVAL, a->heads = 0);
     REFUSES(tomerge_mean_heads, TOMERGE_ERANGE, a->heads = MANY);

@@ -401,8 +401,12 @@ static void refuse_forwards(void)
     REFUSES(tomevit_forward, a->merging->struct_size--);
     REFUSES(tomevit_forward, a->merging->struct_size += 8);
     REFUSES(tomevit_forward, a->merging->rope_merge = 3);
+    REFUSES(tomevit_forward, a->merging->importance = 3);
+    REFUSES(tomevit_forward, a->merging->importance = -1);
+    REFUSES(tomevit_forward, a->merging->sizes = 2);
+    REFUSES(tomevit_forward, a->merging->sizes = -1);
     REFUSES(tomevit_forward, a->merging->reserved[0] = 1);
-    REFUSES(tomevit_forward, a->merging->reserved[7] = 1);
+    REFUSES(tomevit_forward, a->merging->reserved[4] = 1);
     REFUSES(tomevit_forward, a->merging->combine = 99);
     REFUSES(tomevit_forward, a->merging->combine = -1);
     REFUSES(tomevit_forward, a->merging->metric = 6);

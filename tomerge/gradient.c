@@ -24,6 +24,7 @@ typedef struct row_terms {
     float total;           /* S, or what stands for it */
     tomerge_stretch stretch;
     float along;           /* MLERP: m.g */
+    int32_t origin;
 } row_terms;
 
 static const float *load_grad(const backward *b, size_t j, size_t c,
@@ -43,14 +44,16 @@ static void store_grad(const backward *b, int32_t token, size_t c,
 
 /* The whole row has to be seen before the first of its chunks is done. */
 static row_terms terms_of(const backward *b, const int32_t *member,
-                          size_t count, size_t j)
+                          size_t count, int32_t origin, size_t j)
 {
-    row_terms t = {.total = tomerge_total(&b->rows, member, count)};
+    row_terms t = {.total = tomerge_total(&b->rows, member, count),
+                   .origin = origin};
     float mean[TOMERGE_CHUNK], scratch[TOMERGE_CHUNK], sum;
 
-    if (b->rows.combine != TOMERGE_MLERP)
+    if (!tomerge_stretches(b->rows.combine))
         return t;
-    t.stretch = tomerge_stretch_of(b->dsp, &b->rows, member, count, t.total);
+    t.stretch = tomerge_stretch_of(b->dsp, &b->rows, member, count, t.total,
+                                   origin);
     for (size_t c = 0; c < b->rows.channels; c += TOMERGE_CHUNK) {
         tomerge_combine_chunk(b->dsp, &b->rows, member, count, t.total, c,
                               mean);
@@ -70,7 +73,8 @@ static void grad_of_mean(const backward *b, const row_terms *t,
 
     if (!t->stretch.applies)
         return;
-    b->dsp->accumulate(grad, mean, -(t->along / square), n);
+    if (b->rows.combine == TOMERGE_MLERP)
+        b->dsp->accumulate(grad, mean, -(t->along / square), n);
     b->dsp->scale(grad, grad, t->stretch.factor, n);
 }
 
@@ -101,6 +105,10 @@ static void spread_chunk(const backward *b, const row_terms *t,
         if (mlerp && m == t->stretch.at)
             b->dsp->accumulate(out, x, t->along / t->stretch.mean /
                                            t->stretch.longest, n);
+        if (mlerp && b->rows.combine == TOMERGE_MLERP_ORIGIN &&
+            member[m] == t->origin)
+            b->dsp->accumulate(out, x, -(t->along * t->stretch.factor /
+                                         t->stretch.mean / t->stretch.mean), n);
         store_grad(b, member[m], c, out);
         if (!sizes)
             continue;
@@ -170,7 +178,8 @@ static void spread_row(const backward *b, const tomerge_groups *groups,
             spread_maximum(b, member, count, j, c);
         return;
     }
-    terms = terms_of(b, member, count, j);
+    terms = terms_of(b, member, count,
+                     groups->origin ? groups->origin[j] : member[0], j);
     for (size_t c = 0; c < b->rows.channels; c += TOMERGE_CHUNK)
         spread_chunk(b, &terms, member, count, j, c);
 }

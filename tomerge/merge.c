@@ -18,6 +18,7 @@ static const char *const combinations[] = {
     [TOMERGE_KEEP] = "keep",
     [TOMERGE_MLERP] = "mlerp",
     [TOMERGE_WEIGHTED_SUM] = "weighted-sum",
+    [TOMERGE_MLERP_ORIGIN] = "mlerp-origin",
 };
 enum { COMBINATIONS = sizeof(combinations) / sizeof(combinations[0]) };
 
@@ -56,7 +57,8 @@ int tomerge_check_weights(int combine, const float *size, size_t count)
 
 int tomerge_check_keep(int combine, const tomerge_groups *groups)
 {
-    return combine == TOMERGE_KEEP && groups->rows && !groups->origin
+    return (combine == TOMERGE_KEEP || combine == TOMERGE_MLERP_ORIGIN) &&
+                   groups->rows && !groups->origin
                ? TOMERGE_EINVAL : 0;
 }
 
@@ -238,17 +240,19 @@ static float norm_of_row(const tomerge_dsp *dsp, const tomerge_rows *rows,
 tomerge_stretch tomerge_stretch_of(const tomerge_dsp *dsp,
                                    const tomerge_rows *rows,
                                    const int32_t *member, size_t count,
-                                   float total)
+                                   float total, int32_t origin)
 {
     tomerge_stretch stretch = {.factor = 1};
     float acc[TOMERGE_CHUNK], sum = 0, squares;
 
-    for (size_t c = 0; c < rows->channels; c += TOMERGE_CHUNK) {
+    for (size_t c = 0; rows->combine == TOMERGE_MLERP && c < rows->channels;
+         c += TOMERGE_CHUNK) {
         tomerge_combine_chunk(dsp, rows, member, count, total, c, acc);
         dsp->norm(acc, tomerge_chunk(rows->channels, c), &squares);
         sum += squares;
     }
-    stretch.mean = sqrtf(sum);
+    stretch.mean = rows->combine == TOMERGE_MLERP
+                       ? sqrtf(sum) : norm_of_row(dsp, rows, origin);
     for (size_t m = 0; m < count; m++) {
         float norm = norm_of_row(dsp, rows, member[m]);
 
@@ -266,21 +270,22 @@ tomerge_stretch tomerge_stretch_of(const tomerge_dsp *dsp,
 
 /* Row `to` of y from two or more tokens. */
 static void combine_row(const tomerge_dsp *dsp, const tomerge_rows *rows,
-                        const int32_t *member, size_t count, size_t to)
+                        const int32_t *member, size_t count, int32_t origin,
+                        size_t to)
 {
     float acc[TOMERGE_CHUNK], total = tomerge_total(rows, member, count);
     tomerge_stretch stretch = {.factor = 1};
 
     if (rows->x.dtype == TOMERGE_F32 && rows->y.dtype == TOMERGE_F32 &&
-        rows->combine != TOMERGE_MAX && rows->combine != TOMERGE_MLERP) {
+        rows->combine != TOMERGE_MAX && !tomerge_stretches(rows->combine)) {
         dsp->weigh(tomerge_at_mutable(rows->y, to, 0), rows->x.data,
                    rows->x.stride, member, count,
                    tomerge_weighted(rows->combine) ? rows->size : NULL,
                    total, rows->channels);
         return;
     }
-    if (rows->combine == TOMERGE_MLERP)
-        stretch = tomerge_stretch_of(dsp, rows, member, count, total);
+    if (tomerge_stretches(rows->combine))
+        stretch = tomerge_stretch_of(dsp, rows, member, count, total, origin);
     for (size_t c = 0; c < rows->channels; c += TOMERGE_CHUNK) {
         size_t n = tomerge_chunk(rows->channels, c);
 
@@ -306,7 +311,8 @@ void tomerge_merge_row(const tomerge_dsp *dsp, const tomerge_rows *rows,
         tomerge_copy_row(dsp, rows->channels, rows->x, (size_t)member[0],
                          rows->y, to);
     else
-        combine_row(dsp, rows, member, count, to);
+        combine_row(dsp, rows, member, count,
+                    groups->origin ? groups->origin[j] : member[0], to);
 }
 
 void tomerge_sum_sizes(const float *size, float *size_out,

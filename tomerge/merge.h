@@ -68,6 +68,12 @@ static inline int tomerge_weighted(int combine)
            combine == TOMERGE_WEIGHTED_SUM;
 }
 
+/* Whether the mean is stretched to a length. */
+static inline int tomerge_stretches(int combine)
+{
+    return combine == TOMERGE_MLERP || combine == TOMERGE_MLERP_ORIGIN;
+}
+
 /* Whether their sum is the result. */
 static inline int tomerge_undivided(int combine)
 {
@@ -90,9 +96,11 @@ void tomerge_combine_chunk(const tomerge_dsp *dsp, const tomerge_rows *rows,
                            const int32_t *member, size_t count, float total,
                            size_t c, float *acc);
 
-/* MLERP: what the mean is multiplied by to be as long as the longest row. */
+/* What the mean is multiplied by: the longest norm over its own (MLERP), or over
+ * that of the origin's row. */
 typedef struct tomerge_stretch {
-    float factor, mean, longest; /* longest / mean, and these two norms */
+    float factor, mean, longest; /* longest / mean, and these two norms; mean
+                            * may be the origin's */
     size_t at;             /* which member is the first of the longest */
     int applies;           /* 0: the norms allow no factor, and it is 1 */
 } tomerge_stretch;
@@ -100,7 +108,7 @@ typedef struct tomerge_stretch {
 tomerge_stretch tomerge_stretch_of(const tomerge_dsp *dsp,
                                    const tomerge_rows *rows,
                                    const int32_t *member, size_t count,
-                                   float total);
+                                   float total, int32_t origin);
 
 /* Row i of one view to row j of another, bit for bit if the types agree. */
 void tomerge_copy_row(const tomerge_dsp *dsp, size_t channels,

@@ -176,7 +176,7 @@ static int check_table(int combine, const tomerge_groups *groups,
 
     if (error)
         return error;
-    if (combine == TOMERGE_MLERP)
+    if (tomerge_stretches(combine))
         return TOMERGE_EOPTION;
     error = tomerge_check_keep(combine, groups);
     if (!error)

@@ -4,6 +4,7 @@
 
 #include "../base/args.h"
 #include "../base/memory.h"
+#include "methods.h"
 #include "schedule_file.h"
 
 #include <stdio.h>
@@ -21,9 +22,7 @@ void merging_args_init(merging_args *args)
     memset(args, 0, sizeof(*args));
     args->method = TOMERGE_ALTERNATING;
     args->similarity = TOMERGE_COSINE;
-    args->combine = TOMERGE_WEIGHTED;
-    args->metric = TOMEVIT_METRIC_K;
-    args->prop_attn = 1;
+    args->combine = args->metric = args->prop_attn = -1;
     args->rope_merge = TOMEVIT_ROPE_MEAN;
     args->stride = 2;
 }
@@ -166,7 +165,7 @@ int merging_parse_ratio_list(const char *text, void *args, char *why)
 void merging_args_default(merging_args *args, const char *text)
 {
     char why[ARGS_WHY];
-    if (args->kind == MERGING_UNSET)
+    if (args->kind == MERGING_UNSET && !merging_decides(args))
         merging_parse_r_list(text, args, why);
 }
 
@@ -189,17 +188,32 @@ static int parse_name(const char *text, int *field,
 
 int merging_parse_method(const char *text, void *args, char *why)
 {
-    int *method = &((merging_args *)args)->method;
+    merging_args *a = args;
 
-    if (parse_name(text, method, tomerge_method_from_name,
-                   tomerge_method_name, why) != 0)
+    if (parse_name(text, &a->row, methods_from_name, methods_name, why) != 0)
         return -1;
-    if (!(tomerge_method_needs(*method) &
-          ~(uint32_t)(TOMERGE_NEEDS_METRIC | TOMERGE_NEEDS_R |
-                      TOMERGE_NEEDS_IMPORTANCE)))
-        return 0;
-    snprintf(why, ARGS_WHY, "'%s' needs what a model does not give", text);
-    return -1;
+    a->method = methods_row(a->row)->method;
+    return 0;
+}
+
+/* They are read when the method is known. */
+int merging_parse_method_options(const char *text, void *args, char *why)
+{
+    (void)why;
+    ((merging_args *)args)->options = text;
+    return 0;
+}
+
+int merging_decides(const merging_args *args)
+{
+    const method_row *row = methods_row(args->row);
+    method_options options;
+    char why[ARGS_WHY];
+
+    return row->method != TOMERGE_STRIDED &&
+           method_options_read(args->options, row->name, row->keys, &options,
+                               why) == 0 &&
+           methods_decide(args->row, &options);
 }
 
 int merging_parse_similarity(const char *text, void *args, char *why)

@@ -23,8 +23,11 @@ typedef struct merging_args {
     int kind;              /* enum merging_kind */
     merging_entry *entries;
     size_t count;
-    int method, similarity, combine, metric, rope_merge;
-    int prop_attn;
+    int method;            /* enum tomerge_method */
+    int row;               /* of the table in methods.h */
+    const char *options;   /* of --method-options; NULL: none */
+    int similarity, rope_merge;
+    int combine, metric, prop_attn; /* -1: as the method has it */
     uint64_t seed;
     size_t stride;
 } merging_args;
@@ -32,7 +35,9 @@ typedef struct merging_args {
 /* One resolved way to run the model. */
 typedef struct merging_run {
     char label[64];        /* "8", "13:-1", "0.4", "4,4,2" */
+    const char *method, *options; /* as they were given; NULL: no options */
     size_t *r;             /* [depth], owned; `merging` points at it */
+    tomevit_layer_merging *layers; /* [depth], owned; likewise */
     size_t *tokens;        /* [depth], owned: leaving each layer */
     double ratio;          /* merge ratio */
     double gmacs;          /* as publications count */
@@ -51,12 +56,16 @@ int merging_parse_schedule(const char *text, void *args, char *why);
 int merging_parse_ratio(const char *text, void *args, char *why);
 int merging_parse_ratio_list(const char *text, void *args, char *why);
 int merging_parse_method(const char *text, void *args, char *why);
+int merging_parse_method_options(const char *text, void *args, char *why);
 int merging_parse_similarity(const char *text, void *args, char *why);
 int merging_parse_combine(const char *text, void *args, char *why);
 int merging_parse_metric(const char *text, void *args, char *why);
 int merging_parse_rope_merge(const char *text, void *args, char *why);
 int merging_parse_prop_attn(const char *text, void *args, char *why);
 int merging_parse_seed(const char *text, void *args, char *why);
+
+/* 1 if the method or its options say how many tokens go: there is no r. */
+int merging_decides(const merging_args *args);
 
 /* Sets the entries as --r TEXT would, if no option has set them. */
 void merging_args_default(merging_args *args, const char *text);

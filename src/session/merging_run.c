@@ -4,6 +4,7 @@
 
 #include "../base/args.h"
 #include "../base/memory.h"
+#include "methods.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,23 +16,39 @@ size_t merging_run_count(const merging_args *args)
         ? args->count : 1;
 }
 
+/* What stands in place of the method's own. */
+static void override(const merging_args *args, merging_run *run, size_t depth)
+{
+    if (args->metric >= 0)
+        run->merging.metric = args->metric;
+    if (args->prop_attn >= 0)
+        run->merging.prop_attn = args->prop_attn;
+    if (args->combine < 0)
+        return;
+    run->merging.combine = args->combine;
+    for (size_t i = 0; i < depth; i++)
+        run->layers[i].combine = args->combine;
+}
+
 /* The options that do not depend on r, and the memory of a run. */
-static void begin(const merging_args *args, const tomevit_description *model,
-                  merging_run *run)
+static void begin(const merging_args *args, const method_options *options,
+                  const tomevit_description *model, merging_run *run)
 {
     memset(run, 0, sizeof(*run));
+    run->method = methods_name(args->row);
+    run->options = args->options;
+    run->layers = memory_zero(model->depth, sizeof(*run->layers));
     run->r = memory_zero(model->depth, sizeof(size_t));
     run->tokens = memory_zero(model->depth, sizeof(size_t));
     tomevit_merging_init(&run->merging);
-    run->merging.matching.method = args->method;
     run->merging.matching.similarity = args->similarity;
     run->merging.matching.seed = args->seed;
     run->merging.matching.stride = args->stride;
-    run->merging.combine = args->combine;
-    run->merging.metric = args->metric;
     run->merging.rope_merge = args->rope_merge;
-    run->merging.prop_attn = args->prop_attn;
     run->merging.r = run->r;
+    methods_apply(args->row, options, model->depth, &run->merging,
+                  run->layers);
+    override(args, run, model->depth);
 }
 
 /* What the options come to in this model. 0, or -1 with a line in why. */
@@ -115,14 +132,34 @@ static int resolve_ratio(const merging_entry *entry,
     return error;
 }
 
+static int read_options(const merging_args *args, method_options *options,
+                        char *why)
+{
+    const method_row *row = methods_row(args->row);
+
+    return method_options_read(args->options, row->name, row->keys, options,
+                               why);
+}
+
 int merging_resolve(const merging_args *args,
                     const tomevit_description *model, size_t index,
                     merging_run *run, char *why)
 {
+    method_options options;
     int error = 0;
 
+    memset(run, 0, sizeof(*run));
+    if (read_options(args, &options, why) != 0)
+        return -1;
+    if (args->kind != MERGING_UNSET && merging_decides(args)) {
+        snprintf(why, ARGS_WHY, "--method %s%s%s says how many tokens go: "
+                 "neither --r nor --schedule nor --merge-ratio is for it",
+                 methods_name(args->row), args->options ? " with " : "",
+                 args->options ? args->options : "");
+        return -1;
+    }
     snprintf(why, ARGS_WHY, "the schedule does not fit the model");
-    begin(args, model, run);
+    begin(args, &options, model, run);
     switch (args->kind) {
     case MERGING_R:
         error = resolve_r(&args->entries[index], model, run);
@@ -134,9 +171,13 @@ int merging_resolve(const merging_args *args,
         error = resolve_ratio(&args->entries[index], model, run, why);
         break;
     default:
-        snprintf(run->label, sizeof(run->label), "0");
+        snprintf(run->label, sizeof(run->label), "%s", !merging_decides(args)
+                 ? "0" : args->options ? args->options : "own");
         break;
     }
+    if (error == 0 && (args->kind != MERGING_UNSET || merging_decides(args)))
+        error = methods_count(args->row, &options, model, &run->merging,
+                              run->layers, run->r, why);
     if (error != 0 || finish(model, run, why) != 0) {
         merging_run_free(run);
         return -1;
@@ -149,12 +190,17 @@ void merging_resolve_layers(const merging_args *args,
                             const char *label, const size_t *r,
                             merging_run *run)
 {
+    method_options options;
     char why[ARGS_WHY];
 
-    begin(args, model, run);
+    read_options(args, &options, why); /* those of a run before */
+    begin(args, &options, model, run);
     snprintf(run->label, sizeof(run->label), "%s", label);
     if (r)
         memcpy(run->r, r, model->depth * sizeof(*r));
+    if (r)
+        methods_count(args->row, &options, model, &run->merging, run->layers,
+                      run->r, why);
     finish(model, run, why);
 }
 
@@ -167,6 +213,7 @@ void merging_resolve_none(const merging_args *args,
 void merging_run_free(merging_run *run)
 {
     free(run->r);
+    free(run->layers);
     free(run->tokens);
     memset(run, 0, sizeof(*run));
 }

@@ -3,6 +3,8 @@
  * one of them shows. */
 #include "options.h"
 
+#include "methods.h"
+
 #include "../base/memory.h"
 #include "demo.h"
 #include "model_files.h"
@@ -184,8 +186,11 @@ static int check_tune(const options *o, char *why)
         snprintf(why, ARGS_WHY, "%s: give one of --max-drop, --max-drift, "
                  "--min-speedup and --target-gmacs",
                  goals ? "more than one goal" : "no goal");
-    else if (o->merging.method == TOMERGE_STRIDED)
-        snprintf(why, ARGS_WHY, "--method strided has no r to tune");
+    else if (o->merging.method == TOMERGE_STRIDED ||
+             merging_decides(&o->merging))
+        snprintf(why, ARGS_WHY, "--method %s%s has no r to tune",
+                 methods_name(o->merging.row),
+                 o->merging.options ? " with these options" : "");
     else
         return 0;
     return -1;

@@ -362,27 +362,33 @@ const args_option options_table[] = {
     SIZE("rounds", 0, "N", OPTIONS_TUNE, RESULT, rounds, 0, 100,
          "rounds of moving tokens between layers (default 3)"),
     PARSE("method", "NAME", ALL, RESULT, merging, merging_parse_method,
-          "how tokens are split and matched: alternating (default), "
-          "sequential, random, strided; or by the attention that tokens get: "
-          "topk drops the least important, evit fuses them (with --combine "
-          "weighted-sum)"),
+          "how tokens come to be fewer: alternating (default, or tome), "
+          "sequential, random, strided; topk, evit, ppt and diffrate by the "
+          "attention that tokens get; pitome, tofu, atc (clusters: ours), "
+          "threshold (LTMP), grid. Each as published; see the manual page"),
+    PARSE("method-options", "KEY=V,...", ALL, RESULT, merging,
+          merging_parse_method_options,
+          "of the method: layers=3:6:9 (that reduce, from 0), keep=SHARE, "
+          "fuse=0|1, threshold=T, cutoff=C, prune=N:..., merge=N:... or "
+          "file=JSON,model=NAME,target=NAME of DiffRate, margin=M, "
+          "linkage=average|complete|single, tile=N"),
     SIZE("stride", 0, "N", ALL, RESULT, merging.stride, 2, 1e6,
          "of --method strided (default 2): layers whose r is not 0 keep one "
          "of every N tokens, however large that r is"),
     PARSE("similarity", "NAME", RUNS, RESULT, merging, merging_parse_similarity,
           "cosine (default), dot, euclidean, softmax"),
     PARSE("combine", "NAME", RUNS, RESULT, merging, merging_parse_combine,
-          "weighted (mean by size, default), mean, sum, max, keep, mlerp, "
-          "weighted-sum"),
+          "weighted (mean by size), mean, sum, max, keep, mlerp, "
+          "weighted-sum, mlerp-origin (default: the method's own)"),
     PARSE("metric", "NAME", RUNS, RESULT, merging, merging_parse_metric,
-          "what similarity is measured on: K (keys, default), Q, V, X, "
+          "what similarity is measured on: K (keys, the default of most), Q, V, X, "
           "K-unturned, Q-unturned (before rotary positions)"),
     PARSE("rope-merge", "NAME", RUNS, RESULT, merging, merging_parse_rope_merge,
           "where a merged token stands for rotary positions: mean (of the "
           "rotations, default), destination, centroid"),
     PARSE("prop-attn", "on|off", RUNS, RESULT, merging, merging_parse_prop_attn,
           "proportional attention: add ln(size) to the attention logits "
-          "(default on)"),
+          "(default: on, but for evit, pitome and tofu)"),
     PARSE("seed", "N", RUNS, RESULT, merging, merging_parse_seed,
           "of --method random (default 0)"),
 

@@ -100,7 +100,9 @@ void session_run_json(const session *s, const merging_run *run, json_t *out)
     size_t depth = s->description->depth;
 
     set_text(out, "schedule", run->label);
-    set_text(out, "method", tomerge_method_name(m->matching.method));
+    set_text(out, "method", run->method);
+    if (run->options)
+        set_text(out, "method_options", run->options);
     set_text(out, "similarity",
              tomerge_similarity_name(m->matching.similarity));
     set_text(out, "combine", tomerge_combine_name(m->combine));

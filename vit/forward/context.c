@@ -29,8 +29,6 @@ static size_t merge_workspace(const tomevit_description *d)
 
     tomerge_options_init(&options);
     for (int method = 0; tomerge_method_name(method); method++) {
-        if (tomerge_method_needs(method) & TOMERGE_NEEDS_PAIRS)
-            continue; /* more than the rest of a context: not run here */
         for (int like = 0; tomerge_similarity_name(like); like++) {
             options.method = method;
             options.similarity = like;
@@ -130,6 +128,7 @@ static void carve_team(vit_team *c, vit_arena *arena)
     c->next.size = tomevit_carve_f32(arena, rows);
     c->bias = tomevit_carve_f32(arena, rows);
     c->importance = tomevit_carve_f32(arena, rows);
+    c->role = tomevit_carve(arena, rows, sizeof(*c->role));
     if (d->rope.kind) {
         c->turns = tomevit_carve_f32(arena, rows * tomevit_turns_of(d));
         c->unturned = tomevit_carve_f32(arena, rows * (d->dim / d->heads));
@@ -170,6 +169,7 @@ static vit_team team_alone(const vit_team *all, size_t thread, size_t group)
     c.next.size += row;
     c.bias += row;
     c.importance += row;
+    c.role += row;
     if (d->rope.kind) {
         c.turns += row * tomevit_turns_of(d);
         c.unturned += row * (d->dim / d->heads);

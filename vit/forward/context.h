@@ -77,6 +77,7 @@ typedef struct vit_team {
                             * where no patch does */
     float *unturned;       /* [rows, head_dim]: what is compared, if it is that
                             * before the rotation */
+    uint8_t *role;         /* [rows]: of enum tomerge_role, if rows have one */
     int32_t *map, *origin; /* [rows] */
     size_t *planned;       /* [group]: rows left after the plan */
     int error;             /* of the group under way: 0, or TOMEVIT_EINVAL */
@@ -98,7 +99,7 @@ struct tomevit_context {
 typedef struct vit_pass {
     vit_team *c;
     const tomevit_merging *merging; /* never NULL */
-    uint32_t needs;        /* enum tomerge_need of its method */
+    uint32_t needs;        /* enum tomerge_need of its layers' methods */
     const tomevit_image *images;    /* of this group */
     tomevit_output out;             /* its rows are those of this group */
     size_t count;                   /* images in this group */

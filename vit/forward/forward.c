@@ -61,9 +61,13 @@ static size_t last_r(const vit_pass *p)
  * all. */
 static size_t rows_read(const vit_pass *p)
 {
-    if (p->out.last_rows ||
-        (last_r(p) > 0 && (p->needs & TOMERGE_NEEDS_METRIC) &&
-         p->merging->metric == TOMEVIT_METRIC_X))
+    size_t last = p->c->model->d.depth - 1;
+    int compares_all = (p->needs & TOMERGE_NEEDS_METRIC) &&
+                       p->merging->metric == TOMEVIT_METRIC_X;
+    int asks_all = tomevit_ranks_at(p->merging, last) &&
+                   p->merging->importance == TOMEVIT_IMPORTANCE_RECEIVED;
+
+    if (p->out.last_rows || (last_r(p) > 0 && (compares_all || asks_all)))
         return 0;
     return tomevit_pool_reads(&p->c->model->d);
 }
@@ -206,7 +210,7 @@ static int run_group(const request *q, vit_team *team, size_t first,
     vit_pass p = {
         .c = team,
         .merging = q->merging,
-        .needs = tomerge_method_needs(q->merging->matching.method),
+        .needs = tomevit_needs_of(&team->model->d, q->merging),
         .images = q->images + first,
         .out = output_from(q->out, first, &team->model->d),
         .count = count,
@@ -268,18 +272,16 @@ static int run_together(const request *q, tomevit_context *c, size_t first,
 static int valid_merging(const tomevit_merging *m,
                          const tomevit_description *d)
 {
-    size_t bytes;
-
     return m->struct_size == sizeof(*m) &&
            tomerge_combine_name(m->combine) &&
            tomevit_metric_name(m->metric) &&
            tomevit_rope_merge_name(m->rope_merge) && VIT_UNUSED(m->reserved) &&
+           m->importance >= TOMEVIT_IMPORTANCE_CLASS &&
+           m->importance <= TOMEVIT_IMPORTANCE_RECEIVED &&
+           m->sizes >= TOMEVIT_SIZES_COUNT &&
+           m->sizes <= TOMEVIT_SIZES_COSINE &&
            !m->matching.role && /* rows of later layers have none */
            !m->matching.importance &&
-           !(tomerge_method_needs(m->matching.method) &
-             ~(uint32_t)(TOMERGE_NEEDS_METRIC | TOMERGE_NEEDS_R |
-                         TOMERGE_NEEDS_IMPORTANCE)) &&
-           !tomerge_match_workspace(&m->matching, d->tokens, d->dim, &bytes) &&
            !tomevit_schedule_tokens(d, m, NULL);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How important a layer's attention finds each token: what the class token pays
- * to it, or where there is no class token what all tokens do, meaned over them;
- * in both cases meaned over the heads. [Liang et al., ICLR 2022: EViT]
+ * to it, or all tokens in the mean, where there is none or they are asked for;
+ * in both cases meaned over the heads. See enum tomevit_importance.
  *
  * Until all heads of an image have seen it, what each saw lies where the
  * image's merged rows will, [heads, tokens]: a row has more channels than
@@ -13,11 +13,19 @@
 #include "steps.h"
 
 #include <float.h>
+#include <math.h>
 #include <string.h>
 
 int tomevit_wants_importance(const vit_pass *p, const vit_at *at)
 {
-    return at->r > 0 && (p->needs & TOMERGE_NEEDS_IMPORTANCE) != 0;
+    return at->r > 0 && tomevit_ranks_at(p->merging, at->index);
+}
+
+/* Whether all tokens' attention counts. */
+static int all_pay(const vit_pass *p)
+{
+    return !p->c->model->d.class_token ||
+           p->merging->importance == TOMEVIT_IMPORTANCE_RECEIVED;
 }
 
 static float *seen_by(const vit_team *c, size_t image, size_t head)
@@ -41,11 +49,23 @@ void tomevit_note_scores(const vit_pass *p, const vit_scratch *s,
     seen = seen_by(c, at->image, at->head);
     if (query == 0)
         memcpy(seen, s->scores, tokens * sizeof(*seen));
-    if (c->model->d.class_token)
+    if (!all_pay(p))
         return;
     for (size_t i = query == 0; i < rows; i++)
         for (size_t t = 0; t < tokens; t++)
             seen[t] += s->scores[i * c->score_stride + t];
+}
+
+/* |v| of a token, of all heads. */
+static float length_of_values(const vit_team *c, size_t row)
+{
+    size_t dim = c->model->d.dim;
+    const float *v = c->qkv + row * c->qkv_stride + 2 * dim;
+    float squares = 0;
+
+    for (size_t i = 0; i < dim; i++)
+        squares += v[i] * v[i];
+    return sqrtf(squares);
 }
 
 /* Positive, so that rows can be weighted by it. */
@@ -56,7 +76,7 @@ void tomevit_importance(vit_pass *p, const vit_at *at)
     size_t first = c->rows.offsets[at->image];
     size_t tokens = c->rows.offsets[at->image + 1] - first;
     float *mean = c->importance + first;
-    float shares = (float)(d->heads * (d->class_token ? 1 : tokens));
+    float shares = (float)(d->heads * (all_pay(p) ? tokens : 1));
 
     memset(mean, 0, tokens * sizeof(*mean));
     for (size_t h = 0; h < d->heads; h++) {
@@ -67,6 +87,8 @@ void tomevit_importance(vit_pass *p, const vit_at *at)
     }
     for (size_t t = 0; t < tokens; t++) {
         mean[t] /= shares;
+        if (p->merging->importance == TOMEVIT_IMPORTANCE_VALUES)
+            mean[t] *= length_of_values(c, first + t);
         if (mean[t] < FLT_MIN)
             mean[t] = FLT_MIN;
     }

@@ -5,6 +5,7 @@
 
 #include "steps.h"
 
+#include <float.h>
 #include <string.h>
 
 /* The plan of one image, in the context's arrays. */
@@ -96,17 +97,38 @@ static void sort_rows(tomerge_plan *plan, int32_t *row)
             plan->origin[next++] = (int32_t)t;
 }
 
+/* The rows that hold the first patch of a tile, as tomerge_partition_grid has
+ * it: they are destinations in every layer, so no two are one row. */
+static const uint8_t *roles_of(const vit_pass *p, size_t image)
+{
+    const vit_team *c = p->c;
+    const tomevit_description *d = &c->model->d;
+    size_t first = c->rows.offsets[image], side = d->image_size / d->patch;
+    const int32_t *trace = c->rows.trace + image * d->tokens + d->prefix;
+    size_t tile = p->merging->tile, whole = side / tile * tile;
+    uint8_t *role = c->role + first;
+
+    memset(role, TOMERGE_MERGEABLE, c->rows.offsets[image + 1] - first);
+    for (size_t y = 0; y < whole; y += tile)
+        for (size_t x = 0; x < whole; x += tile)
+            if (trace[y * side + x] >= 0)
+                role[trace[y * side + x]] = TOMERGE_DESTINATION;
+    return role;
+}
+
 void tomevit_plan(vit_pass *p, vit_scratch *s, const vit_at *at)
 {
     vit_team *c = p->c;
-    tomerge_options options = p->merging->matching;
+    tomerge_options options = tomevit_options_at(p->merging, at->index);
     tomerge_plan plan = plan_of(c, at->image);
     tomerge_const_view metric = {.dtype = TOMERGE_F32};
     size_t channels = 0;
 
     if (p->needs & TOMERGE_NEEDS_METRIC)
         metric = metric_of(p, s, at->image, &channels);
-    if (p->needs & TOMERGE_NEEDS_IMPORTANCE) {
+    if (tomerge_method_needs(options.method) & TOMERGE_NEEDS_DESTINATIONS)
+        options.role = roles_of(p, at->image);
+    if (tomevit_wants_importance(p, at)) {
         tomevit_importance(p, at);
         options.importance = c->importance + c->rows.offsets[at->image];
     }
@@ -142,7 +164,8 @@ void tomevit_pack_offsets(vit_pass *p, vit_scratch *unused, const vit_at *at)
  * summed as it is, unless something else is the weight of the others. */
 enum { TENSORS = 2 };
 
-static size_t tensors_of(const vit_pass *p, size_t image, int sizes,
+static size_t tensors_of(const vit_pass *p, size_t image, size_t layer,
+                         int sizes,
                          tomerge_tensor tensors[TENSORS])
 {
     const vit_team *c = p->c;
@@ -150,7 +173,7 @@ static size_t tensors_of(const vit_pass *p, size_t image, int sizes,
     ptrdiff_t stride = (ptrdiff_t)c->x_stride;
 
     tensors[0] = (tomerge_tensor){
-        .combine = p->merging->combine, .channels = c->model->d.dim,
+        .combine = tomevit_combine_at(p->merging, layer), .channels = c->model->d.dim,
         .parts = 1,
         .x = {c->rows.x + first * c->x_stride, stride, TOMERGE_F32},
         .y = {c->next.x + next * c->x_stride, stride, TOMERGE_F32},
@@ -161,6 +184,22 @@ static size_t tensors_of(const vit_pass *p, size_t image, int sizes,
         .y = {c->next.size + next, 1, TOMERGE_F32},
     };
     return sizes ? TENSORS : TENSORS - 1;
+}
+
+/* Sizes by how similar the tokens themselves are. */
+static int sizes_by_cosine(const vit_pass *p, size_t image,
+                           const tomerge_plan *plan, float *size)
+{
+    const vit_team *c = p->c;
+    size_t first = c->rows.offsets[image];
+    tomerge_const_view x = {c->rows.x + first * c->x_stride,
+                            (ptrdiff_t)c->x_stride, TOMERGE_F32};
+    int error = tomerge_sizes_by_similarity(plan, c->model->d.dim, x,
+                                            c->rows.size + first, size);
+
+    for (size_t j = 0; !error && j < plan->rows; j++)
+        size[j] = size[j] > FLT_MIN ? size[j] : FLT_MIN;
+    return error;
 }
 
 void tomevit_merge(vit_pass *p, vit_scratch *s, const vit_at *at)
@@ -174,15 +213,19 @@ void tomevit_merge(vit_pass *p, vit_scratch *s, const vit_at *at)
     tomerge_tensor tensors[TENSORS];
     /* A sum that is weighted and not divided is one by importance, where the
      * method looks at it. */
-    int by_importance = (p->needs & TOMERGE_NEEDS_IMPORTANCE) &&
-                        p->merging->combine == TOMERGE_WEIGHTED_SUM;
-    size_t count = tensors_of(p, at->image, by_importance, tensors);
+    int by_importance = tomevit_wants_importance(p, at) &&
+                        tomevit_combine_at(p->merging, at->index) ==
+                            TOMERGE_WEIGHTED_SUM;
+    size_t count = tensors_of(p, at->image, at->index, by_importance, tensors);
     const float *weights = (by_importance ? c->importance : c->rows.size) +
                            first;
+
+    int by_cosine = p->merging->sizes == TOMEVIT_SIZES_COSINE;
 
     if (tomerge_merge_tensors(&plan, count, tensors, weights,
                               by_importance ? NULL : size, s->workspace,
                               c->workspace_bytes) ||
+        (by_cosine && sizes_by_cosine(p, at->image, &plan, size)) ||
         tomerge_size_bias(plan.rows, size,
                           c->bias + next) ||
         tomerge_compose(&plan, tokens,

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "tomevit.h"
+#include "pooling.h"
 
 static const char *const names[] = {
     [TOMEVIT_METRIC_K] = "K",
@@ -70,4 +70,72 @@ const char *tomevit_rope_merge_name(int how)
 int tomevit_rope_merge_from_name(const char *name, int *how)
 {
     return from_name(places, PLACES, name, how);
+}
+
+/* ---- layer by layer ------------------------------------------------------ */
+
+tomerge_options tomevit_options_at(const tomevit_merging *merging, size_t layer)
+{
+    tomerge_options options = merging->matching;
+
+    if (merging->layers) {
+        const tomevit_layer_merging *at = &merging->layers[layer];
+
+        options.method = at->method;
+        options.threshold = at->threshold;
+        options.cutoff = at->cutoff;
+        options.prune = at->prune;
+    }
+    return options;
+}
+
+int tomevit_combine_at(const tomevit_merging *merging, size_t layer)
+{
+    return merging->layers ? merging->layers[layer].combine : merging->combine;
+}
+
+/* A cutoff of 0 is below all attention that there is. */
+int tomevit_ranks_at(const tomevit_merging *merging, size_t layer)
+{
+    tomerge_options options = tomevit_options_at(merging, layer);
+
+    return (tomerge_method_needs(options.method) &
+            TOMERGE_NEEDS_IMPORTANCE) != 0 ||
+           (options.method == TOMERGE_THRESHOLD && options.cutoff > 0);
+}
+
+uint32_t tomevit_needs_of(const tomevit_description *d,
+                          const tomevit_merging *merging)
+{
+    uint32_t needs = 0;
+
+    for (size_t i = 0; i < d->depth; i++)
+        needs |= tomerge_method_needs(tomevit_options_at(merging, i).method);
+    return needs;
+}
+
+static int check_layer(const tomevit_description *d,
+                       const tomevit_merging *merging, size_t layer)
+{
+    tomerge_options options = tomevit_options_at(merging, layer);
+    size_t bytes;
+
+    options.why = NULL;
+    if (options.method == TOMERGE_GIVEN &&
+        (!merging->tile || merging->tile > d->image_size / d->patch))
+        return TOMEVIT_EINVAL;
+    if (options.cutoff != options.cutoff ||
+        !tomerge_combine_name(tomevit_combine_at(merging, layer)))
+        return TOMEVIT_EINVAL;
+    return tomerge_match_workspace(&options, d->tokens, d->dim, &bytes)
+               ? TOMEVIT_EINVAL : 0;
+}
+
+int tomevit_check_matching(const tomevit_description *d,
+                           const tomevit_merging *merging)
+{
+    for (size_t i = 0; i < d->depth; i++)
+        if (check_layer(d, merging, i))
+            return TOMEVIT_EINVAL;
+    return 0;
 }

@@ -20,6 +20,22 @@ static inline size_t tomevit_pool_least(const tomevit_description *d)
     return mean ? d->prefix + 1 : d->prefix ? d->prefix : 1;
 }
 
+/* merging.c: what one layer matches and combines by. */
+tomerge_options tomevit_options_at(const tomevit_merging *merging,
+                                   size_t layer);
+int tomevit_combine_at(const tomevit_merging *merging, size_t layer);
+
+/* Whether a layer that merges ranks tokens by their importance. */
+int tomevit_ranks_at(const tomevit_merging *merging, size_t layer);
+
+/* The bits of enum tomerge_need of all layers' methods. */
+uint32_t tomevit_needs_of(const tomevit_description *d,
+                          const tomevit_merging *merging);
+
+/* 0 if what the layers match and combine by is known and fits the model. */
+int tomevit_check_matching(const tomevit_description *d,
+                           const tomevit_merging *merging);
+
 /* schedule.c: rows that a layer's r leaves of an image that comes with `left`
  * of them, whatever they hold. */
 size_t tomevit_rows_after(const tomevit_description *d,

@@ -13,17 +13,36 @@ static size_t after_strided(size_t tokens, size_t prefix, size_t stride)
     return left < tokens ? left : tokens;
 }
 
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Whole tiles hold a destination each; all else may go. */
+static size_t tile_sources(const tomevit_description *d, size_t tile,
+                           size_t left)
+{
+    size_t side = d->image_size / d->patch / tile;
+
+    return left - smaller(left, d->prefix + side * side);
+}
+
 size_t tomevit_rows_after(const tomevit_description *d,
                           const tomevit_merging *merging, size_t layer,
                           size_t left)
 {
     size_t r = merging && merging->r ? merging->r[layer] : 0;
+    int method;
 
-    if (r > 0 && merging->matching.method == TOMERGE_STRIDED)
+    if (r == 0)
+        return left;
+    method = tomevit_options_at(merging, layer).method;
+    if (method == TOMERGE_STRIDED)
         return after_strided(left, d->prefix, merging->matching.stride);
-    if (r > 0)
-        tomerge_schedule_tokens(merging->matching.method, 1, left, d->prefix,
-                                &r, &left, NULL);
+    if (method == TOMERGE_GIVEN)
+        r = smaller(r, tile_sources(d, merging->tile, left));
+    if (tomerge_method_needs(method) & TOMERGE_NEEDS_R)
+        tomerge_schedule_tokens(method, 1, left, d->prefix, &r, &left, NULL);
     return left;
 }
 
@@ -45,11 +64,9 @@ static int schedule(const tomevit_description *d,
 int tomevit_schedule_tokens(const tomevit_description *d,
                             const tomevit_merging *merging, size_t *tokens)
 {
-    size_t bytes;
     int error;
 
-    if (!d || (merging && tomerge_match_workspace(&merging->matching, 1, 1,
-                                                  &bytes)))
+    if (!d || (merging && tomevit_check_matching(d, merging)))
         return TOMEVIT_EINVAL;
     error = schedule(d, merging, NULL);
     return error ? error : schedule(d, merging, tokens);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* --method-options: what is particular to one way of needing fewer tokens. */
+#ifndef TOMERGE_METHOD_OPTIONS_H
+#define TOMERGE_METHOD_OPTIONS_H
+
+#include <stddef.h>
+
+enum { METHOD_LAYERS = 256 };
+
+/* Numbers for the layers; one stands for all of them. */
+typedef struct method_list {
+    size_t count;          /* 0: not given */
+    double value[METHOD_LAYERS];
+} method_list;
+
+/* The values, as they are or by default; NAN and count 0: not given. */
+typedef struct method_options {
+    method_list layers;    /* numbers of those that reduce, from 0 */
+    method_list threshold, cutoff, prune, merge;
+    double keep, margin;
+    double fuse, tile;     /* whole numbers */
+    int linkage;           /* enum tomerge_linkage */
+} method_options;
+
+/* Reads "key=value,key=value" of the keys that `allowed` holds, separated by
+ * spaces. 0, or -1 with a line in why[256]. text NULL gives none. */
+int method_options_read(const char *text, const char *method,
+                        const char *allowed, method_options *options,
+                        char *why);
+
+#endif

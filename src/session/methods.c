@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of --method. Each row has the semantics of the code that its
+ * authors published, what surprises in it included; what is ours is said. The
+ * formulas are in the manual page.
+ */
+#include "methods.h"
+
+#include "../base/args.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- what differs from layer to layer ------------------------------------ */
+
+static double at_layer(const method_list *list, size_t index, double otherwise)
+{
+    if (list->count == 0)
+        return otherwise;
+    return list->value[list->count == 1 ? 0 : index];
+}
+
+/* Margins fall to 0; the first half of the layers pair within the order. */
+static void pitome_layer(const method_options *o, size_t index, size_t depth,
+                         tomevit_layer_merging *layer)
+{
+    double margin = isnan(o->margin) ? 0.75 : o->margin;
+
+    layer->threshold = (float)(margin - margin * (double)index /
+                                            (double)depth);
+    layer->method = index < (depth + 1) / 2 ? TOMERGE_PITOME_ORDER
+                                            : TOMERGE_PITOME;
+}
+
+static void tofu_layer(const method_options *o, size_t index, size_t depth,
+                       tomevit_layer_merging *layer)
+{
+    (void)o;
+    layer->combine = index <= depth / 2 ? TOMERGE_KEEP : TOMERGE_MLERP_ORIGIN;
+}
+
+static void ppt_layer(const method_options *o, size_t index, size_t depth,
+                      tomevit_layer_merging *layer)
+{
+    (void)depth;
+    layer->threshold = (float)at_layer(&o->threshold, index, 7e-5);
+}
+
+static void threshold_layer(const method_options *o, size_t index, size_t depth,
+                            tomevit_layer_merging *layer)
+{
+    (void)depth;
+    layer->threshold = (float)at_layer(&o->threshold, index, 0.9);
+    layer->cutoff = (float)at_layer(&o->cutoff, index, 0);
+}
+
+static void evit_layer(const method_options *o, size_t index, size_t depth,
+                       tomevit_layer_merging *layer)
+{
+    (void)index;
+    (void)depth;
+    if (o->fuse == 0)
+        layer->method = TOMERGE_TOPK;
+}
+
+/* ---- the table ----------------------------------------------------------- */
+
+enum {
+    K = TOMEVIT_METRIC_K, X = TOMEVIT_METRIC_X,
+    WEIGHTED = TOMERGE_WEIGHTED, MEAN = TOMERGE_MEAN,
+    FUSED = TOMERGE_WEIGHTED_SUM, MLERP = TOMERGE_MLERP_ORIGIN,
+    CLASS = TOMEVIT_IMPORTANCE_CLASS, VALUES = TOMEVIT_IMPORTANCE_VALUES,
+    RECEIVED = TOMEVIT_IMPORTANCE_RECEIVED,
+    COUNT = TOMEVIT_SIZES_COUNT, COSINE = TOMEVIT_SIZES_COSINE,
+};
+
+static const method_row rows[] = {
+    {"alternating", TOMERGE_ALTERNATING, "keep layers",
+     "Token Merging", WEIGHTED, K, 1, CLASS, COUNT, NULL},
+    {"tome", TOMERGE_ALTERNATING, "keep layers",
+     "the same", WEIGHTED, K, 1, CLASS, COUNT, NULL},
+    {"sequential", TOMERGE_SEQUENTIAL, "keep layers",
+     "the same on halves", WEIGHTED, K, 1, CLASS, COUNT, NULL},
+    {"random", TOMERGE_RANDOM, "keep layers",
+     "the same on sources at random", WEIGHTED, K, 1, CLASS, COUNT, NULL},
+    {"strided", TOMERGE_STRIDED, "layers",
+     "one of every --stride is left", WEIGHTED, K, 1, CLASS, COUNT, NULL},
+    {"topk", TOMERGE_TOPK, "keep layers",
+     "the least attended to are dropped", WEIGHTED, K, 1, CLASS, COUNT, NULL},
+    {"evit", TOMERGE_EVIT, "keep fuse layers",
+     "EViT: they are summed by attention", FUSED, K, 0, CLASS, COUNT,
+     evit_layer},
+    {"ppt", TOMERGE_PPT, "threshold keep layers",
+     "PPT: dropped or merged, image by image", WEIGHTED, K, 1, VALUES, COUNT,
+     ppt_layer},
+    {"diffrate", TOMERGE_DIFFRATE, "prune merge file model target keep layers",
+     "DiffRate: counts for each layer", MEAN, X, 1, CLASS, COSINE, NULL},
+    {"pitome", TOMERGE_PITOME, "keep margin layers",
+     "PiToMe: by energy", WEIGHTED, K, 0, CLASS, COUNT, pitome_layer},
+    {"tofu", TOMERGE_ALTERNATING, "keep layers",
+     "ToFu: prune, then MLERP", MLERP, K, 0, CLASS, COUNT, tofu_layer},
+    {"atc", TOMERGE_CLUSTERS, "linkage keep layers",
+     "ATC: clusters; r - 1 go where there is a class token", WEIGHTED, K, 1,
+     CLASS, COUNT, NULL},
+    {"clusters", TOMERGE_CLUSTERS, "linkage keep layers",
+     "ours: the same, and r go", WEIGHTED, K, 1, CLASS, COUNT, NULL},
+    {"threshold", TOMERGE_THRESHOLD, "threshold cutoff layers",
+     "LTMP: above a similarity", WEIGHTED, K, 1, RECEIVED, COUNT,
+     threshold_layer},
+    {"grid", TOMERGE_GIVEN, "tile keep layers",
+     "tiles, as Token Merging for Stable Diffusion", WEIGHTED, K, 1, CLASS,
+     COUNT, NULL},
+};
+enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
+
+const method_row *methods_row(int index)
+{
+    return index >= 0 && index < ROWS ? &rows[index] : NULL;
+}
+
+const char *methods_name(int index)
+{
+    return index >= 0 && index < ROWS ? rows[index].name : NULL;
+}
+
+int methods_from_name(const char *name, int *index)
+{
+    for (int i = 0; i < ROWS; i++)
+        if (strcmp(name, rows[i].name) == 0) {
+            *index = i;
+            return 0;
+        }
+    return -1;
+}
+
+int methods_decide(int index, const method_options *o)
+{
+    return !isnan(o->keep) || o->merge.count || o->prune.count ||
+           !(tomerge_method_needs(rows[index].method) & TOMERGE_NEEDS_R);
+}
+
+void methods_apply(int index, const method_options *o, size_t depth,
+                   tomevit_merging *merging, tomevit_layer_merging *layers)
+{
+    const method_row *row = &rows[index];
+
+    merging->matching.method = row->method;
+    merging->combine = row->combine;
+    merging->metric = row->metric;
+    merging->prop_attn = row->prop_attn;
+    merging->importance = row->importance;
+    merging->sizes = row->sizes;
+    if (row->method == TOMERGE_GIVEN)
+        merging->tile = isnan(o->tile) ? 2 : (size_t)o->tile;
+    if (o->linkage >= 0)
+        merging->matching.linkage = o->linkage;
+    for (size_t i = 0; i < depth; i++) {
+        layers[i] = (tomevit_layer_merging){row->method, row->combine, 0, 0, 0};
+        if (row->layer)
+            row->layer(o, i, depth, &layers[i]);
+    }
+    merging->layers = row->layer || row->method == TOMERGE_DIFFRATE ? layers
+                                                                    : NULL;
+}
+
+/* ---- how many tokens go -------------------------------------------------- */
+
+static int reduces(const method_options *o, size_t layer)
+{
+    for (size_t i = 0; i < o->layers.count; i++)
+        if (o->layers.value[i] == (double)layer)
+            return 1;
+    return o->layers.count == 0;
+}
+
+/* Of a share of `tokens` to be kept, as PiToMe's and ToFu's code counts. */
+static size_t beyond(double keep, size_t tokens)
+{
+    return (size_t)floor((double)tokens - (double)tokens * keep);
+}
+
+/* EViT keeps its share rounded up, and one row more for what it fuses. */
+static size_t evit_r(const method_options *o, size_t patches)
+{
+    size_t kept = (size_t)ceil(o->keep * (double)patches);
+
+    if (kept >= patches)
+        return 0;
+    return patches - kept - (o->fuse != 0);
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Of `tokens` that come to a layer as many as stay by DiffRate's counts. */
+static size_t diffrate_r(const method_options *o, size_t layer, size_t tokens,
+                         size_t least, size_t *prune)
+{
+    double prune_kept = at_layer(&o->prune, layer, 1e6);
+    double merge_kept = at_layer(&o->merge, layer, 1e6);
+    size_t left = smaller(tokens, (size_t)prune_kept);
+
+    left = left > least ? left : smaller(least, tokens);
+    *prune = tokens - left;
+    if (merge_kept < prune_kept)
+        left = smaller(left, (size_t)merge_kept);
+    left = left > least ? left : smaller(least, tokens);
+    return tokens - left;
+}
+
+static size_t layer_r(int index, const method_options *o,
+                      const tomevit_description *model, size_t layer,
+                      size_t tokens, size_t r, size_t *prune)
+{
+    size_t prefix = model->prefix, free = tokens - prefix;
+    int method = rows[index].method;
+
+    if (!reduces(o, layer))
+        return 0;
+    if (o->prune.count || o->merge.count)
+        return diffrate_r(o, layer, tokens, prefix + 1, prune);
+    if (!(tomerge_method_needs(method) & TOMERGE_NEEDS_R))
+        return method == TOMERGE_STRIDED ? r : 1;
+    if (!isnan(o->keep)) {
+        if (method == TOMERGE_EVIT)
+            r = evit_r(o, free);
+        else if (method == TOMERGE_PITOME)
+            r = beyond(o->keep, free);
+        else if (method == TOMERGE_TOPK)
+            r = free - smaller(free, (size_t)ceil(o->keep * (double)free));
+        else
+            r = beyond(o->keep, tokens);
+    }
+    if (strcmp(rows[index].name, "atc") == 0 && prefix) {
+        r = smaller(r, free);
+        r -= r > 0;
+    }
+    return r;
+}
+
+static int check_list(const method_list *list, const char *key, size_t depth,
+                      char *why)
+{
+    if (list->count <= 1 || list->count == depth)
+        return 0;
+    snprintf(why, ARGS_WHY, "--method-options: %s has %zu values, the model %zu "
+             "layers", key, list->count, depth);
+    return -1;
+}
+
+static int check_layers(const method_options *o, size_t depth, char *why)
+{
+    for (size_t i = 0; i < o->layers.count; i++)
+        if (o->layers.value[i] >= (double)depth) {
+            snprintf(why, ARGS_WHY, "--method-options: layer %g is not in the "
+                     "model, whose layers are 0 to %zu", o->layers.value[i],
+                     depth - 1);
+            return -1;
+        }
+    return 0;
+}
+
+int methods_count(int index, const method_options *o,
+                  const tomevit_description *model, tomevit_merging *merging,
+                  tomevit_layer_merging *layers, size_t *r, char *why)
+{
+    size_t depth = model->depth, tokens = model->tokens;
+    size_t wanted[METHOD_LAYERS], after[METHOD_LAYERS];
+
+    if (depth > METHOD_LAYERS) {
+        snprintf(why, ARGS_WHY, "the model has too many layers");
+        return -1;
+    }
+    if (check_list(&o->threshold, "threshold", depth, why) != 0 ||
+        check_list(&o->cutoff, "cutoff", depth, why) != 0 ||
+        check_list(&o->prune, "prune", depth, why) != 0 ||
+        check_list(&o->merge, "merge", depth, why) != 0 ||
+        check_layers(o, depth, why) != 0)
+        return -1;
+    memcpy(wanted, r, depth * sizeof(*r));
+    memset(r, 0, depth * sizeof(*r));
+    for (size_t i = 0; i < depth; i++) {
+        r[i] = layer_r(index, o, model, i, tokens, wanted[i],
+                       &layers[i].prune);
+        if (tomevit_schedule_tokens(model, merging, after) != 0)
+            return 0; /* whoever asked for r says so */
+        tokens = after[i];
+    }
+    return 0;
+}
