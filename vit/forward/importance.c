@@ -59,11 +59,11 @@ void tomevit_note_scores(const vit_pass *p, const vit_scratch *s,
 /* |v| of a token, of all heads. */
 static float length_of_values(const vit_team *c, size_t row)
 {
-    size_t dim = c->model->d.dim;
-    const float *v = c->qkv + row * c->qkv_stride + 2 * dim;
+    size_t width = tomevit_kv_width(&c->model->d);
+    const float *v = c->qkv + row * c->qkv_stride + c->model->d.dim + width;
     float squares = 0;
 
-    for (size_t i = 0; i < dim; i++)
+    for (size_t i = 0; i < width; i++)
         squares += v[i] * v[i];
     return sqrtf(squares);
 }
