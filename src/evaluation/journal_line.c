@@ -150,7 +150,7 @@ static int read_cosine(const json_t *value, outcome *said)
 static int read_divergence(const json_t *value, outcome *said)
 {
     double divergence;
-    int result = read_real(value, FLT_MAX, &divergence);
+    int result = read_real(value, (double)FLT_MAX, &divergence);
 
     said->divergence = result == 0 ? (float)divergence : 0;
     return result;
