@@ -651,12 +651,12 @@ int tomerge_merge_table(int combine, const tomerge_plan *plan, size_t tables,
  *
  * All but three are differentiable wherever they are defined. MAX is not where
  * two tokens share a maximum, and gets a subgradient there; MLERP and
- * MLERP_ORIGIN, m being the mean, l the largest norm and o the origin's row, not
- * where two tokens share it: the
- * first has it. There d = f (g - m (m.g) / |m|^2), dL/dx[i] = d s / S, and the
- * token that has l gets x[i] (m.g) / (|m| l) besides; where MLERP is the mean
- * itself, so is its gradient. With |o| in place of |m| it is d = f g, the token
- * that has l gets as much, and the origin -o (m.g) f / |o|^2. A group of one token passes g on exactly.
+ * MLERP_ORIGIN, m being the mean, l the largest norm and o the origin's row,
+ * not where two tokens share it: the first has it. There d = f (g - m (m.g) /
+ * |m|^2), dL/dx[i] = d s / S, and the token that has l gets x[i] (m.g) / (|m|
+ * l) besides; where MLERP is the mean itself, so is its gradient. With |o| in
+ * place of |m| it is d = f g, the token that has l gets as much, and the origin
+ * -o (m.g) f / |o|^2. A group of one token passes g on exactly.
  *
  * Arithmetic is in f32, like tomerge_merge's. Errors as there.
  */

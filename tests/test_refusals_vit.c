@@ -506,7 +506,7 @@ Test(refusals_vit, structs_keep_their_layout)
     cr_expect_eq(sizeof(tomevit_open_options), 104);
     cr_expect_eq(offsetof(tomevit_open_options, reserved), 48);
     cr_expect_eq(sizeof(tomevit_merging), 224);
-    cr_expect_eq(offsetof(tomevit_merging, reserved), 160);
+    cr_expect_eq(offsetof(tomevit_merging, reserved), 184);
     cr_expect_eq(sizeof(tomevit_image), 16);
     cr_expect_eq(sizeof(tomevit_output), 104);
     cr_expect_eq(offsetof(tomevit_output, reserved), 64);

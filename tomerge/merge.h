@@ -96,8 +96,8 @@ void tomerge_combine_chunk(const tomerge_dsp *dsp, const tomerge_rows *rows,
                            const int32_t *member, size_t count, float total,
                            size_t c, float *acc);
 
-/* What the mean is multiplied by: the longest norm over its own (MLERP), or over
- * that of the origin's row. */
+/* What the mean is multiplied by: the longest norm over its own (MLERP), or
+ * over that of the origin's row. */
 typedef struct tomerge_stretch {
     float factor, mean, longest; /* longest / mean, and these two norms; mean
                             * may be the origin's */

@@ -239,7 +239,8 @@ int method_options_read(const char *text, const char *method,
     int result;
 
     memset(options, 0, sizeof(*options));
-    options->keep = options->margin = options->fuse = options->tile = NAN;
+    options->keep = options->margin = options->fuse = options->tile =
+        (double)NAN;
     options->linkage = -1;
     if (!text)
         return 0;

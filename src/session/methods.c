@@ -246,8 +246,8 @@ static int check_list(const method_list *list, const char *key, size_t depth,
 {
     if (list->count <= 1 || list->count == depth)
         return 0;
-    snprintf(why, ARGS_WHY, "--method-options: %s has %zu values, the model %zu "
-             "layers", key, list->count, depth);
+    snprintf(why, ARGS_WHY, "--method-options: %s has %zu values, the model "
+             "%zu layers", key, list->count, depth);
     return -1;
 }
 

@@ -362,27 +362,24 @@ const args_option options_table[] = {
     SIZE("rounds", 0, "N", OPTIONS_TUNE, RESULT, rounds, 0, 100,
          "rounds of moving tokens between layers (default 3)"),
     PARSE("method", "NAME", ALL, RESULT, merging, merging_parse_method,
-          "how tokens come to be fewer: alternating (default, or tome), "
-          "sequential, random, strided; topk, evit, ppt and diffrate by the "
-          "attention that tokens get; pitome, tofu, atc (clusters: ours), "
-          "threshold (LTMP), grid. Each as published; see the manual page"),
+          "alternating (default, or tome), sequential, random, strided; topk, "
+          "evit, ppt, diffrate (by attention); pitome, tofu, atc, clusters, "
+          "threshold (LTMP), grid: as published; see the manual page"),
     PARSE("method-options", "KEY=V,...", ALL, RESULT, merging,
           merging_parse_method_options,
-          "of the method: layers=3:6:9 (that reduce, from 0), keep=SHARE, "
-          "fuse=0|1, threshold=T, cutoff=C, prune=N:..., merge=N:... or "
-          "file=JSON,model=NAME,target=NAME of DiffRate, margin=M, "
-          "linkage=average|complete|single, tile=N"),
+          "layers=3:6:9 (from 0), keep=SHARE, fuse=0|1, threshold=T, cutoff=C, "
+          "prune=N:..., merge=N:... or DiffRate's file=JSON,model=M,target=T, "
+          "margin=M, linkage=average|complete|single, tile=N"),
     SIZE("stride", 0, "N", ALL, RESULT, merging.stride, 2, 1e6,
-         "of --method strided (default 2): layers whose r is not 0 keep one "
-         "of every N tokens, however large that r is"),
+         "of --method strided (default 2): where r is not 0 one of N stays"),
     PARSE("similarity", "NAME", RUNS, RESULT, merging, merging_parse_similarity,
           "cosine (default), dot, euclidean, softmax"),
     PARSE("combine", "NAME", RUNS, RESULT, merging, merging_parse_combine,
           "weighted (mean by size), mean, sum, max, keep, mlerp, "
           "weighted-sum, mlerp-origin (default: the method's own)"),
     PARSE("metric", "NAME", RUNS, RESULT, merging, merging_parse_metric,
-          "what similarity is measured on: K (keys, the default of most), Q, V, X, "
-          "K-unturned, Q-unturned (before rotary positions)"),
+          "what similarity is measured on: K (keys, most methods' own), Q, V, "
+          "X, K-unturned, Q-unturned (before rotary positions)"),
     PARSE("rope-merge", "NAME", RUNS, RESULT, merging, merging_parse_rope_merge,
           "where a merged token stands for rotary positions: mean (of the "
           "rotations, default), destination, centroid"),

@@ -165,16 +165,15 @@ void tomevit_pack_offsets(vit_pass *p, vit_scratch *unused, const vit_at *at)
 enum { TENSORS = 2 };
 
 static size_t tensors_of(const vit_pass *p, size_t image, size_t layer,
-                         int sizes,
-                         tomerge_tensor tensors[TENSORS])
+                         int sizes, tomerge_tensor tensors[TENSORS])
 {
     const vit_team *c = p->c;
     size_t first = c->rows.offsets[image], next = c->next.offsets[image];
     ptrdiff_t stride = (ptrdiff_t)c->x_stride;
 
     tensors[0] = (tomerge_tensor){
-        .combine = tomevit_combine_at(p->merging, layer), .channels = c->model->d.dim,
-        .parts = 1,
+        .combine = tomevit_combine_at(p->merging, layer),
+        .channels = c->model->d.dim, .parts = 1,
         .x = {c->rows.x + first * c->x_stride, stride, TOMERGE_F32},
         .y = {c->next.x + next * c->x_stride, stride, TOMERGE_F32},
     };
