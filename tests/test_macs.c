@@ -145,6 +145,7 @@ Test(macs, schedules_are_those_of_the_methods)
 
     memset(&d, 0, sizeof(d));
     d.depth = 3;
+    d.dim = 8;
     d.tokens = 17;
     d.prefix = 1;
     tomevit_merging_init(&merging);

@@ -107,7 +107,7 @@ Test(api, names_round_trip)
                                                   &value), 0);
         cr_assert_eq(value, i);
     }
-    for (int i = 0; i <= TOMERGE_WEIGHTED_SUM; i++) {
+    for (int i = 0; i <= TOMERGE_MLERP_ORIGIN; i++) {
         cr_assert_eq(tomerge_combine_from_name(tomerge_combine_name(i),
                                                &value), 0);
         cr_assert_eq(value, i);
@@ -115,7 +115,7 @@ Test(api, names_round_trip)
     value = 77;
     cr_assert_null(tomerge_method_name(TOMERGE_CLUSTERS + 1));
     cr_assert_null(tomerge_similarity_name(-1));
-    cr_assert_null(tomerge_combine_name(TOMERGE_WEIGHTED_SUM + 1));
+    cr_assert_null(tomerge_combine_name(TOMERGE_MLERP_ORIGIN + 1));
     cr_assert_eq(tomerge_method_from_name("even", &value), TOMERGE_EINVAL);
     cr_assert_eq(tomerge_similarity_from_name(NULL, &value), TOMERGE_EINVAL);
     cr_assert_eq(tomerge_combine_from_name("mean", NULL), TOMERGE_EINVAL);
