@@ -63,7 +63,7 @@ within vit/kernels/x86 dsp.h low.h vectors/
 within vit/kernels/arm dsp.h low.h vectors/
 # What is written once for every vector width knows no architecture.
 grep -nE '_mm|__m[0-9]|immintrin|arm_neon' vit/kernels/vectors/*.h \
-    tomerge/vectors/combine.h && fail "a template names an instruction set"
+    tomerge/vectors/*.h && fail "a template names an instruction set"
 within vit/pixels base/
 within vit/pixels/x86 resample.h
 within vit/network base/

@@ -284,26 +284,7 @@ INLINE void best_rows(enum scoring mode, const float *panel,
     }
 }
 
-INLINE void best_of(enum scoring mode, const tomerge_panels *a,
-                    const tomerge_panels *b, const float *scale, float *best,
-                    int32_t *index)
-{
-    for (size_t p = 0; p < tomerge_panels_of(a->rows); p++)
-        best_rows(mode, a->data + p * a->channels * TOMERGE_PANEL, b, scale,
-                  best + p * TOMERGE_PANEL, index + p * TOMERGE_PANEL);
-}
-
-static void best_dot(const tomerge_panels *a, const tomerge_panels *b,
-                     const float *scale, float *best, int32_t *index)
-{
-    best_of(DOT, a, b, scale, best, index);
-}
-
-static void best_distance(const tomerge_panels *a, const tomerge_panels *b,
-                          const float *scale, float *best, int32_t *index)
-{
-    best_of(DISTANCE, a, b, scale, best, index);
-}
+#include "../vectors/best.h"
 
 static void dots(const float *panel, const tomerge_panels *b, size_t j,
                  float *out)

@@ -249,32 +249,8 @@ INLINE void best_rows(enum scoring mode, int P, const float *panel,
     }
 }
 
-INLINE void best_of(enum scoring mode, const tomerge_panels *a,
-                    const tomerge_panels *b, const float *scale, float *best,
-                    int32_t *index)
-{
-    size_t panels = tomerge_panels_of(a->rows), size = a->channels * LANES;
-    size_t p = 0;
-
-    for (; panels - p >= 2; p += 2)
-        best_rows(mode, 2, a->data + p * size, b, scale, best + p * LANES,
-                  index + p * LANES);
-    if (p < panels)
-        best_rows(mode, 1, a->data + p * size, b, scale, best + p * LANES,
-                  index + p * LANES);
-}
-
-static void best_dot(const tomerge_panels *a, const tomerge_panels *b,
-                     const float *scale, float *best, int32_t *index)
-{
-    best_of(DOT, a, b, scale, best, index);
-}
-
-static void best_distance(const tomerge_panels *a, const tomerge_panels *b,
-                          const float *scale, float *best, int32_t *index)
-{
-    best_of(DISTANCE, a, b, scale, best, index);
-}
+#define AT_ONCE 2
+#include "../vectors/best.h"
 
 static void dots(const float *panel, const tomerge_panels *b, size_t j,
                  float *out)
