@@ -87,7 +87,7 @@ static void sort_rows(tomerge_plan *plan, int32_t *row)
         row[plan->origin[i]] = (int32_t)i;
     for (size_t t = 0; t < plan->tokens; t++)
         if (row[t] >= 0)
-            plan->origin[row[t]] = next++; /* for now its new place */
+            plan->origin[row[t]] = next++; /* its new place, till the end */
     for (size_t t = 0; t < plan->tokens; t++)
         if (plan->map[t] >= 0)
             plan->map[t] = plan->origin[plan->map[t]];
