@@ -194,6 +194,30 @@ Test(description, tensors_of_no_use_are_counted)
 
 /* ---- tensors that are wrong ---------------------------------------------- */
 
+/* An open_clip tower of timm's has a head that projects: its rows are no
+ * classes. */
+Test(description, the_head_of_a_trunk_is_a_projection)
+{
+    tomevit_description made, d;
+    unsigned char *bytes;
+    model_file file;
+
+    model_file_tiny(&made);
+    model_file_random(&file, &made);
+    for (size_t i = 0; i < file.count; i++) {
+        char *name = file.tensors[i].name;
+
+        memmove(name + strlen("visual.trunk."), name, strlen(name) + 1);
+        memcpy(name, "visual.trunk.", strlen("visual.trunk."));
+    }
+    tomevit_checkpoint_close(parse(&file, "m.safetensors", &d, &bytes));
+    cr_expect_str_eq(d.wrapper, "visual.trunk.");
+    cr_expect_eq(d.classes, 0);
+    cr_expect_eq(d.features, made.dim);
+    free(bytes);
+    model_file_free(&file);
+}
+
 Test(description, every_missing_tensor_is_named)
 {
     tomevit_description d;

@@ -47,7 +47,19 @@ static int add(const vit_tensors *file, vit_tensors *view, const char *matrix,
     return code;
 }
 
-/* What timm calls the head is CLIP's projection, where texts are given. */
+/* What timm calls the head is CLIP's projection where texts are given, and in
+ * the trunk of open_clip's towers. */
+static int heads_project(const tomevit_open_options *options,
+                         const vit_tensors *view)
+{
+    static const char trunk[] = "visual.trunk.";
+    size_t length = strlen(view->prefix), tail = sizeof(trunk) - 1;
+
+    return options->text_embeddings ||
+           (length >= tail && !strcmp(view->prefix + length - tail, trunk));
+}
+
+/* From timm's name to that of a projection, if there is none. */
 static int rename_projection(vit_tensors *view, const vit_report *report)
 {
     static const char *const names[][2] = {
@@ -60,7 +72,8 @@ static int rename_projection(vit_tensors *view, const vit_report *report)
         return 0;
     for (size_t i = 0; !code && i < 2; i++)
         if (tomevit_tensors_find(view, names[i][1]))
-            code = tomevit_view_alias(view, names[i][0], names[i][1], report);
+            code = tomevit_view_rename(view, names[i][0], names[i][1],
+                                       report);
     return code;
 }
 
@@ -84,9 +97,9 @@ int tomevit_extras_add(vit_extras *extras, const tomevit_open_options *options,
         if (!code)
             code = add(extras->texts, view, "text_embeddings", NULL,
                        report->why);
-        if (!code)
-            code = rename_projection(view, report);
     }
+    if (!code && heads_project(options, view))
+        code = rename_projection(view, report);
     return code;
 }
 

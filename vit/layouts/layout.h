@@ -98,9 +98,9 @@ int tomevit_view_add(vit_tensors *view, const char *name,
                      const vit_tensors *file, const vit_stored *from,
                      const vit_report *report);
 
-/* Gives a tensor of the view a second name. ENOMEM. */
-int tomevit_view_alias(vit_tensors *view, const char *name, const char *old,
-                       const vit_report *report);
+/* Gives a tensor of the view another name. ENOMEM. */
+int tomevit_view_rename(vit_tensors *view, const char *name, const char *old,
+                        const vit_report *report);
 
 /* What `name` is called in the file: of joined tensors the first, of one that
  * is missing what the layout would call it. */

@@ -175,21 +175,16 @@ int tomevit_view_add(vit_tensors *tensors, const char *name,
     return 0;
 }
 
-int tomevit_view_alias(vit_tensors *tensors, const char *name, const char *old,
-                       const vit_report *report)
+int tomevit_view_rename(vit_tensors *tensors, const char *name,
+                        const char *old, const vit_report *report)
 {
     vit_view *v = tensors->self;
     size_t index = tomevit_tensors_find(tensors, old)->begin;
-    vit_moved *m = tomevit_view_append(v, tomevit_view_keep(v, name),
-                                       v->moved[index].count);
+    const char *kept = tomevit_view_keep(v, name);
 
-    if (m) {
-        const vit_moved *from = &v->moved[index];
-
-        m->file = from->file;
-        memcpy(m->pieces, from->pieces, from->count * sizeof(*from->pieces));
-    }
-    if (!m || fill_list(tensors))
+    if (kept)
+        v->moved[index].name = kept;
+    if (!kept || fill_list(tensors))
         return tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory");
     return 0;
 }
