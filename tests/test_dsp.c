@@ -404,6 +404,40 @@ Test(dsp, layer_norm_every_tail)
     each_tier(check_layer_norm);
 }
 
+/* With an epsilon that counts, with weights and without, in place. */
+static void check_rms_norm(const vit_dsp *dsp, size_t n, int weighted)
+{
+    guarded x = guarded_new(n), w = guarded_new(n), y = guarded_new(n);
+    double squares = 0.0;
+    uint64_t state = n;
+
+    fill(&x, &state, 3.0f), fill(&w, &state, 1.0f);
+    memcpy(y.data, x.data, n * sizeof(float));
+    dsp->rms_norm(n, y.data, weighted ? w.data : NULL, 0.5f, y.data);
+    for (size_t i = 0; i < n; i++)
+        squares += (double)x.data[i] * (double)x.data[i];
+    for (size_t i = 0; i < n; i++) {
+        double want = (double)x.data[i] / sqrt(squares / (double)n + 0.5) *
+                      (weighted ? (double)w.data[i] : 1.0);
+
+        cr_assert_float_eq((double)y.data[i], want, 2e-6,
+                           "%s: RMS norm of %zu at %zu", dsp->name, n, i);
+    }
+    guarded_free(&x, "x"), guarded_free(&w, "w"), guarded_free(&y, "norm");
+}
+
+static void check_rms_norms(const vit_dsp *dsp)
+{
+    for (size_t n = 1; n <= 70; n++)
+        for (int weighted = 0; weighted < 2; weighted++)
+            check_rms_norm(dsp, n, weighted);
+}
+
+Test(dsp, rms_norm_every_tail)
+{
+    each_tier(check_rms_norms);
+}
+
 /* `spread` large: weights far below the largest must not disturb it. */
 static void check_softmax_size(const vit_dsp *dsp, size_t n, float spread,
                                int biased)
