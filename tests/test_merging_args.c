@@ -241,6 +241,25 @@ Test(merging_args, strided_costs_what_its_tokens_cost)
     expect_same_costs(&d, "98,49");
 }
 
+/* What is wrong with a tile that is larger than the image is the tile. */
+Test(merging_args, tiles_are_within_the_image)
+{
+    tomevit_description d = deit_small();
+    merging_run run;
+
+    merging_args_init(&args);
+    cr_assert_eq(merging_parse_method("grid", &args, why), 0);
+    cr_assert_eq(merging_parse_schedule("4", &args, why), 0);
+    cr_assert_eq(merging_parse_method_options("tile=14", &args, why), 0);
+    cr_assert_eq(merging_resolve(&args, &d, 0, &run, why), 0, "%s", why);
+    merging_run_free(&run);
+    cr_assert_eq(merging_parse_method_options("tile=15", &args, why), 0);
+    cr_expect_eq(merging_resolve(&args, &d, 0, &run, why), -1);
+    cr_expect_str_eq(why, "--method-options: a tile of 15 is larger than the "
+                     "model's 14 x 14 patches");
+    merging_args_free(&args);
+}
+
 /* A stride above the tokens leaves a mean nothing to be the mean of. */
 Test(merging_args, strided_leaves_the_head_something)
 {

@@ -131,6 +131,9 @@ Test(method_options, bad_files_say_why)
     refused_file("{\"merge_kept_num\": 3}", "", "not a list of whole");
     refused_file("{\"merge_kept_num\": \"[3]\", \"prune_kept_num\": \"x\"}",
                  "", "not a list of whole");
+    refused_file("{\"merge_kept_num\": \"None\"}", "", "gives no counts");
+    refused_file("{\"merge_kept_num\": \"None\", \"prune_kept_num\": null}",
+                 "", "gives no counts");
 }
 
 /* Rows that leave the layers of a model with ten tokens. */

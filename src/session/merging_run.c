@@ -51,12 +51,26 @@ static void begin(const merging_args *args, const method_options *options,
     override(args, run, model->depth);
 }
 
+static int check_tiles(const tomevit_description *model,
+                       const merging_run *run, char *why)
+{
+    size_t side = model->image_size / model->patch, tile = run->merging.tile;
+
+    if (run->merging.matching.method != TOMERGE_GIVEN || tile <= side)
+        return 0;
+    snprintf(why, ARGS_WHY, "--method-options: a tile of %zu is larger than "
+             "the model's %zu x %zu patches", tile, side, side);
+    return -1;
+}
+
 /* What the options come to in this model. 0, or -1 with a line in why. */
 static int finish(const tomevit_description *model, merging_run *run, char *why)
 {
     size_t depth = model->depth, last = depth - 1;
     double gone = 0;
 
+    if (check_tiles(model, run, why) != 0)
+        return -1;
     if (tomevit_schedule_tokens(model, &run->merging, run->tokens) != 0) {
         int strided = run->merging.matching.method == TOMERGE_STRIDED;
         char what[40] = "the schedule";

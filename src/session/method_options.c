@@ -186,6 +186,11 @@ static int read_counts(const counts_of *counts, method_options *o, char *why)
                            why) |
                  file_list(json_object_get(found, "merge_kept_num"), &o->merge,
                            why);
+    if (result == 0 && o->prune.count + o->merge.count == 0) {
+        snprintf(why, ARGS_WHY, "--method-options: %.80s gives no counts: both "
+                 "lists are None", counts->file);
+        result = -1;
+    }
     json_decref(root);
     return result;
 }
