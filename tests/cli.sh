@@ -86,7 +86,9 @@ usage "both write to '-'" eval $model set --json - --csv -
 usage "FOLDER is missing" eval $model
 usage "one argument too many" eval $model set set
 usage "takes no option '--topk'" eval $model --topk 3 set
-usage "is not one of deit_tiny" bench --arch resnet50
+run 2 bench --arch resnet50
+says err "not one of the shapes known here"
+says err "vit_base_patch16_rope_mixed_224"
 
 # ---- damage
 

@@ -25,8 +25,8 @@ Test(arch, every_name_is_described)
         cr_assert_eq(d.dim % d.heads, 0);
         cr_assert_eq(d.classes, 1000);
     }
-    cr_assert_eq(i, 16);
-    cr_assert_null(tomevit_arch_name(16));
+    cr_assert_eq(i, 20);
+    cr_assert_null(tomevit_arch_name(20));
     cr_assert_null(tomevit_arch_name((size_t)-1));
 }
 
@@ -79,6 +79,10 @@ Test(arch, parameters_are_as_published)
         {"deit_small_patch16_224", 22050664, 197},
         {"deit_base_patch16_224", 86567656, 197},
         {"deit_base_distilled_patch16_224", 87338192, 198},
+        {"vit_tiny_patch16_224", 5717416, 197},
+        {"vit_small_patch16_224", 22050664, 197},
+        {"vit_base_patch16_224", 86567656, 197},
+        {"vit_base_patch16_384", 86859496, 577},
         {"vit_large_patch16_224", 304326632, 197},
         {"vit_large_patch16_384", 304715752, 577},
         {"vit_huge_patch14_224", 632045800, 257},

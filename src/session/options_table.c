@@ -254,11 +254,10 @@ const args_option options_table[] = {
         "the .index.json of one in several files, or the folder that one is "
         "in (default: the demonstration's, on 16 classes of drawn shapes)"),
     TEXT("arch", 0, "NAME", OPTIONS_BENCH | OPTIONS_INSPECT, RESULT, arch,
-         "a published shape with random weights instead of a model file: "
-         "deit_tiny_patch16_224, deit_small_patch16_224, "
-         "deit_base_patch16_224, deit_base_distilled_patch16_224, "
-         "vit_large_patch16_224, vit_large_patch16_384, vit_huge_patch14_224, "
-         "mobile_small_patch16_224"),
+         "a published shape with random weights instead of a model file, such "
+         "as vit_base_patch16_224, vit_base_patch16_dinov3 or "
+         "mobile_small_patch16_224; a name that is not known is answered by "
+         "the list of those that are"),
     SIZE("image-size", 0, "N", MODEL, RESULT, image_size, 1, 16384,
          "images of N x N pixels, whatever the model was trained on: the "
          "position embeddings are resized"),

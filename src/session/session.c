@@ -22,22 +22,27 @@ static const char *own_name(const void *model, size_t index)
     return tomevit_class_name(model, index);
 }
 
+/* A name that is not known, and on lines of their own those that are. */
+static void unknown_shape(const char *wanted)
+{
+    const char *name;
+
+    message_usage("--arch: '%.40s' is not one of the shapes known here:",
+                  wanted);
+    for (size_t i = 0; (name = tomevit_arch_name(i)) != NULL; i++)
+        fprintf(stderr, "  %s\n", name);
+}
+
 /* A line for what a library call on the model has come to. */
 static int model_result(const options *o, int error, const tomevit_message *why)
 {
-    char names[400] = "";
-    const char *name;
-
     if (error == 0)
         return 0;
     if (o->model) {
         message_failed("%s", why->text[0] ? why->text
                                           : tomevit_strerror(error));
     } else if (error == TOMEVIT_EINVAL) {
-        for (size_t i = 0; (name = tomevit_arch_name(i)) != NULL; i++)
-            snprintf(names + strlen(names), sizeof(names) - strlen(names),
-                     "%s%s", i ? ", " : "", name);
-        message_usage("--arch: '%.40s' is not one of %s", o->arch, names);
+        unknown_shape(o->arch);
     } else {
         message_failed("%s: %s", o->arch, tomevit_strerror(error));
     }
