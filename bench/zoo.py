@@ -136,7 +136,8 @@ class Judge:
             ours = self.library.crop(pre, rgb)
             if ours.shape != theirs.shape:
                 return f"pixels: {ours.shape[1:]} for {theirs.shape[1:]}"
-            if np.abs(ours - theirs).max() > 1e-5:
+            if np.abs(ours - theirs).max() > 1e-5 * max(
+                    1, np.abs(theirs).max() / 4):
                 return (f"pixels: image {i} differs by "
                         f"{np.abs(ours - theirs).max():.3g}")
         return None
@@ -236,7 +237,7 @@ def main():
     p.add_argument("--build", default="build")
     p.add_argument("--source", default=os.path.join(
         os.path.dirname(os.path.abspath(__file__)), ".."))
-    p.add_argument("--of", default="timm,open_clip,torchvision")
+    p.add_argument("--of", default="timm,open_clip,torchvision,transformers")
     p.add_argument("--match", default="*", help="names, with * and ?")
     p.add_argument("--some", type=int, default=1,
                    help="only every N-th model, by name")
