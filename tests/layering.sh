@@ -72,6 +72,7 @@ within vit/network base/
 within vit/containers base/
 within vit/layouts base/ containers/
 within vit/checkpoint base/ kernels/low.h containers/ layouts/ network/
+within vit/bytes base/ kernels/ containers/
 within vit/model base/ kernels/ network/
 within vit/forward base/ kernels/ network/ model/
 within vit/forward/blocks steps.h

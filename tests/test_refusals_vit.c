@@ -27,6 +27,10 @@ typedef struct outputs {
     float logits[MANY * 1000];
     uint8_t crop[IMAGE];
     int value;
+    tomevit_bytes *of_bytes;
+    tomevit_bytes_context *bytes_context;
+    float bits[72], probabilities[256];
+    uint8_t picture[72];
 } outputs;
 
 typedef struct arguments {
@@ -49,14 +53,25 @@ typedef struct arguments {
     const uint8_t *rgb;
     uint8_t *crop;
     size_t r[64];
+    tomevit_bytes_options bytes_options_are, *bytes_options;
+    tomevit_bytes **of_bytes_to;
+    const tomevit_bytes *of_bytes;
+    tomevit_bytes_context **bytes_context_to, *bytes_context;
+    tomevit_bytes_output bytes_output_is, *bytes_output;
+    const uint8_t *some_bytes;
+    uint8_t *other_bytes;
+    float *probabilities;
     outputs out;
 } arguments;
 
 static tomevit_model *model;
 static tomevit_context *context;
+static tomevit_bytes *of_bytes;
+static tomevit_bytes_context *bytes_context;
 static uint8_t pixels[IMAGE];
 static arguments args, before;
 static char some_model[4096], no_model[4096], no_container[4096];
+static char some_bytes[4096];
 static const char converted[] = "test_refusals_vit.safetensors";
 static size_t called;
 static double some_number;
@@ -120,6 +135,19 @@ static arguments *fresh(void)
     a->output = &a->output_is;
     a->rgb = pixels;
     a->crop = a->out.crop;
+    tomevit_bytes_options_init(&a->bytes_options_are);
+    a->bytes_options = &a->bytes_options_are;
+    a->out.of_bytes = NULL;
+    a->out.bytes_context = NULL;
+    a->of_bytes_to = &a->out.of_bytes;
+    a->of_bytes = of_bytes;
+    a->bytes_context_to = &a->out.bytes_context;
+    a->bytes_context = bytes_context;
+    a->bytes_output_is.bits = a->out.bits;
+    a->bytes_output = &a->bytes_output_is;
+    a->some_bytes = pixels;
+    a->other_bytes = a->out.picture;
+    a->probabilities = a->out.probabilities;
     return a;
 }
 
@@ -136,12 +164,19 @@ static void open_model(void)
                "fixtures/layouts/timm_gap.safetensors");
     in_sources(no_model, sizeof(no_model), "golden/merge_000.safetensors");
     in_sources(no_container, sizeof(no_container), "test_refusals_vit.c");
+    in_sources(some_bytes, sizeof(some_bytes),
+               "fixtures/bytes/relu.safetensors");
+    cr_assert_eq(tomevit_bytes_open(some_bytes, NULL, &of_bytes, NULL), 0);
+    cr_assert_eq(tomevit_bytes_context_create(of_bytes, 1, 1, &bytes_context),
+                 0);
     cr_assert_eq(tomevit_random("deit_tiny_patch16_224", 1, NULL, &model), 0);
     cr_assert_eq(tomevit_context_create(model, 1, 1, &context), 0);
 }
 
 static void close_model(void)
 {
+    tomevit_bytes_context_free(bytes_context);
+    tomevit_bytes_close(of_bytes);
     tomevit_context_free(context);
     tomevit_close(model);
 }
@@ -206,6 +241,26 @@ static int call_tomevit_context_create(arguments *a)
     return error;
 }
 
+static int call_tomevit_bytes_open(arguments *a)
+{
+    int error = tomevit_bytes_open(a->path, a->bytes_options, a->of_bytes_to,
+                                   NULL);
+
+    if (!error)
+        tomevit_bytes_close(*a->of_bytes_to);
+    return error;
+}
+
+static int call_tomevit_bytes_context_create(arguments *a)
+{
+    int error = tomevit_bytes_context_create(a->of_bytes, a->max_batch,
+                                             a->threads, a->bytes_context_to);
+
+    if (!error)
+        tomevit_bytes_context_free(*a->bytes_context_to);
+    return error;
+}
+
 #define CALL(function, ...)                                                  \
     static int call_##function(arguments *a)                                 \
     {                                                                        \
@@ -222,6 +277,12 @@ CALL(tomevit_read_description, a->path, a->options, a->description, NULL)
 CALL(tomevit_arch_description, a->name, a->description)
 CALL(tomevit_description_number, a->shape, a->name, a->number)
 CALL(tomevit_schedule_tokens, a->shape, a->merging, a->out.r)
+CALL(tomevit_bytes_order, a->of_bytes, a->some_bytes, a->other_bytes)
+CALL(tomevit_bytes_pixels, a->of_bytes, a->some_bytes, a->other_bytes)
+CALL(tomevit_bytes_forward, a->bytes_context, a->batch, a->some_bytes,
+     a->bytes_output)
+CALL(tomevit_bytes_start, a->bytes_context, a->batch)
+CALL(tomevit_bytes_next, a->bytes_context, a->some_bytes, a->probabilities)
 CALL(tomevit_forward, a->context, a->merging, a->batch, a->images, a->output)
 
 /* ---- refusals ------------------------------------------------------------ */
@@ -422,6 +483,60 @@ static void refuse_forwards(void)
                   a->merging->matching.stride = 1);
 }
 
+static void refuse_models_of_bytes(void)
+{
+    REFUSES_AFTER(a->path = some_bytes, tomevit_bytes_open, TOMEVIT_EINVAL,
+                  a->path = NULL);
+    REFUSES_AFTER(a->path = some_bytes, tomevit_bytes_open, TOMEVIT_EIO,
+                  a->path = "no-such-file");
+    REFUSES_AFTER(a->path = some_bytes, tomevit_bytes_open, TOMEVIT_EFORMAT,
+                  a->path = no_container);
+    REFUSES_AFTER(a->path = some_bytes, tomevit_bytes_open, TOMEVIT_EMODEL,
+                  a->path = some_model);
+    REFUSES_AFTER(a->path = some_bytes, tomevit_bytes_open, TOMEVIT_EINVAL,
+                  a->of_bytes_to = NULL);
+    REFUSES_AFTER(a->path = some_bytes, tomevit_bytes_open, TOMEVIT_EINVAL,
+                  a->bytes_options->struct_size--);
+    REFUSES_AFTER(a->path = some_bytes, tomevit_bytes_open, TOMEVIT_EINVAL,
+                  a->bytes_options->dtype = 3);
+    REFUSES_AFTER(a->path = some_bytes, tomevit_bytes_open, TOMEVIT_EINVAL,
+                  a->bytes_options->portable = 2);
+    REFUSES_AFTER((a->path = some_bytes, a->bytes_options->portable = 1),
+                  tomevit_bytes_open, TOMEVIT_EINVAL,
+                  a->bytes_options->dtype = TOMEVIT_BF16);
+    REFUSES_AFTER(a->path = some_bytes, tomevit_bytes_open, TOMEVIT_EINVAL,
+                  a->bytes_options->reserved[5] = 1);
+    REFUSES(tomevit_bytes_context_create, a->of_bytes = NULL);
+    REFUSES(tomevit_bytes_context_create, a->max_batch = 0);
+    REFUSES(tomevit_bytes_context_create, a->threads = 0);
+    REFUSES(tomevit_bytes_context_create, a->threads = 4097);
+    REFUSES(tomevit_bytes_context_create, a->bytes_context_to = NULL);
+}
+
+static void refuse_bytes(void)
+{
+    REFUSES(tomevit_bytes_order, a->of_bytes = NULL);
+    REFUSES(tomevit_bytes_order, a->some_bytes = NULL);
+    REFUSES(tomevit_bytes_order, a->other_bytes = NULL);
+    REFUSES(tomevit_bytes_pixels, a->of_bytes = NULL);
+    REFUSES(tomevit_bytes_pixels, a->some_bytes = NULL);
+    REFUSES(tomevit_bytes_pixels, a->other_bytes = NULL);
+    REFUSES(tomevit_bytes_start, a->bytes_context = NULL);
+    REFUSES(tomevit_bytes_start, a->batch = 0);
+    REFUSES(tomevit_bytes_start, a->batch = 2);
+    REFUSES(tomevit_bytes_next, a->bytes_context = NULL);
+    REFUSES(tomevit_bytes_next, a->some_bytes = NULL);
+    REFUSES(tomevit_bytes_next, a->probabilities = NULL);
+    /* It ends what tomevit_bytes_start began. */
+    REFUSES(tomevit_bytes_forward, a->bytes_context = NULL);
+    REFUSES(tomevit_bytes_forward, a->some_bytes = NULL);
+    REFUSES(tomevit_bytes_forward, a->bytes_output = NULL);
+    REFUSES(tomevit_bytes_forward, a->batch = 2);
+    REFUSES(tomevit_bytes_forward, a->bytes_output->reserved[4] = pixels);
+    cr_expect_eq(tomevit_bytes_next(bytes_context, pixels, args.probabilities),
+                 TOMEVIT_EINVAL);
+}
+
 /* A mean of patches, of which none may be left. */
 static void refuse_schedules(void)
 {
@@ -457,6 +572,9 @@ static const char *const cannot_fail[] = {
     "tomevit_macs", "tomevit_macs_unread", "tomevit_context_free",
     "tomevit_context_bytes", "tomevit_dtype_name", "tomevit_model_dtype",
     "tomevit_open_options_init", "tomevit_tier", "tomevit_pixel_tier",
+    "tomevit_bytes_options_init", "tomevit_bytes_close",
+    "tomevit_bytes_describe", "tomevit_bytes_cpu",
+    "tomevit_bytes_context_free",
 };
 
 Test(refusals_vit, every_function_refuses_what_it_cannot_take,
@@ -469,6 +587,8 @@ Test(refusals_vit, every_function_refuses_what_it_cannot_take,
     refuse_forwards();
     leave_nothing_new();
     refuse_schedules();
+    refuse_models_of_bytes();
+    refuse_bytes();
     REFUSES_AFTER(a->name = "K", tomevit_metric_from_name, TOMEVIT_EINVAL,
                   a->name = "k");
     REFUSES_AFTER(a->name = "K", tomevit_metric_from_name, TOMEVIT_EINVAL,

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The memory of a pass through a model of bytes.
+ *
+ * There is one way through a Transformer: rows are added to a sequence of which
+ * the keys and values of earlier rows are in a cache. A picture whole is all
+ * rows at once, a picture byte by byte is one after another; what row i becomes
+ * is the same arithmetic in the same order, so it is the same bits.
+ */
+#ifndef TOMEVIT_BYTES_CONTEXT_H
+#define TOMEVIT_BYTES_CONTEXT_H
+
+#include "model.h"
+
+/* What one thread works with, for either part. */
+typedef struct vit_bytes_scratch {
+    float *x;              /* [rows, x_stride]: the residual stream */
+    float *qkv;            /* [rows, qkv_stride] */
+    float *attention;      /* [rows, x_stride] */
+    float *norm;           /* [block rows, x_stride] */
+    float *hidden;         /* [block rows, hidden_stride] */
+    float *scores;         /* [VIT_MAX_MR, score_stride] */
+    float *logits;         /* [block rows, 256] */
+    float *cache;          /* of the sequences of a whole pass, one block's */
+    float *gemm;
+    vit_operand_buffer in, out; /* [block rows], of dim and of hidden */
+} vit_bytes_scratch;
+
+/* Rows that are added to sequences, all of which have as many. */
+typedef struct vit_bytes_rows {
+    const struct tomevit_bytes *m;
+    const vit_bytes_part *p;
+    vit_bytes_scratch *s;
+    size_t x_stride, qkv_stride, hidden_stride, score_stride;
+    size_t sequences, count; /* rows in all: sequences * count, each one's
+                              * after those of the sequence before */
+    size_t from;           /* rows that a sequence has already */
+    float *cache;          /* keys and values of sequence 0 in run 0 */
+    size_t next_sequence, next_run; /* floats from each to the next; the
+                            * latter 0: nothing is kept for later */
+} vit_bytes_rows;
+
+struct tomevit_bytes_context {
+    const tomevit_bytes *m;
+    int threads;
+    size_t max_batch, bytes;
+    size_t together;       /* patches that a thread takes at a time */
+    size_t x_stride, qkv_stride, hidden_stride, score_stride;
+    size_t step_rows;      /* pictures that a thread steps at a time */
+    vit_arena arena;
+    vit_bytes_scratch *scratch; /* [threads] */
+    float *global;         /* [max_batch, length, global width of a byte], or
+                            * while stepping [max_batch, global_dim] */
+    float *kept;           /* caches for stepping, of both parts */
+    size_t kept_global, kept_local; /* floats of one picture */
+    uint8_t *past;         /* [max_batch, patch]: bytes of the patch so far */
+    size_t batch, at;      /* pictures that are stepped, bytes so far; batch 0:
+                            * none are */
+};
+
+/* Floats of the keys and values of one sequence in one run of a block. */
+size_t tomevit_bytes_cache(const vit_dsp *dsp, const vit_bytes_part *p);
+
+/* Takes x through all blocks and the last norm, in place. */
+void tomevit_bytes_run(const vit_bytes_rows *r);
+
+#endif
