@@ -19,6 +19,7 @@ static const report_column list[] = {
     {"dtype", "dtype", NULL},
     {"cpu", "cpu", NULL},
     {"threads", "threads", NULL},
+    {"ranks", "ranks", NULL},
     {"batch", "batch", NULL},
     {"classes_by", "classes by", NULL},
     {"images", "images", NULL},

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/message.h"
 #include "base/output.h"
+#include "base/ranks.h"
 #include "base/replace.h"
 #include "base/signals.h"
 #include "base/waiting.h"
@@ -136,11 +137,57 @@ static void print_version(void)
            tomerge_cpu_name(tomerge_cpu_detected()));
 }
 
-/* argv[0] is the subcommand. */
-static void run(size_t index, int argc, char **argv)
+/* What the processes of one launcher do together, or not at all: each would
+ * write the same files. */
+enum {
+    TOGETHER = OPTIONS_EVAL | OPTIONS_SWEEP | OPTIONS_EMBED,
+    ALONE = OPTIONS_TUNE
+};
+
+/* With options of the same part, or none, ranks are one run; with parts of
+ * their own each is one. 0, or -1 after a message. */
+static int check_ranks(options *o, const char *name, int ready)
+{
+    char part[48];
+
+    if (!ranks_agree(ready, 0) || !ready)
+        return -1;
+    snprintf(part, sizeof(part), "%zu/%zu", o->part.k, o->part.n);
+    if (ranks_on() && !ranks_same(part))
+        ranks_part();
+    else if (ranks_rank() > 0)
+        options_drop_outputs(o);
+    if (!(o->command & (TOGETHER | ALONE)) || o->part.n > 0)
+        return 0;
+    return ranks_alone(o->command & ALONE ? name : NULL);
+}
+
+static void parse_and_run(size_t index, int argc, char **argv, options *o)
 {
     const args_command *command = &subcommands[index].command;
     char why[ARGS_WHY];
+    int result = args_parse(options_table, command, argc, argv, o, o->given,
+                            &o->operand_count, why);
+
+    o->operands = argv;
+    if (result == ARGS_SHOW_HELP) {
+        if (ranks_rank() == 0)
+            args_help(stdout, options_table, command);
+        return;
+    }
+    int ready = result == ARGS_DONE && options_check(o, command, why) == 0;
+    if (!ready)
+        message_usage("%s", why);
+    if (check_ranks(o, command->name, ready) != 0)
+        return;
+    message_quiet(o->quiet);
+    signals_install(replacement_abandon_all);
+    subcommands[index].run(o);
+}
+
+/* argv[0] is the subcommand. */
+static void run(size_t index, int argc, char **argv)
+{
     options o;
 
     options_init(&o);
@@ -148,20 +195,9 @@ static void run(size_t index, int argc, char **argv)
     o.word_count = (size_t)argc;
     o.words = memory_zero(o.word_count, sizeof(*o.words));
     memcpy(o.words, argv, o.word_count * sizeof(*o.words));
-    argc--;
-    argv++;
-    int result = args_parse(options_table, command, argc, argv, &o,
-                            o.given, &o.operand_count, why);
-    o.operands = argv;
-    if (result == ARGS_SHOW_HELP) {
-        args_help(stdout, options_table, command);
-    } else if (result != ARGS_DONE || options_check(&o, command, why) != 0) {
-        message_usage("%s", why);
-    } else {
-        message_quiet(o.quiet);
-        signals_install(replacement_abandon_all);
-        subcommands[index].run(&o);
-    }
+    if (!(subcommands[index].command.bit & TOGETHER) || ranks_begin() == 0)
+        parse_and_run(index, argc - 1, argv + 1, &o);
+    ranks_end();
     options_free(&o);
 }
 

@@ -20,6 +20,7 @@ static const report_column list[] = {
     {"dtype", "dtype", NULL},
     {"cpu", "cpu", NULL},
     {"threads", "threads", NULL},
+    {"ranks", "ranks", NULL},
     {"batch", "batch", NULL},
     {"classes_by", "classes by", NULL},
     {"images", "images", NULL},
@@ -127,9 +128,9 @@ static const report_column model_list_columns[] = {
 static void set_shared(json_t *object, const json_t *first, int one_model)
 {
     static const char *const shared[] = {
-        "images", "refused", "method", "dtype", "cpu", "threads", "batch",
-        "classes_by", "valid_classes", "real_images", "partial", "model",
-        "preprocessing"
+        "images", "refused", "method", "dtype", "cpu", "threads", "ranks",
+        "batch", "classes_by", "valid_classes", "real_images", "partial",
+        "model", "preprocessing"
     };
     size_t count = COUNT(shared) - (one_model ? 0 : 2);
 

@@ -25,6 +25,16 @@ void message_refused(const char *format, ...) MESSAGE_FORMAT;
 void message_note(const char *format, ...) MESSAGE_FORMAT;
 void message_quiet(int quiet);
 
+/* For one of several processes that do the same work: notes and refused inputs
+ * are another's to name, and leave the exit status as it is, where these are
+ * not 0. */
+void message_drop(int notes, int refusals);
+
+/* Lines begin with `name` from here on; of those that come before
+ * message_release the first is kept, for that to say it or not. */
+void message_hold(const char *name);
+void message_release(int say);
+
 /* Called before every line, to clear a progress line away; NULL for none. */
 void message_before(void (*clear)(void));
 

@@ -4,6 +4,7 @@
 
 #include "../base/memory.h"
 #include "../base/message.h"
+#include "../base/ranks.h"
 #include "../folders/collect.h"
 #include "../folders/listed.h"
 #include "../folders/valid_labels.h"
@@ -11,6 +12,7 @@
 #include "drift.h"
 #include "join.h"
 #include "journal_settings.h"
+#include "ranked.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -220,6 +222,8 @@ static int open_journal(const dataset *d, const session *s, size_t count,
     r->journal = d->journal;
     if (d->journal || !s->options->resume)
         return 0;
+    if (ranked_check_alone(s->options->resume) != 0)
+        return -1;
     json_t *settings = journal_settings(d, s, count);
     if (!settings)
         return -1;
@@ -344,31 +348,61 @@ static int join(const dataset *d, session *s, size_t count,
     return result;
 }
 
+/* As one of several processes. */
+static int evaluate_ranked(dataset *d, session *s, size_t count,
+                           evaluate_model *models, evaluate_request *r,
+                           outcomes *o)
+{
+    ranked k;
+    int result = ranked_begin(&k, d, s, count, r);
+
+    if (result == 0)
+        result = begin_models(d, s, count, models);
+    result = ranked_start(&k, r, result);
+    if (result == 0)
+        result = evaluate(r, o);
+    if (ranks_rank() == 0 && result == 0)
+        outcomes_free(o);
+    return ranked_end(&k, r, o, result);
+}
+
+/* By itself. */
+static int evaluate_alone(dataset *d, session *s, size_t count,
+                          evaluate_model *models, evaluate_request *r,
+                          outcomes *o)
+{
+    journal j;
+    int result = open_journal(d, s, count, r, &j);
+
+    if (result == 0)
+        result = begin_models(d, s, count, models);
+    if (result == 0)
+        result = evaluate(r, o);
+    if (r->journal == &j)
+        result |= journal_close(&j);
+    return result;
+}
+
 int dataset_evaluate(dataset *d, session *s, size_t count, outcomes *o,
                      evaluate_seen *seen, void *data)
 {
     evaluate_request r = request_of(d, s, count);
     evaluate_model *models = memory_zero(count, sizeof(*models));
-    journal j;
+    int result;
 
     memset(o, 0, sizeof(*o));
     r.models = models;
     r.seen = seen;
     r.data = data;
-    if (s->options->joined_count > 0) {
-        free(models);
-        return join(d, s, count, &r, o);
-    }
-    int result = open_journal(d, s, count, &r, &j);
-    if (result == 0)
-        result = begin_models(d, s, count, models);
-    if (result == 0)
-        result = evaluate(&r, o);
+    if (s->options->joined_count > 0)
+        result = join(d, s, count, &r, o);
+    else if (ranks_on())
+        result = evaluate_ranked(d, s, count, models, &r, o);
+    else
+        result = evaluate_alone(d, s, count, models, &r, o);
     if (!d->keeps)
         dataset_drop_crops(d);
     free(models);
-    if (r.journal == &j)
-        result |= journal_close(&j);
     return result;
 }
 

@@ -37,8 +37,9 @@ void dataset_drop_crops(dataset *d);
 int dataset_check_outputs(const dataset *d, const session *s);
 
 /* Runs all runs of the sessions over the images, those of the first session
- * first; their classes are the same. 0, or -1 after a message; evaluate_free is
- * the caller's in both cases. */
+ * first; their classes are the same. 0, or -1 after a message, or 1 if this
+ * process is one of several and the outcomes are another's to report;
+ * outcomes_free is the caller's in all cases. */
 int dataset_evaluate(dataset *d, session *s, size_t count, outcomes *o,
                      evaluate_seen *seen, void *data);
 

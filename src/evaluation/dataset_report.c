@@ -152,22 +152,24 @@ static void set_work(const session *s, const outcomes *o, size_t index,
     set_count(out, "tokens_most", w->tokens_most);
 }
 
-/* `index` is that among all runs. */
+/* `index` is that among all runs. Ranks work side by side: what all of them
+ * spend in forward passes takes that over their number. */
 static void set_times(const outcomes *o, size_t index, const tally *t,
                       json_t *out)
 {
-    double wall = o->wall;
+    double wall = o->wall, ranks = (double)o->ranks;
+    double forward = t->forward / ranks;
 
     /* What this run alone would have taken. */
     for (size_t i = 0; i < o->batches * o->run_count; i++)
-        wall -= i % o->run_count == index ? 0 : o->seconds[i];
+        wall -= i % o->run_count == index ? 0 : o->seconds[i] / ranks;
     json_object_set_new(out, "images_per_second", json_pack("{s:o,s:o}",
-        "forward", rate(t->images, t->forward),
+        "forward", rate(t->images, forward),
         "total", rate(t->images, wall)));
     json_object_set_new(out, "seconds", json_pack("{s:o,s:o,s:o,s:o}",
         "wall", report_real(wall), "decode", report_real(o->decode),
         "preprocess", report_real(o->preprocess),
-        "forward", report_real(t->forward)));
+        "forward", report_real(forward)));
     json_object_set_new(out, "latency", json_pack("{s:o,s:o,s:o}",
         "p50", milliseconds(outcomes_latency(o, index, 50)),
         "p90", milliseconds(outcomes_latency(o, index, 90)),
@@ -202,6 +204,8 @@ json_t *dataset_run_json(const dataset *d, const session *s,
         json_object_set_new(out, "classes_by", json_string(d->rule));
     if (s->classes.valid)
         set_count(out, "valid_classes", s->classes.valid_count);
+    if (o->ranks > 1)
+        set_count(out, "ranks", o->ranks);
     json_object_set_new(out, "partial", json_boolean(outcomes_are_partial(o)));
     return out;
 }

@@ -8,13 +8,14 @@
 #include "../base/progress.h"
 #include "../base/signals.h"
 #include "batch.h"
+#include "dealing.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 /* An evaluation under way. */
 typedef struct work {
-    const evaluate_request *request;
+    const evaluate_request *request; /* of the piece, where files are dealt */
     outcomes *all;
     batch batch;
     size_t before;         /* files that an earlier process has done */
@@ -129,8 +130,12 @@ static int finish_batch(work *w, size_t to)
     if (sink && sink->flush && sink->flush(sink->data) != 0)
         return -1;
     result = j ? journal_add(j, found) : 0;
-    if (result == 0)
+    if (result == 0 && w->request->dealt) {
+        dealing_found(w->request->dealt, found);
+        w->all->to = to;
+    } else if (result == 0) {
         append(w, found);
+    }
     outcomes_clear(found, to);
     return result;
 }
@@ -184,8 +189,13 @@ static void show(const work *w)
 {
     const evaluate_request *r = w->request;
     int labelled = r->to > r->from && r->files->files[r->from].label >= 0;
-    size_t images = w->all->images;
+    size_t images = w->all->images, known;
 
+    if (r->dealt) {
+        size_t done = dealing_done(r->dealt, &known);
+        progress_show(done - known, -1);
+        return;
+    }
     progress_show(w->all->to - w->before, labelled && images > 0
                   ? 100.0 * (double)w->correct / (double)images : -1);
 }
@@ -247,10 +257,46 @@ static int windows(work *w)
     return result;
 }
 
+/* The files that come to this process, piece by piece. */
+static int dealt_pieces(work *w, evaluate_request *r)
+{
+    piece next;
+    int result = 0;
+
+    while (result == 0 && dealing_next(r->dealt, &next)) {
+        r->from = next.from;
+        r->to = next.to;
+        w->before = next.from;
+        outcomes_clear(&w->batch.found, next.from);
+        outcomes_clear(w->all, next.from);
+        result = windows(w);
+    }
+    return result;
+}
+
+static int evaluate_dealt(const evaluate_request *r, outcomes *o)
+{
+    evaluate_request now = *r;
+    size_t known;
+    work w;
+
+    now.seen = NULL;
+    begin(&w, &now, o);
+    dealing_done(r->dealt, &known);
+    progress_start(r->to - r->from - known, r->quiet);
+    int result = dealt_pieces(&w, &now);
+    progress_end();
+    batch_end(&w.batch);
+    return result;
+}
+
 int evaluate(const evaluate_request *r, outcomes *o)
 {
     outcomes rest;
     work w;
+
+    if (r->dealt)
+        return evaluate_dealt(r, o);
 
     begin(&w, r, o);
     int result = replay(&w);

@@ -45,6 +45,9 @@ typedef struct evaluate_sink {
 
 enum { EVALUATE_WHY = 128 };
 
+/* Who says which files are next, if several processes share them. */
+typedef struct dealing dealing;
+
 /* What is asked for. */
 typedef struct evaluate_request {
     const evaluate_model *models;
@@ -62,6 +65,7 @@ typedef struct evaluate_request {
     int quiet;
     journal *journal;      /* or NULL; just opened, or a section of it begun */
     const evaluate_sink *sink; /* or NULL */
+    dealing *dealt;        /* or NULL: then all of `from` to `to` */
     evaluate_seen *seen;   /* or NULL */
     void *data;
 } evaluate_request;
@@ -71,7 +75,10 @@ typedef struct evaluate_request {
  * of which an answer is not finite, are named and refused. What the journal has
  * is taken from there, times included. 0, or -1 after a message if the forward
  * pass or the journal failed; outcomes_free is the caller's in both cases. A
- * signal ends it early. */
+ * signal ends it early.
+ *
+ * Of files that are dealt, what is found goes to whom they are dealt by, who
+ * knows what the journal has; `o` is of nothing. */
 int evaluate(const evaluate_request *r, outcomes *o);
 
 /* Names what is refused and shows all images to `seen`, as evaluate does: of

@@ -7,6 +7,7 @@
 #include "../base/memory.h"
 #include "../base/message.h"
 #include "journal_line.h"
+#include "ranked.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -113,6 +114,12 @@ static int read_part(part *p, const evaluate_request *r)
     if (!file)
         return -1;
     json_decref(command);
+    if (ranked_is_of_rank(p->settings)) {
+        message_failed("%s: it is one rank's of mpirun: the command it was "
+                       "begun by makes the report of all", p->path);
+        fclose(file);
+        return -1;
+    }
     outcomes_begin(&p->found, r->run_count, r->depth, r->width);
     result = part_of(p, r->files->count, &j.next, &j.files);
     outcomes_clear(&p->found, j.next);

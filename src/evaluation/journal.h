@@ -33,6 +33,7 @@ typedef struct journal {
     size_t width;          /* of embeddings that are kept, see outcomes */
     size_t all;            /* files of the folder, of which it may be a part */
     size_t files, run_count; /* of the evaluation at hand */
+    int scattered;         /* lines are of files anywhere from `next` on */
     size_t next;           /* the first file that no line of it is about */
 } journal;
 

@@ -16,6 +16,7 @@ void outcomes_begin(outcomes *o, size_t run_count, size_t depth, size_t width)
     o->run_count = run_count;
     o->depth = depth;
     o->width = width;
+    o->ranks = 1;
     o->work = memory_zero(run_count, sizeof(*o->work));
     o->tokens = memory_zero(run_count * depth, sizeof(*o->tokens));
 }

@@ -57,6 +57,8 @@ typedef struct outcomes {
     float *kept;           /* [kept_count, run_count, width]: embeddings of some
                             * of the images, in their order */
     double wall, decode, preprocess; /* the last two in core-seconds */
+    size_t ranks;          /* that worked at the same time; `seconds` are of
+                            * one of them each, `wall` of all */
 } outcomes;
 
 /* Of nothing yet, before file 0; with embeddings of this width. */

@@ -256,3 +256,10 @@ int options_check(options *o, const args_command *command, char *why)
         return -1;
     return options_files_check(o, why);
 }
+
+void options_drop_outputs(options *o)
+{
+    o->json = o->csv = o->predictions = NULL;
+    o->per_class = o->confusion = NULL;
+    o->svg = o->html = NULL;
+}

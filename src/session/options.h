@@ -128,5 +128,7 @@ void options_free(options *o);
  * why[ARGS_WHY]. */
 int options_check(options *o, const args_command *command, char *why);
 
+/* What is found is another process's to write down. */
+void options_drop_outputs(options *o);
 
 #endif

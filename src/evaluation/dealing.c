@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/* One evaluation by several ranks. */
+#include "dealing.h"
+
+#include "../base/clock.h"
+#include "../base/memory.h"
+#include "../base/message.h"
+#include "../base/ranks.h"
+#include "../base/signals.h"
+#include "journal_line.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What messages are about: KNOWN and FOUND are lines, ASK and STOP are lines
+ * and ask for more or say that a signal has come, GIVE is a piece. */
+enum { KNOWN = 1, GATHERED, FOUND, ASK, STOP, GIVE };
+
+/* Lines that are sent before the piece is through. */
+enum { MUCH = 1 << 26 };
+
+/* A line of a journal. */
+typedef struct line {
+    size_t from, to;
+    size_t journal;        /* its number, of one that was known; else 0 */
+    int known;
+    char *json;
+} line;
+
+struct dealing {
+    double began;
+    size_t from, to;
+    /* Of other ranks: lines that are to be sent. */
+    char *text;
+    size_t used, capacity;
+    /* Of rank 0, while it serves by those who hold the lock. */
+    pieces left;
+    line *lines;
+    size_t count, line_capacity;
+    size_t done, known;    /* files */
+    size_t away;           /* ranks that will still ask */
+    int stopped, serves;
+};
+
+dealing *dealing_begin(size_t from, size_t to, size_t batch)
+{
+    dealing *d = memory_zero(1, sizeof(*d));
+
+    d->began = clock_seconds();
+    d->from = from;
+    d->to = to;
+    d->away = ranks_count() - 1;
+    pieces_begin(&d->left, from, to, batch, ranks_count());
+    return d;
+}
+
+void dealing_end(dealing *d)
+{
+    if (!d)
+        return;
+    pieces_end(&d->left);
+    for (size_t i = 0; i < d->count; i++)
+        free(d->lines[i].json);
+    free(d->lines);
+    free(d->text);
+    free(d);
+}
+
+/* ---- lines --------------------------------------------------------------- */
+
+/* json[length] is a line of files from .. to - 1. */
+static void keep(dealing *d, const line *about, const char *json, size_t length)
+{
+    line *l;
+
+    d->lines = memory_grow(d->lines, d->count, &d->line_capacity,
+                           sizeof(*d->lines));
+    l = &d->lines[d->count++];
+    *l = *about;
+    l->json = memory_zero(length + 1, 1);
+    memcpy(l->json, json, length);
+    d->done += l->to - l->from;
+}
+
+/* What is known twice is left out. */
+static void keep_known(dealing *d, const line *about, const char *json,
+                       size_t length)
+{
+    if (pieces_done(&d->left, about->from, about->to) != 0)
+        return;
+    d->known += about->to - about->from;
+    keep(d, about, json, length);
+}
+
+/* Lines "JOURNAL FROM TO {...}" of a message. */
+static void keep_all(dealing *d, const char *text, int known)
+{
+    for (const char *next; *text != '\0'; text = next) {
+        size_t length = strcspn(text, "\n");
+        line about = {.known = known};
+        int at = 0;
+        next = text + length + (text[length] != '\0');
+        if (sscanf(text, "%zu %zu %zu %n", &about.journal, &about.from,
+                   &about.to, &at) != 3)
+            continue;
+        if (known)
+            keep_known(d, &about, text + at, length - (size_t)at);
+        else
+            keep(d, &about, text + at, length - (size_t)at);
+    }
+}
+
+static void append(dealing *d, const char *text)
+{
+    size_t length = strlen(text);
+
+    while (d->capacity < d->used + length + 1)
+        d->text = memory_grow(d->text, d->capacity, &d->capacity, 1);
+    memcpy(d->text + d->used, text, length + 1);
+    d->used += length;
+}
+
+static void send_lines(dealing *d, int tag)
+{
+    ranks_send(0, tag, d->used > 0 ? d->text : "", d->used);
+    d->used = 0;
+}
+
+static void add(dealing *d, size_t number, const outcomes *o, int known)
+{
+    json_t *object = journal_line_write(o);
+    char *json = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    line about = {o->from, o->to, number, known, NULL};
+    char head[80];
+
+    json_decref(object);
+    if (!json) {
+        message_failed("out of memory");
+        exit(STATUS_FAILED);
+    }
+    if (ranks_rank() > 0) {
+        snprintf(head, sizeof(head), "%zu %zu %zu ", number, o->from, o->to);
+        append(d, head);
+        append(d, json);
+        append(d, "\n");
+        if (d->used >= MUCH)
+            send_lines(d, known ? KNOWN : FOUND);
+    } else if (known) {
+        keep_known(d, &about, json, strlen(json));
+    } else {
+        ranks_lock();
+        keep(d, &about, json, strlen(json));
+        ranks_unlock();
+    }
+    free(json);
+}
+
+void dealing_known(dealing *d, size_t number, const outcomes *o)
+{
+    add(d, number, o, 1);
+}
+
+void dealing_found(dealing *d, const outcomes *o)
+{
+    add(d, 0, o, 0);
+}
+
+void dealing_gather(dealing *d)
+{
+    size_t missing = ranks_count() - 1;
+    ranks_message m;
+
+    if (ranks_rank() > 0) {
+        send_lines(d, GATHERED);
+        return;
+    }
+    for (; missing > 0; missing -= m.tag == GATHERED) {
+        ranks_take(&m);
+        keep_all(d, m.bytes, 1);
+        free(m.bytes);
+    }
+}
+
+/* ---- dealing ------------------------------------------------------------- */
+
+/* 1, or 0 if there is none. */
+static int deal(dealing *d, piece *out)
+{
+    if (!d->stopped && !signals_stop() && pieces_next(&d->left, out))
+        return 1;
+    *out = (piece){0, 0};
+    return 0;
+}
+
+/* 1 while others will still ask. */
+static int handle(void *data, const ranks_message *m)
+{
+    dealing *d = data;
+    char text[48];
+    piece next;
+
+    keep_all(d, m->bytes, 0);
+    d->stopped |= m->tag == STOP;
+    if (m->tag == FOUND)
+        return 1;
+    d->away -= !deal(d, &next);
+    snprintf(text, sizeof(text), "%zu %zu", next.from, next.to);
+    ranks_send(m->from, GIVE, text, strlen(text));
+    return d->away > 0;
+}
+
+int dealing_serve(dealing *d)
+{
+    d->serves = ranks_rank() == 0 && d->away > 0;
+    return d->serves ? ranks_serve(handle, d) : 0;
+}
+
+int dealing_next(dealing *d, piece *out)
+{
+    ranks_message m;
+    int more;
+
+    if (ranks_rank() == 0) {
+        ranks_lock();
+        more = deal(d, out);
+        ranks_unlock();
+        if (!more && d->serves)
+            ranks_served();
+        d->serves &= more;
+        return more;
+    }
+    send_lines(d, signals_stop() ? STOP : ASK);
+    ranks_take(&m);
+    more = sscanf(m.bytes, "%zu %zu", &out->from, &out->to) == 2 &&
+           out->to > out->from;
+    free(m.bytes);
+    return more;
+}
+
+size_t dealing_done(dealing *d, size_t *known)
+{
+    ranks_lock();
+    size_t done = d->done;
+    *known = d->known;
+    ranks_unlock();
+    return done;
+}
+
+/* ---- what was found ------------------------------------------------------ */
+
+static int by_files(const void *a, const void *b)
+{
+    const line *x = a, *y = b;
+
+    return (x->from > y->from) - (x->from < y->from);
+}
+
+/* The seconds of the journal that has most. */
+static double longest(const double *walls, size_t count)
+{
+    double most = 0;
+
+    for (size_t i = 0; i < count; i++)
+        most = walls[i] > most ? walls[i] : most;
+    return most;
+}
+
+/* Adds a line to what was found; 1, 0 if it does not follow, -1 after a
+ * message. */
+static int collect(const line *l, journal *j, outcomes *o)
+{
+    outcomes next;
+
+    if (l->from != o->to)
+        return 0;
+    j->next = l->from;
+    j->files = l->to;
+    json_t *object = json_loads(l->json, 0, NULL);
+    int result = !object ? -1 : journal_line_read(j, object, &next);
+    json_decref(object);
+    if (result != 0) {
+        message_failed("what a rank says of image %zu is damaged", l->from + 1);
+        return -1;
+    }
+    result = outcomes_append(o, &next);
+    outcomes_free(&next);
+    return result == 0 ? 1 : -1;
+}
+
+int dealing_collect(dealing *d, const evaluate_request *r, outcomes *o)
+{
+    journal j = {.classes = r->classes->count, .run_count = r->run_count,
+                 .depth = r->depth, .width = r->width,
+                 .all = r->files->count};
+    size_t journals = 0;
+    int result = 1;
+
+    outcomes_begin(o, r->run_count, r->depth, r->width);
+    outcomes_clear(o, r->from);
+    o->end = r->to;
+    o->ranks = ranks_count();
+    qsort(d->lines, d->count, sizeof(*d->lines), by_files);
+    for (size_t i = 0; i < d->count; i++)
+        if (d->lines[i].journal >= journals)
+            journals = d->lines[i].journal + 1;
+    double *walls = memory_zero(journals, sizeof(*walls));
+    for (size_t i = 0; i < d->count && result > 0; i++) {
+        double before = o->wall;
+        result = collect(&d->lines[i], &j, o);
+        if (d->lines[i].known)
+            walls[d->lines[i].journal] += o->wall - before;
+    }
+    o->wall = longest(walls, journals) + clock_seconds() - d->began;
+    free(walls);
+    if (result > 0 && o->to < r->to && !d->stopped && !signals_stop()) {
+        message_failed("no rank says anything of image %zu", o->to + 1);
+        result = -1;
+    }
+    return result < 0 ? -1 : 0;
+}
