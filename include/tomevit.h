@@ -132,9 +132,25 @@ enum tomevit_activation {
     TOMEVIT_GELU = 0,       /* x Phi(x), by erf */
     TOMEVIT_GELU_TANH = 1,  /* its approximation by tanh */
     TOMEVIT_QUICK_GELU = 2, /* x / (1 + exp(-1.702 x)) */
-    TOMEVIT_SWIGLU = 3      /* silu(a) * b, a and b being the halves of what
+    TOMEVIT_SWIGLU = 3,     /* silu(a) * b, a and b being the halves of what
                              * the MLP's first product gives */
+    TOMEVIT_SILU = 4        /* x / (1 + exp(-x)) */
 };
+
+/* What a layer is made of. */
+enum tomevit_block {
+    TOMEVIT_BLOCK_VIT = 0,
+    TOMEVIT_BLOCK_MEGA = 1  /* moving averages in two directions and gated
+                             * attention [arXiv 2209.10655] */
+};
+
+/* Of blocks of Mega's kind. */
+typedef struct tomevit_mega {
+    size_t shared, value;  /* widths of queries and keys, and of values */
+    size_t states;         /* of a channel's moving average */
+    size_t chunk;          /* patches that attention stays among; 0: all */
+    int laplace;           /* attention is by Laplace's function, not softmax */
+} tomevit_mega;
 
 /* Rotary positions: queries and keys of patches are turned by angles that
  * their places give, instead of or beside embeddings that are added.
@@ -204,6 +220,8 @@ typedef struct tomevit_description {
     tomevit_rope rope;     /* and how they are turned by their positions */
     int patch_norm;        /* a norm of the patches before positions come */
     int norm_pre;          /* a norm before the first layer */
+    int block;             /* enum tomevit_block */
+    tomevit_mega mega;
     int rms_norm;          /* norms are RMSNorm, without biases */
     int unbiased;          /* nor have a layer's products biases */
     int in_order;          /* merged tokens stay in the order of their places,
@@ -451,6 +469,16 @@ typedef struct tomevit_layer_merging {
     size_t prune;
 } tomevit_layer_merging;
 
+/* What a moving average along the patches makes of merged tokens. */
+enum tomevit_ema_merge {
+    TOMEVIT_EMA_UNMERGE = 0, /* every place sees the token it went to, a token
+                              * gets the mean over its places: exact where the
+                              * merged tokens are equal */
+    TOMEVIT_EMA_PLACE = 1,   /* a token weighs its size at its place */
+    TOMEVIT_EMA_STEPS = 2,   /* a token lasts as many steps as its size */
+    TOMEVIT_EMA_ROWS = 3     /* as if nothing had merged */
+};
+
 typedef struct tomevit_merging {
     size_t struct_size;    /* sizeof(tomevit_merging) */
     /* [depth], or NULL: nothing merges. A method that decides by itself how
@@ -472,7 +500,9 @@ typedef struct tomevit_merging {
     size_t tile;           /* TOMERGE_GIVEN, which needs it: of every whole tile
                             * of so many rows and columns of patches the first
                             * is a destination in all layers; others 0 */
-    uint64_t reserved[5];  /* 0 */
+    int ema_merge;         /* enum tomevit_ema_merge */
+    int reserved_int;      /* 0 */
+    uint64_t reserved[4];  /* 0 */
 } tomevit_merging;
 
 /* Nothing merges; alternating, cosine, weighted, K, proportional attention,

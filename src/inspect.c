@@ -26,6 +26,8 @@ static const report_column list[] = {
     {"mlp_dim", "MLP dim", NULL},
     {"activation", "activation", NULL},
     {"known.activation.from", "  from", NULL},
+    {"known.attention.value", "attention", NULL},
+    {"known.attention.from", "  from", NULL},
     {"known.norm epsilon.value", "norm epsilon", NULL},
     {"known.norm epsilon.from", "  from", NULL},
     {"known.positions.value", "positions", NULL},
@@ -101,7 +103,7 @@ static const char *pool_name(const tomevit_description *d)
 static const char *activation_name(const tomevit_description *d)
 {
     static const char *const names[] = {"GELU", "GELU by tanh", "QuickGELU",
-                                        "SwiGLU"};
+                                        "SwiGLU", "SiLU"};
 
     return names[d->activation];
 }

@@ -18,6 +18,7 @@
 typedef struct run {
     const char *name;
     int merges;
+    int ema;               /* enum tomevit_ema_merge */
 } run;
 
 typedef struct sample {
@@ -26,8 +27,13 @@ typedef struct sample {
 } sample;
 
 static const sample samples[] = {
-    {"mobile.safetensors", {{"r0", 0}, {"r", 1}}},
-    {"mobile_shared.safetensors", {{"r0", 0}, {"r", 1}}},
+    {"mega.safetensors", {{"r0_unmerge", 0, 0}, {"r_unmerge", 1, 0},
+                          {"r_place", 1, TOMEVIT_EMA_PLACE}}},
+    {"mega_softmax.safetensors", {{"r0_unmerge", 0, 0}, {"r_unmerge", 1, 0},
+                                  {"r_place", 1, TOMEVIT_EMA_PLACE}}},
+    {"mega_chunk.safetensors", {{"r0_unmerge", 0, 0}}},
+    {"mobile.safetensors", {{"r0", 0, 0}, {"r", 1, 0}}},
+    {"mobile_shared.safetensors", {{"r0", 0, 0}, {"r", 1, 0}}},
 };
 
 enum { SAMPLES = sizeof(samples) / sizeof(*samples) };
@@ -93,6 +99,7 @@ static void forward(const bench *b, const run *r, size_t batch, int threads,
     tomevit_merging merging;
 
     tomevit_merging_init(&merging);
+    merging.ema_merge = r->ema;
     merging.r = r->merges ? schedule : NULL;
     merging.rope_merge = TOMEVIT_ROPE_DESTINATION; /* as the reference has it */
     for (size_t i = 0; i < batch; i++)

@@ -466,8 +466,11 @@ static void refuse_forwards(void)
     REFUSES(tomevit_forward, a->merging->importance = -1);
     REFUSES(tomevit_forward, a->merging->sizes = 2);
     REFUSES(tomevit_forward, a->merging->sizes = -1);
+    REFUSES(tomevit_forward, a->merging->ema_merge = 4);
+    REFUSES(tomevit_forward, a->merging->ema_merge = -1);
+    REFUSES(tomevit_forward, a->merging->reserved_int = 1);
     REFUSES(tomevit_forward, a->merging->reserved[0] = 1);
-    REFUSES(tomevit_forward, a->merging->reserved[4] = 1);
+    REFUSES(tomevit_forward, a->merging->reserved[3] = 1);
     REFUSES(tomevit_forward, a->merging->combine = 99);
     REFUSES(tomevit_forward, a->merging->combine = -1);
     REFUSES(tomevit_forward, a->merging->metric = 6);
@@ -621,12 +624,12 @@ Test(refusals_vit, structs_keep_their_layout)
     cr_expect_eq(sizeof(tomevit_message), 512);
     cr_expect_eq(sizeof(tomevit_preprocessing), 80);
     cr_expect_eq(offsetof(tomevit_preprocessing, reserved), 56);
-    cr_expect_eq(sizeof(tomevit_description), 736);
-    cr_expect_eq(offsetof(tomevit_description, reserved), 608);
+    cr_expect_eq(sizeof(tomevit_description), 784);
+    cr_expect_eq(offsetof(tomevit_description, reserved), 656);
     cr_expect_eq(sizeof(tomevit_open_options), 104);
     cr_expect_eq(offsetof(tomevit_open_options, reserved), 48);
     cr_expect_eq(sizeof(tomevit_merging), 224);
-    cr_expect_eq(offsetof(tomevit_merging, reserved), 184);
+    cr_expect_eq(offsetof(tomevit_merging, reserved), 192);
     cr_expect_eq(sizeof(tomevit_image), 16);
     cr_expect_eq(sizeof(tomevit_output), 104);
     cr_expect_eq(offsetof(tomevit_output, reserved), 64);

@@ -63,13 +63,32 @@ static int check_tiles(const tomevit_description *model,
     return -1;
 }
 
+/* Mega's attention, which is no share that sums to one, ranks nothing. */
+static int check_ranks(const tomevit_description *model,
+                       const merging_run *run, char *why)
+{
+    int method = run->merging.matching.method;
+    int ranks = (tomerge_method_needs(method) & TOMERGE_NEEDS_IMPORTANCE) != 0;
+
+    for (size_t i = 0; i < model->depth && run->merging.layers; i++)
+        if (run->merging.layers[i].cutoff > 0)
+            ranks = 1;
+    if (model->block != TOMEVIT_BLOCK_MEGA || !ranks)
+        return 0;
+    snprintf(why, ARGS_WHY, "--method: expected one that ranks no tokens by "
+             "attention, as a model of Mega's kind has none that sums to one, "
+             "found %s", tomerge_method_name(method));
+    return -1;
+}
+
 /* What the options come to in this model. 0, or -1 with a line in why. */
 static int finish(const tomevit_description *model, merging_run *run, char *why)
 {
     size_t depth = model->depth, last = depth - 1;
     double gone = 0;
 
-    if (check_tiles(model, run, why) != 0)
+    if (check_tiles(model, run, why) != 0 ||
+        check_ranks(model, run, why) != 0)
         return -1;
     if (tomevit_schedule_tokens(model, &run->merging, run->tokens) != 0) {
         int strided = run->merging.matching.method == TOMERGE_STRIDED;

@@ -18,9 +18,55 @@ static int says(const vit_tensors *file, const char *key, const char *value)
 /* Of the block what metadata say and no tensor shows. */
 void tomevit_find_block(const vit_tensors *file, tomevit_description *d)
 {
+    if (tomevit_has(file, "blocks.0.mega.mx.weight"))
+        d->block = TOMEVIT_BLOCK_MEGA;
     d->rms_norm = says(file, "norm", "rms");
     d->unbiased = d->rms_norm && !tomevit_has(file, "blocks.0.attn.proj.bias");
     d->in_order = says(file, "order", "places");
+}
+
+/* A tensor of a layer of Mega's, of so many dimensions. */
+static const vit_stored *part(const vit_tensors *file, const char *name,
+                              size_t dims)
+{
+    const vit_stored *t = tomevit_tensors_find(file, name);
+
+    return t && t->dims == dims ? t : NULL;
+}
+
+/* Sizes that only Mega has. */
+static int find_mega(const vit_tensors *file, tomevit_description *d,
+                     const vit_report *report)
+{
+    const vit_stored *gamma = part(file, "blocks.0.mega.gamma", 2);
+    const vit_stored *v = part(file, "blocks.0.mega.v.weight", 2);
+    const vit_stored *alpha = part(file, "blocks.0.mega.ema.alpha", 3);
+    const vit_stored *relative = part(file, "blocks.0.mega.rel_pos_bias", 1);
+    const char *attention = tomevit_tensors_metadata(file, "attention");
+
+    if (!gamma || !v || !alpha || !relative || relative->shape[0] % 2 == 0 ||
+        gamma->shape[1] < 1 || gamma->shape[1] > VIT_MAX_DIM ||
+        v->shape[0] < 1 || v->shape[0] > VIT_MAX_MLP ||
+        alpha->shape[1] < 1 || alpha->shape[1] > VIT_MAX_STATES)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "tensors of blocks.0: "
+                            "expected those of Mega, gamma [2, z], v_proj "
+                            "[v, dim], move.alpha [2 dim, states, 1] with at "
+                            "most %d states, rel_pos_bias of odd length",
+                            (int)VIT_MAX_STATES);
+    if (attention && strcmp(attention, "laplace") &&
+        strcmp(attention, "softmax"))
+        return tomevit_fail(report, TOMEVIT_EFORMAT, "metadata \"attention\": "
+                            "expected laplace or softmax, found \"%.40s\"",
+                            attention);
+    d->heads = 1;
+    d->in_order = 1;
+    d->activation = TOMEVIT_SILU;
+    d->mega.shared = gamma->shape[1];
+    d->mega.value = v->shape[0];
+    d->mega.states = alpha->shape[1];
+    d->mega.chunk = (relative->shape[0] + 1) / 2;
+    d->mega.laplace = !attention || !strcmp(attention, "laplace");
+    return 0;
 }
 
 /* Fewer heads of keys and values than of queries show in the rows of the
@@ -33,6 +79,8 @@ int tomevit_find_kv_heads(const vit_tensors *file, tomevit_description *d,
     size_t head, rows = t && t->dims == 2 ? t->shape[0] : 3 * d->dim;
     int code;
 
+    if (d->block == TOMEVIT_BLOCK_MEGA)
+        return find_mega(file, d, report);
     if (rows == 3 * d->dim)
         return 0;
     code = tomevit_metadata_heads(file, d, report);
@@ -49,6 +97,22 @@ int tomevit_find_kv_heads(const vit_tensors *file, tomevit_description *d,
                             d->heads,
                             tomevit_shape_text(t->shape, t->dims).text);
     d->kv_heads = (rows - d->dim) / (2 * head);
+    return 0;
+}
+
+/* Biases as far as all patches are apart are for attention among all; fewer for
+ * chunks, which fill the image. */
+int tomevit_find_chunk(tomevit_description *d, const vit_report *report)
+{
+    if (d->block != TOMEVIT_BLOCK_MEGA)
+        return 0;
+    if (d->mega.chunk > d->tokens || d->tokens % d->mega.chunk)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"rel_pos_bias\": "
+                            "expected biases of a chunk that divides %zu "
+                            "patches, found those of %zu", d->tokens,
+                            d->mega.chunk);
+    if (d->mega.chunk == d->tokens)
+        d->mega.chunk = 0;
     return 0;
 }
 

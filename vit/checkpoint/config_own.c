@@ -112,6 +112,11 @@ int tomevit_config_say(vit_tensors *view, const vit_report *report)
     code = check_choices(config, report);
     if (!code && !strcmp(tomevit_view_layout(view), "MobileLLM"))
         failed = say_mobile(view, config);
+    else if (!code && json_object_get(config, "attention"))
+        failed = tomevit_tensors_say(
+            view, "attention",
+            json_string_value(json_object_get(config, "attention")),
+            "metadata");
     json_decref(config);
     if (failed)
         return tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory");
@@ -129,6 +134,8 @@ int tomevit_config_check(const vit_tensors *file, tomevit_description *d,
         {"classes", d->classes}, {"depth", tomevit_own_layers(d)},
         {"dim", d->dim}, {"kv_heads", tomevit_kv_heads(d)},
         {"hidden", d->mlp_dim}, {"ffn", d->mlp_dim},
+        {"z", d->mega.shared}, {"v", d->mega.value}, {"h", d->mega.states},
+        {"chunk", d->mega.chunk},
     };
     json_t *config = parse(file);
     int code = 0;

@@ -211,6 +211,8 @@ static int same_model(const tomevit_description *a,
            a->distilled == b->distilled && a->qkv_bias == b->qkv_bias &&
            a->patch_bias == b->patch_bias && a->head_bias == b->head_bias &&
            a->norm_pre == b->norm_pre && a->rms_norm == b->rms_norm &&
+           a->block == b->block && a->mega.laplace == b->mega.laplace &&
+           a->mega.chunk == b->mega.chunk &&
            a->unbiased == b->unbiased && a->in_order == b->in_order &&
            a->qk_norm == b->qk_norm &&
            a->layer_scale == b->layer_scale &&

@@ -381,8 +381,6 @@ static const char *family_of(const vit_tensors *file,
 
     if (said)
         return said;
-    if (!strcmp(layout, "MobileLLM"))
-        return "mobile";
     if (d->rope.kind)
         return tomevit_rope_family(d);
     if (!strcmp(layout, "SWAG"))
@@ -420,6 +418,7 @@ int tomevit_describe_file(const vit_tensors *file, tomevit_description *d,
         (code = tomevit_metadata_pool(file, d, report)) ||
         (code = find_prefix(file, d, report)) ||
         (code = tomevit_find_tokens(file, d, report)) ||
+        (code = tomevit_find_chunk(d, report)) ||
         (code = find_head(file, d, report)) ||
         (code = find_depth(file, d, report)) ||
         (code = tomevit_find_share(file, d, report)) ||

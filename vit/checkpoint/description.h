@@ -11,6 +11,7 @@
 enum {
     VIT_MAX_DIM = 16384,
     VIT_MAX_MLP = 131072,
+    VIT_MAX_STATES = 64,   /* what kernels/ema.h has room for */
     VIT_MAX_DEPTH = 1024,
     VIT_MAX_PATCH = 1024,
     VIT_MAX_TOKENS = 65536,
@@ -29,6 +30,7 @@ int tomevit_describe_file(const vit_tensors *file, tomevit_description *d,
 void tomevit_find_block(const vit_tensors *file, tomevit_description *d);
 int tomevit_find_kv_heads(const vit_tensors *file, tomevit_description *d,
                           const vit_report *report);
+int tomevit_find_chunk(tomevit_description *d, const vit_report *report);
 int tomevit_find_share(const vit_tensors *file, tomevit_description *d,
                        const vit_report *report);
 

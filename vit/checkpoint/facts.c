@@ -53,7 +53,8 @@ static const char *heads_from(const vit_tensors *view,
     json_error_t error;
     json_t *value;
 
-    if (d->qk_norm || d->relative || tomevit_rope_heads(view, d))
+    if (d->block == TOMEVIT_BLOCK_MEGA || d->qk_norm || d->relative ||
+        tomevit_rope_heads(view, d))
         return "tensors";
     if (!from && arch) {
         value = tomevit_json_parse(arch, strlen(arch), 8, &error);
@@ -100,7 +101,8 @@ static void add_structure(vit_facts *f, const vit_tensors *view,
                           const tomevit_description *d)
 {
     static const char *const activations[] = {"gelu", "gelu_tanh",
-                                              "quick_gelu", "swiglu"};
+                                              "quick_gelu", "swiglu",
+                                              "silu"};
     static const char *const pools[] = {"class", "mean", "class and mean",
                                         "attention"};
     char rule[64], positions[96];
@@ -111,6 +113,11 @@ static void add_structure(vit_facts *f, const vit_tensors *view,
                    ? "tensors" : tomevit_tensors_from(view, "activation"));
     snprintf(fact->value, sizeof(fact->value), "%s",
              activations[d->activation]);
+    if (d->block == TOMEVIT_BLOCK_MEGA) {
+        fact = add(f, "attention", tomevit_tensors_from(view, "attention"));
+        snprintf(fact->value, sizeof(fact->value), "%s",
+                 d->mega.laplace ? "laplace" : "softmax");
+    }
     fact = add(f, "norm epsilon", tomevit_tensors_from(view, "norm_eps"));
     snprintf(fact->value, sizeof(fact->value), "%.6g", (double)d->norm_eps);
     fact = add(f, "pooling", pool_from(view, d, rule));

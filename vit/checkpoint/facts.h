@@ -5,7 +5,7 @@
 
 #include "../containers/tensors.h"
 
-enum { VIT_FACTS = 16 };
+enum { VIT_FACTS = 20 };
 
 typedef struct vit_fact {
     const char *what;      /* "heads" */

@@ -49,6 +49,7 @@ static void put_parts(json_t *object, const tomevit_description *d)
         [TOMEVIT_GELU] = "gelu",
         [TOMEVIT_GELU_TANH] = "gelu_tanh",
         [TOMEVIT_QUICK_GELU] = "quick_gelu",
+        [TOMEVIT_SILU] = "silu",
     };
     char positions[96];
 
@@ -56,6 +57,9 @@ static void put_parts(json_t *object, const tomevit_description *d)
     json_object_set_new(object, "norm_eps", number((double)d->norm_eps, 9));
     tomevit_rope_text(&d->rope, positions);
     json_object_set_new(object, "positions", json_string(positions));
+    if (d->block == TOMEVIT_BLOCK_MEGA)
+        json_object_set_new(object, "attention", json_string(
+            d->mega.laplace ? "laplace" : "softmax"));
     if (d->rms_norm)
         json_object_set_new(object, "norm", json_string("rms"));
     if (d->in_order)

@@ -54,6 +54,7 @@ static size_t gemm_scratch(const tomevit_model *m)
         {larger(d->classes, d->embedding), larger(d->features, d->embedding)},
         {2 * d->dim, d->dim}, {d->pool_mlp_dim, d->dim},
         {d->dim, d->pool_mlp_dim},
+        {tomevit_mix_width(d), d->dim}, {d->dim, d->mega.value},
         {d->tokens, d->dim / d->heads}, {d->dim / d->heads, d->tokens},
     };
     size_t most = 0;
@@ -80,7 +81,8 @@ vit_operand_buffer tomevit_carve_operand(vit_arena *arena, size_t rows,
 static void carve_operands(const tomevit_model *m, vit_scratch *s,
                         vit_arena *arena)
 {
-    size_t mlp = larger(m->d.mlp_dim, m->d.pool_mlp_dim);
+    size_t mlp = larger(larger(m->d.mlp_dim, m->d.pool_mlp_dim),
+                        m->d.mega.value);
     size_t widest = larger(larger(m->d.dim, mlp),
                            larger(larger(m->d.features, m->d.embedding),
                                   3 * m->d.patch * m->d.patch));
@@ -200,7 +202,10 @@ static void carve_context(tomevit_context *c, vit_arena *arena)
 static void set_strides(vit_team *c, const tomevit_description *d)
 {
     c->x_stride = tomevit_row_stride(d->dim);
-    c->qkv_stride = tomevit_row_stride(d->dim + 2 * tomevit_kv_width(d));
+    c->qkv_stride = tomevit_row_stride(
+        d->block == TOMEVIT_BLOCK_MEGA
+            ? tomevit_mix_width(d) + d->mega.value + 2 * d->mega.shared
+            : d->dim + 2 * tomevit_kv_width(d));
     c->hidden_stride = tomevit_row_stride(
         larger(larger(tomevit_fc1_width(d), d->pool_mlp_dim),
                3 * d->patch * d->patch));

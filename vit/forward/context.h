@@ -41,8 +41,11 @@ typedef struct vit_scratch {
     float *values;         /* packed values of one head: panels [tokens, nr] */
     vit_narrow_head narrow; /* the same in bf16 */
     float *scores;         /* [mr or strip, score_stride] */
-    float *relative;       /* [score_stride], with relative positions */
     float *metric;         /* [tokens, head_dim] */
+    float *relative;       /* [score_stride]: what a query's scores are raised
+                            * by, where places are compared */
+    float *zeros;          /* a bias that adds nothing, of a row's parts */
+    int32_t *passing;      /* [tokens]: rows in the order of an average */
     void *workspace;       /* for libtomerge */
 } vit_scratch;
 

@@ -146,7 +146,14 @@ static const vit_step before[] = {
     {0},
 };
 
+static int has_out(const vit_pass *p, const vit_at *unused)
+{
+    (void)unused;
+    return p->c->model->d.block == TOMEVIT_BLOCK_MEGA;
+}
+
 static const vit_step after[] = {
+    {VIT_EACH_ROWS, .run = tomevit_mega_out, .when = has_out},
     {VIT_EACH_IMAGE, .run = tomevit_pool},
     {VIT_EACH_IMAGE, .run = tomevit_last_rows, .when = wants_rows},
     {VIT_EACH_POOLED, .run = tomevit_heads, .when = wants_heads},
@@ -275,7 +282,9 @@ static int valid_merging(const tomevit_merging *m,
     return m->struct_size == sizeof(*m) &&
            tomerge_combine_name(m->combine) &&
            tomevit_metric_name(m->metric) &&
-           tomevit_rope_merge_name(m->rope_merge) && VIT_UNUSED(m->reserved) &&
+           tomevit_rope_merge_name(m->rope_merge) && !m->reserved_int &&
+           m->ema_merge >= 0 && m->ema_merge <= TOMEVIT_EMA_ROWS &&
+           VIT_UNUSED(m->reserved) &&
            m->importance >= TOMEVIT_IMPORTANCE_CLASS &&
            m->importance <= TOMEVIT_IMPORTANCE_RECEIVED &&
            m->sizes >= TOMEVIT_SIZES_COUNT &&

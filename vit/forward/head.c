@@ -9,7 +9,8 @@
 
 void tomevit_final_norm(const tomevit_model *m, const float *x, float *y)
 {
-    if (m->d.final_norm)
+    /* Mega's is done with, by tomevit_mega_out. */
+    if (m->d.final_norm && m->d.block != TOMEVIT_BLOCK_MEGA)
         tomevit_norm(m, &m->norm, m->d.dim, x, y);
     else
         memcpy(y, x, m->d.dim * sizeof(*y));

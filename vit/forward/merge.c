@@ -54,6 +54,17 @@ static tomerge_const_view metric_of(const vit_pass *p, vit_scratch *s,
         return (tomerge_const_view){c->rows.x + first * c->x_stride,
                                     (ptrdiff_t)c->x_stride, TOMERGE_F32};
     }
+    if (d->block == TOMEVIT_BLOCK_MEGA) {
+        size_t width = d->mega.shared, key = tomevit_mega_key(d);
+        int value = p->merging->metric == TOMEVIT_METRIC_V;
+        int query = p->merging->metric == TOMEVIT_METRIC_Q ||
+                    p->merging->metric == TOMEVIT_METRIC_Q_UNTURNED;
+
+        *channels = value ? d->mega.value : width;
+        base += value ? key - width - d->mega.value : query ? key - width : key;
+        return (tomerge_const_view){base, (ptrdiff_t)c->qkv_stride,
+                                    TOMERGE_F32};
+    }
     if (d->rope.kind && tomevit_compares_unturned(p)) {
         *channels = head_dim;
         return (tomerge_const_view){c->unturned + first * head_dim,

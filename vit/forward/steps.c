@@ -84,6 +84,18 @@ static void each_head(vit_pass *p, vit_scratch *s, const vit_step *step,
     }
 }
 
+static void each_lanes(vit_pass *p, vit_scratch *s, const vit_step *step,
+                       vit_at at)
+{
+    size_t blocks = (p->c->model->d.dim + VIT_EMA_LANES - 1) / VIT_EMA_LANES;
+
+    EACH_TASK(i, p->count * blocks) {
+        at.image = i / blocks;
+        at.head = i % blocks;
+        step->run(p, s, &at);
+    }
+}
+
 static void run_step(vit_pass *p, vit_scratch *s, const vit_step *step,
                      vit_at at)
 {
@@ -99,6 +111,9 @@ static void run_step(vit_pass *p, vit_scratch *s, const vit_step *step,
         break;
     case VIT_EACH_POOLED:
         each_rows(p, s, step, at, p->count);
+        break;
+    case VIT_EACH_LANES:
+        each_lanes(p, s, step, at);
         break;
     case VIT_EACH_HEAD:
         each_head(p, s, step, at);

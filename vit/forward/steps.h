@@ -32,6 +32,8 @@ enum vit_each {
                             * i % read of image i / read */
     VIT_EACH_IMAGE,
     VIT_EACH_HEAD,         /* of every image */
+    VIT_EACH_LANES,        /* some channels of every image: `head` counts blocks
+                            * of VIT_EMA_LANES */
     VIT_EACH_POOLED        /* some images, of which each has one row by now */
 };
 
@@ -61,7 +63,7 @@ typedef struct vit_block {
                    double rows);
 } vit_block;
 
-extern const vit_block tomevit_block_vit;
+extern const vit_block tomevit_block_vit, tomevit_block_mega;
 
 /* blocks/blocks.c: the kind that a model's layers are of. */
 const vit_block *tomevit_block_of(const tomevit_description *d);
@@ -124,6 +126,11 @@ int tomevit_wants_importance(const vit_pass *p, const vit_at *at);
 void tomevit_note_scores(const vit_pass *p, const vit_scratch *s,
                          const vit_at *at, size_t query, size_t rows);
 void tomevit_importance(vit_pass *p, const vit_at *at);
+
+/* blocks/mega.c: what is behind the last layer's rows; and the column of
+ * c->qkv where a row's key is, behind its query. */
+vit_task tomevit_mega_out;
+size_t tomevit_mega_key(const tomevit_description *d);
 
 /* merge.c: planning and carrying out the merging of one image; tomevit_plan
  * sets c->planned[image]. Where either fails, or too little is left for the

@@ -49,6 +49,8 @@ static float activate(enum vit_finish how, float x)
         return gate(x, 1.59576912f * (x + 0.044715f * x * x * x));
     case VIT_QUICK_GELU:
         return gate(x, 1.702f * x);
+    case VIT_SILU:
+        return gate(x, x);
     default:
         return x;
     }

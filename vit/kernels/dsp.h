@@ -20,7 +20,8 @@ enum vit_finish {
     VIT_GELU,              /* y = gelu(c + b), the erf form */
     VIT_ADD,               /* y = y + (c + b): a residual */
     VIT_GELU_TANH,         /* gelu by tanh(sqrt(2 / pi) (x + 0.044715 x^3)) */
-    VIT_QUICK_GELU         /* x sigmoid(1.702 x) */
+    VIT_QUICK_GELU,        /* x sigmoid(1.702 x) */
+    VIT_SILU               /* x sigmoid(x) */
 };
 
 /* Rows of no tier's tile, columns of no tier's panel exceed these. */

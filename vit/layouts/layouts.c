@@ -12,6 +12,7 @@
 static const vit_layout *const layouts[] = {
     &tomevit_layout_dinov3_masked,
     &tomevit_layout_dinov3,
+    &tomevit_layout_mega,
     &tomevit_layout_mobile,
     &tomevit_layout_mae,
     &tomevit_layout_dinov2_registers,

@@ -32,7 +32,7 @@ static const vit_rule rules[] = {
 static const vit_implied implied[] = {
     {"norm", "rms", 1}, {"order", "places", 1}, {"norm_eps", "1e-5", 0},
     {"positions", "rotary index theta=100 axes=hw layout=quarters", 0},
-    {"share", "1", 0}, {0},
+    {"share", "1", 0}, {"family", "mobile", 1}, {0},
 };
 
 const vit_layout tomevit_layout_mobile = {

@@ -3,6 +3,8 @@
 #include "config.h"
 
 #include "derived.h"
+
+#include "../kernels/ema.h"
 #include "../network/rope.h"
 
 #include <math.h>
@@ -79,5 +81,28 @@ int tomevit_zero_shot_rows(const tomevit_description *d, vit_source source,
         error = source.read(source.self, VIT_LOGIT_SCALE, 0, &scale);
     for (size_t i = 0; !error && i < d->classes; i++)
         tomevit_set_length(d->embedding, w + i * d->embedding, expf(scale));
+    return error;
+}
+
+int tomevit_read_ema(const tomevit_description *d, vit_source source,
+                     size_t layer, float *coefficients)
+{
+    static const enum vit_tensor parts[] = {VIT_EMA_ALPHA, VIT_EMA_DELTA,
+                                            VIT_EMA_BETA, VIT_EMA_GAMMA};
+    size_t each = 2 * d->dim * d->mega.states;
+    float *read = malloc(4 * each * sizeof(*read));
+    vit_ema_source from = {d->dim, d->mega.states, 0, read, read + each,
+                           read + 2 * each, read + 3 * each};
+    int error = 0;
+
+    if (!read)
+        return TOMEVIT_ENOMEM;
+    if (d->mega.states > VIT_EMA_STATES)
+        error = TOMEVIT_EINVAL;
+    for (size_t i = 0; !error && i < 4; i++)
+        error = source.read(source.self, parts[i], layer, read + i * each);
+    if (!error)
+        tomevit_ema_pack(&from, coefficients);
+    free(read);
     return error;
 }

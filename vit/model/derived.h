@@ -22,4 +22,9 @@ int tomevit_read_rates(const tomevit_description *d, vit_source source,
 int tomevit_zero_shot_rows(const tomevit_description *d, vit_source source,
                            float *w);
 
+/* The coefficients of a layer's moving averages, as kernels/ema.h has them.
+ * ENOMEM, or what the source returns. */
+int tomevit_read_ema(const tomevit_description *d, vit_source source,
+                     size_t layer, float *coefficients);
+
 #endif

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "derived.h"
+#include "../kernels/ema.h"
 #include "model.h"
 
 #include <stddef.h>
@@ -71,6 +72,15 @@ static void carve_tensor(const struct tomevit_model *m, void *holder,
                              n / shape[0], arena);
 }
 
+/* What a layer has beside its tensors. */
+static void carve_averages(const struct tomevit_model *m, vit_layer *layer,
+                           vit_arena *arena)
+{
+    if (m->d.block == TOMEVIT_BLOCK_MEGA)
+        layer->ema = tomevit_carve_f32(
+            arena, tomevit_ema_length(m->d.dim, m->d.mega.states, 0));
+}
+
 /* The memory of all weights. */
 static void carve_model(struct tomevit_model *m, vit_arena *arena)
 {
@@ -92,6 +102,8 @@ static void carve_model(struct tomevit_model *m, vit_arena *arena)
     }
     for (int t = 0; t < VIT_FIRST_OF_LAYER; t++)
         carve_tensor(m, m, (enum vit_tensor)t, arena);
+    for (size_t i = 0; i < tomevit_own_layers(&m->d); i++)
+        carve_averages(m, layers ? &layers[i] : &unused, arena);
     for (size_t i = 0; i < tomevit_own_layers(&m->d); i++)
         for (int t = VIT_FIRST_OF_LAYER; t < VIT_TENSORS; t++)
             carve_tensor(m, layers ? &layers[i] : &unused, (enum vit_tensor)t,
@@ -219,6 +231,13 @@ static int fill_rest(struct tomevit_model *m, vit_source source)
             m->head.bias[i] = m->head.bias[0];
     if (m->d.rope.kind) {
         int error = fill_turns(m, source);
+
+        if (error)
+            return error;
+    }
+    for (size_t i = 0; m->d.block == TOMEVIT_BLOCK_MEGA &&
+                       i < tomevit_own_layers(&m->d); i++) {
+        int error = tomevit_read_ema(&m->d, source, i, m->layers[i].ema);
 
         if (error)
             return error;

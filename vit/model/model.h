@@ -3,6 +3,7 @@
 #ifndef TOMEVIT_MODEL_H
 #define TOMEVIT_MODEL_H
 
+#include "../kernels/ema.h"
 #include "../kernels/gemm.h"
 #include "../network/rope.h"
 #include "../network/weights.h"
@@ -21,6 +22,12 @@ typedef struct vit_layer {
     vit_matrix proj;       /* [dim, dim] */
     vit_matrix fc1, fc2;   /* [fc1 width, dim], [dim, mlp_dim] */
     vit_norm mlp_norm;     /* of [mlp_dim], before fc2, if the model has it */
+    /* of Mega: [value, dim], [mix width, dim], [dim, value] */
+    vit_matrix v, mx, h;
+    float *qk_scale, *qk_shift; /* [2, shared]: of queries, of keys */
+    float *rel_bias;       /* bias of the scores by how far a key is behind */
+    float *omega;          /* [dim]: what a row adds to its moving average */
+    float *ema;            /* see kernels/ema.h */
 } vit_layer;
 
 /* Attention of one query over all tokens, then an MLP. */
@@ -52,6 +59,7 @@ struct tomevit_model {
     vit_norm patch_norm;   /* of patches alone, if there is one */
     vit_norm norm_pre;     /* before the first layer, if there is one */
     vit_norm norm;         /* before or after pooling */
+    vit_matrix out;        /* [dim, dim], behind Mega's last norm */
     vit_attention_pool pool; /* if the model pools so */
     vit_matrix project;    /* [embedding, features], if there is one */
     vit_matrix head;       /* [classes, features or embedding] */

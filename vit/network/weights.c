@@ -11,12 +11,13 @@
 enum {
     NONE, ONE, RGB, DIM, QKV, HEAD_DIM, MLP, FC1, PATCH, POSITIONS, REGISTERS,
     FEATURES, CLASSES, DIM2, EMBEDDING, POOL_MLP, TWO, DEPTH, HEADS, PAIRS,
-    PAIRS2, DISTANCES
+    PAIRS2, DISTANCES, SHARED, VALUE, MIX, STATES, REL_BIASES
 };
 
 /* When a tensor exists. */
 enum {
-    ALWAYS, HAS_NORM_BIAS, HAS_BIAS, CLASS_TOKEN, DISTILLED, REGISTER_TOKENS,
+    ALWAYS, OF_VIT, OF_VIT_WITH_BIAS, OF_MEGA, HAS_NORM_BIAS, HAS_BIAS,
+    CLASS_TOKEN, DISTILLED, REGISTER_TOKENS,
     HAS_PATCH_BIAS, NORM_PRE,
     HAS_QKV_BIAS, QK_NORM, LAYER_SCALE, ATTENTION_POOL, HEAD, HAS_HEAD_BIAS,
     PROJECT, HAS_PROJECT_BIAS, ZERO_SHOT, HAS_LOGIT_SCALE, HAS_LOGIT_BIAS,
@@ -43,6 +44,16 @@ static const row table[VIT_TENSORS] = {
 static size_t length_of(const tomevit_description *d, unsigned char symbol)
 {
     switch (symbol) {
+    case SHARED:
+        return d->mega.shared;
+    case VALUE:
+        return d->mega.value;
+    case MIX:
+        return tomevit_mix_width(d);
+    case STATES:
+        return d->mega.states;
+    case REL_BIASES:
+        return 2 * (d->mega.chunk ? d->mega.chunk : d->tokens) - 1;
     case TWO:
         return 2;
     case RGB:
@@ -92,6 +103,12 @@ static size_t length_of(const tomevit_description *d, unsigned char symbol)
 static int exists(const tomevit_description *d, unsigned char when)
 {
     switch (when) {
+    case OF_VIT:
+        return d->block == TOMEVIT_BLOCK_VIT;
+    case OF_VIT_WITH_BIAS:
+        return d->block == TOMEVIT_BLOCK_VIT && !d->unbiased;
+    case OF_MEGA:
+        return d->block == TOMEVIT_BLOCK_MEGA;
     case HAS_NORM_BIAS:
         return !d->rms_norm;
     case HAS_BIAS:

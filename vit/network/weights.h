@@ -36,6 +36,12 @@ static inline size_t tomevit_kv_width(const tomevit_description *d)
     return d->kv_heads ? d->dim / d->heads * d->kv_heads : d->dim;
 }
 
+/* Columns of Mega's gates, queries with keys, gates and candidates. */
+static inline size_t tomevit_mix_width(const tomevit_description *d)
+{
+    return 2 * d->dim + d->mega.shared + d->mega.value;
+}
+
 /* Layers that have weights of their own. */
 static inline size_t tomevit_own_layers(const tomevit_description *d)
 {

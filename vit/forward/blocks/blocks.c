@@ -6,8 +6,8 @@
 
 const vit_block *tomevit_block_of(const tomevit_description *d)
 {
-    (void)d;
-    return &tomevit_block_vit;
+    return d->block == TOMEVIT_BLOCK_MEGA ? &tomevit_block_mega
+                                          : &tomevit_block_vit;
 }
 
 void tomevit_carve_block(const vit_team *c, vit_scratch *s, vit_arena *arena)

@@ -129,6 +129,8 @@ enum vit_finish tomevit_activation_finish(const tomevit_description *d)
         return VIT_GELU_TANH;
     case TOMEVIT_QUICK_GELU:
         return VIT_QUICK_GELU;
+    case TOMEVIT_SILU:
+        return VIT_SILU;
     case TOMEVIT_SWIGLU:
         return VIT_STORE;
     default:

@@ -91,6 +91,14 @@ INLINE void quick_gelu(size_t n, V *x)
     gate(n, x, z);
 }
 
+INLINE void silu(size_t n, V *x)
+{
+    V z[GROUP];
+
+    EACH(i) z[i] = x[i];
+    gate(n, x, z);
+}
+
 INLINE void activate(enum vit_finish how, size_t n, V *v)
 {
     if (how == VIT_GELU)
@@ -99,4 +107,6 @@ INLINE void activate(enum vit_finish how, size_t n, V *v)
         gelu_tanh(n, v);
     else if (how == VIT_QUICK_GELU)
         quick_gelu(n, v);
+    else if (how == VIT_SILU)
+        silu(n, v);
 }

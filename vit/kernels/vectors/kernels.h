@@ -205,6 +205,9 @@ static void finish(enum vit_finish how, size_t rows, size_t cols,
     case VIT_QUICK_GELU:
         finish_as(VIT_QUICK_GELU, rows, cols, c, ldc, bias, y, ldy);
         break;
+    case VIT_SILU:
+        finish_as(VIT_SILU, rows, cols, c, ldc, bias, y, ldy);
+        break;
     }
 }
 

@@ -224,11 +224,13 @@ PRODUCT(rows_gelu, VIT_GELU, ROWS)
 PRODUCT(rows_add, VIT_ADD, ROWS)
 PRODUCT(rows_gelu_tanh, VIT_GELU_TANH, ROWS)
 PRODUCT(rows_quick_gelu, VIT_QUICK_GELU, ROWS)
+PRODUCT(rows_silu, VIT_SILU, ROWS)
 #if NARROWS
 PRODUCT(chunks_store, VIT_STORE, CHUNKS)
 PRODUCT(chunks_gelu, VIT_GELU, CHUNKS)
 PRODUCT(chunks_gelu_tanh, VIT_GELU_TANH, CHUNKS)
 PRODUCT(chunks_quick_gelu, VIT_QUICK_GELU, CHUNKS)
+PRODUCT(chunks_silu, VIT_SILU, CHUNKS)
 #endif
 
 static product_function *product_for(const vit_low_product *p)
@@ -237,12 +239,14 @@ static product_function *product_for(const vit_low_product *p)
         [VIT_STORE] = rows_store, [VIT_GELU] = rows_gelu,
         [VIT_ADD] = rows_add, [VIT_GELU_TANH] = rows_gelu_tanh,
         [VIT_QUICK_GELU] = rows_quick_gelu,
+        [VIT_SILU] = rows_silu,
     };
 #if NARROWS
     static product_function *const chunks[] = {
         [VIT_STORE] = chunks_store, [VIT_GELU] = chunks_gelu,
         [VIT_GELU_TANH] = chunks_gelu_tanh,
         [VIT_QUICK_GELU] = chunks_quick_gelu,
+        [VIT_SILU] = chunks_silu,
     };
 
     if (!p->y)

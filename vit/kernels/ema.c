@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* Damped moving averages along a sequence; see ema.h. */
+#include "config.h"
+
+#include "ema.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { LANES = VIT_EMA_LANES };
+
+static size_t blocks_of(size_t channels)
+{
+    return (channels + LANES - 1) / LANES;
+}
+
+static size_t parts_of(int turning)
+{
+    return turning ? 4 : 2;
+}
+
+size_t tomevit_ema_length(size_t channels, size_t states, int turning)
+{
+    return 2 * blocks_of(channels) * states * parts_of(turning) * LANES;
+}
+
+static double sigmoid(double x)
+{
+    return 1.0 / (1.0 + exp(-x));
+}
+
+/* One state of one row of the source, `to` being its lane. */
+static void pack_state(const vit_ema_source *from, size_t row, size_t state,
+                       float *to)
+{
+    size_t i = row * from->states + state;
+    double a = sigmoid((double)from->alpha[i]);
+    double decay = 1.0 - a * sigmoid((double)from->delta[i]);
+    double scale = a / sqrt((double)from->states);
+
+    if (!from->turning) {
+        to[0] = (float)decay;
+        to[LANES] = (float)(scale * (double)from->beta[i] *
+                            (double)from->gamma[i]);
+    } else {
+        double turn = (double)(state + 1) * 6.283185307179586 /
+                      (double)from->states *
+                      sigmoid((double)from->beta[row]);
+
+        to[0] = (float)(decay * cos(turn));
+        to[LANES] = (float)(decay * sin(turn));
+        to[2 * LANES] = (float)(scale * (double)from->gamma[2 * i]);
+        to[3 * LANES] = (float)(scale * (double)from->gamma[2 * i + 1]);
+    }
+}
+
+void tomevit_ema_pack(const vit_ema_source *from, float *coefficients)
+{
+    size_t blocks = blocks_of(from->channels), parts = parts_of(from->turning);
+
+    memset(coefficients, 0,
+           tomevit_ema_length(from->channels, from->states, from->turning) *
+               sizeof(*coefficients));
+    for (size_t row = 0; row < 2 * from->channels; row++)
+        for (size_t s = 0; s < from->states; s++) {
+            size_t channel = row % from->channels;
+            size_t block = row / from->channels * blocks + channel / LANES;
+
+            pack_state(from, row, s, coefficients +
+                       (block * from->states + s) * parts * LANES +
+                       channel % LANES);
+        }
+}
+
+vit_ema_order tomevit_ema_order(int how, size_t tokens, size_t rows,
+                                const int32_t *trace, const int32_t *place,
+                                const float *size, int32_t *row)
+{
+    vit_ema_order order = {tokens, row, NULL, how != VIT_EMA_PLACE};
+    size_t step = 0;
+
+    switch (how) {
+    case VIT_EMA_UNMERGE:
+        memcpy(row, trace, tokens * sizeof(*row));
+        break;
+    case VIT_EMA_PLACE:
+        for (size_t t = 0; t < tokens; t++)
+            row[t] = -1;
+        for (size_t i = 0; i < rows; i++)
+            row[place[i]] = (int32_t)i;
+        order.weight = size;
+        break;
+    case VIT_EMA_STEPS:
+        for (size_t i = 0; i < rows; i++)
+            for (size_t n = (size_t)size[i]; n > 0 && step < tokens; n--)
+                row[step++] = (int32_t)i;
+        order.steps = step;
+        break;
+    default:
+        for (size_t i = 0; i < rows; i++)
+            row[i] = (int32_t)i;
+        order.steps = rows;
+    }
+    return order;
+}
+
+/* h = q h + x of all states. */
+static void take(const float *c, size_t states, int turning, const float *x,
+                 float *h)
+{
+    for (size_t s = 0; s < states; s++) {
+        if (!turning) {
+            for (size_t l = 0; l < LANES; l++)
+                h[l] = c[l] * h[l] + x[l];
+            h += LANES;
+            c += 2 * LANES;
+            continue;
+        }
+        for (size_t l = 0; l < LANES; l++) {
+            float re = c[l] * h[l] - c[LANES + l] * h[LANES + l] + x[l];
+
+            h[LANES + l] = c[l] * h[LANES + l] + c[LANES + l] * h[l];
+            h[l] = re;
+        }
+        h += 2 * LANES;
+        c += 4 * LANES;
+    }
+}
+
+/* y += the real part of w h. */
+static void give(const float *c, size_t states, int turning, const float *h,
+                 float *y)
+{
+    float sum[LANES] = {0};
+
+    for (size_t s = 0; s < states; s++) {
+        if (!turning) {
+            for (size_t l = 0; l < LANES; l++)
+                sum[l] += c[LANES + l] * h[l];
+            h += LANES;
+            c += 2 * LANES;
+            continue;
+        }
+        for (size_t l = 0; l < LANES; l++)
+            sum[l] += c[2 * LANES + l] * h[l] - c[3 * LANES + l] * h[LANES + l];
+        h += 2 * LANES;
+        c += 4 * LANES;
+    }
+    for (size_t l = 0; l < LANES; l++)
+        y[l] += sum[l];
+}
+
+static void enter(const vit_ema_order *o, size_t step, const float *x,
+                  size_t ldx, float to[LANES])
+{
+    int32_t row = o->row[step];
+    float weight = row >= 0 && o->weight ? o->weight[row] : 1.0f;
+
+    for (size_t l = 0; l < LANES; l++)
+        to[l] = row >= 0 ? x[(size_t)row * ldx + l] * weight : 0.0f;
+}
+
+void tomevit_ema(const float *coefficients, size_t channels, size_t states,
+                 int turning, size_t block, const vit_ema_order *order,
+                 size_t rows, const float *x, size_t ldx, float *y, size_t ldy,
+                 float *count)
+{
+    size_t each = states * parts_of(turning) * LANES;
+    const float *ahead = coefficients + block * each;
+    const float *back = ahead + blocks_of(channels) * each;
+    float h[2 * VIT_EMA_STATES * LANES], in[LANES];
+
+    x += block * LANES;
+    y += block * LANES;
+    for (size_t i = 0; i < rows; i++) {
+        memset(y + i * ldy, 0, LANES * sizeof(*y));
+        count[i] = 0;
+    }
+    memset(h, 0, sizeof(h));
+    for (size_t t = 0; t < order->steps; t++) {
+        enter(order, t, x, ldx, in);
+        take(ahead, states, turning, in, h);
+        if (order->row[t] < 0)
+            continue;
+        count[order->row[t]]++;
+        give(ahead, states, turning, h, y + (size_t)order->row[t] * ldy);
+    }
+    memset(h, 0, sizeof(h));
+    for (size_t t = order->steps; t-- > 0;) {
+        if (order->row[t] >= 0)
+            give(back, states, turning, h, y + (size_t)order->row[t] * ldy);
+        enter(order, t, x, ldx, in);
+        take(back, states, turning, in, h);
+    }
+    for (size_t i = 0; order->mean && i < rows; i++)
+        for (size_t l = 0; count[i] > 1 && l < LANES; l++)
+            y[i * ldy + l] /= count[i];
+}
