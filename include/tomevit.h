@@ -686,7 +686,13 @@ typedef struct tomevit_bytes_output {
                             * given those before it */
     float *logits;         /* [batch, length, 256] */
     float *probabilities;  /* [batch, length, 256]: their softmax */
-    void *reserved[5];     /* NULL */
+    /* Called with those of bytes first .. first + rows - 1 of a picture, [rows,
+     * 256], which last for the call: for who cannot keep all. From any of the
+     * threads, for any order of parts. */
+    void (*each)(void *data, size_t picture, size_t first, size_t rows,
+                 const float *probabilities);
+    void *data;            /* of `each` */
+    void *reserved[3];     /* NULL */
 } tomevit_bytes_output;
 
 /* All bytes of pictures at once; bytes [batch, length] in the model's order.

@@ -19,5 +19,6 @@ void command_tune(const options *o);
 void command_join(const options *o);
 void command_embed(const options *o);
 void command_knn(const options *o);
+void command_density(const options *o);
 
 #endif

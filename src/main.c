@@ -105,6 +105,15 @@ static const struct {
       "  tomerge knn --train train.npy --test val.npy --k 10\n"
       "  tomerge knn --model vit.safetensors --r 13 --train pictures\n"},
      command_knn},
+    {{"density", OPTIONS_DENSITY, "PATH...", 0, SIZE_MAX,
+      "How many bits pictures are worth to a model of bytes, beside PNG.",
+      "Pictures of another size are resized, the shorter side first, and the "
+      "middle is cut out, as eval does it. What is worth few bits is like what "
+      "the model was trained on; it does not tell anomalies from noise, and "
+      "is for small pictures, not for photographs.",
+      "  tomerge density --model tiles.safetensors tiles/\n"
+      "  tomerge density --model tiles.safetensors --map map.png tile.png\n"},
+     command_density},
     {{"join", OPTIONS_JOIN, "JOURNAL...", 1, SIZE_MAX,
       "One report from the journals of a folder's parts.",
       "The journals are those of the same eval or sweep with --part 1/N to "

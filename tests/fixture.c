@@ -10,6 +10,7 @@
  *                                           if SEED is 0
  *   fixture embed MODEL R IMAGE...          the library's features, pixels to
  *                                           floats, each image alone
+ *   fixture same IMAGE IMAGE                succeeds if their pixels are equal
  *   fixture json FILE KEY...                the value at a.b.0.c; fails if none
  */
 #include "model_file.h"
@@ -255,6 +256,26 @@ static unsigned number(const char *text)
     return (unsigned)strtoul(text, NULL, 10);
 }
 
+static int compare_images(const char *one, const char *other)
+{
+    image_options options;
+    image a, b;
+    char why[200];
+
+    image_options_init(&options);
+    if (image_read(one, &options, &a, why))
+        return 1;
+    if (image_read(other, &options, &b, why)) {
+        image_free(&a);
+        return 1;
+    }
+    int differ = a.width != b.width || a.height != b.height ||
+                 memcmp(a.rgb, b.rgb, 3 * a.width * a.height) != 0;
+    image_free(&a);
+    image_free(&b);
+    return differ;
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 2 ? argv[1] : "";
@@ -270,8 +291,10 @@ int main(int argc, char **argv)
                           number(argv[5]));
     if (strcmp(what, "embed") == 0 && argc > 3)
         return embed_images(argv[2], number(argv[3]), argc - 4, argv + 4);
+    if (strcmp(what, "same") == 0 && argc > 3)
+        return compare_images(argv[2], argv[3]);
     if (strcmp(what, "json") == 0)
         return print_json(argv[2], argc - 3, argv + 3);
-    fputs("usage: fixture model|head|image|embed|json FILE ...\n", stderr);
+    fputs("usage: fixture model|head|image|embed|same|json FILE ...\n", stderr);
     return 2;
 }

@@ -86,6 +86,7 @@ within src/images base/
 within src/folders base/ images/ src/imagenet1k.inc
 within src/session base/ folders/
 within src/evaluation base/ folders/ session/
+within src/bytes base/ images/ folders/ session/
 within src/embeddings base/ folders/ session/ evaluation/
 within src/plots base/ images/
 within src/pictures base/ folders/ images/ session/

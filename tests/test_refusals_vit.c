@@ -535,7 +535,7 @@ static void refuse_bytes(void)
     REFUSES(tomevit_bytes_forward, a->some_bytes = NULL);
     REFUSES(tomevit_bytes_forward, a->bytes_output = NULL);
     REFUSES(tomevit_bytes_forward, a->batch = 2);
-    REFUSES(tomevit_bytes_forward, a->bytes_output->reserved[4] = pixels);
+    REFUSES(tomevit_bytes_forward, a->bytes_output->reserved[2] = pixels);
     cr_expect_eq(tomevit_bytes_next(bytes_context, pixels, args.probabilities),
                  TOMEVIT_EINVAL);
 }

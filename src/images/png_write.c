@@ -18,6 +18,7 @@
 
 typedef struct writer {
     const image *picture;
+    int smallest;
     uint8_t *bytes;
     size_t count, capacity;
     png_structp png;
@@ -70,8 +71,11 @@ static int encode_guarded(writer *w)
                  (png_uint_32)p->height, 8, PNG_COLOR_TYPE_RGB,
                  PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
                  PNG_FILTER_TYPE_DEFAULT);
-    /* The colours are the input's, which goes without saying as sRGB. */
-    png_set_sRGB(w->png, w->info, PNG_sRGB_INTENT_PERCEPTUAL);
+    if (w->smallest)
+        png_set_compression_level(w->png, 9);
+    else
+        /* The colours are the input's, which goes without saying as sRGB. */
+        png_set_sRGB(w->png, w->info, PNG_sRGB_INTENT_PERCEPTUAL);
     png_write_info(w->png, w->info);
     for (size_t y = 0; y < p->height; y++)
         png_write_row(w->png, p->rgb + y * p->width * 3);
@@ -79,9 +83,10 @@ static int encode_guarded(writer *w)
     return 0;
 }
 
-uint8_t *png_encode(const image *picture, size_t *count, char *why)
+static uint8_t *encode(const image *picture, int smallest, size_t *count,
+                       char *why)
 {
-    writer w = {.picture = picture, .why = why};
+    writer w = {.picture = picture, .smallest = smallest, .why = why};
     int failed = -1;
 
     w.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &w, on_error,
@@ -100,6 +105,16 @@ uint8_t *png_encode(const image *picture, size_t *count, char *why)
     }
     *count = w.count;
     return w.bytes;
+}
+
+uint8_t *png_encode(const image *picture, size_t *count, char *why)
+{
+    return encode(picture, 0, count, why);
+}
+
+uint8_t *png_encode_smallest(const image *picture, size_t *count, char *why)
+{
+    return encode(picture, 1, count, why);
 }
 
 /* ---- in a file ----------------------------------------------------------- */

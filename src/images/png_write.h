@@ -11,6 +11,9 @@ enum { PNG_WRITE_WHY = 200 };
  * *count bytes; or NULL with one line in why[PNG_WRITE_WHY]. */
 uint8_t *png_encode(const image *picture, size_t *count, char *why);
 
+/* The same at zlib's highest level and without what says that it is sRGB. */
+uint8_t *png_encode_smallest(const image *picture, size_t *count, char *why);
+
 /* Writes it to `path`; "-" is standard output. A file appears under its name
  * when all of it is written: until then, and on failure, what was there stays
  * and nothing else does. Returns 0, or -1 with one line in

@@ -71,7 +71,7 @@ static int check_model(options *o, const args_command *command, char *why)
         o->model = o->operands[0];
         count++;
     }
-    if (count == 0) {
+    if (count == 0 && !(command->bit & OPTIONS_BYTES)) {
         o->model = demo_model_path();
         count = o->model != NULL;
     }
@@ -221,7 +221,8 @@ int options_check(options *o, const args_command *command, char *why)
 {
     o->command = command->bit;
     why[0] = '\0';
-    if ((command->bit & (OPTIONS_CLASSES | OPTIONS_EMBED)) != 0 &&
+    if ((command->bit & (OPTIONS_CLASSES | OPTIONS_EMBED |
+                         OPTIONS_DENSITY)) != 0 &&
         check_images(o, command, why) != 0)
         return -1;
     if (o->arch && (o->image_size || o->head || o->text_embeddings)) {

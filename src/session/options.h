@@ -21,6 +21,11 @@ enum options_command {
     OPTIONS_JOIN = 256,
     OPTIONS_EMBED = 512,
     OPTIONS_KNN = 1024,
+    OPTIONS_DENSITY = 2048,
+    OPTIONS_COMPRESS = 4096,
+    OPTIONS_EXPAND = 8192,
+    /* Those of models of bytes. */
+    OPTIONS_BYTES = OPTIONS_DENSITY | OPTIONS_COMPRESS | OPTIONS_EXPAND,
     /* Those that answer with classes, and those that merge in several ways. */
     OPTIONS_CLASSES = OPTIONS_EVAL | OPTIONS_SWEEP | OPTIONS_CLASSIFY |
                       OPTIONS_TUNE,
@@ -83,7 +88,7 @@ typedef struct options {
     const char *labels, *class_map, *real_labels, *valid_labels;
     const char *json, *csv, *predictions, *output;
     const char *per_class, *confusion, *resume;
-    const char *svg, *html;
+    const char *svg, *html, *map;
     int embedding;         /* enum options_embedding */
     int normalise, half;
     const char *train, *test, *train_labels, *test_labels; /* of knn */

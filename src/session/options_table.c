@@ -17,7 +17,7 @@ enum {
     LISTS = OPTIONS_LISTS,
     GIVEN = ALL & ~OPTIONS_TUNE, /* schedules are */
     ONE = GIVEN & ~(LISTS | OPTIONS_VISUALIZE),
-    EVERY = ALL | OPTIONS_CONVERT | OPTIONS_JOIN,
+    EVERY = ALL | OPTIONS_CONVERT | OPTIONS_JOIN | OPTIONS_BYTES,
     REPORTS = ALL | OPTIONS_JOIN,
     MODEL = ALL | OPTIONS_CONVERT
 };
@@ -388,6 +388,7 @@ const args_option options_table[] = {
     PARSE("seed", "N", RUNS, RESULT, merging, merging_parse_seed,
           "of --method random (default 0)"),
 
+#include "options_bytes.def"
     SECTION("Neighbours"),
     SIZE("k", 0, "N", OPTIONS_KNN, RESULT, k, 1, 100000,
          "neighbours that vote (default 20)"),

@@ -143,12 +143,12 @@ static void put(const whole *w, const vit_bytes_scratch *s, size_t first,
 {
     const tomevit_bytes_output *out = w->out;
     const vit_dsp *dsp = w->c->m->dsp;
-    size_t size = VIT_BYTE_VALUES;
+    size_t size = VIT_BYTE_VALUES, length = w->c->m->d.length;
 
     if (out->logits)
         memcpy(out->logits + first * size, s->logits,
                rows * size * sizeof(*s->logits));
-    if (!out->bits && !out->probabilities)
+    if (!out->bits && !out->probabilities && !out->each)
         return;
     for (size_t i = 0; i < rows; i++) {
         float bits = bits_of(dsp, s->logits + i * size, w->bytes[first + i]);
@@ -156,6 +156,8 @@ static void put(const whole *w, const vit_bytes_scratch *s, size_t first,
         if (out->bits)
             out->bits[first + i] = bits;
     }
+    if (out->each)
+        out->each(out->data, first / length, first % length, rows, s->logits);
     if (out->probabilities)
         memcpy(out->probabilities + first * size, s->logits,
                rows * size * sizeof(*s->logits));

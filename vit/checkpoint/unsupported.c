@@ -37,6 +37,8 @@ static const char *what_is(const char *name)
 {
     if (!strncmp(name, "v.blk.", 6))
         return "a model under the names of llama.cpp and clip.cpp";
+    if (strstr(name, "global_embed.weight"))
+        return "a model of bytes (MEGABYTE), which tomevit_bytes_open opens,";
     if (chunked(name))
         return "blocks in chunks (DINOv2's block_chunks)";
     for (size_t i = 0; i < KNOWN && !strncmp(name, "blocks.", 7); i++)
