@@ -324,7 +324,8 @@ static void check_same_bits(const char *tier)
         int threads;
     } ways[] = {{1, 0, 1}, {1, 0, 2}, {7, 0, 1}, {7, 3, 2}, {32, 0, 3},
                 {32, 11, 2}, {35, 20, 3}, {2, 1, 8}, {3, 0, 2}, {4, 2, 4},
-                {35, 4, 4}, {33, 5, 2}, {20, 0, 2}, {35, 1, 5}};
+                {35, 4, 4}, {33, 5, 2}, {20, 0, 2}, {35, 1, 5},
+                {1, 2, 16}, {2, 0, 24}};
     tomevit_model *model = small_model(TOMEVIT_POOL_CLASS, 0, 1);
     uint8_t *crops = random_crops(IMAGES);
     results want = run_all(model, crops, IMAGES, 1, 0);

@@ -104,7 +104,7 @@ void tomevit_attention(vit_pass *p, vit_scratch *s, const vit_at *at)
     const float *k = c->qkv + first * stride + d->dim +
                      head / group * head_dim;
     const float *bias = vit_bias(p, first);
-    size_t queries = read ? read : tokens;
+    size_t end = at->rows ? at->first + at->rows : read ? read : tokens;
     float *y = c->attention + head * head_dim +
                (read ? image * read : first) * c->x_stride;
     const float *q = read ? y : c->qkv + first * stride + head * head_dim;
@@ -116,8 +116,8 @@ void tomevit_attention(vit_pass *p, vit_scratch *s, const vit_at *at)
         return;
     }
     pack_head(dsp, s, k, k + width, stride, tokens, head_dim);
-    for (size_t i = 0, rows; i < queries; i += rows) {
-        rows = vit_tile_rows(queries - i, dsp->mr);
+    for (size_t i = at->first, rows; i < end; i += rows) {
+        rows = vit_tile_rows(end - i, dsp->mr);
         compare(dsp, s, rows, tokens, head_dim, c->score_stride,
                 q + i * ldq, ldq);
         for (size_t r = 0; r < rows; r++)

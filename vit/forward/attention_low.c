@@ -116,18 +116,19 @@ void tomevit_attention_low(vit_pass *p, vit_scratch *s, const vit_at *at)
                (read ? image * read : first) * c->x_stride;
     const float *q = read ? y : c->qkv + first * c->qkv_stride + index * dim;
     size_t ldq = read ? c->x_stride : c->qkv_stride;
-    size_t queries = read ? read : h.tokens, strip = h.low->strip;
+    size_t end = at->rows ? at->first + at->rows : read ? read : h.tokens;
+    size_t strip = h.low->strip;
     float scale = 1.0f / sqrtf((float)dim);
 
     /* Scores of whole panels: what comes after the last key is not read. */
     pack_keys(&h);
     pack_values(&h);
-    for (size_t i = 0; i < queries; i += strip) {
-        size_t rows = smaller(queries - i, strip);
+    for (size_t i = at->first; i < end; i += strip) {
+        size_t rows = smaller(end - i, strip);
 
-        if (!read && i + strip < queries)
+        if (!read && i + strip < end)
             vit_fetch(q + (i + strip) * ldq, ldq,
-                      smaller(queries - i - strip, strip), dim);
+                      smaller(end - i - strip, strip), dim);
         multiply(&h, rows, dim, q + i * ldq, ldq, s->narrow.queries,
                  s->narrow.keys, vit_columns(h.tokens), s->scores,
                  c->score_stride);

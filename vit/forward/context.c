@@ -9,12 +9,9 @@
 #include <stdlib.h>
 
 /* A group of about this many rows keeps a layer's activations in the caches
- * and still spreads the reading of its weights over enough work. */
-enum { GROUP_ROWS = 2048 };
-
-/* With more threads than these the group of one thread alone would have too few
- * rows to read all weights for. */
-enum { MOST_ALONE = 4 };
+ * and still spreads the reading of its weights over enough work: so does for
+ * many threads that of as many for each. */
+enum { GROUP_ROWS = 2048, THREAD_ROWS = 512 };
 
 static size_t larger(size_t a, size_t b)
 {
@@ -190,8 +187,7 @@ static vit_team team_alone(const vit_team *all, size_t thread, size_t group)
 static void carve_context(tomevit_context *c, vit_arena *arena)
 {
     size_t threads = (size_t)c->all.threads;
-    size_t group = threads == 1 || threads > MOST_ALONE
-                   ? 0 : c->all.group / threads;
+    size_t group = threads == 1 ? 0 : c->all.group / threads;
 
     c->alone = tomevit_carve(arena, threads, sizeof(*c->alone));
     carve_team(&c->all, arena);
@@ -231,7 +227,8 @@ int tomevit_context_create(const tomevit_model *model, size_t max_batch,
     if (!c)
         return TOMEVIT_ENOMEM;
     d = &model->d;
-    group = larger(GROUP_ROWS / d->tokens, 1);
+    group = larger(larger(GROUP_ROWS, THREAD_ROWS * (size_t)threads) /
+                   d->tokens, 1);
     c->max_batch = max_batch;
     c->all.model = model;
     c->all.normalised = c->normalised;

@@ -4,11 +4,15 @@
 
 #include "steps.h"
 
-/* Work-sharing loops inside the parallel region of a pass. Tasks are handed out
- * one at a time: nobody waits for the slowest image. */
+/* Work-sharing loops inside the parallel region of a pass, over the tasks of
+ * `step`. They are handed out one at a time: nobody waits for the slowest
+ * image. bench/bench_growth.c has loops of its own. */
+#ifndef EACH_TASK
 #define EACH_TASK(i, count) \
     _Pragma("omp for schedule(dynamic, 1)") \
     for (size_t i = 0; i < (count); i++)
+#define ONE_TASK _Pragma("omp single")
+#endif
 
 /* Rows in parts of nearly equal size, a multiple of the number of threads, and
  * each of whole tiles of rows: a tile in part takes more time than its rows. In
@@ -18,15 +22,19 @@ typedef struct parts {
     size_t unit, units;    /* rows that stay together, units of all parts */
 } parts;
 
+static size_t quotient_up(size_t a, size_t b)
+{
+    return (a + b - 1) / b;
+}
+
 static parts split(const vit_team *c, size_t rows)
 {
     const tomevit_model *m = c->model;
     size_t threads = (size_t)c->threads;
     size_t unit = m->low ? m->low->mr : m->dsp->mr / (threads > 1 ? 2 : 1);
-    size_t most = m->block_rows / unit, units = (rows + unit - 1) / unit;
-    size_t count = (units + most - 1) / most;
+    size_t most = m->block_rows / unit, units = quotient_up(rows, unit);
+    size_t count = quotient_up(quotient_up(units, most), threads) * threads;
 
-    count = (count + threads - 1) / threads * threads;
     return (parts){rows, count, unit, units};
 }
 
@@ -39,19 +47,30 @@ static size_t part(const parts *b, size_t index, size_t *first)
     return (end < b->rows ? end : b->rows) - *first;
 }
 
+/* Patches of an image: in as many parts as fit a block, and more if otherwise
+ * there were not enough for all threads. */
+static parts split_patches(const vit_team *c, size_t images)
+{
+    size_t patches = c->model->d.tokens - c->model->d.prefix;
+    size_t blocks = quotient_up(patches, c->model->block_rows);
+    parts p = split(c, patches);
+
+    p.count = quotient_up((size_t)c->threads, images);
+    if (p.count > p.units)
+        p.count = p.units;
+    if (p.count < blocks)
+        p = (parts){patches, blocks, 1, patches};
+    return p;
+}
+
 static void each_patches(vit_pass *p, vit_scratch *s, const vit_step *step,
                          vit_at at)
 {
-    const tomevit_model *m = p->c->model;
-    size_t patches = m->d.tokens - m->d.prefix;
-    size_t count = (patches + m->block_rows - 1) / m->block_rows;
+    parts of_image = split_patches(p->c, p->count);
 
-    EACH_TASK(i, p->count * count) {
-        size_t index = i % count;
-
-        at.image = i / count;
-        at.first = patches * index / count;
-        at.rows = patches * (index + 1) / count - at.first;
+    EACH_TASK(i, p->count * of_image.count) {
+        at.image = i / of_image.count;
+        at.rows = part(&of_image, i % of_image.count, &at.first);
         step->run(p, s, &at);
     }
 }
@@ -68,19 +87,57 @@ static void each_rows(vit_pass *p, vit_scratch *s, const vit_step *step,
     }
 }
 
+/* In how many tasks the queries of a head are looked at, so that threads are
+ * done soonest. A task reorders all of its head's keys and values, which takes
+ * about an eighth of the time of all queries. */
+static size_t shares_of_a_head(const vit_pass *p, const vit_step *step,
+                               const vit_at *at)
+{
+    enum { MOST = 16, REORDERING = 8 };
+    size_t heads = p->count * p->c->model->d.heads, best = 1;
+    double least = 0;
+
+    if (!step->by_queries || at->read || tomevit_wants_importance(p, at))
+        return 1;
+    for (size_t shares = 1; shares <= MOST; shares++) {
+        double rounds = (double)quotient_up(heads * shares,
+                                            (size_t)p->c->threads);
+        double time = rounds * (1.0 / (double)shares + 1.0 / REORDERING);
+
+        if (shares == 1 || time < least) {
+            least = time;
+            best = shares;
+        }
+    }
+    return best;
+}
+
 static void each_head(vit_pass *p, vit_scratch *s, const vit_step *step,
                       vit_at at)
 {
-    size_t heads = p->c->model->d.heads;
+    const tomevit_model *m = p->c->model;
+    size_t heads = m->d.heads, shares = shares_of_a_head(p, step, &at);
+    size_t tasks = heads * shares + 1;
+    size_t unit = m->outer ? m->outer->strip : m->dsp->mr;
     int beside = step->beside && step->beside_when(p, &at);
 
-    EACH_TASK(i, p->count * (heads + 1)) {
-        at.image = i / (heads + 1);
-        at.head = i % (heads + 1);
-        if (at.head < heads)
+    EACH_TASK(i, p->count * tasks) {
+        const size_t *offsets = p->c->rows.offsets + i / tasks;
+        size_t rows = offsets[1] - offsets[0];
+        parts all = {rows, shares, unit, quotient_up(rows, unit)};
+
+        at.image = i / tasks;
+        at.head = i % tasks / shares;
+        at.first = at.rows = 0;
+        if (at.head == heads) {
+            if (beside)
+                step->beside(p, s, &at);
+            continue;
+        }
+        if (shares > 1)
+            at.rows = part(&all, i % tasks % shares, &at.first);
+        if (shares == 1 || at.rows)
             step->run(p, s, &at);
-        else if (beside)
-            step->beside(p, s, &at);
     }
 }
 
@@ -125,7 +182,7 @@ static void run_step(vit_pass *p, vit_scratch *s, const vit_step *step,
         }
         break;
     default:
-#pragma omp single
+        ONE_TASK
         step->run(p, s, &at);
     }
 }

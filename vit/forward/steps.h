@@ -17,7 +17,9 @@ typedef struct vit_at {
     size_t read;           /* leading rows of an image that it computes; 0: all
                             * of them */
     size_t image, head;    /* of a task for an image, for a head of an image */
-    size_t first, rows;    /* of a task for some rows */
+    /* Of a task for some rows; for a head, of the queries that it is about: no
+     * rows, for all of them. */
+    size_t first, rows;
 } vit_at;
 
 typedef void vit_task(vit_pass *p, vit_scratch *s, const vit_at *at);
@@ -46,6 +48,7 @@ typedef struct vit_step {
     vit_task *beside;
     vit_condition *beside_when;
     int all_rows;          /* VIT_EACH_ROWS: of all rows in any case */
+    int by_queries;        /* VIT_EACH_HEAD: its task can be shared out */
 } vit_step;
 
 /* A kind of transformer block. */

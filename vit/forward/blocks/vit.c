@@ -49,7 +49,7 @@ static const vit_step steps[] = {
     TURN,
     {VIT_EACH_ROWS, .run = tomevit_qkv},
     {VIT_EACH_HEAD, .run = tomevit_attention, .beside = tomevit_plan,
-     .beside_when = plans_early},
+     .beside_when = plans_early, .by_queries = 1},
     {VIT_EACH_ROWS, .run = tomevit_projection},
     {VIT_EACH_IMAGE, .run = tomevit_plan, .when = plans_late},
     MERGE,
