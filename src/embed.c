@@ -13,10 +13,12 @@
 #include "base/memory.h"
 #include "base/message.h"
 #include "base/printable.h"
+#include "base/ranks.h"
 #include "embeddings/embedding.h"
 #include "embeddings/half.h"
 #include "embeddings/npy_grow.h"
 #include "evaluation/dataset.h"
+#include "evaluation/ranked.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +59,7 @@ typedef struct embed {
     embedding e;
     npy_grow values, sizes, map; /* the last two where merged rows are */
     uint16_t *halves;      /* [numbers of an image] */
+    int gathers;           /* the files are of all ranks, not this one's own */
 } embed;
 
 /* ---- as the images come -------------------------------------------------- */
@@ -102,49 +105,149 @@ static int flush(void *data)
                              npy_grow_flush(&m->map);
 }
 
+static int settle(void *data)
+{
+    embed *m = data;
+
+    if (npy_grow_settle(&m->values) != 0)
+        return -1;
+    return !has_map(m) ? 0 : npy_grow_settle(&m->sizes) |
+                             npy_grow_settle(&m->map);
+}
+
 /* ---- files --------------------------------------------------------------- */
 
-static int is_there(const char *path)
+/* PATH, or of one of several ranks PATH.K. */
+static char *path_of(const char *path, size_t rank)
 {
-    size_t size = path ? strlen(path) + 6 : 0;
+    size_t size = strlen(path) + 24;
+    char *own = memory_zero(size, 1);
+
+    if (ranks_on())
+        snprintf(own, size, "%s.%zu", path, rank);
+    else
+        snprintf(own, size, "%s", path);
+    return own;
+}
+
+/* What a rank writes of `path`, PATH.K.part: whether it is there, or has to
+ * go. */
+static int part_is_there(const char *path, size_t rank, int remove)
+{
+    char *own = path ? path_of(path, rank) : NULL;
+    size_t size = own ? strlen(own) + 6 : 1;
     char *part = memory_zero(size, 1);
 
-    if (path)
-        snprintf(part, size, "%s.part", path);
-    int there = !path || access(part, F_OK) == 0;
+    if (own)
+        snprintf(part, size, "%s.part", own);
+    int there = !own || access(part, F_OK) == 0;
+    if (own && remove)
+        unlink(part);
     free(part);
+    free(own);
     return there;
+}
+
+static int has(void *data, size_t rank)
+{
+    const options *o = ((embed *)data)->s->options;
+
+    return part_is_there(o->output, rank, 0) &&
+           part_is_there(o->beside[OPTIONS_SIZES], rank, 0) &&
+           part_is_there(o->beside[OPTIONS_MAP], rank, 0);
 }
 
 /* A journal of rows that are nowhere is from the moment between their being
  * whole and its end, or they were removed: all begins anew. */
-static void check_journal(const options *o)
+static void check_journal(embed *m)
 {
-    if (access(o->resume, F_OK) != 0 ||
-        (is_there(o->output) && is_there(o->beside[OPTIONS_SIZES]) &&
-         is_there(o->beside[OPTIONS_MAP])))
-        return;
-    message_note("%s: what it is about is not there: all is done again",
-                 o->resume);
-    unlink(o->resume);
+    char *path = path_of(m->s->options->resume, ranks_rank());
+
+    if (access(path, F_OK) == 0 && !has(m, ranks_rank())) {
+        message_note("%s: what it is about is not there: all is done again",
+                     path);
+        unlink(path);
+    }
+    free(path);
+}
+
+/* Of this process, or of all ranks. */
+static int open_arrays(embed *m)
+{
+    const options *o = m->s->options;
+    const embedding *e = &m->e;
+    npy_shape shapes[] = {
+        {'f', e->half ? 2 : 4, e->rows ? 2 : 1,
+         {e->rows ? e->rows : e->dim, e->dim}},
+        {'f', 4, 1, {e->rows, 0}},
+        {'i', 4, 1, {e->model->tokens, 0}}
+    };
+    const char *paths[] = {o->output, o->beside[OPTIONS_SIZES],
+                           o->beside[OPTIONS_MAP]};
+    npy_grow *files[] = {&m->values, &m->sizes, &m->map};
+    int result = 0;
+
+    for (size_t i = 0; i < (has_map(m) ? 3 : 1) && result == 0; i++) {
+        char *path = m->gathers ? memory_text(paths[i])
+                                : path_of(paths[i], ranks_rank());
+        result = npy_grow_open(files[i], path, &shapes[i]);
+        free(path);
+    }
+    return result;
 }
 
 static int open_files(embed *m)
 {
-    const options *o = m->s->options;
-    const embedding *e = &m->e;
-    npy_shape values = {'f', e->half ? 2 : 4, e->rows ? 2 : 1,
-                        {e->rows ? e->rows : e->dim, e->dim}};
-    const npy_shape sizes = {'f', 4, 1, {e->rows, 0}};
-    const npy_shape map = {'i', 4, 1, {e->model->tokens, 0}};
+    m->halves = memory_zero(embedding_count(&m->e), sizeof(*m->halves));
+    check_journal(m);
+    return open_arrays(m);
+}
 
-    m->halves = memory_zero(embedding_count(e), sizeof(*m->halves));
-    check_journal(o);
-    if (npy_grow_open(&m->values, o->output, &values) != 0)
-        return -1;
-    return !has_map(m) ? 0
-        : npy_grow_open(&m->sizes, o->beside[OPTIONS_SIZES], &sizes) |
-          npy_grow_open(&m->map, o->beside[OPTIONS_MAP], &map);
+/* The next rows are those of a rank. */
+static int gather(void *data, size_t rank, size_t first, size_t count)
+{
+    embed *m = data;
+    const options *o = m->s->options;
+    const char *paths[] = {o->output, o->beside[OPTIONS_SIZES],
+                           o->beside[OPTIONS_MAP]};
+    npy_grow *files[] = {&m->values, &m->sizes, &m->map};
+    size_t arrays = has_map(m) ? 3 : 1;
+    int result = 0;
+
+    if (!m->gathers) {
+        for (size_t i = 0; i < arrays; i++)
+            npy_grow_leave(files[i]);
+        m->gathers = 1;
+        result = open_arrays(m) != 0 ? -1 : begin(m, 0);
+    }
+    for (size_t i = 0; i < arrays && result == 0; i++) {
+        char *path = path_of(paths[i], rank);
+        result = npy_grow_copy(files[i], path, first, count);
+        free(path);
+    }
+    return result;
+}
+
+/* What a rank has written has been gathered. */
+static int remove_rank(void *data, size_t rank)
+{
+    const options *o = ((embed *)data)->s->options;
+    char *path = path_of(o->resume, rank);
+
+    unlink(path);
+    part_is_there(o->output, rank, 1);
+    part_is_there(o->beside[OPTIONS_SIZES], rank, 1);
+    part_is_there(o->beside[OPTIONS_MAP], rank, 1);
+    free(path);
+    return 0;
+}
+
+static void remove_journals(embed *m)
+{
+    if (ranks_on())
+        ranked_each(m->s->options->resume, remove_rank, m);
+    else
+        unlink(m->s->options->resume);
 }
 
 /* A name a line, with what would end the line as printable writes it. */
@@ -170,12 +273,12 @@ static int finish(embed *m, const dataset *d, const outcomes *all)
 {
     const options *o = m->s->options;
 
-    if (write_names(o, d, all) != 0 ||
+    if (write_names(o, d, all) != 0 || flush(m) != 0 ||
         (has_map(m) && (npy_grow_finish(&m->sizes) != 0 ||
                         npy_grow_finish(&m->map) != 0)) ||
         npy_grow_finish(&m->values) != 0)
         return -1;
-    unlink(o->resume);
+    remove_journals(m);
     return 0;
 }
 
@@ -244,7 +347,8 @@ static void report(embed *m, const dataset *d, const outcomes *all)
 
 static void embed_all(embed *m, dataset *d)
 {
-    evaluate_sink sink = {m->e.out, begin, take, flush, m};
+    evaluate_sink sink = {m->e.out, begin, take, flush, has, settle, gather,
+                          m};
     outcomes all;
     int failed = open_files(m);
 
@@ -263,7 +367,7 @@ static void embed_all(embed *m, dataset *d)
         dataset_remark(d, &all);
     }
     if (empty)
-        unlink(m->s->options->resume);
+        remove_journals(m);
     close_files(m, !empty);
     outcomes_free(&all);
 }

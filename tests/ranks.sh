@@ -68,8 +68,7 @@ for size in OMPI_COMM_WORLD_SIZE PMI_SIZE SLURM_STEP_NUM_TASKS; do
     test $? = 3 || fail "$size=1 is refused"
 done
 grep -q '^#define HAVE_MPI' "$build/config.h" || {
-    test $status = 0 || exit $status
-    skip "the rest needs a build --with-mpi"
+    test $status = 0 ||     skip "the rest needs a build --with-mpi"
 }
 tool mpirun || skip "no mpirun"
 
@@ -192,4 +191,42 @@ mpi 2 3 sweep $model set --r 0,4,8 --json ranks.json --resume s
 says err "40 of 40 images are done"
 holds ranks.json $runs
 cmp -s values wanted || { fail "a sweep from journals:"; diff wanted values; }
+
+# ---- embed: the same bytes, and nothing left beside them
+
+# same_rows: those of one process
+same_rows() {
+    cmp -s rows.npy one.npy && cmp -s rows.txt one.txt || fail "$1: other rows"
+    test ! -e one.sizes.npy || { cmp -s rows.sizes.npy one.sizes.npy &&
+        cmp -s rows.map.npy one.map.npy || fail "$1: other sizes or map"; }
+    test -z "$(ls | grep '^rows.*\(part\|journal\)')" ||
+        fail "$1: something is left: $(echo rows*)"
+}
+for how in "--store f16 --normalise" "--r 4 --tokens merged"; do
+    rm -f one.* rows.*
+    run 3 embed $model set $how -o one.npy
+    for n in 1 2 3 4; do
+        mpi $n 3 embed $model set $how -o rows.npy
+        same_rows "$n ranks, $how"
+    done
+done
+killed=0
+for moment in 1 3 6 9 13; do
+    rm -f rows.*
+    mpirun -n 4 "$tomerge" embed $model set $how -o rows.npy >out 2>err \
+        </dev/null &
+    launcher=$!
+    pid=
+    while test -z "$pid" && kill -0 $launcher 2>/dev/null; do
+        test "$(cat rows.npy.journal.* 2>/dev/null | grep -c '"from"')" \
+            -lt $moment ||
+            pid=$(ps -o pid= --ppid $launcher | sed -n $((moment % 4 + 1))p)
+    done
+    test -z "$pid" || kill -9 $pid 2>/dev/null
+    wait $launcher || test $? = 3 || killed=$((killed + 1))
+    test -e rows.npy || mpi $((moment % 4 + 1)) 3 embed $model set $how \
+        -o rows.npy
+    same_rows "killed at $moment"
+done
+test $killed -ge 2 || fail "only $killed of five runs were ended"
 exit $status

@@ -126,6 +126,57 @@ int npy_grow_flush(npy_grow *g)
     return write_header(g);
 }
 
+int npy_grow_settle(npy_grow *g)
+{
+    return fsync(g->descriptor) == 0 ? 0 : failed(g);
+}
+
+/* `count` bytes at a time from an open file. */
+static int copy_bytes(npy_grow *g, int from, const char *name, off_t at,
+                      size_t count)
+{
+    static char block[1 << 16];
+    off_t to = (off_t)(HEADER + g->rows * g->row_bytes);
+
+    while (count > 0) {
+        size_t most = count < sizeof(block) ? count : sizeof(block);
+        ssize_t got = pread(from, block, most, at);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0) {
+            message_failed("%s: %s", name, got < 0 ? strerror(errno)
+                           : "it has less than the rows that are done");
+            return -1;
+        }
+        if (write_at(g, block, (size_t)got, to) != 0)
+            return -1;
+        at += got;
+        to += got;
+        count -= (size_t)got;
+    }
+    return 0;
+}
+
+int npy_grow_copy(npy_grow *g, const char *path, size_t first, size_t count)
+{
+    size_t size = strlen(path) + 6;
+    char *part = memory_zero(size, 1);
+
+    snprintf(part, size, "%s.part", path);
+    int from = open(part, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int result = from < 0 ? -1
+        : copy_bytes(g, from, part, (off_t)(HEADER + first * g->row_bytes),
+                     count * g->row_bytes);
+    if (from < 0)
+        message_failed("%s: %s", part, strerror(errno));
+    else
+        close(from);
+    if (result == 0)
+        g->rows += count;
+    free(part);
+    return result;
+}
+
 int npy_grow_finish(npy_grow *g)
 {
     if (fsync(g->descriptor) != 0)

@@ -41,6 +41,14 @@ int npy_grow_from(npy_grow *g, size_t rows);
 int npy_grow_add(npy_grow *g, const void *row);
 int npy_grow_flush(npy_grow *g);
 
+/* What is there is seen by other machines that open the file from now on: 0, or
+ * -1 after a message. */
+int npy_grow_settle(npy_grow *g);
+
+/* `count` rows more, those of PATH.part from row `first` on, which has rows of
+ * the same shape. 0, or -1 after a message. */
+int npy_grow_copy(npy_grow *g, const char *path, size_t first, size_t count);
+
 /* Brought to the disk, and then called PATH. 0, or -1 after a message. */
 int npy_grow_finish(npy_grow *g);
 

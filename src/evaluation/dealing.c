@@ -23,7 +23,8 @@ enum { MUCH = 1 << 26 };
 /* A line of a journal. */
 typedef struct line {
     size_t from, to;
-    size_t journal;        /* its number, of one that was known; else 0 */
+    size_t journal;        /* its number, which is that of a rank */
+    size_t first;          /* images that the rank took before */
     int known;
     char *json;
 } line;
@@ -31,6 +32,9 @@ typedef struct line {
 struct dealing {
     double began;
     size_t from, to;
+    size_t number, taken;  /* the journal at hand, and its images so far; in
+                            * the end this rank's own */
+    size_t own;            /* images of that */
     /* Of other ranks: lines that are to be sent. */
     char *text;
     size_t used, capacity;
@@ -51,6 +55,7 @@ dealing *dealing_begin(size_t from, size_t to, size_t batch)
     d->from = from;
     d->to = to;
     d->away = ranks_count() - 1;
+    d->number = ranks_rank();
     pieces_begin(&d->left, from, to, batch, ranks_count());
     return d;
 }
@@ -93,7 +98,7 @@ static void keep_known(dealing *d, const line *about, const char *json,
     keep(d, about, json, length);
 }
 
-/* Lines "JOURNAL FROM TO {...}" of a message. */
+/* Lines "JOURNAL FIRST FROM TO {...}" of a message. */
 static void keep_all(dealing *d, const char *text, int known)
 {
     for (const char *next; *text != '\0'; text = next) {
@@ -101,8 +106,8 @@ static void keep_all(dealing *d, const char *text, int known)
         line about = {.known = known};
         int at = 0;
         next = text + length + (text[length] != '\0');
-        if (sscanf(text, "%zu %zu %zu %n", &about.journal, &about.from,
-                   &about.to, &at) != 3)
+        if (sscanf(text, "%zu %zu %zu %zu %n", &about.journal, &about.first,
+                   &about.from, &about.to, &at) != 4)
             continue;
         if (known)
             keep_known(d, &about, text + at, length - (size_t)at);
@@ -127,12 +132,12 @@ static void send_lines(dealing *d, int tag)
     d->used = 0;
 }
 
-static void add(dealing *d, size_t number, const outcomes *o, int known)
+static void add(dealing *d, const outcomes *o, int known)
 {
     json_t *object = journal_line_write(o);
     char *json = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17));
-    line about = {o->from, o->to, number, known, NULL};
-    char head[80];
+    line about = {o->from, o->to, d->number, d->taken, known, NULL};
+    char head[100];
 
     json_decref(object);
     if (!json) {
@@ -140,7 +145,8 @@ static void add(dealing *d, size_t number, const outcomes *o, int known)
         exit(STATUS_FAILED);
     }
     if (ranks_rank() > 0) {
-        snprintf(head, sizeof(head), "%zu %zu %zu ", number, o->from, o->to);
+        snprintf(head, sizeof(head), "%zu %zu %zu %zu ", d->number, d->taken,
+                 o->from, o->to);
         append(d, head);
         append(d, json);
         append(d, "\n");
@@ -153,17 +159,28 @@ static void add(dealing *d, size_t number, const outcomes *o, int known)
         keep(d, &about, json, strlen(json));
         ranks_unlock();
     }
+    d->taken += o->images;
     free(json);
 }
 
 void dealing_known(dealing *d, size_t number, const outcomes *o)
 {
-    add(d, number, o, 1);
+    if (number != d->number)
+        d->taken = 0;
+    d->number = number;
+    add(d, o, 1);
+    if (number == ranks_rank())
+        d->own = d->taken;
+}
+
+size_t dealing_own(const dealing *d)
+{
+    return d->own;
 }
 
 void dealing_found(dealing *d, const outcomes *o)
 {
-    add(d, 0, o, 0);
+    add(d, o, 0);
 }
 
 void dealing_gather(dealing *d)
@@ -171,6 +188,8 @@ void dealing_gather(dealing *d)
     size_t missing = ranks_count() - 1;
     ranks_message m;
 
+    d->number = ranks_rank();
+    d->taken = d->own;
     if (ranks_rank() > 0) {
         send_lines(d, GATHERED);
         return;
@@ -268,7 +287,8 @@ static double longest(const double *walls, size_t count)
 
 /* Adds a line to what was found; 1, 0 if it does not follow, -1 after a
  * message. */
-static int collect(const line *l, journal *j, outcomes *o)
+static int collect(const line *l, journal *j, const evaluate_sink *sink,
+                   outcomes *o)
 {
     outcomes next;
 
@@ -284,6 +304,8 @@ static int collect(const line *l, journal *j, outcomes *o)
         return -1;
     }
     result = outcomes_append(o, &next);
+    if (result == 0 && sink && sink->gather && next.images > 0)
+        result = sink->gather(sink->data, l->journal, l->first, next.images);
     outcomes_free(&next);
     return result == 0 ? 1 : -1;
 }
@@ -307,7 +329,7 @@ int dealing_collect(dealing *d, const evaluate_request *r, outcomes *o)
     double *walls = memory_zero(journals, sizeof(*walls));
     for (size_t i = 0; i < d->count && result > 0; i++) {
         double before = o->wall;
-        result = collect(&d->lines[i], &j, o);
+        result = collect(&d->lines[i], &j, r->sink, o);
         if (d->lines[i].known)
             walls[d->lines[i].journal] += o->wall - before;
     }

@@ -17,9 +17,13 @@
 dealing *dealing_begin(size_t from, size_t to, size_t batch);
 void dealing_end(dealing *d);
 
-/* A line of the journal of that number, before the start: images that are known
- * already. What is known twice counts once. */
+/* The next line of the journal of that number, before the start: images that
+ * are known already. What is known twice counts once. */
 void dealing_known(dealing *d, size_t number, const outcomes *o);
+
+/* How many images the journal of this rank's own number has; that one is known
+ * before others. */
+size_t dealing_own(const dealing *d);
 
 /* All ranks have said what is known. All call this together; then rank 0 serves
  * once dealing_serve is called. 0, or -1 after a message. */

@@ -270,6 +270,8 @@ static int dealt_pieces(work *w, evaluate_request *r)
         outcomes_clear(&w->batch.found, next.from);
         outcomes_clear(w->all, next.from);
         result = windows(w);
+        if (result == 0 && r->sink && r->sink->settle)
+            result = r->sink->settle(r->sink->data);
     }
     return result;
 }

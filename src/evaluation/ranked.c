@@ -106,10 +106,8 @@ static int open_journal(ranked *k, const char *path, json_t *settings,
     return result != 0 ? -1 : replay(k, j, r, number);
 }
 
-/* Of the journals that ranks of an earlier and larger run left, each rank of
- * this one reads its share. */
-static int read_others(ranked *k, const char *file, json_t *settings,
-                       const session *s, const evaluate_request *r)
+int ranked_each(const char *file, int (*call)(void *data, size_t rank),
+                void *data)
 {
     const char *slash = strrchr(file, '/'), *base = slash ? slash + 1 : file;
     char *around = memory_text(slash ? file : ".");
@@ -120,20 +118,40 @@ static int read_others(ranked *k, const char *file, json_t *settings,
     if (slash)
         around[slash == file ? 1 : (size_t)(slash - file)] = '\0';
     DIR *dir = opendir(around);
-    while (dir && result == 0 && (entry = readdir(dir)) != NULL) {
-        journal j;
-        if (!is_of_rank(entry->d_name, base, &rank) || rank < ranks_count() ||
-            rank % ranks_count() != ranks_rank())
-            continue;
-        char *path = path_of(file, rank);
-        result = open_journal(k, path, settings, s, r, rank, &j);
-        if (result == 0)
-            result = journal_close(&j);
-        free(path);
-    }
+    while (dir && result == 0 && (entry = readdir(dir)) != NULL)
+        if (is_of_rank(entry->d_name, base, &rank))
+            result = call(data, rank);
     if (dir)
         closedir(dir);
     free(around);
+    return result;
+}
+
+/* What is asked of a journal. */
+typedef struct reading {
+    ranked *k;
+    json_t *settings;
+    const session *s;
+    const evaluate_request *r;
+} reading;
+
+/* Of the journals that ranks of an earlier and larger run left, each rank of
+ * this one reads its share. */
+static int read_other(void *data, size_t rank)
+{
+    const reading *a = data;
+    const evaluate_sink *sink = a->r->sink;
+    char *path = path_of(a->s->options->resume, rank);
+    int result = 0;
+    journal j;
+
+    if (rank >= ranks_count() && rank % ranks_count() == ranks_rank() &&
+        (!sink || sink->has(sink->data, rank))) {
+        result = open_journal(a->k, path, a->settings, a->s, a->r, rank, &j);
+        if (result == 0)
+            result = journal_close(&j);
+    }
+    free(path);
     return result;
 }
 
@@ -155,7 +173,10 @@ static int open_journals(ranked *k, json_t *settings, const session *s,
         return -1;
     k->writes = 1;
     r->journal = &k->journal;
-    return read_others(k, file, settings, s, r);
+    if (r->sink && r->sink->begin(r->sink->data, dealing_own(k->dealt)) != 0)
+        return -1;
+    reading others = {k, settings, s, r};
+    return ranked_each(file, read_other, &others);
 }
 
 int ranked_is_of_rank(const json_t *settings)

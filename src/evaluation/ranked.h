@@ -29,6 +29,11 @@ int ranked_start(ranked *k, const evaluate_request *r, int result);
  * 0; others get 1, with nothing more to do. A rank that has failed ends all. */
 int ranked_end(ranked *k, const evaluate_request *r, outcomes *o, int result);
 
+/* Calls call(data, K) for every FILE.K that there is, until one is not 0, which
+ * is returned. */
+int ranked_each(const char *file, int (*call)(void *data, size_t rank),
+                void *data);
+
 /* Whether a journal with these settings is one of several that ranks kept. */
 int ranked_is_of_rank(const json_t *settings);
 
