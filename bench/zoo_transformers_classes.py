@@ -394,8 +394,11 @@ def of_others(T):
                  "InternVLVision", "PixtralVision"):
         case("others", name + "Model", lambda name=name: getattr(
             T, name + "Model")(getattr(T, name + "Config")(**BASE)),
-            {"Aimv2Vision": pooled(), "InternVLVision": first(),
+            {"InternVLVision": first(),
              "Pixio": first(), "Tipsv2Vision": first()}.get(name))
+    case("others", "Aimv2VisionModel without head", lambda:
+         T.Aimv2VisionModel(T.Aimv2VisionConfig(**BASE, use_head=False)),
+         mean())
     case("others", "Aimv2Model", lambda: T.Aimv2Model(T.Aimv2Config(
         vision_config=BASE, text_config=dict(TEXT), projection_dim=24)),
         embedded, options=dict(projection=1))

@@ -182,14 +182,20 @@ lines err 0
 
 alone hf_vit/model.safetensors
 for pair in "ViltModel:text and image" \
-    "BeitForX:relative positions" \
-    "CLIPForImageClassification:the mean of patches"; do
+    "YolosForObjectDetection:detection tokens" \
+    "Blip2VisionModel:an output that goes through the last norm twice" \
+    "PixioModel:several class tokens" \
+    "RadioModel:RADIO's positions"; do
     beside config.json '{"model_type": "vit", "hidden_size": 32,
         "num_attention_heads": 2, "architectures": ["'"${pair%%:*}"'"]}'
     refuses "config.json beside it: \"${pair%%:*}\" cannot be run here: ${pair#*:}"
 done
 beside config.json '{"model_type": "dinov3_vit", "hidden_size": 32,
     "num_attention_heads": 2, "architectures": ["DINOv3ViTModel"]}'
+refuses 'config.json beside it: "DINOv3ViTModel", the tensors are others'
+# by the type alone where no class is named
+beside config.json '{"model_type": "dinov3_vit", "hidden_size": 32,
+    "num_attention_heads": 2}'
 refuses 'config.json beside it: "DINOv3ViTModel", the tensors are others'
 alone hf_dinov3/model.safetensors
 beside config.json '{"model_type": "dinov3_vit", "hidden_size": 32,

@@ -134,6 +134,11 @@ Test(layout_errors, what_cannot_be_run_is_called_by_its_name, .init = enter,
     refuse_name(
         "v.blk.0.attn_q.weight",
         "a model under the names of llama.cpp and clip.cpp cannot be run here");
+    refuse_name("embeddings.detection_tokens",
+                "detection tokens (YOLOS) cannot be run here");
+    refuse_name("embeddings.text_embeddings.word_embeddings.weight",
+                "text and image in one sequence (ViLT) cannot be run here");
+    refuse_name("head.cls_token", "AIMv2's attention pooling cannot be run");
     make_timm(&file);
     for (size_t i = 0; i < file.count;)
         if (strstr(file.tensors[i].name, "norm") &&

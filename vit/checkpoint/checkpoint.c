@@ -134,6 +134,7 @@ static int describe(vit_checkpoint *c, const tomevit_open_options *options,
     int code;
 
     if ((code = tomevit_extras_add(&c->extras, options, c->view, report)) ||
+        (code = tomevit_settle_distillation(c->view, report)) ||
         (code = tomevit_config_say(c->view, report)) ||
         (code = tomevit_layout_imply(c->view, report)) ||
         (code = tomevit_describe_file(c->view, &c->description, report)) ||

@@ -61,6 +61,9 @@ static void say_defaults(const vit_neighbour *n)
         {"Hugging Face", "gelu", "1e-12"},
         {"Hugging Face DINOv2", "gelu", "1e-6"},
         {"Hugging Face DINOv3", "gelu", "1e-5"},
+        {"Hugging Face BEiT", "gelu", "1e-12"},
+        {"Hugging Face InternVL", "gelu", "1e-6"},
+        {"Hugging Face AIMv2", "silu", "1e-5"},
         {"Hugging Face CLIP", "quick_gelu", "1e-5"},
         {"Hugging Face SigLIP", "gelu_tanh", "1e-6"},
     };
@@ -101,8 +104,11 @@ static int say_dinov3(const vit_neighbour *n, const json_t *config)
 static int check_classes(const vit_neighbour *n, const json_t *config)
 {
     const json_t *list = json_object_get(config, "architectures");
+    const char *type = tomevit_json_text(config, "model_type");
     int code = 0;
 
+    if (!json_array_size(list) && type && !strcmp(type, "dinov3_vit"))
+        return say_dinov3(n, config);
     for (size_t i = 0; !code && i < json_array_size(list); i++) {
         const char *name = json_string_value(json_array_get(list, i));
         const char *missing = name ? tomevit_transformers_missing(name) : NULL;
@@ -122,7 +128,9 @@ int tomevit_from_transformers(const vit_neighbour *n, json_t *config)
 {
     const json_t *vision = json_object_get(config, "vision_config");
     const json_t *encoder = json_object_get(config, "encoder");
-    const json_t *parts = vision ? vision : encoder ? encoder : config;
+    const json_t *backbone = json_object_get(config, "backbone_config");
+    const json_t *parts = vision ? vision : encoder ? encoder
+                        : json_is_object(backbone) ? backbone : config;
     int code;
 
     if (!tomevit_neighbour_fits(n, parts, "hidden_size"))
@@ -130,6 +138,7 @@ int tomevit_from_transformers(const vit_neighbour *n, json_t *config)
     code = check_classes(n, config);
     tomevit_neighbour_pass(n, "num_heads", parts, "num_attention_heads");
     tomevit_neighbour_pass(n, "norm_eps", parts, "layer_norm_eps");
+    tomevit_neighbour_pass(n, "norm_eps", parts, "rms_norm_eps");
     tomevit_neighbour_say(n, "activation",
                           tomevit_activation_name(parts, "hidden_act"));
     say_defaults(n);

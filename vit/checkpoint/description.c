@@ -156,6 +156,8 @@ static int find_prefix(const vit_tensors *file, tomevit_description *d,
         return 0;
     code = tomevit_need(file, "reg_token", "[1, registers, dim]", 3, &t,
                         report);
+    if (!code && t->shape[1] == 0)
+        return 0;                       /* as DINOv3's without registers */
     if (!code)
         code = tomevit_limit("reg_token", "a number of registers", t->shape[1],
                      VIT_MAX_TOKENS, report);
@@ -204,7 +206,8 @@ static int find_depth(const vit_tensors *file, tomevit_description *d,
 /* ---- parts --------------------------------------------------------------- */
 
 /* transformers' classifiers on CLIP's and SigLIP's towers see the mean of
- * tokens: SigLIP's after the last norm, past its attention pooling. */
+ * tokens: SigLIP's after the last norm, past its attention pooling; CLIP's that
+ * of patches, before the last norm. */
 static int is_classifier(const vit_tensors *file, const char *layout)
 {
     return tomevit_has(file, "head.weight") &&
@@ -241,11 +244,11 @@ static int find_pool(const vit_tensors *file, tomevit_description *d,
 {
     int attention = tomevit_has(file, "attn_pool.latent");
 
-    if (is_classifier(file, "Hugging Face CLIP"))
-        return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"classifier."
-                            "weight\": the mean of patches before the last "
-                            "norm (CLIPForImageClassification) cannot be run "
-                            "here");
+    if (is_classifier(file, "Hugging Face CLIP")) {
+        d->pool = TOMEVIT_POOL_MEAN;
+        d->final_norm = 0;
+        return 0;
+    }
     if (is_classifier(file, "Hugging Face SigLIP"))
         attention = 0;
     d->pool = attention                     ? TOMEVIT_POOL_ATTENTION

@@ -74,6 +74,10 @@ struct json_t *tomevit_metadata_of(const tomevit_description *d,
  * crop_pct, interpolation, source; from d->family and d->image_size. */
 void tomevit_family_preprocessing(tomevit_description *d);
 
+/* tokens.c: in transformers a distillation token may be without a head of its
+ * own; it is a register then. ENOMEM. */
+int tomevit_settle_distillation(vit_tensors *view, const vit_report *report);
+
 /* tokens.c: tokens, pos_prefix and image_size, of a description that has the
  * parts, the patch and the prefix. EMODEL. */
 int tomevit_find_tokens(const vit_tensors *file, tomevit_description *d,

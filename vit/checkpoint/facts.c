@@ -75,6 +75,9 @@ static const char *pool_from(const vit_tensors *view,
     if (!strcmp(tomevit_view_layout(view), "Hugging Face SigLIP") &&
         d->pool == TOMEVIT_POOL_MEAN && d->classes)
         return "rule of Hugging Face SigLIP";
+    if (!strcmp(tomevit_view_layout(view), "Hugging Face CLIP") &&
+        d->pool == TOMEVIT_POOL_MEAN)
+        return "rule of CLIPForImageClassification";
     if (d->pool == TOMEVIT_POOL_ATTENTION ||
         d->pool == TOMEVIT_POOL_CLASS_MEAN || d->distilled)
         return "tensors";
@@ -92,6 +95,8 @@ static const char *positions_from(const vit_tensors *view,
         return "tensors";
     if (!from && d->rope.kind)
         return NULL;
+    if (d->relative)
+        return "tensors";
     if (!from && !strncmp(tomevit_view_layout(view), "Hugging Face", 12))
         return NULL;
     return from ? from : library_rule(view, rule);
@@ -125,15 +130,18 @@ static void add_structure(vit_facts *f, const vit_tensors *view,
     fact = add(f, "positions", positions_from(view, d, rule));
     tomevit_rope_text(&d->rope, positions);
     snprintf(fact->value, sizeof(fact->value), "%s%s%s",
-             d->rope.kind && d->pos_embed ? "learned and " : "", positions,
-             d->rope.kind ? "" : " alone");
+             (d->rope.kind || d->relative) && d->pos_embed ? "learned and "
+                                                           : "",
+             d->relative ? "relative" : positions,
+             d->rope.kind || d->relative ? "" : " alone");
     if (d->rms_norm) {
         fact = add(f, "norm", tomevit_tensors_from(view, "norm"));
         snprintf(fact->value, sizeof(fact->value), "rms");
     }
     if (d->pos_embed)
         return;
-    fact = add(f, "image size", tomevit_tensors_from(view, "input_size"));
+    fact = add(f, "image size", d->relative
+                   ? "tensors" : tomevit_tensors_from(view, "input_size"));
     snprintf(fact->value, sizeof(fact->value), "%zu", d->image_size);
 }
 

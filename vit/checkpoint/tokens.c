@@ -5,9 +5,13 @@
 #include "checks.h"
 #include "description.h"
 
+#include "../layouts/layout.h"
+
 #include <stdlib.h>
+#include <string.h>
 
 #define RELATIVE "blocks.0.attn.relative_position_bias_table"
+#define SHARED "rel_pos_bias.relative_position_bias_table"
 
 /* The side of a square of `patches`, 0 if they make none. */
 static size_t square_side(size_t patches)
@@ -72,6 +76,17 @@ static int find_relative(const vit_tensors *file, tomevit_description *d,
                          VIT_MAX_IMAGE, report);
 }
 
+int tomevit_settle_distillation(vit_tensors *view, const vit_report *report)
+{
+    if (strcmp(tomevit_view_layout(view), "Hugging Face") ||
+        !tomevit_has(view, "dist_token") || tomevit_has(view, "reg_token") ||
+        tomevit_has(view, "head_dist.weight") ||
+        !tomevit_has(view, "head.weight") ||
+        strstr(tomevit_origin_of(view, "head.weight").name, "cls_classifier"))
+        return 0;
+    return tomevit_view_rename(view, "reg_token", "dist_token", report);
+}
+
 /* Positions are those of the patches, and of all, some (class, distillation)
  * or none of the tokens before them: the first that leaves a square. */
 int tomevit_find_tokens(const vit_tensors *file, tomevit_description *d,
@@ -86,6 +101,10 @@ int tomevit_find_tokens(const vit_tensors *file, tomevit_description *d,
 
     if (!d->pos_embed && d->relative)
         return find_relative(file, d, report);
+    if (!d->pos_embed && tomevit_has(file, SHARED))
+        return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\": relative "
+                            "positions that all layers share cannot be run "
+                            "here", tomevit_origin_of(file, SHARED).name);
     if (!d->pos_embed && d->rope.kind)
         return find_image_size(file, d, report);
     code = tomevit_need(file, "pos_embed", "[1, tokens, dim]", 3, &t, report);

@@ -23,6 +23,16 @@ static const struct {
 
 enum { KNOWN = sizeof(known) / sizeof(*known) };
 
+/* Beside the blocks, as transformers has them. */
+static const struct {
+    const char *name, *what;
+} beside[] = {
+    {"embeddings.detection_tokens", "detection tokens (YOLOS)"},
+    {"embeddings.text_embeddings.word_embeddings.weight",
+     "text and image in one sequence (ViLT)"},
+    {"head.cls_token", "AIMv2's attention pooling"},
+};
+
 /* blocks.CHUNK.LAYER. */
 static int chunked(const char *name)
 {
@@ -41,6 +51,9 @@ static const char *what_is(const char *name)
         return "a model of bytes (MEGABYTE), which tomevit_bytes_open opens,";
     if (chunked(name))
         return "blocks in chunks (DINOv2's block_chunks)";
+    for (size_t i = 0; i < sizeof(beside) / sizeof(*beside); i++)
+        if (!strcmp(name, beside[i].name))
+            return beside[i].what;
     for (size_t i = 0; i < KNOWN && !strncmp(name, "blocks.", 7); i++)
         if (strstr(name, known[i].part))
             return known[i].what;

@@ -28,6 +28,7 @@ typedef struct vit_view {
     const vit_layout *layout;
     vit_tensors *file;
     char prefix[VIT_NAME]; /* before the file's names */
+    const char *in_layers; /* before those of layers: the same, or nothing */
     vit_region region;         /* names and pieces */
     vit_moved *moved;      /* [count], vit_stored.begin of each its index */
     size_t count, space;

@@ -118,7 +118,7 @@ static size_t count_layers(const vit_view *v)
     size_t layers = 0, layer;
 
     for (size_t i = 0; i < v->file->count; i++)
-        if (tomevit_names_in_layer(v->layout, v->prefix,
+        if (tomevit_names_in_layer(v->layout, v->in_layers,
                                    v->file->list[i].name, &layer) &&
             layer >= layers)
             layers = layer < VIT_LAYERS ? layer + 1 : VIT_LAYERS;
@@ -137,8 +137,14 @@ static size_t count_layers(const vit_view *v)
 
 int tomevit_view_apply_rules(vit_view *v)
 {
-    size_t layers = count_layers(v);
+    size_t layers;
 
+    v->in_layers = v->prefix;
+    layers = count_layers(v);
+    if (!layers) {
+        v->in_layers = "";
+        layers = count_layers(v);
+    }
     for (size_t layer = 0; layer <= layers; layer++) {
         size_t begun = v->count;
 
@@ -158,7 +164,7 @@ int tomevit_view_apply_rules(vit_view *v)
 static const char *own_name(vit_view *v, const char *name)
 {
     size_t layer, prefix = strlen(v->prefix), length;
-    const char *rest = tomevit_names_in_layer(v->layout, v->prefix, name,
+    const char *rest = tomevit_names_in_layer(v->layout, v->in_layers, name,
                                               &layer);
     char *own;
 
