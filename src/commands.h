@@ -20,5 +20,7 @@ void command_join(const options *o);
 void command_embed(const options *o);
 void command_knn(const options *o);
 void command_density(const options *o);
+void command_compress(const options *o);
+void command_expand(const options *o);
 
 #endif

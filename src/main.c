@@ -114,6 +114,21 @@ static const struct {
       "  tomerge density --model tiles.safetensors tiles/\n"
       "  tomerge density --model tiles.safetensors --map map.png tile.png\n"},
      command_density},
+    {{"compress", OPTIONS_COMPRESS, "PATH...", 0, SIZE_MAX,
+      "Small pictures to one archive, by what a model of bytes says of them.",
+      "Pixels are kept, bit for bit, with names and order; files and what else "
+      "is in them are not: every picture comes back as a PNG. Pictures must be "
+      "of the model's size, without transparency, 8 bits a channel. The "
+      "archive opens with the same model on machines with the same kernels, "
+      "or with --portable on all.",
+      "  tomerge compress --model tiles.safetensors tiles/ -o tiles.tmb\n"
+      "  tomerge expand --model tiles.safetensors tiles.tmb -o again/\n"},
+     command_compress},
+    {{"expand", OPTIONS_EXPAND, "FILE", 1, 1,
+      "The pictures of an archive that compress wrote.",
+      "Of a damaged file all pictures before the damage are written.",
+      "  tomerge expand --model tiles.safetensors tiles.tmb -o again/\n"},
+     command_expand},
     {{"join", OPTIONS_JOIN, "JOURNAL...", 1, SIZE_MAX,
       "One report from the journals of a folder's parts.",
       "The journals are those of the same eval or sweep with --part 1/N to "

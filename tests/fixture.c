@@ -11,10 +11,14 @@
  *   fixture embed MODEL R IMAGE...          the library's features, pixels to
  *                                           floats, each image alone
  *   fixture same IMAGE IMAGE                succeeds if their pixels are equal
+ *   fixture rename ARCHIVE OUT LENGTH NAME  what compress wrote of pictures of
+ *                                           LENGTH bytes, its first one under
+ *                                           another name
  *   fixture json FILE KEY...                the value at a.b.0.c; fails if none
  */
 #include "model_file.h"
 
+#include "../src/bytes/packed.h"
 #include "../src/images/image.h"
 #include "../vit/checkpoint/checkpoint.h"
 
@@ -23,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 static int write_file(const char *path, const unsigned char *bytes,
                       size_t count)
@@ -276,6 +281,47 @@ static int compare_images(const char *one, const char *other)
     return differ;
 }
 
+/* The sum of a name and what follows it, for the name alone is another: a
+ * CRC is linear. */
+static uint32_t renamed_sum(const packed_picture *p, const char *name,
+                            size_t length)
+{
+    z_off_t rest = (z_off_t)(p->count + length);
+    uLong old = crc32(0, (const Bytef *)p->name, (uInt)strlen(p->name));
+    uLong new = crc32(0, (const Bytef *)name, (uInt)strlen(name));
+
+    return (uint32_t)(p->sum ^ crc32_combine(old, 0, rest) ^
+                      crc32_combine(new, 0, rest));
+}
+
+static int rename_first(const char *from, const char *to, size_t length,
+                        const char *name)
+{
+    char why[200];
+    size_t count;
+    uint8_t *bytes = image_load(from, &count, why);
+    FILE *out = fopen(to, "wb");
+    static packed_reader reader;
+    static packed_writer writer;
+    static packed_picture p;
+    packed_header h;
+    uint32_t sums;
+
+    if (!bytes || !out || packed_read_begin(&reader, bytes, count, &h, why))
+        return 1;
+    packed_write_begin(&writer, out, &h);
+    while (packed_read(&reader, &p, &sums, why) == 1) {
+        if (writer.pictures == 0) {
+            p.sum = renamed_sum(&p, name, length);
+            snprintf(p.name, sizeof(p.name), "%s", name);
+        }
+        packed_write(&writer, &p);
+    }
+    packed_write_end(&writer);
+    free(bytes);
+    return fclose(out) != 0;
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 2 ? argv[1] : "";
@@ -293,8 +339,11 @@ int main(int argc, char **argv)
         return embed_images(argv[2], number(argv[3]), argc - 4, argv + 4);
     if (strcmp(what, "same") == 0 && argc > 3)
         return compare_images(argv[2], argv[3]);
+    if (strcmp(what, "rename") == 0 && argc > 5)
+        return rename_first(argv[2], argv[3], number(argv[4]), argv[5]);
     if (strcmp(what, "json") == 0)
         return print_json(argv[2], argc - 3, argv + 3);
-    fputs("usage: fixture model|head|image|embed|same|json FILE ...\n", stderr);
+    fputs("usage: fixture model|head|image|embed|same|rename|json FILE ...\n",
+          stderr);
     return 2;
 }

@@ -6,6 +6,7 @@
 #include "methods.h"
 
 #include "../base/memory.h"
+#include "../base/output.h"
 #include "demo.h"
 #include "model_files.h"
 #include "options_files.h"
@@ -177,6 +178,21 @@ static int check_embed(options *o, char *why)
     return 0;
 }
 
+static int check_archive(const options *o, char *why)
+{
+    if (!o->output || o->output[0] == '\0')
+        snprintf(why, ARGS_WHY, "nowhere to write to: give --output %s",
+                 o->command == OPTIONS_EXPAND ? "FOLDER" : "FILE");
+    else if (o->command == OPTIONS_COMPRESS && output_is_stdout(o->output))
+        snprintf(why, ARGS_WHY,
+                 "an archive is not written to standard output: give a file");
+    else if (o->portable && o->dtype != TOMEVIT_F32)
+        snprintf(why, ARGS_WHY, "--portable computes in f32 alone");
+    else
+        return 0;
+    return -1;
+}
+
 static int check_tune(const options *o, char *why)
 {
     int goals = (o->max_drop >= 0) + (o->max_drift >= 0) +
@@ -222,7 +238,7 @@ int options_check(options *o, const args_command *command, char *why)
     o->command = command->bit;
     why[0] = '\0';
     if ((command->bit & (OPTIONS_CLASSES | OPTIONS_EMBED |
-                         OPTIONS_DENSITY)) != 0 &&
+                         OPTIONS_DENSITY | OPTIONS_COMPRESS)) != 0 &&
         check_images(o, command, why) != 0)
         return -1;
     if (o->arch && (o->image_size || o->head || o->text_embeddings)) {
@@ -250,6 +266,9 @@ int options_check(options *o, const args_command *command, char *why)
         return -1;
     }
     if (command->bit == OPTIONS_EMBED && check_embed(o, why) != 0)
+        return -1;
+    if (command->bit & (OPTIONS_COMPRESS | OPTIONS_EXPAND) &&
+        check_archive(o, why) != 0)
         return -1;
     if (o->cache_mem == 0)
         o->cache_mem = (size_t)(command->bit == OPTIONS_TUNE ? 256 : 32) << 20;

@@ -83,6 +83,7 @@ typedef struct options {
     size_t cache_mem;      /* bytes; 0 until checked: as the subcommand needs */
     double seconds;
     int classifies;        /* the subcommand needs a model with classes */
+    int portable;
     int exif, lenient, strict, strict_model, quiet;
     const char *list;      /* in place of operands */
     const char *labels, *class_map, *real_labels, *valid_labels;
