@@ -246,7 +246,13 @@ enum tomerge_method {
      * gone; rows that cannot be compared are at a distance of 4. Grouped: by
      * the first token of a cluster, on which the row is built [Haurum et al.,
      * ECCV 2024: ATC, whose patch removes r - 1 with a class token]. */
-    TOMERGE_CLUSTERS = 12
+    TOMERGE_CLUSTERS = 12,
+    /* What a token would lose in the most similar of those that are more
+     * important, its importance times 1 - cosine, is known of each but the
+     * first. The r that lose least go into the most similar of the others;
+     * with a `threshold` above 0, only those that lose less than that. `exact`
+     * goes without a threshold. Grouped: by falling importance. */
+    TOMERGE_UPWARD = 13
 };
 
 /* What "similar" means [ToMe, table 1b]. */
@@ -382,8 +388,9 @@ typedef struct tomerge_plan {
 /* The most tokens one call of a method can remove, of n = tokens - protect,
  * `protect` being all tokens that may not merge: where sources and
  * destinations are matched, n / 2 [ToMe, appendix D] (tomerge_match_rounds
- * removes more); all n by TOPK and STRIDED; n - 1 by EVIT, DIFFRATE, CLUSTERS
- * and, if there is but one destination, GIVEN. Larger r are lowered to this.
+ * removes more); all n by TOPK and STRIDED; n - 1 by EVIT, DIFFRATE, CLUSTERS,
+ * UPWARD and, if there is but one destination, GIVEN. Larger r are lowered to
+ * this.
  * 0 for what is not a method. */
 size_t tomerge_max_r(int method, size_t tokens, size_t protect);
 

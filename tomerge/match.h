@@ -77,6 +77,7 @@ void tomerge_plan_pitome_order(tomerge_job *job);
 void tomerge_plan_ppt(tomerge_job *job);
 void tomerge_plan_diffrate(tomerge_job *job);
 void tomerge_plan_clusters(tomerge_job *job);
+void tomerge_plan_upward(tomerge_job *job);
 
 /* Numbers at random: uniform below n, from a state that any seed may begin. */
 uint64_t tomerge_random_below(uint64_t *state, uint64_t n);

@@ -55,6 +55,8 @@ static const tomerge_method_entry methods[] = {
                           all_but_one, tomerge_plan_diffrate},
     [TOMERGE_CLUSTERS] = {"clusters", METRIC | R | PAIRS, 0, 0, all_but_one,
                           tomerge_plan_clusters},
+    [TOMERGE_UPWARD] = {"upward", METRIC | R | IMPORTANCE | THRESHOLD, 0, 0,
+                        all_but_one, tomerge_plan_upward},
 };
 enum { METHODS = sizeof(methods) / sizeof(methods[0]) };
 
