@@ -461,6 +461,14 @@ enum tomevit_sizes {
     TOMEVIT_SIZES_COSINE = 1
 };
 
+/* What the mean of TOMERGE_WEIGHTED is weighted by: tokens that become one. */
+enum tomevit_weights {
+    TOMEVIT_WEIGHTS_SIZE = 0, /* their sizes [ToMe, section 3] */
+    /* Sizes times importance, where the method looks at importance: a row is
+     * nearest to the tokens that attention looks at. Sizes are summed still. */
+    TOMEVIT_WEIGHTS_IMPORTANCE = 1
+};
+
 /* How one layer merges. */
 typedef struct tomevit_layer_merging {
     int method;            /* enum tomerge_method */
@@ -501,7 +509,7 @@ typedef struct tomevit_merging {
                             * of so many rows and columns of patches the first
                             * is a destination in all layers; others 0 */
     int ema_merge;         /* enum tomevit_ema_merge */
-    int reserved_int;      /* 0 */
+    int weights;           /* enum tomevit_weights */
     uint64_t reserved[4];  /* 0 */
 } tomevit_merging;
 
@@ -520,9 +528,9 @@ int tomevit_rope_merge_from_name(const char *name, int *how);
 
 /* The tokens that leave each layer, [depth] or NULL, if every image has that
  * many to merge: r lowered to what the method can remove. A method that
- * decides by itself is taken to remove none. `merging` NULL merges
- * nothing. EINVAL: a layer leaves none for the head to read, such as patches
- * for a mean. */
+ * decides by itself, as TOMERGE_UPWARD does with a threshold, is taken to
+ * remove none. `merging` NULL merges nothing. EINVAL: a layer leaves none for
+ * the head to read, such as patches for a mean. */
 int tomevit_schedule_tokens(const tomevit_description *description,
                             const tomevit_merging *merging, size_t *tokens);
 

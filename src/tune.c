@@ -10,6 +10,7 @@
 #include "base/statistics.h"
 #include "session/schedule_file.h"
 #include "tune.h"
+#include "tune_bounds.h"
 #include "tune_journal.h"
 
 #include <math.h>
@@ -107,15 +108,16 @@ static void add_run(session *s, const char *label, const size_t *r)
     merging_resolve_layers(&s->options->merging, s->description, label, r, run);
 }
 
-/* The session's runs become r=0 and room for `count`. */
-static void begin_runs(session *s, size_t count)
+void tune_begin_runs(tune *t, size_t count)
 {
+    session *s = t->s;
+
     clear_runs(s);
     s->runs = memory_zero(count + 1, sizeof(*s->runs));
     add_run(s, "0", NULL);
 }
 
-static int evaluate_part(tune *t, int part, outcomes *o)
+int tune_evaluate(tune *t, int part, outcomes *o)
 {
     static const char *const names[] = {"calibration", "held out"};
     dataset *d = &t->parts[part];
@@ -159,7 +161,8 @@ static void set_trial(const tune *t, const outcomes *o, size_t index,
         }
         trial->lost[i] = outcome_score(base, label) -
                          outcome_score(tried, label);
-        trial->moved[i] = outcome_distance(base, tried);
+        trial->moved[i] = tune_goes_by_bounds(t)
+            ? (double)tried->divergence : outcome_distance(base, tried);
     }
     trial->speedup = dataset_tally(part, t->s, o, 0).forward /
                      dataset_tally(part, t->s, o, index).forward;
@@ -170,10 +173,10 @@ static int measure(void *data, tune_trial *trials, size_t count)
     tune *t = data;
     outcomes o;
 
-    begin_runs(t->s, count);
+    tune_begin_runs(t, count);
     for (size_t i = 0; i < count; i++)
         add_run(t->s, "trial", trials[i].r);
-    int result = evaluate_part(t, TUNE_CALIBRATION, &o);
+    int result = tune_evaluate(t, TUNE_CALIBRATION, &o);
     for (size_t i = 0; i < count && result == 0; i++)
         set_trial(t, &o, i + 1, &trials[i]);
     if (result == 0)
@@ -185,7 +188,8 @@ static int measure(void *data, tune_trial *trials, size_t count)
 
 /* What is computed for a schedule; for --target-gmacs what is published for it,
  * as in the reports. Where nothing reads what the last layer merges, that would
- * be arithmetic saved on paper, so nothing merges there. */
+ * be arithmetic saved on paper, so nothing merges there; methods that keep the
+ * rows that matter may go down there to those that are read. */
 static double gmacs_of(void *data, size_t *r)
 {
     const tune *t = data;
@@ -194,7 +198,8 @@ static double gmacs_of(void *data, size_t *r)
     merging_run run;
 
     if (tomevit_macs_unread(d, d->tokens, d->tokens) > 0)
-        r[last] = 0;
+        r[last] = tune_goes_by_bounds(t) &&
+                  t->search.goal == TUNE_TARGET_GMACS ? d->tokens : 0;
     merging_resolve_layers(&t->s->options->merging, d, "", r, &run);
     double gmacs = t->search.goal == TUNE_TARGET_GMACS ? run.gmacs
                                                        : run.gmacs_computed;
@@ -288,10 +293,16 @@ static void write_schedule(tune *t)
     if (!t->file.file)
         return;
     tune_goal_text(t, goal, sizeof(goal));
-    snprintf(comment, sizeof(comment), "r of each layer of %.200s: %s%s; "
-             "for --schedule @FILE", t->s->options->model, goal,
-             t->stopped ? ", as far as the search went" : "");
-    schedule_file_write(t->file.file, comment, t->best.r, t->search.depth);
+    snprintf(comment, sizeof(comment), "%s of each layer of %.200s: %s%s; "
+             "for --%s @FILE", t->bounds ? "threshold" : "r",
+             t->s->options->model, goal,
+             t->stopped ? ", as far as the search went" : "",
+             t->bounds ? "method upward --method-options" : "schedule");
+    if (t->bounds)
+        schedule_file_text(t->file.file, comment, t->bounds);
+    else
+        schedule_file_write(t->file.file, comment, t->best.r,
+                            t->search.depth);
     t->written = 1;
 }
 
@@ -326,11 +337,14 @@ static void report(tune *t)
     for (size_t i = 0; i < t->search.depth; i++)
         r[i] = t->constant;
     snprintf(label, sizeof(label), "r=%zu", t->constant);
-    begin_runs(s, 2);
-    add_run(s, "tuned", t->best.r);
+    tune_begin_runs(t, 2);
+    if (t->bounds)
+        tune_add_bounds(t);
+    else
+        add_run(s, "tuned", t->best.r);
     add_run(s, label, r);
     free(r);
-    if (evaluate_part(t, TUNE_HELD_OUT, &o) == 0) {
+    if (tune_evaluate(t, TUNE_HELD_OUT, &o) == 0) {
         json_t *object = tune_json(t, &o);
         session_report written = {
             object, json_object_get(object, "runs"), list, columns,
@@ -346,7 +360,8 @@ static void report(tune *t)
 static void search_and_report(tune *t)
 {
     tune_trial_begin(&t->best, t->search.depth, t->search.images);
-    if (search(t) == 0)
+    if (search(t) == 0 &&
+        (!tune_goes_by_bounds(t) || tune_find_bounds(t) == 0))
         report(t);
     if (t->stopped)
         remark_stopped(t);
@@ -384,6 +399,7 @@ static void tune_parts(session *s, dataset *all)
         free(t.parts[p].files.files);
     }
     tune_trial_end(&t.best);
+    free(t.bounds);
 }
 
 void command_tune(const options *o)

@@ -18,11 +18,19 @@ typedef struct tune {
     int stopped;           /* by a signal */
     int by_drift;          /* 1: images move by their embeddings, not by their
                             * classes */
+    char *bounds;          /* --method-options of the thresholds that stand for
+                            * the best schedule; NULL: none do */
     size_t constant;       /* r of the constant schedule to compare with */
     output file;
     int written;           /* the schedule is in it */
     journal journal;       /* if --resume wants one */
 } tune;
+
+/* The session's runs become r=0 and room for `count`. */
+void tune_begin_runs(tune *t, size_t count);
+
+/* Runs them on a part. 0, or -1 if it was stopped or no image could be used. */
+int tune_evaluate(tune *t, int part, outcomes *o);
 
 /* tune_report.c: the goal in words; GMACs that are computed for r[depth]; the
  * report, of the held-out images under r=0, the schedule and the constant r. */

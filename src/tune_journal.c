@@ -47,7 +47,10 @@ int tune_journal_section(journal *j, const char *name, const dataset *part,
     json_t *schedules = json_array();
 
     for (size_t i = 0; i < s->run_count; i++)
-        json_array_append_new(schedules, layers_json(s, &s->runs[i]));
+        json_array_append_new(schedules, s->runs[i].options
+            ? json_pack("{s:s,s:o}", "options", s->runs[i].options, "r",
+                        layers_json(s, &s->runs[i]))
+            : layers_json(s, &s->runs[i]));
     json_t *asked = json_pack("{s:s,s:o}", "evaluate", name, "schedules",
                               schedules);
     int result = journal_section(j, asked, part->files.count, s->run_count);

@@ -468,7 +468,7 @@ static void refuse_forwards(void)
     REFUSES(tomevit_forward, a->merging->sizes = -1);
     REFUSES(tomevit_forward, a->merging->ema_merge = 4);
     REFUSES(tomevit_forward, a->merging->ema_merge = -1);
-    REFUSES(tomevit_forward, a->merging->reserved_int = 1);
+    REFUSES(tomevit_forward, a->merging->weights = 2);
     REFUSES(tomevit_forward, a->merging->reserved[0] = 1);
     REFUSES(tomevit_forward, a->merging->reserved[3] = 1);
     REFUSES(tomevit_forward, a->merging->combine = 99);

@@ -30,7 +30,9 @@ void merging_args_init(merging_args *args)
 void merging_args_free(merging_args *args)
 {
     free(args->entries);
+    free(args->from_file);
     args->entries = NULL;
+    args->from_file = NULL;
     args->count = 0;
 }
 
@@ -199,8 +201,14 @@ int merging_parse_method(const char *text, void *args, char *why)
 /* They are read when the method is known. */
 int merging_parse_method_options(const char *text, void *args, char *why)
 {
-    (void)why;
-    ((merging_args *)args)->options = text;
+    merging_args *a = args;
+    char *read = NULL;
+
+    if (text[0] == '@' && (read = schedule_file_read(text + 1, why)) == NULL)
+        return -1;
+    free(a->from_file);
+    a->from_file = read;
+    a->options = read ? read : text;
     return 0;
 }
 

@@ -26,6 +26,7 @@ typedef struct merging_args {
     int method;            /* enum tomerge_method */
     int row;               /* of the table in methods.h */
     const char *options;   /* of --method-options; NULL: none */
+    char *from_file;       /* if they are, their memory */
     int similarity, rope_merge;
     int combine, metric, prop_attn; /* -1: as the method has it */
     uint64_t seed;

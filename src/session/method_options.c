@@ -76,7 +76,7 @@ static int read_value(const char *key, char *value, method_options *o,
     if (strcmp(key, "merge") == 0)
         return number_list(value, 1, most, 1, &o->merge, why);
     if (strcmp(key, "threshold") == 0)
-        return number_list(value, -10, 1e30, 0, &o->threshold, why);
+        return number_list(value, -10, METHOD_UNBOUNDED, 0, &o->threshold, why);
     if (strcmp(key, "cutoff") == 0)
         return number_list(value, 0, most, 0, &o->cutoff, why);
     if (strcmp(key, "keep") == 0)

@@ -7,6 +7,9 @@
 
 enum { METHOD_LAYERS = 256 };
 
+/* A threshold that is none: the most that there can be in a list. */
+#define METHOD_UNBOUNDED 1e30
+
 /* Numbers for the layers; one stands for all of them. */
 typedef struct method_list {
     size_t count;          /* 0: not given */

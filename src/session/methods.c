@@ -55,6 +55,16 @@ static void threshold_layer(const method_options *o, size_t index, size_t depth,
     layer->cutoff = (float)at_layer(&o->cutoff, index, 0);
 }
 
+/* All but one may go where the bound is so high: then how many do is known. */
+static void upward_layer(const method_options *o, size_t index, size_t depth,
+                         tomevit_layer_merging *layer)
+{
+    double bound = at_layer(&o->threshold, index, 0);
+
+    (void)depth;
+    layer->threshold = bound < METHOD_UNBOUNDED ? (float)bound : 0;
+}
+
 static void evit_layer(const method_options *o, size_t index, size_t depth,
                        tomevit_layer_merging *layer)
 {
@@ -73,44 +83,51 @@ enum {
     CLASS = TOMEVIT_IMPORTANCE_CLASS, VALUES = TOMEVIT_IMPORTANCE_VALUES,
     RECEIVED = TOMEVIT_IMPORTANCE_RECEIVED,
     COUNT = TOMEVIT_SIZES_COUNT, COSINE = TOMEVIT_SIZES_COSINE,
+    SIZE = TOMEVIT_WEIGHTS_SIZE, IMPORTANT = TOMEVIT_WEIGHTS_IMPORTANCE,
 };
 
 static const method_row rows[] = {
     {"alternating", TOMERGE_ALTERNATING, "keep layers",
-     "Token Merging", WEIGHTED, K, 1, CLASS, COUNT, NULL},
+     "Token Merging", WEIGHTED, K, 1, CLASS, COUNT, SIZE, NULL},
     {"tome", TOMERGE_ALTERNATING, "keep layers",
-     "the same", WEIGHTED, K, 1, CLASS, COUNT, NULL},
+     "the same", WEIGHTED, K, 1, CLASS, COUNT, SIZE, NULL},
     {"sequential", TOMERGE_SEQUENTIAL, "keep layers",
-     "the same on halves", WEIGHTED, K, 1, CLASS, COUNT, NULL},
+     "the same on halves", WEIGHTED, K, 1, CLASS, COUNT, SIZE, NULL},
     {"random", TOMERGE_RANDOM, "keep layers",
-     "the same on sources at random", WEIGHTED, K, 1, CLASS, COUNT, NULL},
+     "the same on sources at random", WEIGHTED, K, 1, CLASS, COUNT, SIZE,
+     NULL},
     {"strided", TOMERGE_STRIDED, "layers",
-     "one of every --stride is left", WEIGHTED, K, 1, CLASS, COUNT, NULL},
+     "one of every --stride is left", WEIGHTED, K, 1, CLASS, COUNT, SIZE,
+     NULL},
     {"topk", TOMERGE_TOPK, "keep layers",
-     "the least attended to are dropped", WEIGHTED, K, 1, CLASS, COUNT, NULL},
+     "the least attended to are dropped", WEIGHTED, K, 1, CLASS, COUNT, SIZE,
+     NULL},
     {"evit", TOMERGE_EVIT, "keep fuse layers",
-     "EViT: they are summed by attention", FUSED, K, 0, CLASS, COUNT,
+     "EViT: they are summed by attention", FUSED, K, 0, CLASS, COUNT, SIZE,
      evit_layer},
     {"ppt", TOMERGE_PPT, "threshold keep layers",
      "PPT: dropped or merged, image by image", WEIGHTED, K, 1, VALUES, COUNT,
-     ppt_layer},
+     SIZE, ppt_layer},
     {"diffrate", TOMERGE_DIFFRATE, "prune merge file model target keep layers",
-     "DiffRate: counts for each layer", MEAN, X, 1, CLASS, COSINE, NULL},
+     "DiffRate: counts for each layer", MEAN, X, 1, CLASS, COSINE, SIZE, NULL},
     {"pitome", TOMERGE_PITOME, "keep margin layers",
-     "PiToMe: by energy", WEIGHTED, K, 0, CLASS, COUNT, pitome_layer},
+     "PiToMe: by energy", WEIGHTED, K, 0, CLASS, COUNT, SIZE, pitome_layer},
     {"tofu", TOMERGE_ALTERNATING, "keep layers",
-     "ToFu: prune, then MLERP", MLERP, K, 0, CLASS, COUNT, tofu_layer},
+     "ToFu: prune, then MLERP", MLERP, K, 0, CLASS, COUNT, SIZE, tofu_layer},
     {"atc", TOMERGE_CLUSTERS, "linkage keep layers",
      "ATC: clusters; r - 1 go where there is a class token", WEIGHTED, K, 1,
-     CLASS, COUNT, NULL},
+     CLASS, COUNT, SIZE, NULL},
     {"clusters", TOMERGE_CLUSTERS, "linkage keep layers",
-     "ours: the same, and r go", WEIGHTED, K, 1, CLASS, COUNT, NULL},
+     "ours: the same, and r go", WEIGHTED, K, 1, CLASS, COUNT, SIZE, NULL},
     {"threshold", TOMERGE_THRESHOLD, "threshold cutoff layers",
-     "LTMP: above a similarity", WEIGHTED, K, 1, RECEIVED, COUNT,
+     "LTMP: above a similarity", WEIGHTED, K, 1, RECEIVED, COUNT, SIZE,
      threshold_layer},
     {"grid", TOMERGE_GIVEN, "tile keep layers",
      "tiles, as Token Merging for Stable Diffusion", WEIGHTED, K, 1, CLASS,
-     COUNT, NULL},
+     COUNT, SIZE, NULL},
+    {"upward", TOMERGE_UPWARD, "threshold keep layers",
+     "ours: into more important ones, by what is lost", WEIGHTED, X, 1, CLASS,
+     COUNT, IMPORTANT, upward_layer},
 };
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
@@ -137,6 +154,7 @@ int methods_from_name(const char *name, int *index)
 int methods_decide(int index, const method_options *o)
 {
     return !isnan(o->keep) || o->merge.count || o->prune.count ||
+           (rows[index].method == TOMERGE_UPWARD && o->threshold.count) ||
            !(tomerge_method_needs(rows[index].method) & TOMERGE_NEEDS_R);
 }
 
@@ -151,6 +169,7 @@ void methods_apply(int index, const method_options *o, size_t depth,
     merging->prop_attn = row->prop_attn;
     merging->importance = row->importance;
     merging->sizes = row->sizes;
+    merging->weights = row->weights;
     if (row->method == TOMERGE_GIVEN)
         merging->tile = isnan(o->tile) ? 2 : (size_t)o->tile;
     if (o->linkage >= 0)
@@ -222,6 +241,8 @@ static size_t layer_r(int index, const method_options *o,
         return 0;
     if (o->prune.count || o->merge.count)
         return diffrate_r(o, layer, tokens, prefix + 1, prune);
+    if (method == TOMERGE_UPWARD && o->threshold.count)
+        return at_layer(&o->threshold, layer, 0) > 0 ? free : 0;
     if (!(tomerge_method_needs(method) & TOMERGE_NEEDS_R))
         return method == TOMERGE_STRIDED ? r : 1;
     if (!isnan(o->keep)) {

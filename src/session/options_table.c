@@ -363,12 +363,12 @@ const args_option options_table[] = {
     PARSE("method", "NAME", ALL, RESULT, merging, merging_parse_method,
           "alternating (default, or tome), sequential, random, strided; topk, "
           "evit, ppt, diffrate (by attention); pitome, tofu, atc, clusters, "
-          "threshold (LTMP), grid: as published; see the manual page"),
-    PARSE("method-options", "KEY=V,...", ALL, RESULT, merging,
+          "threshold (LTMP), grid: as published; upward: ours; see the manual"),
+    PARSE("method-options", "KEY=V,...|@FILE", ALL, RESULT | READS, merging,
           merging_parse_method_options,
           "layers=3:6:9 (from 0), keep=SHARE, fuse=0|1, threshold=T, cutoff=C, "
           "prune=N:..., merge=N:... or DiffRate's file=JSON,model=M,target=T, "
-          "margin=M, linkage=average|complete|single, tile=N"),
+          "margin=M, linkage=average|complete|single, tile=N; @FILE: from it"),
     SIZE("stride", 0, "N", ALL, RESULT, merging.stride, 2, 1e6,
          "of --method strided (default 2): where r is not 0 one of N stays"),
     PARSE("similarity", "NAME", RUNS, RESULT, merging, merging_parse_similarity,

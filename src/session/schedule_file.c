@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Schedules in files, for --schedule @FILE. */
+/* Schedules in files, for --schedule @FILE, and options of a method. */
 #include "config.h"
 
 #include "schedule_file.h"
@@ -66,13 +66,24 @@ char *schedule_file_read(const char *path, char *why)
     return NULL;
 }
 
-void schedule_file_write(FILE *out, const char *comment, const size_t *r,
-                         size_t depth)
+static void write_comment(FILE *out, const char *comment)
 {
     fputs("# ", out);
     for (; *comment != '\0'; comment++)
         fputc(iscntrl((unsigned char)*comment) ? ' ' : *comment, out);
     fputc('\n', out);
+}
+
+void schedule_file_text(FILE *out, const char *comment, const char *text)
+{
+    write_comment(out, comment);
+    fprintf(out, "%s\n", text);
+}
+
+void schedule_file_write(FILE *out, const char *comment, const size_t *r,
+                         size_t depth)
+{
+    write_comment(out, comment);
     for (size_t i = 0; i < depth; i++)
         fprintf(out, "%s%zu", i ? "," : "", r[i]);
     fputc('\n', out);

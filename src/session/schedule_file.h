@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Schedules in files, for --schedule @FILE: text, r of each layer with commas,
- * blanks or line ends between, and comments from # to the line's end. */
+ * blanks or line ends between, and comments from # to the line's end. In the
+ * same way --method-options @FILE has key=value. */
 #ifndef TOMERGE_SCHEDULE_FILE_H
 #define TOMERGE_SCHEDULE_FILE_H
 
@@ -13,7 +14,8 @@ enum { SCHEDULE_FILE_MOST = 1 << 16 }; /* bytes */
  * why[ARGS_WHY]. The numbers are not looked at. */
 char *schedule_file_read(const char *path, char *why);
 
-/* A comment and the list. */
+/* A comment, and the list or the text. */
+void schedule_file_text(FILE *out, const char *comment, const char *text);
 void schedule_file_write(FILE *out, const char *comment, const size_t *r,
                          size_t depth);
 

@@ -282,13 +282,15 @@ static int valid_merging(const tomevit_merging *m,
     return m->struct_size == sizeof(*m) &&
            tomerge_combine_name(m->combine) &&
            tomevit_metric_name(m->metric) &&
-           tomevit_rope_merge_name(m->rope_merge) && !m->reserved_int &&
+           tomevit_rope_merge_name(m->rope_merge) &&
            m->ema_merge >= 0 && m->ema_merge <= TOMEVIT_EMA_ROWS &&
            VIT_UNUSED(m->reserved) &&
            m->importance >= TOMEVIT_IMPORTANCE_CLASS &&
            m->importance <= TOMEVIT_IMPORTANCE_RECEIVED &&
            m->sizes >= TOMEVIT_SIZES_COUNT &&
            m->sizes <= TOMEVIT_SIZES_COSINE &&
+           m->weights >= TOMEVIT_WEIGHTS_SIZE &&
+           m->weights <= TOMEVIT_WEIGHTS_IMPORTANCE &&
            !m->matching.role && /* rows of later layers have none */
            !m->matching.importance &&
            !tomevit_schedule_tokens(d, m, NULL);

@@ -6,6 +6,7 @@
 #include "steps.h"
 
 #include <float.h>
+#include <math.h>
 #include <string.h>
 
 /* The plan of one image, in the context's arrays. */
@@ -212,6 +213,25 @@ static int sizes_by_cosine(const vit_pass *p, size_t image,
     return error;
 }
 
+/* Whether tokens are weighted by their importance, which then is that weight: a
+ * sum that is weighted and not divided is one by importance, where the method
+ * looks at it; a mean is one by size and importance where that is asked for. */
+static int weigh(const vit_pass *p, const vit_at *at)
+{
+    const vit_team *c = p->c;
+    int combine = tomevit_combine_at(p->merging, at->index);
+
+    if (!tomevit_wants_importance(p, at))
+        return 0;
+    if (combine != TOMERGE_WEIGHTED ||
+        p->merging->weights != TOMEVIT_WEIGHTS_IMPORTANCE)
+        return combine == TOMERGE_WEIGHTED_SUM;
+    for (size_t i = c->rows.offsets[at->image];
+         i < c->rows.offsets[at->image + 1]; i++)
+        c->importance[i] = fmaxf(c->importance[i] * c->rows.size[i], FLT_MIN);
+    return 1;
+}
+
 void tomevit_merge(vit_pass *p, vit_scratch *s, const vit_at *at)
 {
     vit_team *c = p->c;
@@ -221,11 +241,7 @@ void tomevit_merge(vit_pass *p, vit_scratch *s, const vit_at *at)
     float *size = c->next.size + next;
     tomerge_plan plan = plan_of(c, at->image);
     tomerge_tensor tensors[TENSORS];
-    /* A sum that is weighted and not divided is one by importance, where the
-     * method looks at it. */
-    int by_importance = tomevit_wants_importance(p, at) &&
-                        tomevit_combine_at(p->merging, at->index) ==
-                            TOMERGE_WEIGHTED_SUM;
+    int by_importance = weigh(p, at);
     size_t count = tensors_of(p, at->image, at->index, by_importance, tensors);
     const float *weights = (by_importance ? c->importance : c->rows.size) +
                            first;

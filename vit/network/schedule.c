@@ -27,22 +27,31 @@ static size_t tile_sources(const tomevit_description *d, size_t tile,
     return left - smaller(left, d->prefix + side * side);
 }
 
+/* Some go by thresholds, image by image. */
+static int counts(const tomerge_options *options)
+{
+    if (options->method == TOMERGE_UPWARD && options->threshold > 0)
+        return options->exact;
+    return (tomerge_method_needs(options->method) & TOMERGE_NEEDS_R) != 0;
+}
+
 size_t tomevit_rows_after(const tomevit_description *d,
                           const tomevit_merging *merging, size_t layer,
                           size_t left)
 {
     size_t r = merging && merging->r ? merging->r[layer] : 0;
-    int method;
+    tomerge_options options;
 
     if (r == 0)
         return left;
-    method = tomevit_options_at(merging, layer).method;
-    if (method == TOMERGE_STRIDED)
+    options = tomevit_options_at(merging, layer);
+    if (options.method == TOMERGE_STRIDED)
         return after_strided(left, d->prefix, merging->matching.stride);
-    if (method == TOMERGE_GIVEN)
+    if (options.method == TOMERGE_GIVEN)
         r = smaller(r, tile_sources(d, merging->tile, left));
-    if (tomerge_method_needs(method) & TOMERGE_NEEDS_R)
-        tomerge_schedule_tokens(method, 1, left, d->prefix, &r, &left, NULL);
+    if (counts(&options))
+        tomerge_schedule_tokens(options.method, 1, left, d->prefix, &r, &left,
+                                NULL);
     return left;
 }
 
