@@ -140,15 +140,20 @@ enum tomevit_activation {
 /* What a layer is made of. */
 enum tomevit_block {
     TOMEVIT_BLOCK_VIT = 0,
-    TOMEVIT_BLOCK_MEGA = 1  /* moving averages in two directions and gated
+    TOMEVIT_BLOCK_MEGA = 1, /* moving averages in two directions and gated
                              * attention [arXiv 2209.10655] */
+    TOMEVIT_BLOCK_MEGALODON = 2 /* complex averages, norms of groups over all
+                             * patches, attention of units [arXiv 2404.08801],
+                             * read for images */
 };
 
-/* Of blocks of Mega's kind. */
+/* Of blocks of Mega's kind and Megalodon's. */
 typedef struct tomevit_mega {
-    size_t shared, value;  /* widths of queries and keys, and of values */
+    size_t shared, value;  /* widths of queries and keys, and of values, of all
+                            * heads */
     size_t states;         /* of a channel's moving average */
     size_t chunk;          /* patches that attention stays among; 0: all */
+    size_t groups;         /* of channels that Megalodon norms together */
     int laplace;           /* attention is by Laplace's function, not softmax */
 } tomevit_mega;
 

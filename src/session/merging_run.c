@@ -63,7 +63,8 @@ static int check_tiles(const tomevit_description *model,
     return -1;
 }
 
-/* Mega's attention, which is no share that sums to one, ranks nothing. */
+/* Attention behind moving averages ranks nothing: Mega's is no share that sums
+ * to one, and both see rows that the averages have mixed. */
 static int check_ranks(const tomevit_description *model,
                        const merging_run *run, char *why)
 {
@@ -73,11 +74,11 @@ static int check_ranks(const tomevit_description *model,
     for (size_t i = 0; i < model->depth && run->merging.layers; i++)
         if (run->merging.layers[i].cutoff > 0)
             ranks = 1;
-    if (model->block != TOMEVIT_BLOCK_MEGA || !ranks)
+    if (model->block == TOMEVIT_BLOCK_VIT || !ranks)
         return 0;
     snprintf(why, ARGS_WHY, "--method: expected one that ranks no tokens by "
-             "attention, as a model of Mega's kind has none that sums to one, "
-             "found %s", tomerge_method_name(method));
+             "attention, as that of a model with moving averages does not say "
+             "what a token is worth, found %s", tomerge_method_name(method));
     return -1;
 }
 

@@ -19,13 +19,18 @@ static int says(const vit_tensors *file, const char *key, const char *value)
 void tomevit_find_block(const vit_tensors *file, tomevit_description *d)
 {
     if (tomevit_has(file, "blocks.0.mega.mx.weight"))
-        d->block = TOMEVIT_BLOCK_MEGA;
+        d->block = tomevit_has(file, "blocks.0.mega.rms.weight")
+                       ? TOMEVIT_BLOCK_MEGALODON : TOMEVIT_BLOCK_MEGA;
     d->rms_norm = says(file, "norm", "rms");
     d->unbiased = d->rms_norm && !tomevit_has(file, "blocks.0.attn.proj.bias");
     d->in_order = says(file, "order", "places");
+    if (d->block == TOMEVIT_BLOCK_MEGALODON) {
+        d->unbiased = 1;
+        d->layer_scale = tomevit_has(file, "blocks.0.ls2.gamma");
+    }
 }
 
-/* A tensor of a layer of Mega's, of so many dimensions. */
+/* A tensor of a layer of Mega's kind, of so many dimensions. */
 static const vit_stored *part(const vit_tensors *file, const char *name,
                               size_t dims)
 {
@@ -34,36 +39,92 @@ static const vit_stored *part(const vit_tensors *file, const char *name,
     return t && t->dims == dims ? t : NULL;
 }
 
-/* Sizes that only Mega has. */
-static int find_mega(const vit_tensors *file, tomevit_description *d,
-                     const vit_report *report)
+/* Sizes that Mega's kind of block has. */
+static int find_averages(const vit_tensors *file, tomevit_description *d,
+                         const vit_report *report)
 {
     const vit_stored *gamma = part(file, "blocks.0.mega.gamma", 2);
     const vit_stored *v = part(file, "blocks.0.mega.v.weight", 2);
     const vit_stored *alpha = part(file, "blocks.0.mega.ema.alpha", 3);
-    const vit_stored *relative = part(file, "blocks.0.mega.rel_pos_bias", 1);
-    const char *attention = tomevit_tensors_metadata(file, "attention");
 
-    if (!gamma || !v || !alpha || !relative || relative->shape[0] % 2 == 0 ||
+    if (!gamma || !v || !alpha ||
         gamma->shape[1] < 1 || gamma->shape[1] > VIT_MAX_DIM ||
         v->shape[0] < 1 || v->shape[0] > VIT_MAX_MLP ||
         alpha->shape[1] < 1 || alpha->shape[1] > VIT_MAX_STATES)
         return tomevit_fail(report, TOMEVIT_EMODEL, "tensors of blocks.0: "
-                            "expected those of Mega, gamma [2, z], v_proj "
-                            "[v, dim], move.alpha [2 dim, states, 1] with at "
-                            "most %d states, rel_pos_bias of odd length",
-                            (int)VIT_MAX_STATES);
+                            "expected those of Mega's kind: gamma [2, z], "
+                            "values of [v, dim], alpha [2 dim, states, 1] "
+                            "with at most %d states", (int)VIT_MAX_STATES);
+    d->in_order = 1;
+    d->mega.shared = gamma->shape[1];
+    d->mega.value = v->shape[0];
+    d->mega.states = alpha->shape[1];
+    return 0;
+}
+
+/* A number that the metadata have to say. */
+static int said_number(const vit_tensors *file, const char *key, size_t least,
+                       size_t *value, const vit_report *report)
+{
+    const char *text = tomevit_tensors_metadata(file, key);
+    char *end;
+    unsigned long number = text ? strtoul(text, &end, 10) : 0;
+
+    *value = number;
+    if (text && end != text && !*end && *text != '-' && number >= least &&
+        number <= VIT_MAX_TOKENS)
+        return 0;
+    return tomevit_fail(report, TOMEVIT_EMODEL, "expected \"%s\" in the "
+                        "metadata, which no tensor of a Megalodon shows, "
+                        "found %.40s", key, text ? text : "none");
+}
+
+static int find_megalodon(const vit_tensors *file, tomevit_description *d,
+                          const vit_report *report)
+{
+    int code;
+
+    if ((code = find_averages(file, d, report)) ||
+        (code = said_number(file, "num_heads", 1, &d->heads, report)) ||
+        (code = said_number(file, "groups", 1, &d->mega.groups, report)) ||
+        (code = said_number(file, "chunk", 0, &d->mega.chunk, report)))
+        return code;
+    if (d->activation != TOMEVIT_SWIGLU)
+        d->activation = TOMEVIT_SILU;
+    if (d->mega.shared % (2 * d->heads) || d->mega.value % d->heads ||
+        d->dim % d->heads || d->dim % d->mega.groups)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "expected heads that "
+                            "divide %zu, %zu values and %zu pairs of keys, "
+                            "and groups that divide the first, found %zu "
+                            "heads, %zu groups", d->dim, d->mega.value,
+                            d->mega.shared / 2, d->heads, d->mega.groups);
+    if (d->rope.kind != TOMEVIT_ROTARY_LINE || d->rope.halves)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "expected a Megalodon's "
+                            "rotary positions along a line, of neighbouring "
+                            "channels, and their base in the metadata, found "
+                            "%s", d->rope.kind ? "others" : "none");
+    return 0;
+}
+
+static int find_mega(const vit_tensors *file, tomevit_description *d,
+                     const vit_report *report)
+{
+    const vit_stored *relative = part(file, "blocks.0.mega.rel_pos_bias", 1);
+    const char *attention = tomevit_tensors_metadata(file, "attention");
+    int code = find_averages(file, d, report);
+
+    if (code)
+        return code;
+    if (!relative || relative->shape[0] % 2 == 0)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "tensors of blocks.0: "
+                            "expected Mega's rel_pos_bias of odd length");
     if (attention && strcmp(attention, "laplace") &&
         strcmp(attention, "softmax"))
         return tomevit_fail(report, TOMEVIT_EFORMAT, "metadata \"attention\": "
                             "expected laplace or softmax, found \"%.40s\"",
                             attention);
     d->heads = 1;
-    d->in_order = 1;
     d->activation = TOMEVIT_SILU;
-    d->mega.shared = gamma->shape[1];
-    d->mega.value = v->shape[0];
-    d->mega.states = alpha->shape[1];
     d->mega.chunk = (relative->shape[0] + 1) / 2;
     d->mega.laplace = !attention || !strcmp(attention, "laplace");
     return 0;
@@ -81,6 +142,8 @@ int tomevit_find_kv_heads(const vit_tensors *file, tomevit_description *d,
 
     if (d->block == TOMEVIT_BLOCK_MEGA)
         return find_mega(file, d, report);
+    if (d->block == TOMEVIT_BLOCK_MEGALODON)
+        return find_megalodon(file, d, report);
     if (rows == 3 * d->dim)
         return 0;
     code = tomevit_metadata_heads(file, d, report);
@@ -101,17 +164,16 @@ int tomevit_find_kv_heads(const vit_tensors *file, tomevit_description *d,
 }
 
 /* Biases as far as all patches are apart are for attention among all; fewer for
- * chunks, which fill the image. */
+ * chunks, of which the last may be shorter. */
 int tomevit_find_chunk(tomevit_description *d, const vit_report *report)
 {
-    if (d->block != TOMEVIT_BLOCK_MEGA)
+    if (d->block == TOMEVIT_BLOCK_VIT)
         return 0;
-    if (d->mega.chunk > d->tokens || d->tokens % d->mega.chunk)
+    if (d->block == TOMEVIT_BLOCK_MEGA && d->mega.chunk > d->tokens)
         return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"rel_pos_bias\": "
-                            "expected biases of a chunk that divides %zu "
-                            "patches, found those of %zu", d->tokens,
-                            d->mega.chunk);
-    if (d->mega.chunk == d->tokens)
+                            "expected biases of at most %zu patches, found "
+                            "those of %zu", d->tokens, d->mega.chunk);
+    if (d->mega.chunk >= d->tokens)
         d->mega.chunk = 0;
     return 0;
 }

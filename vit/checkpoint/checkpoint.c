@@ -62,12 +62,11 @@ static int set_image_size(vit_checkpoint *c, size_t size,
     if (size == 0)
         return 0;
     if (d->block == TOMEVIT_BLOCK_MEGA &&
-        (!d->mega.chunk || size % d->patch ||
-         size / d->patch * (size / d->patch) % d->mega.chunk))
-        return tomevit_fail(report, TOMEVIT_EMODEL, "expected an image size of "
-                            "%zu for Mega's relative positions, or a number of "
-                            "patches that its chunks divide, found %zu",
-                            d->image_size, size);
+        (!d->mega.chunk || size / d->patch * (size / d->patch) < d->mega.chunk))
+        return tomevit_fail(report, TOMEVIT_EMODEL, "expected an image size "
+                            "%s%zu, which Mega's relative positions are for, "
+                            "found %zu", d->mega.chunk ? "of a whole chunk or "
+                            "more, as " : "of ", d->image_size, size);
     if (size > VIT_MAX_IMAGE ||
         (size % d->patch && size / d->patch != c->side) ||
         size / d->patch * (size / d->patch) > VIT_MAX_TOKENS)

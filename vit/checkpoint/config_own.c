@@ -106,6 +106,20 @@ static int say_mobile(vit_tensors *view, const json_t *config)
            tomevit_tensors_say(view, "positions", text, "metadata");
 }
 
+/* Rotations go along the rows of patches, of neighbouring channels. */
+static int say_megalodon(vit_tensors *view, const json_t *config)
+{
+    const json_t *base = json_object_get(config, "rope_base");
+    char text[96];
+
+    snprintf(text, sizeof(text), "rotary line theta=%.9g axes=hw "
+             "layout=interleaved", json_number_value(base));
+    return pass(view, config, "heads", "num_heads") ||
+           pass(view, config, "groups", "groups") ||
+           pass(view, config, "chunk", "chunk") ||
+           (base && tomevit_tensors_say(view, "positions", text, "metadata"));
+}
+
 int tomevit_config_say(vit_tensors *view, const vit_report *report)
 {
     json_t *config = parse(view);
@@ -118,6 +132,8 @@ int tomevit_config_say(vit_tensors *view, const vit_report *report)
     code = check_choices(config, report);
     if (!code && !strcmp(tomevit_view_layout(view), "MobileLLM"))
         failed = say_mobile(view, config);
+    else if (!code && !strcmp(tomevit_view_layout(view), "megalodon"))
+        failed = say_megalodon(view, config);
     else if (!code && json_object_get(config, "attention"))
         failed = tomevit_tensors_say(
             view, "attention",
@@ -157,6 +173,12 @@ int tomevit_config_check(const vit_tensors *file, tomevit_description *d,
                       json_integer_value(value) != (json_int_t)known[i].value))
             code = wrong(known[i].key, expected, value, report);
     }
+    if (!code && d->block == TOMEVIT_BLOCK_MEGALODON &&
+        json_is_boolean(json_object_get(config, "swiglu")) &&
+        json_is_true(json_object_get(config, "swiglu")) !=
+            (d->activation == TOMEVIT_SWIGLU))
+        code = wrong("swiglu", "as its tensors have it",
+                     json_object_get(config, "swiglu"), report);
     json_decref(config);
     return code;
 }

@@ -213,6 +213,7 @@ static int same_model(const tomevit_description *a,
            a->norm_pre == b->norm_pre && a->rms_norm == b->rms_norm &&
            a->block == b->block && a->mega.laplace == b->mega.laplace &&
            a->mega.chunk == b->mega.chunk &&
+           a->mega.groups == b->mega.groups &&
            a->unbiased == b->unbiased && a->in_order == b->in_order &&
            a->qk_norm == b->qk_norm &&
            a->layer_scale == b->layer_scale &&

@@ -60,6 +60,12 @@ static void put_parts(json_t *object, const tomevit_description *d)
     if (d->block == TOMEVIT_BLOCK_MEGA)
         json_object_set_new(object, "attention", json_string(
             d->mega.laplace ? "laplace" : "softmax"));
+    if (d->block == TOMEVIT_BLOCK_MEGALODON) {
+        json_object_set_new(object, "groups",
+                            number((double)d->mega.groups, 17));
+        json_object_set_new(object, "chunk",
+                            number((double)d->mega.chunk, 17));
+    }
     if (d->rms_norm)
         json_object_set_new(object, "norm", json_string("rms"));
     if (d->in_order)

@@ -210,14 +210,15 @@ const char *tomevit_rope_family(const tomevit_description *d)
 int tomevit_check_rope(const vit_tensors *file, const tomevit_description *d,
                        const vit_report *report)
 {
-    size_t head_dim = d->dim / d->heads;
+    size_t head_dim = tomevit_head_dim(d);
+    size_t least = d->rope.kind == TOMEVIT_ROTARY_LINE ? 2 : 4;
 
     if (!d->rope.kind)
         return 0;
-    if (head_dim % 4)
+    if (head_dim % least)
         return tomevit_fail(report, TOMEVIT_EMODEL, "rotary positions: "
-                            "expected heads of a multiple of 4 channels, found "
-                            "%zu", head_dim);
+                            "expected heads of a multiple of %zu channels, "
+                            "found %zu", least, head_dim);
     if (d->rope.kind != TOMEVIT_ROTARY_MIXED && d->rope.theta <= 1 &&
         !d->rope.periods)
         return tomevit_fail(report, TOMEVIT_EFORMAT, "metadata \"positions\": "

@@ -130,7 +130,7 @@ static void carve_team(vit_team *c, vit_arena *arena)
     c->role = tomevit_carve(arena, rows, sizeof(*c->role));
     if (d->rope.kind) {
         c->turns = tomevit_carve_f32(arena, rows * tomevit_turns_of(d));
-        c->unturned = tomevit_carve_f32(arena, rows * (d->dim / d->heads));
+        c->unturned = tomevit_carve_f32(arena, rows * tomevit_head_dim(d));
     }
     c->rows.place = tomevit_carve(arena, rows, sizeof(int32_t));
     c->next.place = tomevit_carve(arena, rows, sizeof(int32_t));
@@ -171,7 +171,7 @@ static vit_team team_alone(const vit_team *all, size_t thread, size_t group)
     c.role += row;
     if (d->rope.kind) {
         c.turns += row * tomevit_turns_of(d);
-        c.unturned += row * (d->dim / d->heads);
+        c.unturned += row * tomevit_head_dim(d);
     }
     c.rows.place += row;
     c.next.place += row;
@@ -199,7 +199,7 @@ static void set_strides(vit_team *c, const tomevit_description *d)
 {
     c->x_stride = tomevit_row_stride(d->dim);
     c->qkv_stride = tomevit_row_stride(
-        d->block == TOMEVIT_BLOCK_MEGA
+        d->block != TOMEVIT_BLOCK_VIT
             ? tomevit_mix_width(d) + d->mega.value + 2 * d->mega.shared
             : d->dim + 2 * tomevit_kv_width(d));
     c->hidden_stride = tomevit_row_stride(

@@ -14,6 +14,8 @@
 #ifndef TOMEVIT_CONTEXT_H
 #define TOMEVIT_CONTEXT_H
 
+#include "../kernels/group_norm.h"
+#include "../kernels/laplace.h"
 #include "../model/model.h"
 #include "../network/pooling.h"
 
@@ -45,6 +47,7 @@ typedef struct vit_scratch {
     float *relative;       /* [score_stride]: what a query's scores are raised
                             * by, where places are compared */
     float *zeros;          /* a bias that adds nothing, of a row's parts */
+    double *sums;          /* [2 dim], of a norm over groups of channels */
     int32_t *passing;      /* [tokens]: rows in the order of an average */
     void *workspace;       /* for libtomerge */
 } vit_scratch;

@@ -146,14 +146,21 @@ static const vit_step before[] = {
     {0},
 };
 
-static int has_out(const vit_pass *p, const vit_at *unused)
+static int is_mega(const vit_pass *p, const vit_at *unused)
 {
     (void)unused;
     return p->c->model->d.block == TOMEVIT_BLOCK_MEGA;
 }
 
+static int is_megalodon(const vit_pass *p, const vit_at *unused)
+{
+    (void)unused;
+    return p->c->model->d.block == TOMEVIT_BLOCK_MEGALODON;
+}
+
 static const vit_step after[] = {
-    {VIT_EACH_ROWS, .run = tomevit_mega_out, .when = has_out},
+    {VIT_EACH_ROWS, .run = tomevit_mega_out, .when = is_mega},
+    {VIT_EACH_IMAGE, .run = tomevit_megalodon_out, .when = is_megalodon},
     {VIT_EACH_IMAGE, .run = tomevit_pool},
     {VIT_EACH_IMAGE, .run = tomevit_last_rows, .when = wants_rows},
     {VIT_EACH_POOLED, .run = tomevit_heads, .when = wants_heads},

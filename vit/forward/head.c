@@ -9,8 +9,8 @@
 
 void tomevit_final_norm(const tomevit_model *m, const float *x, float *y)
 {
-    /* Mega's is done with, by tomevit_mega_out. */
-    if (m->d.final_norm && m->d.block != TOMEVIT_BLOCK_MEGA)
+    /* Mega's and Megalodon's is done with, by what is behind their rows. */
+    if (m->d.final_norm && m->d.block == TOMEVIT_BLOCK_VIT)
         tomevit_norm(m, &m->norm, m->d.dim, x, y);
     else
         memcpy(y, x, m->d.dim * sizeof(*y));

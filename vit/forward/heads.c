@@ -120,7 +120,7 @@ int tomevit_compares_unturned(const vit_pass *p)
 static void turn_heads(const tomevit_model *m, size_t heads, const float *turn,
                        size_t stride, float *y)
 {
-    size_t channels = m->d.dim / m->d.heads;
+    size_t channels = tomevit_head_dim(&m->d);
 
     if (m->d.rope.halves < 2) {
         m->dsp->rotate(heads, channels, m->d.rope.halves, turn, stride, y);
@@ -133,7 +133,7 @@ static void turn_heads(const tomevit_model *m, size_t heads, const float *turn,
 
 static void norm_heads(const tomevit_model *m, const vit_heads *h)
 {
-    size_t head_dim = m->d.dim / m->d.heads;
+    size_t head_dim = tomevit_head_dim(&m->d);
 
     for (size_t i = 0; h->norm && i < h->rows; i++)
         for (size_t j = 0; j < h->heads; j++) {
@@ -147,7 +147,7 @@ static void norm_heads(const tomevit_model *m, const vit_heads *h)
 static void keep_unturned(const vit_pass *p, const vit_at *at,
                           const vit_heads *h)
 {
-    size_t head_dim = p->c->model->d.dim / p->c->model->d.heads;
+    size_t head_dim = tomevit_head_dim(&p->c->model->d);
     tomerge_const_view from = {h->y, (ptrdiff_t)h->stride, TOMERGE_F32};
     tomerge_view to = {p->c->unturned + at->first * head_dim,
                        (ptrdiff_t)head_dim, TOMERGE_F32};

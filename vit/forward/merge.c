@@ -46,7 +46,7 @@ static tomerge_const_view metric_of(const vit_pass *p, vit_scratch *s,
     const tomevit_description *d = &c->model->d;
     size_t first = c->rows.offsets[image],
            tokens = c->rows.offsets[image + 1] - first;
-    size_t head_dim = d->dim / d->heads;
+    size_t head_dim = tomevit_head_dim(d);
     const float *base = c->qkv + first * c->qkv_stride;
     tomerge_view mean = {s->metric, (ptrdiff_t)head_dim, TOMERGE_F32};
 
@@ -55,21 +55,22 @@ static tomerge_const_view metric_of(const vit_pass *p, vit_scratch *s,
         return (tomerge_const_view){c->rows.x + first * c->x_stride,
                                     (ptrdiff_t)c->x_stride, TOMERGE_F32};
     }
-    if (d->block == TOMEVIT_BLOCK_MEGA) {
-        size_t width = d->mega.shared, key = tomevit_mega_key(d);
-        int value = p->merging->metric == TOMEVIT_METRIC_V;
-        int query = p->merging->metric == TOMEVIT_METRIC_Q ||
-                    p->merging->metric == TOMEVIT_METRIC_Q_UNTURNED;
-
-        *channels = value ? d->mega.value : width;
-        base += value ? key - width - d->mega.value : query ? key - width : key;
-        return (tomerge_const_view){base, (ptrdiff_t)c->qkv_stride,
-                                    TOMERGE_F32};
-    }
     if (d->rope.kind && tomevit_compares_unturned(p)) {
         *channels = head_dim;
         return (tomerge_const_view){c->unturned + first * head_dim,
                                     (ptrdiff_t)head_dim, TOMERGE_F32};
+    }
+    if (d->block != TOMEVIT_BLOCK_VIT) {
+        tomerge_const_view heads = {
+            tomevit_gated_metric(c, p->merging->metric, first, channels),
+            (ptrdiff_t)c->qkv_stride, TOMERGE_F32};
+
+        if (d->heads == 1)
+            return heads;
+        mean.stride = (ptrdiff_t)*channels;
+        tomerge_mean_heads(tokens, d->heads, *channels, heads,
+                           (ptrdiff_t)*channels, mean);
+        return (tomerge_const_view){mean.data, mean.stride, TOMERGE_F32};
     }
     if (p->merging->metric == TOMEVIT_METRIC_K ||
         p->merging->metric == TOMEVIT_METRIC_K_UNTURNED)
@@ -174,7 +175,7 @@ void tomevit_pack_offsets(vit_pass *p, vit_scratch *unused, const vit_at *at)
 /* All that the rows of an image hold and that becomes rows of the next. What
  * else belongs to tokens is one tensor more. Their sizes come last: they are
  * summed as it is, unless something else is the weight of the others. */
-enum { TENSORS = 2 };
+enum { TENSORS = 3 };
 
 static size_t tensors_of(const vit_pass *p, size_t image, size_t layer,
                          int sizes, tomerge_tensor tensors[TENSORS])
@@ -182,6 +183,7 @@ static size_t tensors_of(const vit_pass *p, size_t image, size_t layer,
     const vit_team *c = p->c;
     size_t first = c->rows.offsets[image], next = c->next.offsets[image];
     ptrdiff_t stride = (ptrdiff_t)c->x_stride;
+    size_t count = 1;
 
     tensors[0] = (tomerge_tensor){
         .combine = tomevit_combine_at(p->merging, layer),
@@ -189,12 +191,20 @@ static size_t tensors_of(const vit_pass *p, size_t image, size_t layer,
         .x = {c->rows.x + first * c->x_stride, stride, TOMERGE_F32},
         .y = {c->next.x + next * c->x_stride, stride, TOMERGE_F32},
     };
-    tensors[TENSORS - 1] = (tomerge_tensor){
+    if (c->model->d.block == TOMEVIT_BLOCK_MEGALODON) {
+        /* What attention made of the rows, to where the queries were. */
+        tensors[count] = tensors[0];
+        tensors[count].x.data = c->attention + first * c->x_stride;
+        tensors[count++].y = (tomerge_view){
+            c->qkv + next * c->qkv_stride, (ptrdiff_t)c->qkv_stride,
+            TOMERGE_F32};
+    }
+    tensors[count] = (tomerge_tensor){
         .combine = TOMERGE_SUM, .channels = 1, .parts = 1,
         .x = {c->rows.size + first, 1, TOMERGE_F32},
         .y = {c->next.size + next, 1, TOMERGE_F32},
     };
-    return sizes ? TENSORS : TENSORS - 1;
+    return count + (sizes ? 1 : 0);
 }
 
 /* Sizes by how similar the tokens themselves are. */

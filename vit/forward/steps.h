@@ -67,6 +67,7 @@ typedef struct vit_block {
 } vit_block;
 
 extern const vit_block tomevit_block_vit, tomevit_block_mega;
+extern const vit_block tomevit_block_megalodon;
 
 /* blocks/blocks.c: the kind that a model's layers are of. */
 const vit_block *tomevit_block_of(const tomevit_description *d);
@@ -130,10 +131,17 @@ void tomevit_note_scores(const vit_pass *p, const vit_scratch *s,
                          const vit_at *at, size_t query, size_t rows);
 void tomevit_importance(vit_pass *p, const vit_at *at);
 
-/* blocks/mega.c: what is behind the last layer's rows; and the column of
- * c->qkv where a row's key is, behind its query. */
-vit_task tomevit_mega_out;
-size_t tomevit_mega_key(const tomevit_description *d);
+/* The MLP of the rows x, which adds to those of the tokens. */
+void tomevit_mlp_of(vit_pass *p, vit_scratch *s, const vit_at *at,
+                    const float *x, size_t stride);
+
+/* blocks/mega.c, blocks/megalodon.c: what is behind the last layer's rows. */
+vit_task tomevit_mega_out, tomevit_megalodon_out;
+
+/* blocks/gated.c: what tokens are compared by where averages mix them: of
+ * row `first`, one head after another of *channels. */
+const float *tomevit_gated_metric(const vit_team *c, int metric, size_t first,
+                                  size_t *channels);
 
 /* merge.c: planning and carrying out the merging of one image; tomevit_plan
  * sets c->planned[image]. Where either fails, or too little is left for the

@@ -57,6 +57,7 @@ typedef struct vit_layout {
 extern const vit_layout tomevit_layout_dinov3_masked;
 extern const vit_layout tomevit_layout_dinov3;
 extern const vit_layout tomevit_layout_mega;
+extern const vit_layout tomevit_layout_megalodon;
 extern const vit_layout tomevit_layout_mobile;
 extern const vit_layout tomevit_layout_mae;
 extern const vit_layout tomevit_layout_dinov2_registers;

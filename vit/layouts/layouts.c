@@ -13,6 +13,7 @@ static const vit_layout *const layouts[] = {
     &tomevit_layout_dinov3_masked,
     &tomevit_layout_dinov3,
     &tomevit_layout_mega,
+    &tomevit_layout_megalodon,
     &tomevit_layout_mobile,
     &tomevit_layout_mae,
     &tomevit_layout_dinov2_registers,

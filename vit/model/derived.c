@@ -50,7 +50,7 @@ int tomevit_pool_query(const tomevit_description *d, vit_source source,
 int tomevit_read_rates(const tomevit_description *d, vit_source source,
                        double *rates)
 {
-    size_t channels = d->dim / d->heads, half = channels / 2;
+    size_t channels = tomevit_head_dim(d), half = channels / 2;
     enum vit_tensor t = d->rope.periods ? VIT_ROPE_PERIODS : VIT_ROPE_FREQS;
     size_t count = tomevit_tensor_shape(d, t, NULL, NULL);
     float *read = count ? malloc(count * sizeof(*read)) : NULL;
@@ -87,11 +87,13 @@ int tomevit_zero_shot_rows(const tomevit_description *d, vit_source source,
 int tomevit_read_ema(const tomevit_description *d, vit_source source,
                      size_t layer, float *coefficients)
 {
-    static const enum vit_tensor parts[] = {VIT_EMA_ALPHA, VIT_EMA_DELTA,
-                                            VIT_EMA_BETA, VIT_EMA_GAMMA};
+    int turning = d->block == TOMEVIT_BLOCK_MEGALODON;
+    const enum vit_tensor parts[] = {
+        VIT_EMA_ALPHA, VIT_EMA_DELTA, turning ? VIT_EMA_THETA : VIT_EMA_BETA,
+        turning ? VIT_EMA_TURNED : VIT_EMA_GAMMA};
     size_t each = 2 * d->dim * d->mega.states;
-    float *read = malloc(4 * each * sizeof(*read));
-    vit_ema_source from = {d->dim, d->mega.states, 0, read, read + each,
+    float *read = malloc(5 * each * sizeof(*read));
+    vit_ema_source from = {d->dim, d->mega.states, turning, read, read + each,
                            read + 2 * each, read + 3 * each};
     int error = 0;
 

@@ -6,6 +6,7 @@
 #include "../kernels/ema.h"
 #include "model.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #ifdef _OPENMP
@@ -76,9 +77,10 @@ static void carve_tensor(const struct tomevit_model *m, void *holder,
 static void carve_averages(const struct tomevit_model *m, vit_layer *layer,
                            vit_arena *arena)
 {
-    if (m->d.block == TOMEVIT_BLOCK_MEGA)
+    if (m->d.block != TOMEVIT_BLOCK_VIT)
         layer->ema = tomevit_carve_f32(
-            arena, tomevit_ema_length(m->d.dim, m->d.mega.states, 0));
+            arena, tomevit_ema_length(m->d.dim, m->d.mega.states, m->d.block ==
+                                      TOMEVIT_BLOCK_MEGALODON));
 }
 
 /* The memory of all weights. */
@@ -220,6 +222,32 @@ static int fill_turns(struct tomevit_model *m, vit_source source)
     return error;
 }
 
+static void add_one(float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] += 1.0f;
+}
+
+/* Megalodon's factors are stored less one; those of queries and keys have a
+ * share in scaling the scores. */
+static void finish_megalodon(struct tomevit_model *m)
+{
+    const tomevit_description *d = &m->d;
+    float scale = 1.0f / sqrtf((float)tomevit_head_dim(d));
+
+    add_one(m->norm.weight, d->dim);
+    for (size_t i = 0; i < tomevit_own_layers(d); i++) {
+        vit_layer *l = &m->layers[i];
+
+        add_one(l->norm1.weight, d->dim);
+        add_one(l->norm2.weight, d->dim);
+        add_one(l->rms, d->dim);
+        add_one(l->qk_scale, 2 * d->mega.shared);
+        for (size_t j = 0; j < 2 * d->mega.shared; j++)
+            l->qk_scale[j] *= scale;
+    }
+}
+
 /* What follows from several tensors. */
 static int fill_rest(struct tomevit_model *m, vit_source source)
 {
@@ -235,7 +263,9 @@ static int fill_rest(struct tomevit_model *m, vit_source source)
         if (error)
             return error;
     }
-    for (size_t i = 0; m->d.block == TOMEVIT_BLOCK_MEGA &&
+    if (m->d.block == TOMEVIT_BLOCK_MEGALODON)
+        finish_megalodon(m);
+    for (size_t i = 0; m->d.block != TOMEVIT_BLOCK_VIT &&
                        i < tomevit_own_layers(&m->d); i++) {
         int error = tomevit_read_ema(&m->d, source, i, m->layers[i].ema);
 

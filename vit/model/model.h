@@ -27,6 +27,7 @@ typedef struct vit_layer {
     float *qk_scale, *qk_shift; /* [2, shared]: of queries, of keys */
     float *rel_bias;       /* bias of the scores by how far a key is behind */
     float *omega;          /* [dim]: what a row adds to its moving average */
+    float *rms;            /* [dim]: of Megalodon's norm of averages */
     float *ema;            /* see kernels/ema.h */
 } vit_layer;
 
@@ -89,7 +90,7 @@ static inline const double *tomevit_rates(const tomevit_model *m, size_t layer,
     size_t index = tomevit_rope_each_head(&m->d) ? layer * m->d.heads + head
                                                  : 0;
 
-    return m->rates + index * (m->d.dim / m->d.heads);
+    return m->rates + index * tomevit_head_dim(&m->d);
 }
 
 /* Allocates a model of this description and fills it from a source. The

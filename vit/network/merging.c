@@ -121,8 +121,8 @@ static int check_layer(const tomevit_description *d,
     size_t bytes;
 
     options.why = NULL;
-    /* Its attention is no share that sums to one. */
-    if (d->block == TOMEVIT_BLOCK_MEGA && tomevit_ranks_at(merging, layer))
+    /* Mega's attention is no share that sums to one, Megalodon's not kept. */
+    if (d->block != TOMEVIT_BLOCK_VIT && tomevit_ranks_at(merging, layer))
         return TOMEVIT_EINVAL;
     if (options.method == TOMERGE_GIVEN &&
         (!merging->tile || merging->tile > d->image_size / d->patch))

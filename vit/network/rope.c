@@ -53,7 +53,7 @@ static void sine_cosine(double x, double *sine, double *cosine)
 void tomevit_rope_axial(const tomevit_description *d, const float *periods,
                         double *rates)
 {
-    size_t half = d->dim / d->heads / 2, bands = half / 2;
+    size_t half = tomevit_head_dim(d) / 2, bands = half / 2;
     double full = d->rope.kind == TOMEVIT_ROTARY_CENTRED
                       ? 6.283185307179586 : 1.0;
 
@@ -79,7 +79,7 @@ void tomevit_rope_axial(const tomevit_description *d, const float *periods,
 void tomevit_rope_learnt(const tomevit_description *d, const float *first,
                          const float *second, double *rates)
 {
-    size_t half = d->dim / d->heads / 2;
+    size_t half = tomevit_head_dim(d) / 2;
 
     for (size_t k = 0; k < half; k++) {
         rates[k] = (double)(d->rope.xy ? second : first)[k];
@@ -99,11 +99,17 @@ static double coordinate(const tomevit_rope *rope, double i, size_t n)
 void tomevit_rope_turn(const tomevit_description *d, const double *rates,
                        double row, double column, float *turn)
 {
-    size_t channels = d->dim / d->heads, half = channels / 2;
+    size_t channels = tomevit_head_dim(d), half = channels / 2;
     size_t quarter = half / 2;
     size_t side = d->image_size / d->patch;
     double y = coordinate(&d->rope, row, side);
     double x = coordinate(&d->rope, column, side);
+
+    /* Along a line that begins anew with every chunk. */
+    if (d->rope.kind == TOMEVIT_ROTARY_LINE && d->mega.chunk) {
+        x = fmod(row * (double)side + column, (double)d->mega.chunk);
+        y = 0;
+    }
 
     for (size_t k = 0; k < half; k++) {
         size_t i = d->rope.halves ? k : 2 * k;

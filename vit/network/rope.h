@@ -12,12 +12,12 @@
 #ifndef TOMEVIT_ROPE_H
 #define TOMEVIT_ROPE_H
 
-#include "tomevit.h"
+#include "weights.h"
 
 /* What kernels turn one head by: [2, h], as vit_dsp.rotate takes it. */
 static inline size_t tomevit_turn_length(const tomevit_description *d)
 {
-    return 2 * (d->dim / d->heads);
+    return 2 * tomevit_head_dim(d);
 }
 
 /* 1 if every layer and head has rates of its own, else all have the same. */

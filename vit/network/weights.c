@@ -16,7 +16,8 @@ enum {
 
 /* When a tensor exists. */
 enum {
-    ALWAYS, OF_VIT, OF_VIT_WITH_BIAS, OF_MEGA, HAS_NORM_BIAS, HAS_BIAS,
+    ALWAYS, OF_VIT, OF_VIT_WITH_BIAS, OF_MEGA, OF_MEGALODON, OF_AVERAGES,
+    LAYER_SCALE_1, HAS_NORM_BIAS, HAS_BIAS,
     CLASS_TOKEN, DISTILLED, REGISTER_TOKENS,
     HAS_PATCH_BIAS, NORM_PRE,
     HAS_QKV_BIAS, QK_NORM, LAYER_SCALE, ATTENTION_POOL, HEAD, HAS_HEAD_BIAS,
@@ -67,11 +68,11 @@ static size_t length_of(const tomevit_description *d, unsigned char symbol)
     case EMBEDDING:
         return d->embedding;
     case HEAD_DIM:
-        return d->dim / d->heads;
+        return tomevit_head_dim(d);
     case PAIRS:
-        return d->dim / d->heads / 2;
+        return tomevit_head_dim(d) / 2;
     case PAIRS2:
-        return d->dim / d->heads / 4;
+        return tomevit_head_dim(d) / 4;
     case DISTANCES:
         return (2 * (d->image_size / d->patch) - 1) *
                (2 * (d->image_size / d->patch) - 1) + 3;
@@ -109,6 +110,12 @@ static int exists(const tomevit_description *d, unsigned char when)
         return d->block == TOMEVIT_BLOCK_VIT && !d->unbiased;
     case OF_MEGA:
         return d->block == TOMEVIT_BLOCK_MEGA;
+    case OF_MEGALODON:
+        return d->block == TOMEVIT_BLOCK_MEGALODON;
+    case OF_AVERAGES:
+        return d->block != TOMEVIT_BLOCK_VIT;
+    case LAYER_SCALE_1:
+        return d->layer_scale && d->block == TOMEVIT_BLOCK_VIT;
     case HAS_NORM_BIAS:
         return !d->rms_norm;
     case HAS_BIAS:

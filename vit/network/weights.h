@@ -36,10 +36,18 @@ static inline size_t tomevit_kv_width(const tomevit_description *d)
     return d->kv_heads ? d->dim / d->heads * d->kv_heads : d->dim;
 }
 
-/* Columns of Mega's gates, queries with keys, gates and candidates. */
+/* Channels of one head's queries and keys. */
+static inline size_t tomevit_head_dim(const tomevit_description *d)
+{
+    return (d->block == TOMEVIT_BLOCK_VIT ? d->dim : d->mega.shared) / d->heads;
+}
+
+/* Columns of Mega's gates, queries with keys, gates and candidates; Megalodon
+ * has no gates of the first kind. */
 static inline size_t tomevit_mix_width(const tomevit_description *d)
 {
-    return 2 * d->dim + d->mega.shared + d->mega.value;
+    return (d->block == TOMEVIT_BLOCK_MEGA ? 2 : 1) * d->dim +
+           d->mega.shared + d->mega.value;
 }
 
 /* Layers that have weights of their own. */

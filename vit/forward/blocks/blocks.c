@@ -6,8 +6,13 @@
 
 const vit_block *tomevit_block_of(const tomevit_description *d)
 {
-    return d->block == TOMEVIT_BLOCK_MEGA ? &tomevit_block_mega
-                                          : &tomevit_block_vit;
+    static const vit_block *const blocks[] = {
+        [TOMEVIT_BLOCK_VIT] = &tomevit_block_vit,
+        [TOMEVIT_BLOCK_MEGA] = &tomevit_block_mega,
+        [TOMEVIT_BLOCK_MEGALODON] = &tomevit_block_megalodon,
+    };
+
+    return blocks[d->block];
 }
 
 void tomevit_carve_block(const vit_team *c, vit_scratch *s, vit_arena *arena)

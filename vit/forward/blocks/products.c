@@ -4,16 +4,16 @@
 
 #include "../steps.h"
 
-/* Rows of x[.., x_stride], normalised, as `to` takes them. */
+/* Rows of x[.., stride], normalised, as `to` takes them. */
 static vit_operand normalise_rows(const vit_team *c, const vit_norm *norm,
                                   const vit_matrix *to, vit_scratch *s,
-                                  const float *x, size_t rows)
+                                  const float *x, size_t stride, size_t rows)
 {
     const tomevit_model *m = c->model;
     vit_operand a = tomevit_operand_new(to, s->norm, c->x_stride, s->in);
 
     for (size_t i = 0; i < rows; i++) {
-        tomevit_norm(m, norm, m->d.dim, x + i * c->x_stride,
+        tomevit_norm(m, norm, m->d.dim, x + i * stride,
                      tomevit_operand_row(&a, i));
         tomevit_operand_set(&a, i);
     }
@@ -26,7 +26,7 @@ static vit_operand normalise(const vit_team *c, const vit_norm *norm,
                              size_t first, size_t rows)
 {
     return normalise_rows(c, norm, to, s, c->rows.x + first * c->x_stride,
-                          rows);
+                          c->x_stride, rows);
 }
 
 static void finish_queries(const vit_pass *p, const vit_at *at, float *y,
@@ -114,7 +114,8 @@ void tomevit_projection(vit_pass *p, vit_scratch *s, const vit_at *at)
     vit_team *c = p->c;
     float *x = c->attention + first * c->x_stride;
     vit_operand a = c->model->d.attn_norm
-                        ? normalise_rows(c, &l->attn_norm, &l->proj, s, x, rows)
+                        ? normalise_rows(c, &l->attn_norm, &l->proj, s, x,
+                                         c->x_stride, rows)
                         : tomevit_operand(&l->proj, rows, x, c->x_stride,
                                           s->in);
 
@@ -138,14 +139,15 @@ enum vit_finish tomevit_activation_finish(const tomevit_description *d)
     }
 }
 
-void tomevit_mlp(vit_pass *p, vit_scratch *s, const vit_at *at)
+void tomevit_mlp_of(vit_pass *p, vit_scratch *s, const vit_at *at,
+                    const float *x, size_t stride)
 {
     const vit_layer *l = at->layer;
     size_t first = at->first, rows = at->rows;
     vit_team *c = p->c;
     const tomevit_description *d = &c->model->d;
     const vit_dsp *dsp = c->model->dsp;
-    vit_operand a = normalise(c, &l->norm2, &l->fc1, s, first, rows);
+    vit_operand a = normalise_rows(c, &l->norm2, &l->fc1, s, x, stride, rows);
     vit_operand hidden = tomevit_operand_new(&l->fc2, s->hidden,
                                              c->hidden_stride, s->out);
 
@@ -168,4 +170,11 @@ void tomevit_mlp(vit_pass *p, vit_scratch *s, const vit_at *at)
     }
     tomevit_gemm(dsp, &l->fc2, VIT_ADD, rows, &hidden,
                  c->rows.x + first * c->x_stride, c->x_stride, s->gemm);
+}
+
+void tomevit_mlp(vit_pass *p, vit_scratch *s, const vit_at *at)
+{
+    const vit_team *c = p->c;
+
+    tomevit_mlp_of(p, s, at, c->rows.x + at->first * c->x_stride, c->x_stride);
 }
