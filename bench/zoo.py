@@ -235,6 +235,7 @@ def offsets(source, build, folder):
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     p.add_argument("--build", default="build")
+    p.add_argument("--library", help="libtomevit, if not the build's")
     p.add_argument("--source", default=os.path.join(
         os.path.dirname(os.path.abspath(__file__)), ".."))
     p.add_argument("--of", default="timm,open_clip,torchvision,transformers")
@@ -249,8 +250,9 @@ def main():
     torch.set_num_threads(1)
     counts = Counts()
     with tempfile.TemporaryDirectory() as folder:
-        library = Library(os.path.join(args.build, ".libs", "libtomevit.so"),
-                          offsets(args.source, args.build, folder))
+        library = Library(args.library or os.path.join(
+            args.build, ".libs", "libtomevit.so"),
+            offsets(args.source, args.build, folder))
         args.folder, args.wanted = folder, lambda name: fnmatch.fnmatch(
             name, args.match if "*" in args.match else f"*{args.match}*")
         for zoo in args.of.split(","):
