@@ -15,6 +15,8 @@ typedef struct oracle {
     double *size;          /* [n] */
     double *key;           /* [n, head_dim]: mean over heads */
     double *seen;          /* [n] or NULL: see oracle_importance */
+    double *turn;          /* [n, 2, head_dim]: rotations, merged as x is */
+    long *place;           /* [n]: its patch, that of what it merged into; -1 */
 } oracle;
 
 static double *zeros(size_t n)
@@ -105,6 +107,53 @@ static void norm_in_place(const oracle *o, enum vit_tensor weight,
     }
 }
 
+/* What turns each token's queries and keys; nothing does before the patches.
+ * Axial rules alone: the others are test_layouts' matter. */
+static void place_turns(oracle *o)
+{
+    const tomevit_rope *rope = &o->d->rope;
+    size_t dh = o->d->dim / o->d->heads, side = o->d->image_size / o->d->patch;
+
+    for (size_t t = 0; t < o->d->tokens; t++)
+        o->place[t] = t < o->d->prefix ? -1 : (long)(t - o->d->prefix);
+    for (size_t t = 0; t < o->d->tokens * dh; t++)
+        o->turn[t / dh * 2 * dh + t % dh] = 1.0;
+    for (size_t t = o->d->prefix; rope->kind && t < o->d->tokens; t++)
+        for (size_t k = 0; k < dh / 2; k++) {
+            size_t patch = t - o->d->prefix, bands = dh / 4;
+            int second = k >= bands, column = second != rope->xy;
+            double at = (double)(column ? patch % side : patch / side);
+            double *c = o->turn + t * 2 * dh, *s = c + dh, angle;
+            size_t i = rope->halves ? k : 2 * k;
+            size_t j = rope->halves ? k + dh / 2 : i + 1;
+
+            if (rope->kind == TOMEVIT_ROTARY_CENTRED)
+                at = 2.0 * acos(-1.0) * (2.0 * (at + 0.5) / (double)side - 1.0);
+            else
+                at = (at + (double)rope->offset) *
+                     (rope->grid ? (double)rope->grid / (double)side : 1.0);
+            angle = at / pow((double)rope->theta,
+                             (double)(k % bands) / (double)bands);
+            c[i] = c[j] = cos(angle);
+            s[i] = -sin(angle);
+            s[j] = sin(angle);
+        }
+}
+
+/* One head of a token's queries or keys. */
+static void rotate(const oracle *o, size_t t, double *x)
+{
+    size_t dh = o->d->dim / o->d->heads;
+    const double *c = o->turn + t * 2 * dh, *s = c + dh;
+    double y[256];
+
+    cr_assert(dh <= 256);
+    for (size_t i = 0; i < dh; i++)
+        y[i] = x[i] * c[i] +
+               x[o->d->rope.halves ? (i + dh / 2) % dh : i ^ 1] * s[i];
+    memcpy(x, y, dh * sizeof(*x));
+}
+
 /* Prefix tokens: class, distillation, registers. */
 static void embed_prefix(oracle *o)
 {
@@ -130,8 +179,9 @@ static void embed(oracle *o, const float *image)
     size_t p = d->patch, side = d->image_size / p, k = 3 * p * p;
     double *patches = zeros(side * side * k), *y;
     size_t positions = (d->pos_prefix + side * side) * d->dim;
-    double *pos = tensor(o, VIT_POS_EMBED, 0, positions);
+    double *pos = tensor(o, VIT_POS_EMBED, 0, d->pos_embed ? positions : 0);
 
+    place_turns(o);
     for (size_t t = 0; t < side * side; t++)
         for (size_t i = 0; i < k; i++)
             patches[t * k + i] = (double)image[
@@ -143,7 +193,7 @@ static void embed(oracle *o, const float *image)
                   side * side, y, d->dim);
     memcpy(o->x + d->prefix * d->dim, y, side * side * d->dim * sizeof(*y));
     embed_prefix(o);
-    for (size_t i = 0; i < positions; i++) {
+    for (size_t i = 0; d->pos_embed && i < positions; i++) {
         size_t skipped = i < d->pos_prefix * d->dim
                              ? 0 : (d->prefix - d->pos_prefix) * d->dim;
 
@@ -167,23 +217,68 @@ static void add(oracle *o, enum vit_tensor scale, size_t layer,
     free(factors);
 }
 
+/* What a score is raised by in one head: BEiT's table of distances, its last
+ * three rows for a class token that looks at a patch, a patch at it, and it at
+ * itself. [arXiv 2106.08254] */
+static double raised(const oracle *o, const double *table, size_t head,
+                     size_t query, size_t key)
+{
+    long side = (long)(o->d->image_size / o->d->patch), wide = 2 * side - 1;
+    long q = o->place[query], k = o->place[key], row = wide * wide;
+
+    if (!o->d->relative)
+        return 0.0;
+    if (q >= 0 && k >= 0)
+        row = (q / side - k / side + side - 1) * wide + q % side - k % side +
+              side - 1;
+    else
+        row += q >= 0 ? 1 : k >= 0 ? 0 : 2;
+    return table[(size_t)row * o->d->heads + head];
+}
+
+/* Queries, keys and values of one layer, [n, dim + 2 heads of keys]. */
+static double *projections(const oracle *o, size_t layer, size_t wide)
+{
+    size_t dim = o->d->dim, dh = dim / o->d->heads, n = o->n;
+    double *in = norm(o, VIT_NORM1_WEIGHT, VIT_NORM1_BIAS, layer, n, o->x);
+    double *qkv = linear(o, VIT_QKV_WEIGHT, VIT_QKV_BIAS, layer, n, in, wide,
+                         dim);
+    double *q_bias = tensor(o, VIT_Q_BIAS, layer, dim);
+    double *v_bias = tensor(o, VIT_V_BIAS, layer, dim);
+
+    for (size_t i = 0; wide == 3 * dim && i < n * dim; i++) {
+        qkv[i / dim * wide + i % dim] += q_bias[i % dim];
+        qkv[i / dim * wide + 2 * dim + i % dim] += v_bias[i % dim];
+    }
+    for (size_t h = 0; h < (wide + dim) / 2 / dh; h++) {
+        int key = h >= o->d->heads;
+
+        norm_in_place(o, key ? VIT_K_NORM_WEIGHT : VIT_Q_NORM_WEIGHT,
+                      key ? VIT_K_NORM_BIAS : VIT_Q_NORM_BIAS, layer, n,
+                      qkv + h * dh, wide);
+        for (size_t i = 0; o->d->rope.kind && i < n; i++)
+            rotate(o, i, qkv + i * wide + h * dh);
+    }
+    free(in), free(q_bias), free(v_bias);
+    return qkv;
+}
+
 /* x += projection of attention; leaves the keys' mean in o->key. */
 static void attend(oracle *o, size_t layer, int prop_attn)
 {
     size_t dim = o->d->dim, heads = o->d->heads, dh = dim / heads, n = o->n;
-    double *in = norm(o, VIT_NORM1_WEIGHT, VIT_NORM1_BIAS, layer, n, o->x);
-    double *qkv = linear(o, VIT_QKV_WEIGHT, VIT_QKV_BIAS, layer, n, in,
-                         3 * dim, dim);
+    size_t keys = o->d->kv_heads ? o->d->kv_heads : heads;
+    size_t wide = dim + 2 * keys * dh;
+    double *qkv = projections(o, layer, wide);
+    double *table = tensor(o, VIT_RELATIVE_TABLE, layer, tomevit_tensor_shape(
+                               o->d, VIT_RELATIVE_TABLE, NULL, NULL));
     double *out = zeros(n * dim), *s = zeros(n), *y;
 
-    for (size_t h = 0; h < heads; h++) {
-        norm_in_place(o, VIT_Q_NORM_WEIGHT, VIT_Q_NORM_BIAS, layer, n,
-                      qkv + h * dh, 3 * dim);
-        norm_in_place(o, VIT_K_NORM_WEIGHT, VIT_K_NORM_BIAS, layer, n,
-                      qkv + dim + h * dh, 3 * dim);
-    }
     memset(o->key, 0, n * dh * sizeof(*o->key));
     for (size_t h = 0; h < heads; h++) {
+        const double *key = qkv + dim + h / (heads / keys) * dh;
+        const double *value = key + keys * dh;
+
         for (size_t i = 0; i < n; i++) {
             double sum = 0.0;
 
@@ -191,9 +286,9 @@ static void attend(oracle *o, size_t layer, int prop_attn)
                 double dot = 0.0;
 
                 for (size_t c = 0; c < dh; c++)
-                    dot += qkv[i * 3 * dim + h * dh + c] *
-                           qkv[j * 3 * dim + dim + h * dh + c];
-                s[j] = exp(dot / sqrt((double)dh)) *
+                    dot += qkv[i * wide + h * dh + c] * key[j * wide + c];
+                s[j] = exp(dot / sqrt((double)dh) +
+                           raised(o, table, h, i, j)) *
                        (prop_attn ? o->size[j] : 1.0);
                 sum += s[j];
             }
@@ -202,15 +297,16 @@ static void attend(oracle *o, size_t layer, int prop_attn)
             for (size_t j = 0; j < n; j++)
                 for (size_t c = 0; c < dh; c++)
                     out[i * dim + h * dh + c] += s[j] / sum *
-                        qkv[j * 3 * dim + 2 * dim + h * dh + c];
+                                                 value[j * wide + c];
             for (size_t c = 0; c < dh; c++)
-                o->key[i * dh + c] += qkv[i * 3 * dim + dim + h * dh + c] /
-                                      (double)heads;
+                o->key[i * dh + c] += key[i * wide + c] / (double)heads;
         }
     }
+    norm_in_place(o, VIT_ATTN_NORM_WEIGHT, VIT_ATTN_NORM_BIAS, layer, n, out,
+                  dim);
     y = linear(o, VIT_PROJ_WEIGHT, VIT_PROJ_BIAS, layer, n, out, dim, dim);
     add(o, VIT_SCALE1, layer, y);
-    free(in), free(qkv), free(out), free(s), free(y);
+    free(qkv), free(table), free(out), free(s), free(y);
 }
 
 static double cosine(const double *a, const double *b, size_t n)
@@ -228,12 +324,15 @@ static double cosine(const double *a, const double *b, size_t n)
 /* Merges token a (even) into token b (odd): weighted mean, sizes added. */
 static void merge_pair(oracle *o, size_t a, size_t b)
 {
-    size_t dim = o->d->dim;
+    size_t dim = o->d->dim, turn = 2 * (dim / o->d->heads);
     double total = o->size[a] + o->size[b];
 
     for (size_t c = 0; c < dim; c++)
         o->x[b * dim + c] = (o->x[a * dim + c] * o->size[a] +
                              o->x[b * dim + c] * o->size[b]) / total;
+    for (size_t c = 0; c < turn; c++)
+        o->turn[b * turn + c] = (o->turn[a * turn + c] * o->size[a] +
+                                 o->turn[b * turn + c] * o->size[b]) / total;
     o->size[b] = total;
     o->size[a] = 0.0;
 }
@@ -270,9 +369,15 @@ static void merge(oracle *o, size_t r)
     }
     /* Unmerged even tokens, then odd ones: later layers alternate over it. */
     double *x = zeros(o->n * dim), *size = zeros(o->n);
+    double *turn = zeros(o->n * 2 * dh);
+    long *place = calloc(o->n, sizeof(*place));
 
+    cr_assert(place);
     for (size_t t = 0; t < o->d->prefix; t++, kept++) {
         memcpy(x + kept * dim, o->x + t * dim, dim * sizeof(*x));
+        memcpy(turn + kept * 2 * dh, o->turn + t * 2 * dh,
+               2 * dh * sizeof(*turn));
+        place[kept] = o->place[t];
         size[kept] = o->size[t];
     }
     for (size_t odd = 0; odd < 2; odd++) {
@@ -280,13 +385,19 @@ static void merge(oracle *o, size_t r)
             if (t < o->d->prefix || o->size[t] == 0.0)
                 continue;
             memcpy(x + kept * dim, o->x + t * dim, dim * sizeof(*x));
+            memcpy(turn + kept * 2 * dh, o->turn + t * 2 * dh,
+                   2 * dh * sizeof(*turn));
+            place[kept] = o->place[t];
             size[kept++] = o->size[t];
         }
     }
     memcpy(o->x, x, o->n * dim * sizeof(*x));
     memcpy(o->size, size, o->n * sizeof(*size));
+    memcpy(o->turn, turn, o->n * 2 * dh * sizeof(*turn));
+    memcpy(o->place, place, o->n * sizeof(*place));
     o->n = kept;
-    free(best), free(score), free(x), free(size);
+    free(best), free(score), free(x), free(size), free(turn);
+    free(place);
 }
 
 static double sigmoid(double x)
@@ -327,6 +438,8 @@ static void feed_forward(oracle *o, size_t layer)
                 h[t * wide + i] *= first[t * columns + wide + i];
         }
     }
+    norm_in_place(o, VIT_MLP_NORM_WEIGHT, VIT_MLP_NORM_BIAS, layer, o->n, h,
+                  wide);
     y = linear(o, VIT_FC2_WEIGHT, VIT_FC2_BIAS, layer, o->n, h, dim, wide);
     add(o, VIT_SCALE2, layer, y);
     free(in), free(first), free(h), free(y);
@@ -428,8 +541,10 @@ static double *pool(oracle *o, int prop_attn)
 {
     size_t dim = o->d->dim;
     double *pooled = zeros(2 * dim);
-    double *normed = norm(o, VIT_NORM_WEIGHT, VIT_NORM_BIAS, 0, o->n, o->x);
+    double *normed = zeros(o->n * dim);
 
+    memcpy(normed, o->x, o->n * dim * sizeof(*normed));
+    norm_in_place(o, VIT_NORM_WEIGHT, VIT_NORM_BIAS, 0, o->n, normed, dim);
     switch (o->d->pool) {
     case TOMEVIT_POOL_CLASS:
         memcpy(pooled, normed, (size_t)(1 + o->d->distilled) * dim *
@@ -456,12 +571,14 @@ void oracle_importance(const tomevit_description *d, vit_source source,
                        const float *image, double *importance)
 {
     oracle o = {d, source, d->tokens, zeros(d->tokens * d->dim),
-                zeros(d->tokens), zeros(d->tokens * d->dim), importance};
+                zeros(d->tokens), zeros(d->tokens * d->dim), importance,
+                zeros(2 * d->tokens * d->dim),
+                calloc(d->tokens, sizeof(*o.place))};
 
     memset(importance, 0, d->tokens * sizeof(*importance));
     embed(&o, image);
     attend(&o, 0, 0);
-    free(o.x), free(o.size), free(o.key);
+    free(o.x), free(o.size), free(o.key), free(o.turn), free(o.place);
 }
 
 void oracle_forward(const tomevit_description *d, vit_source source,
@@ -469,7 +586,9 @@ void oracle_forward(const tomevit_description *d, vit_source source,
                     double *logits, double *features)
 {
     oracle o = {d, source, d->tokens, zeros(d->tokens * d->dim),
-                zeros(d->tokens), zeros(d->tokens * d->dim), NULL};
+                zeros(d->tokens), zeros(d->tokens * d->dim), NULL,
+                zeros(2 * d->tokens * d->dim),
+                calloc(d->tokens, sizeof(*o.place))};
     double *pooled, *y;
 
     for (size_t t = 0; t < o.n; t++)
@@ -496,4 +615,5 @@ void oracle_forward(const tomevit_description *d, vit_source source,
         free(y);
     }
     free(pooled), free(o.x), free(o.size), free(o.key);
+    free(o.turn), free(o.place);
 }

@@ -5,31 +5,11 @@
 #include "golden.h"
 #include "../vit/model/model.h"
 #include "oracle.h"
-#include "tiers.h"
+#include "small_model.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
-
-/* Runs `check` with the CPU mask set to every tier this machine has. */
-static void each_tier(void (*check)(const char *tier))
-{
-    const vit_dsp *dsp;
-    uint32_t needs, all = tomerge_cpu_detected();
-
-    for (size_t i = 0; (dsp = tomevit_dsp_tier(i, &needs)); i++) {
-        uint32_t mask = 0;
-
-        if ((all & needs) != needs) {
-            note_absent(dsp->name);
-            continue;
-        }
-        tomerge_cpu_mask(dsp->name, &mask);
-        tomerge_set_cpu_mask(mask);
-        check(dsp->name);
-    }
-    tomerge_set_cpu_mask(UINT32_MAX);
-}
 
 static tomevit_model *open_model(const char *folder, const char *name)
 {
@@ -196,82 +176,13 @@ Test(forward, equals_the_reference_on_every_tier)
 
 /* ---- the same bits ------------------------------------------------------- */
 
-enum { IMAGES = 35, SIDE = 32, CLASSES = 10 };
-
-/* A small model: random weights, 4 layers, widths that fill no tile. */
-static tomevit_description small_description(int pool, int fc_norm,
-                                             int distilled)
-{
-    tomevit_description d = {
-        .dim = 48, .depth = 4, .heads = 3, .mlp_dim = 500, .patch = 4,
-        .image_size = SIDE, .classes = CLASSES, .tokens = 64,
-        .qkv_bias = 1, .norm_eps = 1e-6f, .pool = pool, .fc_norm = fc_norm,
-        .pos_embed = 1, .final_norm = 1, .pool_heads = 3, .pool_mlp_dim = 500,
-        .class_token = 1, .distilled = distilled, .patch_bias = 1,
-        .head_bias = 1, .features = 48,
-    };
-
-    if (pool == TOMEVIT_POOL_CLASS_MEAN)
-        d.features = 2 * d.dim;
-    d.class_token = pool == TOMEVIT_POOL_CLASS ||
-                    pool == TOMEVIT_POOL_CLASS_MEAN || fc_norm;
-    d.prefix = d.pos_prefix = (size_t)d.class_token + (size_t)d.distilled;
-    d.tokens += d.prefix;
-    for (int k = 0; k < 3; k++)
-        d.preprocessing.mean[k] = d.preprocessing.std[k] = 0.5f;
-    return d;
-}
-
-/* Weights large enough that attention and GELU leave their linear parts. */
-static int read_stronger(void *self, enum vit_tensor t, size_t layer,
-                         float *out)
-{
-    vit_random *random = self;
-    size_t n = tomevit_tensor_shape(random->description, t, NULL, NULL);
-    vit_source weak = tomevit_random_source(random);
-    int error = weak.read(weak.self, t, layer, out);
-
-    for (size_t i = 0; i < n; i++)
-        out[i] *= 6.0f;
-    return error;
-}
-
-/* What the models to come compute in. */
-static int dtype = TOMEVIT_F32;
-
-static tomevit_model *model_of(const tomevit_description *d)
-{
-    vit_random random = {d, 17};
-    tomevit_open_options with;
-    tomevit_model *model;
-
-    tomevit_open_options_init(&with);
-    with.dtype = dtype;
-    cr_assert_eq(tomevit_model_build(d, &with,
-                                     (vit_source){.read = read_stronger,
-                                                  .self = &random},
-                                     &model), 0);
-    return model;
-}
+enum { IMAGES = 35 };
 
 static tomevit_model *small_model(int pool, int fc_norm, int distilled)
 {
     tomevit_description d = small_description(pool, fc_norm, distilled);
 
     return model_of(&d);
-}
-
-static uint8_t *random_crops(size_t count)
-{
-    uint8_t *crops = malloc(count * SIDE * SIDE * 3);
-    uint64_t state = 3;
-
-    cr_assert(crops);
-    for (size_t i = 0; i < count * SIDE * SIDE * 3; i++) {
-        state = state * 6364136223846793005u + 1442695040888963407u;
-        crops[i] = (uint8_t)(state >> 56);
-    }
-    return crops;
 }
 
 /* Logits, maps and sizes of all images, in batches of `batch` starting at
@@ -452,230 +363,9 @@ Test(forward, the_last_layer_reports_the_plan_of_a_whole_one)
     each_tier(check_last_layer_plan);
 }
 
-/* Runs `check` with bf16 and int8 under every CPU mask of this machine. */
-static void each_narrow_tier(void (*check)(const char *tier))
-{
-    const char *tier;
-
-    for (int i = 0; (tier = tomerge_cpu_tier(i)); i++) {
-        uint32_t mask;
-
-        cr_assert_eq(tomerge_cpu_mask(tier, &mask), 0);
-        if ((tomerge_cpu_detected() & mask) != mask) {
-            note_absent(tier);
-            continue;
-        }
-        tomerge_set_cpu_mask(mask);
-        for (dtype = TOMEVIT_BF16; dtype <= TOMEVIT_INT8; dtype++)
-            check(tier);
-    }
-    dtype = TOMEVIT_F32;
-    tomerge_set_cpu_mask(UINT32_MAX);
-}
-
 Test(forward, same_bits_in_bf16_and_int8)
 {
     each_narrow_tier(check_same_bits);
-}
-
-/* Without merging, whose choices may differ, and with weights so weak that
- * the layers pass errors on as they are: both sides of every product lose all
- * but 8 bits, so what comes out is off by less than 2^-8; in int8, where small
- * elements share the scale of the largest, by less than 2^-6. */
-static void check_near(const char *tier, tomevit_description d)
-{
-    vit_random random = {&d, 17};
-    vit_source weak = tomevit_random_source(&random);
-    tomevit_open_options with;
-    tomevit_model *model;
-    uint8_t *crops = random_crops(1);
-    float pixels[3 * SIDE * SIDE], logits[CLASSES], features[48];
-    double want[CLASSES], want_features[48], error = 0.0, size = 0.0;
-    tomevit_output out = {.logits = logits, .features = features};
-    tomevit_image image = {pixels, TOMEVIT_F32_CHW};
-    tomevit_context *context;
-
-    tomevit_open_options_init(&with);
-    with.dtype = dtype;
-    cr_assert_eq(tomevit_model_build(&d, &with, weak, &model), 0);
-    for (size_t i = 0; i < 3 * d.image_size * d.image_size; i++)
-        pixels[i] = (float)crops[i] / 127.5f - 1.0f;
-    cr_assert_eq(tomevit_context_create(model, 1, 2, &context), 0);
-    oracle_forward(&d, weak, pixels, NULL, 0, want, want_features);
-    cr_assert_eq(tomevit_forward(context, NULL, 1, &image, &out), 0);
-    for (size_t i = 0; i < 48; i++) {
-        error += pow((double)features[i] - want_features[i], 2.0);
-        size += pow(want_features[i], 2.0);
-    }
-    error = sqrt(error / size);
-    cr_log_info("%s on %s, %zu tokens: features off by %.4f",
-                tomevit_dtype_name(dtype), tier, d.tokens, error);
-    cr_assert_leq(error, dtype == TOMEVIT_INT8 ? 0x1p-6 : 0x1p-8,
-                  "%s on %s, %zu tokens: features off by %.4f",
-                  tomevit_dtype_name(dtype), tier, d.tokens, error);
-    cr_assert_gt(error, 1e-5, "nothing was rounded");
-    tomevit_context_free(context);
-    tomevit_close(model);
-    free(crops);
-}
-
-/* Even tokens, more of them than one product takes and pooled by attention, and
- * few, of which words of two leave an odd one. */
-static void check_near_oracle(const char *tier)
-{
-    tomevit_description d = small_description(TOMEVIT_POOL_CLASS, 0, 0);
-
-    check_near(tier, small_description(TOMEVIT_POOL_CLASS, 0, 1));
-    check_near(tier, small_description(TOMEVIT_POOL_ATTENTION, 0, 0));
-    d.image_size = 2 * d.patch;
-    d.tokens = 5;
-    check_near(tier, d);
-}
-
-Test(forward, near_a_double_precision_pass_in_bf16_and_int8)
-{
-    each_narrow_tier(check_near_oracle);
-}
-
-/* ---- what the reference has no results for ------------------------------- */
-
-static void check_oracle(const char *tier, const char *what,
-                         const tomevit_description *d)
-{
-    tomevit_model *model = model_of(d);
-    vit_random random = {d, 17};
-    uint8_t *crops = random_crops(1);
-    float pixels[3 * SIDE * SIDE], logits[CLASSES], features[2 * 48];
-    double want[CLASSES], want_features[2 * 48];
-    size_t r[4] = {9, 0, 12, 7};
-    tomevit_output out = {.logits = logits, .features = features};
-    tomevit_image image = {pixels, TOMEVIT_F32_CHW};
-    tomevit_context *context;
-    tomevit_merging m;
-
-    for (size_t i = 0; i < 3 * SIDE * SIDE; i++)
-        pixels[i] = (float)crops[i] / 127.5f - 1.0f;
-    cr_assert_eq(tomevit_context_create(model, 1, 2, &context), 0);
-    for (int merging = 0; merging <= 2; merging++) {
-        tomevit_merging_init(&m);
-        m.r = merging ? r : NULL;
-        m.prop_attn = merging == 1;
-        oracle_forward(d, (vit_source){.read = read_stronger, .self = &random},
-                       pixels, m.r, m.prop_attn, want, want_features);
-        cr_assert_eq(tomevit_forward(context, &m, 1, &image, &out), 0);
-        for (size_t i = 0; i < CLASSES; i++)
-            cr_assert_float_eq((double)logits[i], want[i],
-                               2e-4 * (1.0 + fabs(want[i])),
-                               "%s: %s, merging %d: logit %zu: %.9g not %.9g",
-                               tier, what, merging, i, (double)logits[i],
-                               want[i]);
-        for (size_t i = 0; i < d->features; i++)
-            cr_assert_float_eq((double)features[i], want_features[i],
-                               2e-4 * (1.0 + fabs(want_features[i])));
-    }
-    tomevit_context_free(context);
-    tomevit_close(model);
-    free(crops);
-}
-
-static void check_pools(const char *tier)
-{
-    static const struct {
-        const char *what;
-        int pool, fc_norm, distilled;
-    } pools[] = {
-        {"class", TOMEVIT_POOL_CLASS, 0, 0},
-        {"two heads", TOMEVIT_POOL_CLASS, 0, 1},
-        {"mean", TOMEVIT_POOL_MEAN, 0, 0},
-        {"mean, then norm", TOMEVIT_POOL_MEAN, 1, 0},
-        {"class and mean", TOMEVIT_POOL_CLASS_MEAN, 0, 0},
-        {"attention", TOMEVIT_POOL_ATTENTION, 0, 0},
-    };
-
-    for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++) {
-        tomevit_description d = small_description(
-            pools[i].pool, pools[i].fc_norm, pools[i].distilled);
-
-        check_oracle(tier, pools[i].what, &d);
-    }
-}
-
-Test(forward, equals_a_plain_double_precision_pass)
-{
-    each_tier(check_pools);
-}
-
-/* Parts that a model may have, one at a time, then all together. */
-static void use_part(tomevit_description *d, int part)
-{
-    switch (part) {
-    case 0:
-        d->layer_scale = 1;
-        break;
-    case 1:
-        d->registers = 3;
-        d->prefix += 3;
-        d->tokens += 3;
-        break;
-    case 2:
-        d->pos_prefix = 0;
-        break;
-    case 3:
-        d->patch_bias = d->head_bias = d->qkv_bias = 0;
-        break;
-    case 4:
-        d->norm_pre = 1;
-        break;
-    case 5:
-        d->qk_norm = 1;
-        break;
-    case 6:
-        d->norm_eps = 0.1f;
-        break;
-    }
-}
-enum { PARTS = 7 };
-
-static void check_parts(const char *tier)
-{
-    char what[64];
-
-    for (int part = 0; part <= PARTS; part++) {
-        tomevit_description d = small_description(TOMEVIT_POOL_CLASS, 0, 0);
-
-        for (int i = 0; i < PARTS; i++)
-            if (part == i || part == PARTS)
-                use_part(&d, i);
-        snprintf(what, sizeof(what), "part %d", part);
-        check_oracle(tier, what, &d);
-    }
-    for (int kind = TOMEVIT_GELU_TANH; kind <= TOMEVIT_SWIGLU; kind++) {
-        tomevit_description d = small_description(TOMEVIT_POOL_MEAN, 1, 0);
-
-        d.activation = kind;
-        snprintf(what, sizeof(what), "activation %d", kind);
-        check_oracle(tier, what, &d);
-    }
-}
-
-/* Classes that are texts, with and without what may be missing. */
-static void check_zero_shot(const char *tier)
-{
-    for (int parts = 0; parts < 4; parts++) {
-        tomevit_description d = small_description(
-            parts & 2 ? TOMEVIT_POOL_ATTENTION : TOMEVIT_POOL_CLASS, 0, 0);
-
-        d.zero_shot = 1;
-        d.projection = d.logit_scale = parts & 1;
-        d.projection_bias = d.logit_bias = parts == 3;
-        d.embedding = d.projection ? 29 : 48;
-        check_oracle(tier, "zero-shot", &d);
-    }
-}
-
-Test(forward, equals_it_for_texts)
-{
-    each_tier(check_zero_shot);
 }
 
 /* Without a head there are features, and logits are left alone. */
@@ -808,11 +498,6 @@ Test(forward, gives_last_rows_and_embeddings)
         tomevit_close(model);
     }
     free(crop);
-}
-
-Test(forward, equals_it_with_every_part)
-{
-    each_tier(check_parts);
 }
 
 /* ---- bad arguments ------------------------------------------------------- */

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* Small models with random weights, on every tier and in every type. */
+#ifndef SMALL_MODEL_H
+#define SMALL_MODEL_H
+
+#include "../vit/checkpoint/checkpoint.h"
+#include "../vit/model/model.h"
+#include "tiers.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+enum { SIDE = 32, CLASSES = 10 };
+
+/* Runs `check` with the CPU mask set to every tier this machine has. */
+static inline void each_tier(void (*check)(const char *tier))
+{
+    const vit_dsp *dsp;
+    uint32_t needs, all = tomerge_cpu_detected();
+
+    for (size_t i = 0; (dsp = tomevit_dsp_tier(i, &needs)); i++) {
+        uint32_t mask = 0;
+
+        if ((all & needs) != needs) {
+            note_absent(dsp->name);
+            continue;
+        }
+        tomerge_cpu_mask(dsp->name, &mask);
+        tomerge_set_cpu_mask(mask);
+        check(dsp->name);
+    }
+    tomerge_set_cpu_mask(UINT32_MAX);
+}
+
+/* A small model: random weights, 4 layers, widths that fill no tile. */
+static inline tomevit_description small_description(int pool, int fc_norm,
+                                             int distilled)
+{
+    tomevit_description d = {
+        .dim = 48, .depth = 4, .heads = 3, .mlp_dim = 500, .patch = 4,
+        .image_size = SIDE, .classes = CLASSES, .tokens = 64,
+        .qkv_bias = 1, .norm_eps = 1e-6f, .pool = pool, .fc_norm = fc_norm,
+        .pos_embed = 1, .final_norm = 1, .pool_heads = 3, .pool_mlp_dim = 500,
+        .class_token = 1, .distilled = distilled, .patch_bias = 1,
+        .head_bias = 1, .features = 48,
+    };
+
+    if (pool == TOMEVIT_POOL_CLASS_MEAN)
+        d.features = 2 * d.dim;
+    d.class_token = pool == TOMEVIT_POOL_CLASS ||
+                    pool == TOMEVIT_POOL_CLASS_MEAN || fc_norm;
+    d.prefix = d.pos_prefix = (size_t)d.class_token + (size_t)d.distilled;
+    d.tokens += d.prefix;
+    for (int k = 0; k < 3; k++)
+        d.preprocessing.mean[k] = d.preprocessing.std[k] = 0.5f;
+    return d;
+}
+
+/* Weights large enough that attention and GELU leave their linear parts; what
+ * norms inside attention and MLP multiply by stays about 1, or every layer
+ * would make rounding so much larger. */
+static inline int read_stronger(void *self, enum vit_tensor t, size_t layer,
+                         float *out)
+{
+    vit_random *random = self;
+    size_t n = tomevit_tensor_shape(random->description, t, NULL, NULL);
+    vit_source weak = tomevit_random_source(random);
+    int error = weak.read(weak.self, t, layer, out);
+
+    for (size_t i = 0; i < n && t != VIT_ATTN_NORM_WEIGHT &&
+                       t != VIT_MLP_NORM_WEIGHT; i++)
+        out[i] *= 6.0f;
+    return error;
+}
+
+/* What the models to come compute in. */
+static int dtype = TOMEVIT_F32;
+
+static inline tomevit_model *model_of(const tomevit_description *d)
+{
+    vit_random random = {d, 17};
+    tomevit_open_options with;
+    tomevit_model *model;
+
+    tomevit_open_options_init(&with);
+    with.dtype = dtype;
+    cr_assert_eq(tomevit_model_build(d, &with,
+                                     (vit_source){.read = read_stronger,
+                                                  .self = &random},
+                                     &model), 0);
+    return model;
+}
+
+/* Runs `check` with bf16 and int8 under every CPU mask of this machine. */
+static inline void each_narrow_tier(void (*check)(const char *tier))
+{
+    const char *tier;
+
+    for (int i = 0; (tier = tomerge_cpu_tier(i)); i++) {
+        uint32_t mask;
+
+        cr_assert_eq(tomerge_cpu_mask(tier, &mask), 0);
+        if ((tomerge_cpu_detected() & mask) != mask) {
+            note_absent(tier);
+            continue;
+        }
+        tomerge_set_cpu_mask(mask);
+        for (dtype = TOMEVIT_BF16; dtype <= TOMEVIT_INT8; dtype++)
+            check(tier);
+    }
+    dtype = TOMEVIT_F32;
+    tomerge_set_cpu_mask(UINT32_MAX);
+}
+
+static inline uint8_t *random_crops(size_t count)
+{
+    uint8_t *crops = malloc(count * SIDE * SIDE * 3);
+    uint64_t state = 3;
+
+    cr_assert(crops);
+    for (size_t i = 0; i < count * SIDE * SIDE * 3; i++) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        crops[i] = (uint8_t)(state >> 56);
+    }
+    return crops;
+}
+
+#endif

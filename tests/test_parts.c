@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/* What models may have, part by part and all at once, against a plain pass in
+ * double precision that is written from the papers alone: in f32 with merging,
+ * in bf16 and int8 within what their rounding explains. */
+#include "oracle.h"
+#include "small_model.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+/* Without merging, whose choices may differ, and with weights so weak that
+ * the layers pass errors on as they are: both sides of every product lose all
+ * but 8 bits, so what comes out is off by less than 2^-8; in int8, where small
+ * elements share the scale of the largest, by less than 2^-6. A gated MLP with
+ * a norm inside makes the product of two such numbers as large as the rest:
+ * twice that. */
+static void check_near(const char *tier, tomevit_description d)
+{
+    vit_random random = {&d, 17};
+    vit_source weak = tomevit_random_source(&random);
+    tomevit_open_options with;
+    tomevit_model *model;
+    uint8_t *crops = random_crops(1);
+    float pixels[3 * SIDE * SIDE], logits[CLASSES], features[48];
+    double want[CLASSES], want_features[48], error = 0.0, size = 0.0;
+    double most = (dtype == TOMEVIT_INT8 ? 0x1p-6 : 0x1p-8) *
+                  (d.mlp_norm && d.activation == TOMEVIT_SWIGLU ? 2 : 1);
+    tomevit_output out = {.logits = logits, .features = features};
+    tomevit_image image = {pixels, TOMEVIT_F32_CHW};
+    tomevit_context *context;
+
+    tomevit_open_options_init(&with);
+    with.dtype = dtype;
+    cr_assert_eq(tomevit_model_build(&d, &with, weak, &model), 0);
+    for (size_t i = 0; i < 3 * d.image_size * d.image_size; i++)
+        pixels[i] = (float)crops[i] / 127.5f - 1.0f;
+    cr_assert_eq(tomevit_context_create(model, 1, 2, &context), 0);
+    oracle_forward(&d, weak, pixels, NULL, 0, want, want_features);
+    cr_assert_eq(tomevit_forward(context, NULL, 1, &image, &out), 0);
+    for (size_t i = 0; i < 48; i++) {
+        error += pow((double)features[i] - want_features[i], 2.0);
+        size += pow(want_features[i], 2.0);
+    }
+    error = sqrt(error / size);
+    cr_log_info("%s on %s, %zu tokens: features off by %.4f",
+                tomevit_dtype_name(dtype), tier, d.tokens, error);
+    cr_assert_leq(error, most,
+                  "%s on %s, %zu tokens: features off by %.4f",
+                  tomevit_dtype_name(dtype), tier, d.tokens, error);
+    cr_assert_gt(error, 1e-5, "nothing was rounded");
+    tomevit_context_free(context);
+    tomevit_close(model);
+    free(crops);
+}
+
+/* What sets published kinds of models apart. */
+enum { KINDS = 6 };
+static tomevit_description of_kind(int kind)
+{
+    tomevit_description d = small_description(TOMEVIT_POOL_MEAN, kind < 2, 0);
+
+    switch (kind) {
+    case 0:                             /* BEiT */
+        d.relative = 1;
+        d.pos_embed = 0, d.pos_prefix = 0;
+        d.qkv_bias = 2;
+        d.layer_scale = 1;
+        break;
+    case 1:                             /* BEiT-3 */
+        d.attn_norm = d.mlp_norm = 1;
+        break;
+    case 2:                             /* DINOv3 */
+        d.rope = (tomevit_rope){.kind = TOMEVIT_ROTARY_CENTRED, .halves = 1,
+                                .theta = 100};
+        d.pos_embed = 0, d.pos_prefix = 0;
+        d.layer_scale = 1;
+        break;
+    case 3:                             /* EVA-02 */
+        d.rope = (tomevit_rope){.kind = TOMEVIT_ROTARY_INDEX, .theta = 10000,
+                                .grid = 16};
+        d.activation = TOMEVIT_SWIGLU;
+        d.mlp_norm = 1;
+        break;
+    case 4:                             /* AIMv2 */
+        d.rms_norm = d.unbiased = d.patch_norm = 1;
+        d.qkv_bias = 0;
+        d.activation = TOMEVIT_SWIGLU;
+        break;
+    default:                            /* MobileLLM's heads */
+        d.rms_norm = d.unbiased = 1;
+        d.qkv_bias = 0;
+        d.kv_heads = 1;
+        d.activation = TOMEVIT_SWIGLU;
+        break;
+    }
+    return d;
+}
+
+/* Even tokens, more of them than one product takes and pooled by attention, and
+ * few, of which words of two leave an odd one. */
+static void check_near_oracle(const char *tier)
+{
+    tomevit_description d = small_description(TOMEVIT_POOL_CLASS, 0, 0);
+
+    check_near(tier, small_description(TOMEVIT_POOL_CLASS, 0, 1));
+    check_near(tier, small_description(TOMEVIT_POOL_ATTENTION, 0, 0));
+    d.image_size = 2 * d.patch;
+    d.tokens = 5;
+    check_near(tier, d);
+    for (int kind = 0; kind < KINDS; kind++)
+        check_near(tier, of_kind(kind));
+}
+
+Test(parts, near_a_double_precision_pass_in_bf16_and_int8)
+{
+    each_narrow_tier(check_near_oracle);
+}
+
+/* ---- what the reference has no results for ------------------------------- */
+
+static void check_oracle(const char *tier, const char *what,
+                         const tomevit_description *d)
+{
+    tomevit_model *model = model_of(d);
+    vit_random random = {d, 17};
+    uint8_t *crops = random_crops(1);
+    float pixels[3 * SIDE * SIDE], logits[CLASSES], features[2 * 48];
+    double want[CLASSES], want_features[2 * 48], largest = 0.0;
+    size_t r[4] = {9, 0, 12, 7};
+    tomevit_output out = {.logits = logits, .features = features};
+    tomevit_image image = {pixels, TOMEVIT_F32_CHW};
+    tomevit_context *context;
+    tomevit_merging m;
+
+    for (size_t i = 0; i < 3 * SIDE * SIDE; i++)
+        pixels[i] = (float)crops[i] / 127.5f - 1.0f;
+    cr_assert_eq(tomevit_context_create(model, 1, 2, &context), 0);
+    for (int merging = 0; merging <= 2; merging++) {
+        tomevit_merging_init(&m);
+        m.r = merging ? r : NULL;
+        m.prop_attn = merging == 1;
+        oracle_forward(d, (vit_source){.read = read_stronger, .self = &random},
+                       pixels, m.r, m.prop_attn, want, want_features);
+        cr_assert_eq(tomevit_forward(context, &m, 1, &image, &out), 0);
+        for (size_t i = 0; i < CLASSES; i++)
+            cr_assert_float_eq((double)logits[i], want[i],
+                               2e-4 * (1.0 + fabs(want[i])),
+                               "%s: %s, merging %d: logit %zu: %.9g not %.9g",
+                               tier, what, merging, i, (double)logits[i],
+                               want[i]);
+        /* Rounding goes by the largest, which the last norm brings near 1. */
+        for (size_t i = 0; i < d->features; i++)
+            largest = fmax(largest, fabs(want_features[i]));
+        for (size_t i = 0; i < d->features; i++)
+            cr_assert_float_eq((double)features[i], want_features[i],
+                               2e-4 * (1.0 + (d->final_norm
+                                                  ? fabs(want_features[i])
+                                                  : largest)),
+                               "%s: %s, merging %d: feature %zu: %.9g not "
+                               "%.9g", tier, what, merging, i,
+                               (double)features[i], want_features[i]);
+    }
+    tomevit_context_free(context);
+    tomevit_close(model);
+    free(crops);
+}
+
+static void check_pools(const char *tier)
+{
+    static const struct {
+        const char *what;
+        int pool, fc_norm, distilled;
+    } pools[] = {
+        {"class", TOMEVIT_POOL_CLASS, 0, 0},
+        {"two heads", TOMEVIT_POOL_CLASS, 0, 1},
+        {"mean", TOMEVIT_POOL_MEAN, 0, 0},
+        {"mean, then norm", TOMEVIT_POOL_MEAN, 1, 0},
+        {"class and mean", TOMEVIT_POOL_CLASS_MEAN, 0, 0},
+        {"attention", TOMEVIT_POOL_ATTENTION, 0, 0},
+    };
+
+    for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++) {
+        tomevit_description d = small_description(
+            pools[i].pool, pools[i].fc_norm, pools[i].distilled);
+
+        check_oracle(tier, pools[i].what, &d);
+    }
+}
+
+Test(parts, equals_a_plain_double_precision_pass)
+{
+    each_tier(check_pools);
+}
+
+/* Parts that a model may have, one at a time, then all together, but for
+ * relative positions, which no model has beside rotations. */
+enum { RELATIVE = 11, PARTS = 13 };
+static void use_part(tomevit_description *d, int part)
+{
+    switch (part) {
+    case 0:
+        d->layer_scale = 1;
+        break;
+    case 1:
+        d->registers = 3;
+        d->prefix += 3;
+        d->tokens += 3;
+        break;
+    case 2:
+        d->pos_prefix = 0;
+        break;
+    case 3:
+        d->patch_bias = d->head_bias = d->qkv_bias = 0;
+        break;
+    case 4:
+        d->norm_pre = 1;
+        break;
+    case 5:
+        d->qk_norm = 1;
+        break;
+    case 6:
+        d->norm_eps = 0.1f;
+        break;
+    case 7:
+        d->qkv_bias = 2;
+        break;
+    case 8:
+        d->attn_norm = d->mlp_norm = 1;
+        break;
+    case 9:
+        d->rope = (tomevit_rope){.kind = TOMEVIT_ROTARY_INDEX, .xy = 1,
+                                 .theta = 100, .offset = 1, .grid = 5};
+        break;
+    case 10:
+        d->pos_embed = 0, d->pos_prefix = 0;
+        d->rope = (tomevit_rope){.kind = TOMEVIT_ROTARY_CENTRED, .halves = 1,
+                                 .theta = 100};
+        break;
+    case RELATIVE:
+        d->relative = 1;
+        break;
+    case 12:
+        d->patch_norm = 1;
+        break;
+    }
+}
+
+static void check_parts(const char *tier)
+{
+    char what[64];
+
+    for (int part = 0; part <= PARTS; part++) {
+        tomevit_description d = small_description(TOMEVIT_POOL_CLASS, 0, 0);
+
+        for (int i = 0; i < PARTS; i++)
+            if (part == i || (part == PARTS && i != RELATIVE))
+                use_part(&d, i);
+        snprintf(what, sizeof(what), "part %d", part);
+        check_oracle(tier, what, &d);
+    }
+    for (int kind = 0; kind < KINDS; kind++) {
+        tomevit_description d = of_kind(kind);
+
+        snprintf(what, sizeof(what), "kind %d", kind);
+        check_oracle(tier, what, &d);
+        if (kind == 2) {
+            d.final_norm = 0;
+            check_oracle(tier, "without last norm", &d);
+        }
+    }
+    for (int kind = TOMEVIT_GELU_TANH; kind <= TOMEVIT_SWIGLU; kind++) {
+        tomevit_description d = small_description(TOMEVIT_POOL_MEAN, 1, 0);
+
+        d.activation = kind;
+        snprintf(what, sizeof(what), "activation %d", kind);
+        check_oracle(tier, what, &d);
+    }
+}
+
+/* Classes that are texts, with and without what may be missing. */
+static void check_zero_shot(const char *tier)
+{
+    for (int parts = 0; parts < 4; parts++) {
+        tomevit_description d = small_description(
+            parts & 2 ? TOMEVIT_POOL_ATTENTION : TOMEVIT_POOL_CLASS, 0, 0);
+
+        d.zero_shot = 1;
+        d.projection = d.logit_scale = parts & 1;
+        d.projection_bias = d.logit_bias = parts == 3;
+        d.embedding = d.projection ? 29 : 48;
+        check_oracle(tier, "zero-shot", &d);
+    }
+}
+
+Test(parts, equals_it_for_texts)
+{
+    each_tier(check_zero_shot);
+}
+
+Test(parts, equals_it_with_every_part)
+{
+    each_tier(check_parts);
+}
