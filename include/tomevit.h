@@ -648,7 +648,14 @@ typedef struct tomevit_bytes_options {
     int dtype;             /* enum tomevit_dtype: of the blocks' products */
     int portable;          /* 1: kernels that give the same bits on every
                             * machine, slow; f32 only. 0: the tier in use */
-    uint64_t reserved[6];  /* 0 */
+    /* Merging in the global model's past: of every `window` patches in a row,
+     * once they are neither those under way nor the ones before, `group` become
+     * one for keys and values, in the mean, matched by their keys (alternating,
+     * in rounds, as tomerge_match_rounds does it); attention counts sizes
+     * [ToMe, 3.2]. A multiple of `group`, which is at least 1. 0 and 0: nothing
+     * merges, as in portable models. EINVAL otherwise. */
+    size_t window, group;
+    uint64_t reserved[4];  /* 0 */
 } tomevit_bytes_options;
 
 void tomevit_bytes_options_init(tomevit_bytes_options *options);
@@ -677,6 +684,10 @@ tomevit_bytes_describe(const tomevit_bytes *model);
 
 /* The tier whose kernels multiply its blocks' weights, or "portable". */
 const char *tomevit_bytes_cpu(const tomevit_bytes *model);
+
+/* Multiply-accumulates of all bytes of one picture: products, and of attention
+ * the keys and values that a row sees. */
+double tomevit_bytes_macs(const tomevit_bytes *model);
 
 /* A picture [height, width, 3] in the model's order [length], and back. EINVAL
  * for NULL. */

@@ -29,6 +29,9 @@ static const report_column list[] = {
     {"cpu", "cpu", NULL},
     {"threads", "threads", NULL},
     {"batch", "batch", NULL},
+    {"window", "merging windows of", NULL},
+    {"group", "  in groups of", NULL},
+    {"gmacs", "GMACs", "%.3f"},
     {"archive", "archive", NULL},
     {"images", "images", NULL},
     {"refused", "refused", NULL},
@@ -320,6 +323,8 @@ static int header_of(compress *p, packed_header *h)
 
     memset(h, 0, sizeof(*h));
     h->digest = p->m.digest;
+    h->window = o->window;
+    h->group = o->group;
     h->width = p->m.d->width;
     h->height = p->m.d->height;
     snprintf(h->model, sizeof(h->model), "%.60s", slash ? slash + 1 : o->model);
@@ -361,7 +366,7 @@ static void run(compress *p)
 
 void command_compress(const options *o)
 {
-    byte_model_how how = {o->dtype, o->portable};
+    byte_model_how how = {o->dtype, o->portable, o->window, o->group};
     compress p;
 
     memset(&p, 0, sizeof(p));

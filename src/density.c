@@ -31,6 +31,9 @@ static const report_column list[] = {
     {"cpu", "cpu", NULL},
     {"threads", "threads", NULL},
     {"batch", "batch", NULL},
+    {"window", "merging windows of", NULL},
+    {"group", "  in groups of", NULL},
+    {"gmacs", "GMACs", "%.3f"},
     {"images", "images", NULL},
     {"refused", "refused", NULL},
     {"bits_per_byte.mean", "bits/byte", "%.3f"},
@@ -413,7 +416,7 @@ static void run(density *p)
 
 void command_density(const options *o)
 {
-    byte_model_how how = {o->dtype, 0};
+    byte_model_how how = {o->dtype, 0, o->window, o->group};
     density p;
 
     memset(&p, 0, sizeof(p));

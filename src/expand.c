@@ -32,6 +32,9 @@ static const report_column list[] = {
     {"cpu", "cpu", NULL},
     {"threads", "threads", NULL},
     {"batch", "batch", NULL},
+    {"window", "merging windows of", NULL},
+    {"group", "  in groups of", NULL},
+    {"gmacs", "GMACs", "%.3f"},
     {"folder", "folder", NULL},
     {"images", "images", NULL},
     {"refused", "refused", NULL},
@@ -335,7 +338,6 @@ static void report(expand *p)
     json_object_set_new(object, "archive", report_string(p->path));
     json_object_set_new(object, "model", byte_model_json(&p->m));
     byte_model_compute_json(&p->m, object);
-    json_object_set_new(object, "dtype", json_string(p->h.dtype));
     json_object_set_new(object, "folder", report_string(o->output));
     json_object_set_new(object, "images",
                         json_integer((json_int_t)p->written));
@@ -372,12 +374,14 @@ static void run(expand *p)
 
 void command_expand(const options *o)
 {
-    byte_model_how how = {TOMEVIT_F32, 0};
+    byte_model_how how = {TOMEVIT_F32, 0, 0, 0};
     expand p;
 
     memset(&p, 0, sizeof(p));
     p.path = o->operands[0];
     if (open_file(&p) == 0) {
+        how.window = p.h.window;
+        how.group = p.h.group;
         how.portable = strcmp(p.h.tier, "portable") == 0;
         if (tomevit_dtype_from_name(p.h.dtype, &how.dtype) != 0)
             message_failed("%s: packed in '%s', which is not known here",

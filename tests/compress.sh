@@ -59,6 +59,14 @@ for type in bf16 int8; do
     same many again
 done
 
+rm -rf again
+run 0 compress -q --model "$model" many -o merged.tmb --window 4 --group 2
+run 0 expand -q --model "$model" merged.tmb -o again -b 7
+same many again
+cmp -s many.tmb merged.tmb && fail "nothing has merged"
+run 2 compress -q --model "$model" many -o merged.tmb --window 4
+run 2 compress -q --model "$model" many -o merged.tmb --window 4 --group 3
+
 # ---- order, and names below any folder
 
 (cd many && find . -name '*.png' | sort -r) >names

@@ -63,6 +63,19 @@ for type in bf16 int8; do
         ' || fail "$type is not near f32"
 done
 
+# ---- merging in the past
+
+run 0 density -q --model "$model" gelu --csv merged.csv --window 4 --group 2 \
+    --json merged.json
+holds merged.json gmacs window group
+cp values merged.values
+holds gelu.json gmacs
+awk 'NR == FNR { if (FNR == 1) merged = $1; next } { exit merged >= $1 }' \
+    merged.values values || fail "merging takes no less"
+run 0 density -q --model "$model" gelu --csv same.csv --window 16 --group 2
+cmp -s gelu.csv same.csv || fail "a window that nothing leaves"
+cmp -s gelu.csv merged.csv && fail "nothing has merged"
+
 # ---- gone on with
 
 run 0 density -q --model "$model" many --csv whole.csv --resume journal

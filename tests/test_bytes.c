@@ -29,17 +29,32 @@ typedef struct bench {
     size_t batch;
 } bench;
 
-static void open_bench(bench *b, const char *folder, const char *model,
-                       const char *out, int dtype, int portable)
+static tomevit_bytes_options options_of(int dtype, int portable)
 {
-    char *path = golden_path(folder, model);
     tomevit_bytes_options options;
-    tomevit_message why = {""};
-    const golden_tensor *bytes;
 
     tomevit_bytes_options_init(&options);
     options.dtype = dtype;
     options.portable = portable;
+    return options;
+}
+
+static tomevit_bytes_options merging(size_t window, size_t group)
+{
+    tomevit_bytes_options options = options_of(TOMEVIT_F32, 0);
+
+    options.window = window;
+    options.group = group;
+    return options;
+}
+
+static void open_bench(bench *b, const char *folder, const char *model,
+                       const char *out, tomevit_bytes_options options)
+{
+    char *path = golden_path(folder, model);
+    tomevit_message why = {""};
+    const golden_tensor *bytes;
+
     cr_assert_eq(tomevit_bytes_open(path, &options, &b->model, &why), 0, "%s",
                  why.text);
     b->d = tomevit_bytes_describe(b->model);
@@ -61,13 +76,19 @@ static const char *fixture_folder(void)
     return folder;
 }
 
-static void open_fixture(bench *b, const char *name, int dtype, int portable)
+static void open_with(bench *b, const char *name,
+                      tomevit_bytes_options options)
 {
     char model[64], out[64];
 
     snprintf(model, sizeof(model), "%s.safetensors", name);
     snprintf(out, sizeof(out), "%s_out.safetensors", name);
-    open_bench(b, fixture_folder(), model, out, dtype, portable);
+    open_bench(b, fixture_folder(), model, out, options);
+}
+
+static void open_fixture(bench *b, const char *name, int dtype, int portable)
+{
+    open_with(b, name, options_of(dtype, portable));
 }
 
 static void close_bench(bench *b)
@@ -167,7 +188,8 @@ TIER_TEST(bytes, agree_with_the_golden_data)
     for (size_t i = 0; i < 2; i++) {
         bench b;
 
-        open_bench(&b, folder, files[i], files[i], TOMEVIT_F32, 0);
+        open_bench(&b, folder, files[i], files[i],
+                   options_of(TOMEVIT_F32, 0));
         check_results(&b, files[i], 0);
         close_bench(&b);
     }
@@ -338,6 +360,81 @@ Test(bytes, come_one_by_one_with_the_same_bits_in_other_arithmetic)
         open_fixture(&b, fixtures[f], TOMEVIT_INT8, 0);
         check_steps(&b);
         close_bench(&b);
+    }
+}
+
+/* ---- merging in the past ------------------------------------------------- */
+
+static void bits_agree(const bench *b, const float *expected, float within,
+                       const char *what)
+{
+    size_t count = b->batch * b->d->length;
+    float *bits = floats(count);
+
+    forward(b, b->batch, 1, b->bytes, &(tomevit_bytes_output){.bits = bits});
+    for (size_t i = 0; i < count; i++)
+        cr_assert(fabsf(bits[i] - expected[i]) <= within,
+                  "%s %s: byte %zu is worth %.7g bits, not %.7g", what,
+                  tomevit_bytes_cpu(b->model), i, (double)bits[i],
+                  (double)expected[i]);
+    free(bits);
+}
+
+TIER_TEST(bytes, merge_in_the_past_as_the_equations_say)
+{
+    for (size_t f = 0; f < FIXTURES; f++) {
+        size_t window = f < 2 ? 2 : 4;
+        char key[32];
+        bench b;
+
+        open_with(&b, fixtures[f], merging(window, 2));
+        snprintf(key, sizeof(key), "out.bits_window_%zu", window);
+        bits_agree(&b, golden_f32(b.file, key, b.batch * b.d->length), 2e-5f,
+                   fixtures[f]);
+        check_steps(&b);
+        close_bench(&b);
+    }
+}
+
+/* Groups of one are no merging, nor are windows that nothing leaves. */
+TIER_TEST(bytes, are_what_they_were_where_nothing_merges)
+{
+    for (size_t f = 0; f < FIXTURES; f++) {
+        bench b;
+
+        for (size_t window = 1; window <= 20; window++) {
+            open_with(&b, fixtures[f], merging(window, 1));
+            bits_agree(&b, golden_f32(b.file, "out.bits",
+                                      b.batch * b.d->length), 2e-5f,
+                       fixtures[f]);
+            close_bench(&b);
+        }
+        open_with(&b, fixtures[f], merging(64, 4));
+        bits_agree(&b, golden_f32(b.file, "out.bits",
+                                  b.batch * b.d->length), 1e-5f, fixtures[f]);
+        close_bench(&b);
+    }
+}
+
+/* Several rounds, windows that are no whole number, every part of a picture. */
+Test(bytes, merge_with_the_same_bits_byte_by_byte)
+{
+    static const size_t ways[][2] = {{1, 1}, {2, 2}, {3, 3}, {4, 4}, {6, 2},
+                                     {8, 4}};
+
+    for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+        bench b;
+        double macs, less;
+
+        open_with(&b, "gelu", merging(ways[i][0], ways[i][1]));
+        check_steps(&b);
+        less = tomevit_bytes_macs(b.model);
+        close_bench(&b);
+        open_fixture(&b, "gelu", TOMEVIT_F32, 0);
+        macs = tomevit_bytes_macs(b.model);
+        close_bench(&b);
+        cr_assert(ways[i][1] > 1 && 2 * ways[i][0] < 16 ? less < macs
+                                                        : less == macs);
     }
 }
 

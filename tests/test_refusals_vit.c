@@ -508,7 +508,13 @@ static void refuse_models_of_bytes(void)
                   tomevit_bytes_open, TOMEVIT_EINVAL,
                   a->bytes_options->dtype = TOMEVIT_BF16);
     REFUSES_AFTER(a->path = some_bytes, tomevit_bytes_open, TOMEVIT_EINVAL,
-                  a->bytes_options->reserved[5] = 1);
+                  a->bytes_options->reserved[3] = 1);
+    REFUSES_AFTER(a->path = some_bytes, tomevit_bytes_open, TOMEVIT_EINVAL,
+                  a->bytes_options->window = 4);
+    REFUSES_AFTER((a->path = some_bytes, a->bytes_options->window = 4,
+                   a->bytes_options->group = 2),
+                  tomevit_bytes_open, TOMEVIT_EINVAL,
+                  a->bytes_options->group = 3);
     REFUSES(tomevit_bytes_context_create, a->of_bytes = NULL);
     REFUSES(tomevit_bytes_context_create, a->max_batch = 0);
     REFUSES(tomevit_bytes_context_create, a->threads = 0);
@@ -577,7 +583,7 @@ static const char *const cannot_fail[] = {
     "tomevit_open_options_init", "tomevit_tier", "tomevit_pixel_tier",
     "tomevit_bytes_options_init", "tomevit_bytes_close",
     "tomevit_bytes_describe", "tomevit_bytes_cpu",
-    "tomevit_bytes_context_free",
+    "tomevit_bytes_context_free", "tomevit_bytes_macs",
 };
 
 Test(refusals_vit, every_function_refuses_what_it_cannot_take,

@@ -52,6 +52,7 @@ int byte_model_open(byte_model *m, const options *o, byte_model_how how)
 
     memset(m, 0, sizeof(*m));
     m->s.options = o;
+    m->how = how;
     m->s.threads = o->threads ? (int)o->threads : cpus_available();
     tomerge_set_cpu_mask(o->cpu_mask);
 #ifdef _OPENMP
@@ -60,6 +61,8 @@ int byte_model_open(byte_model *m, const options *o, byte_model_how how)
     tomevit_bytes_options_init(&with);
     with.dtype = how.dtype;
     with.portable = how.portable;
+    with.window = how.window;
+    with.group = how.group;
     int error = tomevit_bytes_open(o->model, &with, &m->model, &why);
     if (error) {
         message_failed("%s", why.text[0] ? why.text : tomevit_strerror(error));
@@ -140,12 +143,16 @@ json_t *byte_model_json(const byte_model *m)
 
 void byte_model_compute_json(const byte_model *m, json_t *out)
 {
-    const options *o = m->s.options;
-
     json_object_set_new(out, "dtype",
-                        json_string(tomevit_dtype_name(o->dtype)));
+                        json_string(tomevit_dtype_name(m->how.dtype)));
     json_object_set_new(out, "cpu",
                         json_string(tomevit_bytes_cpu(m->model)));
     set_count(out, "threads", (size_t)m->s.threads);
-    set_count(out, "batch", o->batch);
+    set_count(out, "batch", m->s.options->batch);
+    if (m->how.group) {
+        set_count(out, "window", m->how.window);
+        set_count(out, "group", m->how.group);
+    }
+    json_object_set_new(out, "gmacs",
+                        report_real(tomevit_bytes_macs(m->model) / 1e9));
 }

@@ -7,18 +7,20 @@
 #include "../images/image.h"
 #include "../session/session.h"
 
+/* How it is to be opened. */
+typedef struct byte_model_how {
+    int dtype, portable;
+    size_t window, group;
+} byte_model_how;
+
 typedef struct byte_model {
     session s;                 /* options, threads, json and csv; no model */
     tomevit_bytes *model;
     const tomevit_bytes_description *d;
     tomevit_bytes_context *context;
+    byte_model_how how;
     uint64_t digest;           /* of the file's bytes */
 } byte_model;
-
-/* How it is to be opened. */
-typedef struct byte_model_how {
-    int dtype, portable;
-} byte_model_how;
 
 /* 0, or -1 after a message; then byte_model_close is still to be called. */
 int byte_model_open(byte_model *m, const options *o, byte_model_how how);

@@ -108,6 +108,12 @@ void packed_write_begin(packed_writer *w, FILE *file, const packed_header *h)
         "digest", hash_json(h->digest), "arithmetic",
         hash_json(h->arithmetic), "cpu", h->tier, "dtype", h->dtype, "width",
         (json_int_t)h->width, "height", (json_int_t)h->height);
+    if (h->group) {
+        json_object_set_new(json, "window", json_integer(
+            (json_int_t)h->window));
+        json_object_set_new(json, "group", json_integer(
+            (json_int_t)h->group));
+    }
     char *text = json_dumps(json, JSON_COMPACT);
     size_t length = strlen(text);
 
@@ -225,6 +231,10 @@ static int read_header(const uint8_t *text, size_t length, packed_header *h)
                  get_hash(json, "arithmetic", &h->arithmetic) ||
                  get_count(json, "width", &h->width) ||
                  get_count(json, "height", &h->height);
+
+    if (!failed && json_object_get(json, "group"))
+        failed = get_count(json, "window", &h->window) ||
+                 get_count(json, "group", &h->group);
 
     json_decref(json);
     return failed ? -1 : 0;

@@ -30,6 +30,7 @@ typedef struct packed_header {
     char model[64];        /* its name, for messages */
     char tier[32], dtype[8];
     size_t width, height;
+    size_t window, group;  /* of merging, or 0 */
 } packed_header;
 
 typedef struct packed_picture {

@@ -186,8 +186,9 @@ static int check_archive(const options *o, char *why)
     else if (o->command == OPTIONS_COMPRESS && output_is_stdout(o->output))
         snprintf(why, ARGS_WHY,
                  "an archive is not written to standard output: give a file");
-    else if (o->portable && o->dtype != TOMEVIT_F32)
-        snprintf(why, ARGS_WHY, "--portable computes in f32 alone");
+    else if (o->portable && (o->dtype != TOMEVIT_F32 || o->group))
+        snprintf(why, ARGS_WHY,
+                 "--portable computes in f32 alone, and merges nothing");
     else
         return 0;
     return -1;
@@ -267,6 +268,12 @@ int options_check(options *o, const args_command *command, char *why)
     }
     if (command->bit == OPTIONS_EMBED && check_embed(o, why) != 0)
         return -1;
+    if ((o->window || o->group) &&
+        (!o->window || !o->group || o->window % o->group)) {
+        snprintf(why, ARGS_WHY, "--window and --group go together, and the "
+                 "group divides the window");
+        return -1;
+    }
     if (command->bit & (OPTIONS_COMPRESS | OPTIONS_EXPAND) &&
         check_archive(o, why) != 0)
         return -1;

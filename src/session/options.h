@@ -84,6 +84,7 @@ typedef struct options {
     double seconds;
     int classifies;        /* the subcommand needs a model with classes */
     int portable;
+    size_t window, group;  /* of a model of bytes; 0: nothing merges */
     int exif, lenient, strict, strict_model, quiet;
     const char *list;      /* in place of operands */
     const char *labels, *class_map, *real_labels, *valid_labels;

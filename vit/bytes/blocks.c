@@ -12,26 +12,6 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static size_t panels(const vit_dsp *dsp, size_t n)
-{
-    return (n + dsp->nr - 1) / dsp->nr * dsp->nr;
-}
-
-/* Of every head keys as panels [head_dim, nr], then values as panels
- * [length, nr]. */
-static size_t head_cache(const vit_dsp *dsp, const vit_bytes_part *p)
-{
-    size_t head_dim = p->dim / p->heads;
-
-    return panels(dsp, p->length) * head_dim +
-           p->length * panels(dsp, head_dim);
-}
-
-size_t tomevit_bytes_cache(const vit_dsp *dsp, const vit_bytes_part *p)
-{
-    return p->kv_heads * head_cache(dsp, p);
-}
-
 /* ---- products ------------------------------------------------------------ */
 
 static void norm(const vit_bytes_rows *r, const vit_bytes_norm *n,
@@ -90,90 +70,147 @@ static void mlp(const vit_bytes_rows *r, const vit_bytes_block *b,
 
 /* ---- attention ----------------------------------------------------------- */
 
+/* Rows that a query sees, those of one part of the past after another's. */
+typedef struct part {
+    const float *keys, *values;
+    size_t rows, length;   /* of which there is room for */
+} part;
+
+/* New rows of a sequence that lie in one window. */
+typedef struct rows_now {
+    size_t first;          /* in x */
+    size_t count, window, place; /* of the first in its window */
+    float *cache;
+} rows_now;
+
 /* Adds the keys and values of a sequence's new rows to its cache. */
-static void remember(const vit_bytes_rows *r, size_t sequence, size_t head,
-                     float *keys, float *values)
-{
-    size_t nr = r->m->dsp->nr, dim = r->p->dim / r->p->heads;
-
-    for (size_t i = 0; i < r->count; i++) {
-        const float *k = r->s->qkv + (sequence * r->count + i) * r->qkv_stride +
-                         r->p->dim + head * dim;
-        const float *v = k + vit_bytes_kv_width(r->p);
-        size_t at = r->from + i;
-        float *panel = keys + at / nr * nr * dim + at % nr;
-
-        for (size_t c = 0; c < dim; c++)
-            panel[c * nr] = k[c];
-        for (size_t c = 0; c < dim; c += nr)
-            memcpy(values + c * r->p->length + at * nr, v + c,
-                   smaller(dim - c, nr) * sizeof(*v));
-    }
-}
-
-/* Of each row the weights of itself and of those before it; zeros for those
- * that come later and were compared along with the tile. */
-static void weigh(const vit_bytes_rows *r, size_t first, size_t rows,
-                  const float *q, const float *keys)
+static void remember(const vit_bytes_rows *r, const rows_now *n, size_t head,
+                     const vit_bytes_past *past)
 {
     const vit_dsp *dsp = r->m->dsp;
-    size_t dim = r->p->dim / r->p->heads, all = first + rows;
-    float scale = 1.0f / sqrtf((float)dim);
+    size_t dim = r->p->dim / r->p->heads, slot = n->window % 2;
 
-    for (size_t j = 0; j < all; j += dsp->nr) {
-        const float *panel = keys + j * dim;
+    for (size_t i = 0; i < n->count; i++) {
+        const float *k = r->s->qkv + (n->first + i) * r->qkv_stride +
+                         r->p->dim + head * dim;
 
-        dsp->gemm(rows, dim, q, r->qkv_stride, panel, r->s->scores + j,
-                  r->score_stride, 0, (vit_ahead){panel, panel, 0});
-    }
-    for (size_t i = 0; i < rows; i++) {
-        float *row = r->s->scores + i * r->score_stride;
-        size_t seen = first + i + 1;
-
-        dsp->softmax(seen, scale, NULL, row);
-        memset(row + seen, 0, (all - seen) * sizeof(*row));
+        tomevit_bytes_put_key(dsp, dim, k, n->place + i, past->keys[slot]);
+        tomevit_bytes_put_value(dsp, dim, r->p->window,
+                                k + vit_bytes_kv_width(r->p), n->place + i,
+                                past->values[slot]);
     }
 }
 
-static void sum_values(const vit_bytes_rows *r, size_t rows, size_t all,
-                       const float *values, float *y)
+/* The past of window w: what has merged, the window before, and itself, of
+ * which `own` rows are looked at. */
+static size_t parts_of(const vit_bytes_rows *r, const vit_bytes_past *past,
+                       size_t w, size_t own, part out[3])
+{
+    size_t count = 0, slot = w % 2;
+
+    if (w > 1)
+        out[count++] = (part){past->merged_keys, past->merged_values,
+                              (w - 1) * vit_bytes_left(r->p),
+                              vit_bytes_merged(r->p)};
+    if (w > 0)
+        out[count++] = (part){past->keys[!slot], past->values[!slot],
+                              r->p->window, r->p->window};
+    out[count++] = (part){past->keys[slot], past->values[slot], own,
+                          r->p->window};
+    return count;
+}
+
+/* Of `rows` queries the weights of what they see; zeros for rows that come
+ * later and were compared along with the tile. `seen` rows by the first. */
+static void weigh(const vit_bytes_rows *r, const part *parts, size_t count,
+                  size_t rows, const float *q, size_t seen, const float *bias)
+{
+    const vit_dsp *dsp = r->m->dsp;
+    size_t dim = r->p->dim / r->p->heads, all = 0;
+    float scale = 1.0f / sqrtf((float)dim);
+
+    for (size_t i = 0; i < count; all += parts[i++].rows)
+        for (size_t j = 0; j < parts[i].rows; j += dsp->nr) {
+            const float *panel = parts[i].keys + j * dim;
+
+            dsp->gemm(rows, dim, q, r->qkv_stride, panel,
+                      r->s->scores + all + j, r->score_stride, 0,
+                      (vit_ahead){panel, panel, 0});
+        }
+    for (size_t i = 0; i < rows; i++) {
+        float *row = r->s->scores + i * r->score_stride;
+
+        dsp->softmax(seen + i, scale, bias, row);
+        memset(row + seen + i, 0, (all - seen - i) * sizeof(*row));
+    }
+}
+
+static void sum_values(const vit_bytes_rows *r, const part *parts,
+                       size_t count, size_t rows, float *y)
 {
     const vit_dsp *dsp = r->m->dsp;
     size_t nr = dsp->nr, dim = r->p->dim / r->p->heads;
     float tile[VIT_MAX_MR * VIT_MAX_NR];
 
     for (size_t c = 0; c < dim; c += nr) {
-        const float *panel = values + c * r->p->length;
+        for (size_t i = 0, at = 0; i < count; at += parts[i++].rows) {
+            const float *panel = parts[i].values + c * parts[i].length;
 
-        dsp->gemm(rows, all, r->s->scores, r->score_stride, panel, tile, nr, 0,
-                  (vit_ahead){panel, panel, 0});
+            dsp->gemm(rows, parts[i].rows, r->s->scores + at, r->score_stride,
+                      panel, tile, nr, i > 0, (vit_ahead){panel, panel, 0});
+        }
         for (size_t i = 0; i < rows; i++)
             memcpy(y + i * r->x_stride + c, tile + i * nr,
                    smaller(dim - c, nr) * sizeof(*y));
     }
 }
 
-static void attend(const vit_bytes_rows *r, size_t sequence, float *cache)
+static void attend_head(const vit_bytes_rows *r, const rows_now *n,
+                        size_t head)
 {
     const vit_dsp *dsp = r->m->dsp;
     const vit_bytes_part *p = r->p;
     size_t dim = p->dim / p->heads, group = p->heads / p->kv_heads;
-    size_t first = sequence * r->count;
+    vit_bytes_past past = tomevit_bytes_past(dsp, p, n->cache, head / group);
+    const float *bias = n->window > 1 ? tomevit_bytes_bias(dsp, p, n->cache)
+                                      : NULL;
 
-    for (size_t head = 0; head < p->heads; head++) {
-        float *keys = cache + head / group * head_cache(dsp, p);
-        float *values = keys + panels(dsp, p->length) * dim;
+    if (head % group == 0)
+        remember(r, n, head / group, &past);
+    for (size_t i = 0, rows; i < n->count; i += rows) {
+        size_t own = n->place + i, count, before;
+        part parts[3];
 
-        if (head % group == 0)
-            remember(r, sequence, head / group, keys, values);
-        for (size_t i = 0, rows; i < r->count; i += rows) {
-            rows = vit_tile_rows(r->count - i, dsp->mr);
-            weigh(r, r->from + i, rows,
-                  r->s->qkv + (first + i) * r->qkv_stride + head * dim, keys);
-            sum_values(r, rows, r->from + i + rows, values,
-                       r->s->attention + (first + i) * r->x_stride +
-                       head * dim);
-        }
+        rows = vit_tile_rows(n->count - i, dsp->mr);
+        count = parts_of(r, &past, n->window, own + rows, parts);
+        before = (count > 1 ? parts[0].rows : 0) +
+                 (count > 2 ? parts[1].rows : 0);
+        weigh(r, parts, count, rows,
+              r->s->qkv + (n->first + i) * r->qkv_stride + head * dim,
+              before + own + 1, bias);
+        sum_values(r, parts, count, rows,
+                   r->s->attention + (n->first + i) * r->x_stride +
+                   head * dim);
+    }
+}
+
+/* Window by window: what has left the two last ones merges first. */
+static void attend(const vit_bytes_rows *r, size_t sequence, float *cache)
+{
+    const vit_bytes_part *p = r->p;
+    rows_now n = {.first = sequence * r->count, .cache = cache};
+    size_t left = r->count;
+
+    for (size_t at = r->from; left > 0; at += n.count) {
+        n.window = at / p->window;
+        n.place = at % p->window;
+        n.count = smaller(p->window - n.place, left);
+        if (n.place == 0 && n.window > 1)
+            tomevit_bytes_merge_window(r, cache, n.window - 2);
+        for (size_t head = 0; head < p->heads; head++)
+            attend_head(r, &n, head);
+        n.first += n.count;
+        left -= n.count;
     }
 }
 

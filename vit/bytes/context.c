@@ -71,6 +71,13 @@ static void carve_scratch(const tomevit_bytes_context *c, vit_bytes_scratch *s,
     s->logits = tomevit_carve_f32(arena, block * VIT_BYTE_VALUES);
     s->cache = tomevit_carve_f32(arena, cache);
     s->gemm = tomevit_carve_f32(arena, gemm_scratch(m));
+    if (m->global.group) {
+        vit_bytes_merge none, *merge;
+
+        merge = tomevit_carve(arena, 1, sizeof(*merge));
+        s->merge = merge;
+        tomevit_bytes_carve_merge(&m->global, merge ? merge : &none, arena);
+    }
     s->in = carve_operand(m, larger(m->global.dim, m->local.dim), arena);
     s->out = carve_operand(m, larger(m->global.hidden, m->local.hidden), arena);
 }
@@ -103,8 +110,9 @@ static void set_sizes(tomevit_bytes_context *c)
                l->dim + 2 * vit_bytes_kv_width(l)));
     c->hidden_stride = tomevit_row_stride(larger(vit_bytes_up_width(g),
                                                  vit_bytes_up_width(l)));
-    c->score_stride = tomevit_row_stride(columns(larger(g->length,
-                                                        l->length)));
+    /* The last panel of each of three parts of the past may go beyond it. */
+    c->score_stride = tomevit_row_stride(
+        columns(larger(g->length, l->length)) + VIT_MAX_NR);
     c->kept_global = g->blocks_count * g->share *
                      tomevit_bytes_cache(m->dsp, g);
     c->kept_local = l->blocks_count * l->share *

@@ -23,6 +23,7 @@ typedef struct vit_bytes_scratch {
     float *logits;         /* [block rows, 256] */
     float *cache;          /* of the sequences of a whole pass, one block's */
     float *gemm;
+    struct vit_bytes_merge *merge; /* for windows of the past that merge */
     vit_operand_buffer in, out; /* [block rows], of dim and of hidden */
 } vit_bytes_scratch;
 
@@ -39,6 +40,17 @@ typedef struct vit_bytes_rows {
     size_t next_sequence, next_run; /* floats from each to the next; the
                             * latter 0: nothing is kept for later */
 } vit_bytes_rows;
+
+/* What a window merges with: rows of all heads, one after another. */
+typedef struct vit_bytes_merge {
+    float *keys, *values;  /* [window, kv width] */
+    float *less_keys, *less_values; /* [rows left, kv width] */
+    float *metric;         /* [window, head_dim] */
+    float *size;           /* [rows left] */
+    int32_t *map;          /* [window] */
+    void *workspace;
+    size_t bytes;          /* of it */
+} vit_bytes_merge;
 
 struct tomevit_bytes_context {
     const tomevit_bytes *m;
@@ -60,6 +72,31 @@ struct tomevit_bytes_context {
 
 /* Floats of the keys and values of one sequence in one run of a block. */
 size_t tomevit_bytes_cache(const vit_dsp *dsp, const vit_bytes_part *p);
+
+/* past.c: where the keys and values of a head lie in the cache of a sequence.
+ * Those of window w are in place w % 2 until they merge. */
+typedef struct vit_bytes_past {
+    float *keys[2], *values[2]; /* panels [head_dim, nr], [window, nr] */
+    float *merged_keys, *merged_values; /* the same of all that merged */
+} vit_bytes_past;
+vit_bytes_past tomevit_bytes_past(const vit_dsp *dsp, const vit_bytes_part *p,
+                                  float *cache, size_t head);
+/* ln(size) of the merged rows, then zeros for those of two windows. */
+float *tomevit_bytes_bias(const vit_dsp *dsp, const vit_bytes_part *p,
+                          float *cache);
+
+/* Puts row `at` of keys or values into panels. */
+void tomevit_bytes_put_key(const vit_dsp *dsp, size_t dim, const float *k,
+                           size_t at, float *panels);
+void tomevit_bytes_put_value(const vit_dsp *dsp, size_t dim, size_t length,
+                             const float *v, size_t at, float *panels);
+
+/* Merges window w of a sequence into its past. */
+void tomevit_bytes_merge_window(const vit_bytes_rows *r, float *cache,
+                                size_t w);
+/* Takes the memory for that. */
+void tomevit_bytes_carve_merge(const vit_bytes_part *p, vit_bytes_merge *m,
+                               vit_arena *arena);
 
 /* Takes x through all blocks and the last norm, in place. */
 void tomevit_bytes_run(const vit_bytes_rows *r);

@@ -33,6 +33,8 @@ typedef struct vit_bytes_part {
     size_t dim, heads, kv_heads, hidden;
     size_t blocks_count, share; /* blocks with weights; runs of each */
     size_t length;         /* rows of a sequence at most */
+    size_t window, group;  /* see tomevit_bytes_options; without merging the
+                            * window is the length and the group 0 */
     enum vit_bytes_mlp mlp;
     int rms;
     vit_bytes_block *blocks;
@@ -67,6 +69,17 @@ static inline size_t vit_bytes_kv_width(const vit_bytes_part *p)
 static inline size_t vit_bytes_up_width(const vit_bytes_part *p)
 {
     return p->mlp == VIT_BYTES_SWIGLU ? 2 * p->hidden : p->hidden;
+}
+
+/* Rows that a merged window leaves, and those of all windows that may merge. */
+static inline size_t vit_bytes_left(const vit_bytes_part *p)
+{
+    return p->group ? p->window / p->group : 0;
+}
+
+static inline size_t vit_bytes_merged(const vit_bytes_part *p)
+{
+    return p->length / p->window * vit_bytes_left(p);
 }
 
 /* portable.c: the scalar kernels with exp and erf of its own. 0, or -1 where

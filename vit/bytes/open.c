@@ -247,6 +247,13 @@ static int build(vit_bytes_file *f, const tomevit_bytes_options *options,
 {
     int code = tomevit_bytes_read_description(f, m);
 
+    m->global.window = m->global.length;
+    m->local.window = m->local.length;
+    /* Windows as long as the past never leave it. */
+    if (options && options->group && options->window < m->global.length) {
+        m->global.window = options->window;
+        m->global.group = options->group;
+    }
     if (!code)
         code = choose_tier(m, &f->report, options);
     if (code)
@@ -272,7 +279,10 @@ static int valid(const tomevit_bytes_options *o)
     return !o || (o->struct_size == sizeof(*o) && VIT_UNUSED(o->reserved) &&
                   tomevit_dtype_name(o->dtype) &&
                   (o->portable == 0 || o->portable == 1) &&
-                  !(o->portable && o->dtype != TOMEVIT_F32));
+                  !(o->portable && o->dtype != TOMEVIT_F32) &&
+                  !(o->portable && o->group) &&
+                  (o->group ? o->window > 0 && o->window % o->group == 0
+                            : o->window == 0));
 }
 
 int tomevit_bytes_open(const char *path, const tomevit_bytes_options *options,
@@ -322,6 +332,43 @@ const tomevit_bytes_description *
 tomevit_bytes_describe(const tomevit_bytes *model)
 {
     return &model->d;
+}
+
+/* Keys that all rows of a sequence see. */
+static double seen(const vit_bytes_part *p)
+{
+    double all = 0;
+
+    for (size_t i = 0; i < p->length; i++) {
+        size_t window = i / p->window;
+
+        all += (double)(i % p->window + 1);
+        if (window > 0)
+            all += (double)(p->window + (window - 1) * vit_bytes_left(p));
+    }
+    return all;
+}
+
+/* Of one sequence. */
+static double macs_of(const vit_bytes_part *p)
+{
+    double dim = (double)p->dim, kv = (double)vit_bytes_kv_width(p);
+    double row = dim * (2 * dim + 2 * kv) +
+                 dim * (double)(vit_bytes_up_width(p) + p->hidden);
+
+    return (double)(p->blocks_count * p->share) *
+           ((double)p->length * row + 2 * dim * seen(p));
+}
+
+double tomevit_bytes_macs(const tomevit_bytes *model)
+{
+    const tomevit_bytes_description *d = &model->d;
+    double byte = (double)d->local_dim *
+                  ((double)d->global_dim / (double)d->patch + VIT_BYTE_VALUES);
+
+    return macs_of(&model->global) +
+           (double)d->patches * macs_of(&model->local) +
+           (double)d->length * byte;
 }
 
 const char *tomevit_bytes_cpu(const tomevit_bytes *model)
