@@ -24,6 +24,7 @@ static const report_column list[] = {
     {"method", "merging", NULL},
     {"goal", "goal", NULL},
     {"schedule", "schedule", NULL},
+    {"method_options", "  of the mean by", NULL},
     {"gmacs", "GMACs", "%.2f"},
     {"gmacs_computed", "  computed", "%.2f"},
     {"calibration.images", "found on images", NULL},
@@ -135,9 +136,9 @@ int tune_evaluate(tune *t, int part, outcomes *o)
     return outcomes_are_partial(o) || o->images == 0 ? -1 : 0;
 }
 
-/* Files that were refused are named once and left out from then on. */
-static void leave_out_refused(dataset *part, const outcomes *o)
+void tune_leave_out_refused(tune *t, const outcomes *o)
 {
+    dataset *part = &t->parts[TUNE_CALIBRATION];
 
     for (size_t i = 0; i < o->images; i++)
         part->files.files[i] = part->files.files[o->file[i]];
@@ -161,11 +162,23 @@ static void set_trial(const tune *t, const outcomes *o, size_t index,
         }
         trial->lost[i] = outcome_score(base, label) -
                          outcome_score(tried, label);
-        trial->moved[i] = tune_goes_by_bounds(t)
-            ? (double)tried->divergence : outcome_distance(base, tried);
+        trial->moved[i] = outcome_distance(base, tried);
     }
     trial->speedup = dataset_tally(part, t->s, o, 0).forward /
                      dataset_tally(part, t->s, o, index).forward;
+}
+
+void tune_set_best(tune *t, const outcomes *o, size_t run)
+{
+    set_trial(t, o, run, &t->best);
+    tune_trial_mean(&t->best);
+}
+
+double tune_moved(const tune *t, const outcomes *o, size_t index, size_t run)
+{
+    const outcome *tried = outcomes_at(o, index, run);
+
+    return t->by_drift ? 1 - (double)tried->cosine : (double)tried->divergence;
 }
 
 static int measure(void *data, tune_trial *trials, size_t count)
@@ -180,7 +193,7 @@ static int measure(void *data, tune_trial *trials, size_t count)
     for (size_t i = 0; i < count && result == 0; i++)
         set_trial(t, &o, i + 1, &trials[i]);
     if (result == 0)
-        leave_out_refused(&t->parts[TUNE_CALIBRATION], &o);
+        tune_leave_out_refused(t, &o);
     t->trials += count;
     outcomes_free(&o);
     return result;
@@ -188,8 +201,7 @@ static int measure(void *data, tune_trial *trials, size_t count)
 
 /* What is computed for a schedule; for --target-gmacs what is published for it,
  * as in the reports. Where nothing reads what the last layer merges, that would
- * be arithmetic saved on paper, so nothing merges there; methods that keep the
- * rows that matter may go down there to those that are read. */
+ * be arithmetic saved on paper, so nothing merges there. */
 static double gmacs_of(void *data, size_t *r)
 {
     const tune *t = data;
@@ -198,8 +210,7 @@ static double gmacs_of(void *data, size_t *r)
     merging_run run;
 
     if (tomevit_macs_unread(d, d->tokens, d->tokens) > 0)
-        r[last] = tune_goes_by_bounds(t) &&
-                  t->search.goal == TUNE_TARGET_GMACS ? d->tokens : 0;
+        r[last] = 0;
     merging_resolve_layers(&t->s->options->merging, d, "", r, &run);
     double gmacs = t->search.goal == TUNE_TARGET_GMACS ? run.gmacs
                                                        : run.gmacs_computed;
@@ -274,8 +285,14 @@ static void set_goal(tune *t)
 static int search(tune *t)
 {
     char goal[64];
-    int found = tune_search_run(&t->search, &t->best);
+    int found;
 
+    if (tune_goes_by_bounds(t) && t->search.goal == TUNE_TARGET_GMACS)
+        found = tune_search_bounds(t);
+    else
+        found = tune_search_run(&t->search, &t->best);
+    if (found > 0 && tune_goes_by_bounds(t) && !t->bounds)
+        found = tune_find_bounds(t) == 0 ? 1 : -1;
     if (found > 0)
         return 0;
     tune_goal_text(t, goal, sizeof(goal));
@@ -317,7 +334,9 @@ static void remark_stopped(tune *t)
         return;
     }
     FILE *out = open_memstream(&text, &size);
-    for (size_t i = 0; out && i < t->search.depth; i++)
+    if (out && t->bounds)
+        fputs(t->bounds, out);
+    for (size_t i = 0; out && !t->bounds && i < t->search.depth; i++)
         fprintf(out, "%s%zu", i ? "," : "", t->best.r[i]);
     if (out && fclose(out) == 0)
         message_refused("stopped, with nothing reported: the best of %zu "
@@ -360,8 +379,7 @@ static void report(tune *t)
 static void search_and_report(tune *t)
 {
     tune_trial_begin(&t->best, t->search.depth, t->search.images);
-    if (search(t) == 0 &&
-        (!tune_goes_by_bounds(t) || tune_find_bounds(t) == 0))
+    if (search(t) == 0)
         report(t);
     if (t->stopped)
         remark_stopped(t);

@@ -32,6 +32,16 @@ void tune_begin_runs(tune *t, size_t count);
 /* Runs them on a part. 0, or -1 if it was stopped or no image could be used. */
 int tune_evaluate(tune *t, int part, outcomes *o);
 
+/* Files that were refused are named once and left out from then on. */
+void tune_leave_out_refused(tune *t, const outcomes *o);
+
+/* How far an image moved from r=0 under a run: the Kullback-Leibler divergence
+ * of its answers, or 1 - the cosine of its embeddings. */
+double tune_moved(const tune *t, const outcomes *o, size_t index, size_t run);
+
+/* What a run made of the calibration images becomes that of the best. */
+void tune_set_best(tune *t, const outcomes *o, size_t run);
+
 /* tune_report.c: the goal in words; GMACs that are computed for r[depth]; the
  * report, of the held-out images under r=0, the schedule and the constant r. */
 void tune_goal_text(const tune *t, char *text, size_t size);

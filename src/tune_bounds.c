@@ -28,7 +28,7 @@ typedef struct bounds {
     size_t depth;
     double *bound;         /* [depth]; 0: nothing goes; BOUNDLESS: all do */
     double *rows;          /* [depth] that leave the layers */
-    double gmacs;
+    double gmacs, moved;   /* how far the answers move from those of r=0 */
 } bounds;
 
 #define BOUNDLESS 1e30
@@ -50,7 +50,7 @@ static char *bounds_text(const bounds *b)
     return text;
 }
 
-void tune_add_bounds(tune *t)
+static void add_run(tune *t, const char *text)
 {
     session *s = t->s;
     merging_args args = s->options->merging;
@@ -58,34 +58,64 @@ void tune_add_bounds(tune *t)
     char why[ARGS_WHY];
 
     args.kind = MERGING_UNSET;
-    args.options = t->bounds;
+    args.options = text;
+    /* They are made of the model's own layers. */
     if (merging_resolve(&args, s->description, 0, run, why) != 0)
-        message_failed("%s", why); /* not of numbers that fit the model */
+        message_failed("%s", why);
     snprintf(run->label, sizeof(run->label), "tuned");
     s->run_count++;
 }
 
-/* 0, or -1. */
-static int measure(tune *t, bounds *b)
+void tune_add_bounds(tune *t)
 {
+    add_run(t, t->bounds);
+}
+
+static void set_measured(const tune *t, const outcomes *o, size_t run,
+                         bounds *b)
+{
+    const outcome_work *work = &o->work[run];
+
+    b->gmacs = 1e-9 * (double)work->macs / (double)work->images;
+    b->moved = 0;
+    for (size_t i = 0; i < b->depth; i++)
+        b->rows[i] = (double)o->tokens[run * o->depth + i] /
+                     (double)o->images;
+    for (size_t i = 0; i < o->images; i++)
+        b->moved += tune_moved(t, o, i, run) / (double)o->images;
+}
+
+/* 0, or -1. */
+static int measure_each(tune *t, bounds *each, size_t count)
+{
+    char **text = memory_zero(count, sizeof(*text));
     outcomes o;
     int result;
 
-    free(t->bounds);
-    t->bounds = bounds_text(b);
-    tune_begin_runs(t, 1);
-    tune_add_bounds(t);
+    tune_begin_runs(t, count);
+    for (size_t i = 0; i < count; i++) {
+        text[i] = bounds_text(&each[i]);
+        add_run(t, text[i]);
+    }
     result = tune_evaluate(t, TUNE_CALIBRATION, &o);
+    for (size_t i = 0; i < count && result == 0; i++)
+        set_measured(t, &o, i + 1, &each[i]);
     if (result == 0) {
-        const outcome_work *work = &o.work[1];
-
-        for (size_t i = 0; i < b->depth; i++)
-            b->rows[i] = (double)o.tokens[o.depth + i] / (double)o.images;
-        b->gmacs = 1e-9 * (double)work->macs / (double)work->images;
+        tune_set_best(t, &o, count);
+        tune_leave_out_refused(t, &o);
     }
     outcomes_free(&o);
-    t->trials++;
+    t->trials += count;
+    tune_begin_runs(t, 0); /* the texts are the runs' */
+    for (size_t i = 0; i < count; i++)
+        free(text[i]);
+    free(text);
     return result;
+}
+
+static int measure(tune *t, bounds *b)
+{
+    return measure_each(t, b, 1);
 }
 
 static double logit(double share)
@@ -161,6 +191,7 @@ static int meet(tune *t, double target, bounds *b)
         if (off <= 0 && off > -0.003)
             return 0;
         by = exp(-(off + 0.001) / power);
+        by = by > 20 ? 20 : by < 0.05 ? 0.05 : by;
         /* Between what was too much and what was not, once both are known. */
         if (high > 0 && low > 0 &&
             (factor * by <= high || factor * by >= low))
@@ -180,12 +211,39 @@ static int meet(tune *t, double target, bounds *b)
     return measure(t, b);
 }
 
-int tune_find_bounds(tune *t)
+static bounds make(const tune *t)
 {
     size_t depth = t->search.depth;
-    double *wanted = memory_zero(depth, sizeof(*wanted));
     bounds b = {depth, memory_zero(depth, sizeof(double)),
-                memory_zero(depth, sizeof(double)), 0};
+                memory_zero(depth, sizeof(double)), 0, 0};
+
+    return b;
+}
+
+static void copy(bounds *b, const bounds *from)
+{
+    memcpy(b->bound, from->bound, b->depth * sizeof(double));
+    memcpy(b->rows, from->rows, b->depth * sizeof(double));
+    b->gmacs = from->gmacs;
+    b->moved = from->moved;
+}
+
+static void release(bounds *b)
+{
+    free(b->bound);
+    free(b->rows);
+}
+
+static void keep(tune *t, const bounds *b)
+{
+    free(t->bounds);
+    t->bounds = bounds_text(b);
+}
+
+int tune_find_bounds(tune *t)
+{
+    double *wanted = memory_zero(t->search.depth, sizeof(*wanted));
+    bounds b = make(t);
     int result = 0;
 
     begin(t, wanted, &b);
@@ -196,8 +254,176 @@ int tune_find_bounds(tune *t)
     }
     if (result == 0)
         result = meet(t, t->best.gmacs, &b);
+    keep(t, &b);
     free(wanted);
-    free(b.bound);
-    free(b.rows);
+    release(&b);
+    return result;
+}
+
+/* ---- without counts ------------------------------------------------------ */
+
+/*
+ * For a given arithmetic thresholds are searched for as they are: from a ramp
+ * over the first half of the layers, where attention does not know yet what
+ * matters, each is tried higher and lower. What a multiply-accumulate that is
+ * saved costs should be the same in all layers; where it is less the threshold
+ * rises, at the others' expense.
+ */
+enum { LENGTHS = 3 };
+static const double lengths[LENGTHS] = {0.2, 0.45, 0.9};
+static const double factor = 1.5; /* of a trial: its square root, up and down */
+
+/* What a threshold's logarithm changes. */
+typedef struct slope {
+    double moved, saved;
+    double step;           /* of the logarithm */
+} slope;
+
+static int is_bounded(const bounds *b, size_t layer)
+{
+    return b->bound[layer] > 0 && b->bound[layer] < BOUNDLESS;
+}
+
+static void begin_ramp(const tune *t, bounds *b)
+{
+    const tomevit_description *d = t->s->description;
+    double tokens = (double)d->tokens;
+
+    for (size_t i = 0; i < b->depth; i++) {
+        double height = 2 * (double)i / (double)b->depth;
+
+        b->bound[i] = 0.1 / tokens * (height < 1 ? height : 1);
+    }
+    if (tomevit_macs_unread(d, d->tokens, d->tokens) > 0)
+        b->bound[b->depth - 1] = BOUNDLESS;
+}
+
+static int find_slopes(tune *t, const bounds *best, slope *slopes)
+{
+    size_t depth = best->depth, count = 0;
+    bounds *trials = memory_zero(2 * depth, sizeof(*trials));
+    int result;
+
+    for (size_t i = 0; i < depth; i++)
+        for (int up = 0; up < 2 && is_bounded(best, i); up++) {
+            trials[count] = make(t);
+            copy(&trials[count], best);
+            trials[count++].bound[i] *= up ? sqrt(factor) : 1 / sqrt(factor);
+        }
+    result = measure_each(t, trials, count);
+    memset(slopes, 0, depth * sizeof(*slopes));
+    for (size_t i = 0, k = 0; i < depth; i++) {
+        if (!is_bounded(best, i))
+            continue;
+        slopes[i].moved = (trials[k + 1].moved - trials[k].moved) / log(factor);
+        slopes[i].saved = (trials[k].gmacs - trials[k + 1].gmacs) / log(factor);
+        k += 2;
+    }
+    for (size_t k = 0; k < count; k++)
+        release(&trials[k]);
+    free(trials);
+    return result;
+}
+
+/* The directions, for no change of the arithmetic; returns what is moved for
+ * each that is saved, over all layers. */
+static double set_steps(slope *slopes, size_t depth)
+{
+    double moved = 0, saved = 0, off = 0, price;
+
+    for (size_t i = 0; i < depth; i++) {
+        moved += slopes[i].moved;
+        saved += slopes[i].saved;
+    }
+    price = moved > 0 && saved > 0 ? moved / saved : 0;
+    for (size_t i = 0; i < depth; i++) {
+        slope *s = &slopes[i];
+
+        if (s->saved <= 1e-4 * saved)
+            continue;
+        s->step = s->moved > 0 && price > 0
+            ? log(price * s->saved / s->moved) : 1;
+        s->step = s->step > 1 ? 1 : s->step < -1 ? -1 : s->step;
+        off += s->step * s->saved;
+    }
+    for (size_t i = 0; i < depth; i++)
+        slopes[i].step -= saved > 0 ? off / saved : 0;
+    return price;
+}
+
+/* 1 if something was better, 0, -1. */
+static int improve(tune *t, bounds *best)
+{
+    slope *slopes = memory_zero(best->depth, sizeof(*slopes));
+    bounds trials[LENGTHS];
+    int result = find_slopes(t, best, slopes), better = 0;
+    double price = set_steps(slopes, best->depth), from = best->gmacs;
+
+    for (int k = 0; k < LENGTHS; k++) {
+        trials[k] = make(t);
+        copy(&trials[k], best);
+        for (size_t i = 0; i < best->depth; i++)
+            if (is_bounded(best, i))
+                trials[k].bound[i] *= exp(lengths[k] * slopes[i].step);
+    }
+    if (result == 0)
+        result = measure_each(t, trials, LENGTHS);
+    for (int k = 0; k < LENGTHS && result == 0; k++)
+        if (trials[k].moved + price * (trials[k].gmacs - from) <
+            best->moved + price * (best->gmacs - from)) {
+            copy(best, &trials[k]);
+            better = 1;
+        }
+    for (int k = 0; k < LENGTHS; k++)
+        release(&trials[k]);
+    free(slopes);
+    return result == 0 ? better : -1;
+}
+
+static void say(const tune *t, const char *step, const bounds *b)
+{
+    message_note("%s: %.3f GMACs, the answers moved by %.4f; %zu tried", step,
+                 b->gmacs, b->moved, t->trials);
+}
+
+/* What is reported as the schedule: the mean of what goes. */
+static void set_best(tune *t, const bounds *b)
+{
+    double before = (double)t->search.tokens;
+
+    for (size_t i = 0; i < b->depth; before = b->rows[i++])
+        t->best.r[i] = (size_t)(floor(before + 0.5) - floor(b->rows[i] + 0.5));
+}
+
+int tune_search_bounds(tune *t)
+{
+    double limit = t->search.limit;
+    bounds b = make(t);
+    int result;
+
+    begin_ramp(t, &b);
+    result = measure(t, &b) || meet(t, limit, &b) ? -1 : 1;
+    if (result > 0)
+        say(t, "ramp", &b);
+    for (size_t round = 1; round <= t->search.rounds && result > 0; round++) {
+        char name[32];
+        int better = improve(t, &b);
+
+        result = better < 0 || (better && meet(t, limit, &b)) ? -1 : 1;
+        snprintf(name, sizeof(name), "round %zu of %zu", round,
+                 t->search.rounds);
+        if (result > 0)
+            say(t, name, &b);
+        if (!better)
+            break;
+    }
+    if (result > 0 && measure(t, &b) != 0)
+        result = -1;
+    keep(t, &b);
+    if (result > 0 && b.gmacs > limit)
+        result = 0;
+    if (result > 0)
+        set_best(t, &b);
+    release(&b);
     return result;
 }

@@ -123,6 +123,9 @@ json_t *tune_json(const tune *t, const outcomes *o)
     tune_goal_text(t, goal, sizeof(goal));
     json_object_set_new(object, "goal", json_string(goal));
     json_object_set_new(object, "schedule", r);
+    if (t->bounds)
+        json_object_set_new(object, "method_options",
+                            json_string(t->bounds));
     json_object_set(object, "gmacs",
                     json_object_get(json_array_get(runs, 1), "gmacs"));
     json_object_set_new(object, "gmacs_computed",

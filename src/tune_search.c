@@ -74,17 +74,21 @@ static void keep(const tune_search *t, tune_trial *best, const tune_trial *from)
     memcpy(best->moved, from->moved, t->images * sizeof(*best->moved));
 }
 
+void tune_trial_mean(tune_trial *one)
+{
+    double error;
+
+    one->drop = 100 * statistics_mean(one->lost, one->images, &one->error);
+    one->error *= 100;
+    one->change = 100 * statistics_mean(one->moved, one->images, &error);
+}
+
 static int measure(const tune_search *t, tune_trial *trials, size_t count)
 {
     if (count > 0 && t->measure(t->data, trials, count) != 0)
         return -1;
-    for (size_t i = 0; i < count; i++) {
-        tune_trial *one = &trials[i];
-        double error;
-        one->drop = 100 * statistics_mean(one->lost, one->images, &one->error);
-        one->error *= 100;
-        one->change = 100 * statistics_mean(one->moved, one->images, &error);
-    }
+    for (size_t i = 0; i < count; i++)
+        tune_trial_mean(&trials[i]);
     return 0;
 }
 

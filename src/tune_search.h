@@ -46,6 +46,9 @@ typedef struct tune_search {
 void tune_trial_begin(tune_trial *trial, size_t depth, size_t images);
 void tune_trial_end(tune_trial *trial);
 
+/* Its means, of lost and moved. */
+void tune_trial_mean(tune_trial *trial);
+
 /* Finds the best schedule; best has its memory, the caller's. 1; 0 if none
  * keeps to the limit; -1 if measuring failed. */
 int tune_search_run(const tune_search *t, tune_trial *best);
