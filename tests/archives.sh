@@ -184,10 +184,163 @@ says err "no images in it"
 
 # ---- a claim of 1 GB in a few bytes
 
-head -c 512 flat.tar | {
-    dd bs=1 count=124 2>/dev/null
-    printf '07777777777\0'
-    dd bs=1 skip=12 2>/dev/null
-} >claim.tar
+python3 - <<'EOT' || fail "no claim"
+import tarfile
+member = tarfile.TarInfo("a/1.png")
+member.size = 1 << 30
+with open("claim.tar", "wb") as file:
+    file.write(member.tobuf() + b"\x89PNG" + bytes(508))
+EOT
 run 1 eval $model claim.tar
+says err "Truncated"
+test -n "$SANITIZED" || (
+    ulimit -v 500000
+    "$tomerge" eval $model claim.tar >out 2>err
+    test $? = 1 && grep -q Truncated err
+) || fail "memory is asked for what is only claimed"
+
+# ---- hard links: the same image under several names
+
+mkdir -p links/a links/b links/c
+cp val/a/1.png links/a/1.png
+cp val/b/2.png links/b/2.png
+cp val/c/3.png links/c/3.png
+ln links/a/1.png links/b/9.png
+ln links/a/1.png links/c/9.png
+ln links/c/3.png links/a/9.png
+tar cf links.tar --sort=name -C links a b c 2>/dev/null ||
+    tar cf links.tar -C links a b c
+tar tvf links.tar | grep -q 'link to' || fail "tar made no hard link"
+predicted links
+cp found linked
+predicted links.tar
+lines found 7
+cmp -s found linked || { fail "hard links differ"; diff found linked; }
+predicted links.tar --batch 1 --threads 3 --cache-mem 10K
+cmp -s found linked || fail "hard links differ in windows"
+tar cf lost.tar -C links a b/2.png c
+tar --delete -f lost.tar a/1.png
+run 3 eval $model lost.tar --predictions -
+says err "lost.tar/c/9.png: a link to no image before it"
+
+# ---- names that lead out; absolute ones; 10^5 folders
+
+cp val/a/1.png up.png
+tar cPf up.tar val/a val/b --transform 's,^val/b/3,../../3,' val/c
+run 3 eval $model up.tar --predictions -
+lines out 18
+says err "3.png: its name leads out of the archive"
+test ! -e ../../3.png || fail "a file came out of an archive"
+python3 - "$scratch" <<'EOT' || fail "no deep archive"
+import io, sys, tarfile
+for count, name in ((100000, "deep1.tar"), (100001, "deep2.tar")):
+    with tarfile.open(sys.argv[1] + "/" + name, "w") as tar:
+        for label in "abc":
+            for i in range(1, 7):
+                data = open(f"{sys.argv[1]}/val/{label}/{i}.png", "rb").read()
+                member = tarfile.TarInfo("x/" * (count if i > 3 else 100000) +
+                                         f"{label}/{i}.png")
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+EOT
+alike deep1.tar
+run 1 eval $model deep2.tar
+lines err 1
+
+# On disk as far as paths go, which is 2000 folders, with one line.
+python3 - "$scratch" <<'EOT' || fail "no deep folder"
+import os, sys
+os.chdir(sys.argv[1])
+os.makedirs("deep/a")
+os.link("val/a/1.png", "deep/a/1.png")
+os.chdir("deep/a")
+for i in range(5000):
+    os.mkdir("d")
+    os.chdir("d")
+EOT
+run 3 classify $model deep
+lines out 1
+lines err 1
+says err "File name too long"
+rm -r deep
+
+# ---- --max-image: files and members, one line each, and no memory for more
+
+size=$(wc -c <val/a/6.png)
+for source in val flat.tar deep.zstd; do
+    test -e $source || continue
+    run 3 eval $model $source --max-image $((size - 1)) --predictions -
+    says err "more than the limit of $((size - 1))"
+    says err "a/6.png"
+    grep -q '^a/6.png' out && fail "$source: a large image is used"
+done
+run 0 eval $model val --max-image 1M
+run 2 eval $model val --max-image none
+mkdir bomb bomb/a bomb/b bomb/c
+cp val/a/1.png bomb/a
+cp val/b/1.png bomb/b
+cp val/c/1.png bomb/c
+truncate -s 100M bomb/c/2.png
+tar cf - bomb | gzip -1 >bomb.tar.gz
+test "$(wc -c <bomb.tar.gz)" -lt 1000000 || fail "the bomb is no bomb"
+bombed() {
+    if test -n "$SANITIZED"; then
+        "$tomerge" eval $model bomb.tar.gz --max-image 1M >out 2>err
+    else
+        (ulimit -v 500000
+         "$tomerge" eval $model bomb.tar.gz --max-image 1M >out 2>err)
+    fi
+}
+bombed
+test $? = 3 || { fail "a bomb is no refused image"; cat err; }
+says err "bomb.tar.gz/bomb/c/2.png: more than the limit of 1048576 bytes"
+lines err 1
+
+# ---- 500 photographs, where they are: whatever they are read from
+
+photographs=$TOMERGE_SHARED/data/imagenet-sample
+# answers SOURCE: the classes of every photograph by its name, in ./found
+answers() {
+    run 0 classify --model "$srcdir/data/demo.safetensors" --quiet "$1"
+    sed 's,^.*/,,' out | sort >found
+    lines found 500
+    test "$1" = "$photographs" || cmp -s found wanted ||
+        fail "$1: photographs have other answers"
+}
+if test -d "$photographs" && test -z "$SANITIZED"; then
+    answers "$photographs"
+    mv found wanted
+    tar cf photographs.tar -C "$photographs" .
+    answers photographs.tar
+    if command -v zstd >/dev/null; then
+        zstd -q1 photographs.tar -o photographs.tar.zst
+        answers photographs.tar.zst
+        rm photographs.tar.zst
+    fi
+    rm photographs.tar
+    if command -v zip >/dev/null; then
+        (cd "$photographs" && zip -q0r "$scratch/photographs.zip" .)
+        answers photographs.zip
+        rm photographs.zip
+    fi
+    mkdir samples
+    class=0
+    for folder in "$photographs"/*/; do
+        for file in "$folder"*; do
+            ln -s "$file" samples/
+            file=${file##*/}
+            echo $class >samples/${file%%.*}.cls
+        done
+        class=$((class + 1))
+    done
+    (cd samples
+     for k in 0 1 2 3 4; do
+         ls | awk -v k=$k 'NR % 1000 >= 200 * k && NR % 1000 < 200 * (k + 1)' |
+             tar chf ../photographs-$k.tar -T -
+     done)
+    answers 'photographs-{0..4}.tar'
+    rm photographs-*.tar
+else
+    echo "$name: not tried: 500 photographs (no reference data, or too slow)"
+fi
 exit $status

@@ -299,7 +299,7 @@ static int rename_first(const char *from, const char *to, size_t length,
 {
     char why[200];
     size_t count;
-    uint8_t *bytes = image_load(from, &count, why);
+    uint8_t *bytes = image_load(from, (size_t)1 << 30, &count, why);
     FILE *out = fopen(to, "wb");
     static packed_reader reader;
     static packed_writer writer;

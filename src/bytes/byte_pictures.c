@@ -132,7 +132,8 @@ void byte_pictures_read(byte_pictures *p, const byte_model *m,
 {
     for (size_t i = 0; i < count; i++) {
         p->why[i][0] = '\0';
-        p->file[i] = source_read(&files[i], &p->file_bytes[i], p->why[i]);
+        p->file[i] = source_read(&files[i], p->decoding.max_bytes,
+                                 &p->file_bytes[i], p->why[i]);
     }
 #pragma omp parallel for num_threads(m->s.threads) schedule(dynamic, 1)
     for (size_t i = 0; i < count; i++) {

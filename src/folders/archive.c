@@ -50,8 +50,6 @@ enum {
     BLOCK_BYTES = 1 << 18,
     SMALLEST_ROOM = 1 << 16
 };
-/* As of a file by itself. */
-#define MOST_BYTES ((size_t)1 << 30)
 
 struct archive_reader {
     struct archive *archive;
@@ -111,8 +109,8 @@ int archive_next(archive_reader *r, archive_member *out, char *why)
     if (!out->name)
         out->name = "";
     out->index = r->next++;
-    out->regular = archive_entry_filetype(entry) == AE_IFREG &&
-                   !archive_entry_hardlink(entry);
+    out->same_as = archive_entry_hardlink(entry);
+    out->regular = archive_entry_filetype(entry) == AE_IFREG && !out->same_as;
     return 1;
 }
 
@@ -188,13 +186,13 @@ static int seek(archive_members *s, size_t member, char *why)
 }
 
 static uint8_t *read_member(source *base, const folder_file *file,
-                            size_t *count, char *why)
+                            size_t most, size_t *count, char *why)
 {
     archive_members *s = (archive_members *)base;
 
     if (seek(s, file->member, why) != 0)
         return NULL;
-    return archive_read_member(s->reader, MOST_BYTES, count, why);
+    return archive_read_member(s->reader, most, count, why);
 }
 
 static void close_members(source *base)

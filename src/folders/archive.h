@@ -16,6 +16,8 @@ typedef struct archive_member {
     const char *name;
     size_t index;
     int regular;           /* 0: a folder, a link, a device */
+    const char *same_as;   /* of another name for a member that came before (a
+                            * hard link): that one's; else NULL */
 } archive_member;
 
 /* 1 if the file at `path` begins like an archive, whether or not this build

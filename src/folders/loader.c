@@ -106,7 +106,8 @@ static int holds(const loader_item *item, const folder_file *file)
  * they come; of others, whoever takes one reads it. Returns its bytes, or NULL.
  */
 static uint8_t *take(const folder_file *files, size_t count, size_t *next,
-                     loader_item *items, size_t *taken, size_t *bytes)
+                     size_t most, loader_item *items, size_t *taken,
+                     size_t *bytes)
 {
     uint8_t *read = NULL;
     int in_order = 0;
@@ -122,11 +123,12 @@ static uint8_t *take(const folder_file *files, size_t count, size_t *next,
             items[*taken].why[0] = '\0';
             in_order = files[*taken].source->kind->in_order;
             if (in_order && !signals_stop())
-                read = source_read(&files[*taken], bytes, items[*taken].why);
+                read = source_read(&files[*taken], most, bytes,
+                                   items[*taken].why);
         }
     }
     if (*taken < count && !in_order && !signals_stop())
-        read = source_read(&files[*taken], bytes, items[*taken].why);
+        read = source_read(&files[*taken], most, bytes, items[*taken].why);
     return read;
 }
 
@@ -144,7 +146,8 @@ void loader_load(loader *l, const folder_file *files, size_t first,
     for (size_t i = 0; i < count;) {
         double times[2] = {0, 0}, start = clock_seconds();
         size_t length = 0;
-        uint8_t *bytes = take(files, count, &next, l->items, &i, &length);
+        uint8_t *bytes = take(files, count, &next, l->decoding.max_bytes,
+                              l->items, &i, &length);
         if (bytes) {
             times[0] = clock_seconds() - start;
             load_one(l, bytes, length, &l->items[i], times);

@@ -8,6 +8,7 @@
 #include "archive.h"
 
 #include <jansson.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,12 +24,20 @@ typedef struct label {
     int json;              /* 1: counts only where no other does */
 } label;
 
+/* Another name for an image that came before, whose place is kept. */
+typedef struct hard_link {
+    size_t file;           /* in the folder */
+    char *target;          /* "archive/folder/name" */
+} hard_link;
+
 typedef struct listing {
     folder *out;
     folder_refuse *refuse;
     void *data;
     label *labels;
     size_t label_count, label_capacity;
+    hard_link *links;      /* of one archive */
+    size_t link_count, link_capacity;
 } listing;
 
 static void refuse(listing *l, const char *path, const char *name,
@@ -58,10 +67,23 @@ static const char *plain(const char *name)
     return name;
 }
 
-/* Hidden, or going up: a part of it begins with a dot. */
+/* A part of it begins with a dot. */
 static int is_hidden(const char *name)
 {
     return name[0] == '.' || strstr(name, "/.");
+}
+
+/* A part of it goes up, to where there is nothing of the archive. */
+static int goes_up(const char *name)
+{
+    size_t length;
+
+    for (; *name != '\0'; name += length + (name[length] == '/')) {
+        length = strcspn(name, "/");
+        if (length == 2 && name[0] == '.' && name[1] == '.')
+            return 1;
+    }
+    return 0;
 }
 
 /* "archive/folder/name" up to the first dot in the name. */
@@ -174,22 +196,104 @@ static void give_labels(listing *l)
 
 /* ---- members ------------------------------------------------------------- */
 
+static void take_link(listing *l, source *from, const archive_member *member,
+                      const char *path, const char *name)
+{
+    hard_link *link;
+
+    l->links = memory_grow(l->links, l->link_count, &l->link_capacity,
+                           sizeof(*l->links));
+    link = &l->links[l->link_count++];
+    link->file = l->out->count;
+    link->target = memory_path(from->path, plain(member->same_as));
+    folder_add_member(l->out, from, member->index, path, name);
+}
+
 static void take_member(listing *l, archive_reader *r, source *from,
                         const archive_member *member)
 {
     const char *name = plain(member->name);
+    int image = *folder_ending(name) != '\0';
     char *path = memory_path(from->path, name);
 
-    if (!member->regular || name[0] == '\0' || is_hidden(name)) {
-        l->out->skipped += !member->regular && *folder_ending(name) != '\0';
-    } else if (*folder_ending(name) != '\0') {
+    if (image && goes_up(name))
+        refuse(l, from->path, name, "its name leads out of the archive");
+    else if (name[0] == '\0' || is_hidden(name))
+        ;
+    else if (image && member->same_as)
+        take_link(l, from, member, path, name);
+    else if (image && member->regular)
         folder_add_member(l->out, from, member->index, path, name);
-    } else if (is_label(name)) {
+    else if (member->regular && is_label(name))
         take_label(l, r, path);
-    } else {
-        l->out->skipped++;
-    }
+    else
+        l->out->skipped += member->regular || image;
     free(path);
+}
+
+/* ---- hard links ---------------------------------------------------------- */
+
+static int compare_places(const void *a, const void *b)
+{
+    const folder_file *x = *(folder_file *const *)a;
+    const folder_file *y = *(folder_file *const *)b;
+    int order = strcmp(x->path, y->path);
+
+    return order != 0 ? order : (x > y) - (x < y);
+}
+
+/* The first image of that path among sorted[count]; NULL if there is none. */
+static folder_file *find_image(folder_file **sorted, size_t count,
+                               const char *path)
+{
+    size_t low = 0, high = count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(sorted[middle]->path, path) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < count && strcmp(sorted[low]->path, path) == 0 ? sorted[low]
+                                                               : NULL;
+}
+
+/* Of the archive whose images are those from `first` on: a link has the bytes
+ * of what it names, which may be a link that came before; those of none go. */
+static void resolve_links(listing *l, size_t first)
+{
+    folder *f = l->out;
+    size_t count = f->count - first, kept = first, next = 0;
+    folder_file **sorted = memory_zero(count + 1, sizeof(*sorted));
+
+    for (size_t i = 0; i < count && l->link_count > 0; i++)
+        sorted[i] = &f->files[first + i];
+    if (l->link_count > 0)
+        qsort(sorted, count, sizeof(*sorted), compare_places);
+    for (size_t i = 0; i < l->link_count; i++) {
+        folder_file *file = &f->files[l->links[i].file];
+        folder_file *target = find_image(sorted, count, l->links[i].target);
+        if (target && target < file)
+            file->member = target->member;
+        else
+            file->member = SIZE_MAX;
+    }
+    for (size_t i = first; i < f->count && l->link_count > 0; i++) {
+        int link = next < l->link_count && l->links[next].file == i;
+        if (link && f->files[i].member == SIZE_MAX) {
+            refuse(l, f->files[i].path, "", "a link to no image before it");
+            folder_file_free(&f->files[i]);
+        } else {
+            f->files[kept++] = f->files[i];
+        }
+        next += (size_t)link;
+    }
+    f->count = l->link_count > 0 ? kept : f->count;
+    for (size_t i = 0; i < l->link_count; i++)
+        free(l->links[i].target);
+    l->link_count = 0;
+    free(sorted);
 }
 
 /* One archive; 0 if it cannot be opened, or nothing of it be read. */
@@ -198,6 +302,7 @@ static int list_one(listing *l, const char *path, char *why)
     char reason[SOURCE_WHY];
     archive_reader *r = archive_open(path, reason);
     archive_member member;
+    size_t first = l->out->count;
     int result = 1, any = 0;
 
     if (!r) {
@@ -211,6 +316,7 @@ static int list_one(listing *l, const char *path, char *why)
         take_member(l, r, from, &member);
     }
     archive_close(r);
+    resolve_links(l, first);
     if (result < 0 && any)
         refuse(l, path, "", reason);
     if (result < 0 && !any)
@@ -249,37 +355,44 @@ static int list_all(listing *l, const char *path, char *why)
 
 /* ---- folders in the archive ---------------------------------------------- */
 
-/* The length of the folder that all names begin with, its slash included, and
- * that leaves `least` slashes in each; 0 if there is none. */
-static size_t common_folder(const folder *f, int least)
+/* How many of the first `count` bytes two names have in common, whole folders
+ * with their slashes only. */
+static size_t common_folders(const char *a, const char *b, size_t count)
 {
-    const char *first = f->files[0].name, *slash = strchr(first, '/');
-    size_t length = slash ? (size_t)(slash - first) + 1 : 0;
+    size_t same = 0;
 
-    for (size_t i = 0; i < f->count && length > 0; i++) {
-        const char *rest = f->files[i].name;
-        if (strncmp(rest, first, length) != 0)
-            return 0;
-        rest += length;
-        for (int k = 0; k < least; k++) {
-            rest = strchr(rest, '/');
-            if (!rest)
-                return 0;
-            rest++;
-        }
-    }
-    return length;
+    for (size_t i = 0; i < count && a[i] != '\0' && a[i] == b[i]; i++)
+        if (a[i] == '/')
+            same = i + 1;
+    return same;
 }
 
-static void strip_common(folder *f, int least)
+/* Where the last folder of a name begins; 0 of none. */
+static size_t last_folder(const char *name)
 {
-    size_t length;
+    const char *slash = strrchr(name, '/');
 
-    while (f->count > 0 && (length = common_folder(f, least)) > 0)
-        for (size_t i = 0; i < f->count; i++) {
-            char *name = f->files[i].name;
-            memmove(name, name + length, strlen(name + length) + 1);
-        }
+    while (slash && slash > name && slash[-1] != '/')
+        slash--;
+    return slash ? (size_t)(slash - name) : 0;
+}
+
+/* Takes the folders off that all names begin with, but so that each keeps its
+ * last one if there are to be `groups`. */
+static void strip_common(folder *f, int groups)
+{
+    size_t length = f->count > 0 ? strlen(f->files[0].name) : 0;
+
+    for (size_t i = 0; i < f->count && length > 0; i++) {
+        const char *name = f->files[i].name;
+        length = common_folders(f->files[0].name, name, length);
+        if (groups && length > last_folder(name))
+            length = last_folder(name);
+    }
+    for (size_t i = 0; i < f->count && length > 0; i++) {
+        char *name = f->files[i].name;
+        memmove(name, name + length, strlen(name + length) + 1);
+    }
 }
 
 /* Groups are the first folders; images in none are strays. */
@@ -322,6 +435,7 @@ int shards_list(const char *path, int classes, folder *out,
     memset(out, 0, sizeof(*out));
     why[0] = '\0';
     int listed = list_all(&l, path, why);
+    free(l.links);
     give_labels(&l);
     int grouped = classes && !gives_labels(out);
     strip_common(out, grouped);

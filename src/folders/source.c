@@ -10,11 +10,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-static uint8_t *read_file(source *s, const folder_file *file, size_t *count,
-                          char *why)
+static uint8_t *read_file(source *s, const folder_file *file, size_t most,
+                          size_t *count, char *why)
 {
     (void)s;
-    return image_load(file->path, count, why);
+    return image_load(file->path, most, count, why);
 }
 
 static void fetch_ahead(source *s, const folder_file *file)
@@ -37,9 +37,10 @@ static const source_kind files = {
 
 source source_files = {&files, NULL};
 
-uint8_t *source_read(const folder_file *file, size_t *count, char *why)
+uint8_t *source_read(const folder_file *file, size_t most, size_t *count,
+                     char *why)
 {
-    return file->source->kind->read(file->source, file, count, why);
+    return file->source->kind->read(file->source, file, most, count, why);
 }
 
 void source_ahead(const folder_file *file)

@@ -13,10 +13,11 @@ typedef struct source source;
 
 /* What a kind of source does. */
 typedef struct source_kind {
-    /* All bytes of a member, to be freed; NULL with a line in why[SOURCE_WHY].
-     * Of a source that is read in order, one at a time. */
-    uint8_t *(*read)(source *s, const struct folder_file *file, size_t *count,
-                     char *why);
+    /* All bytes of a member, to be freed, if they are at most `most`; NULL with
+     * a line in why[SOURCE_WHY]. Of a source that is read in order, one at a
+     * time. */
+    uint8_t *(*read)(source *s, const struct folder_file *file, size_t most,
+                     size_t *count, char *why);
     /* Tells the system that a member will be read soon; may be NULL. */
     void (*ahead)(source *s, const struct folder_file *file);
     void (*close)(source *s);
@@ -33,7 +34,8 @@ struct source {
 extern source source_files;
 
 /* As the kind does. */
-uint8_t *source_read(const struct folder_file *file, size_t *count, char *why);
+uint8_t *source_read(const struct folder_file *file, size_t most,
+                     size_t *count, char *why);
 void source_ahead(const struct folder_file *file);
 
 /* The file on disk that a member is in. */

@@ -12,6 +12,7 @@ void image_options_init(image_options *options)
 {
     memset(options, 0, sizeof(*options));
     options->max_pixels = (size_t)1 << 28;
+    options->max_bytes = (size_t)1 << 30;
 }
 
 void image_free(image *picture)

@@ -36,6 +36,7 @@ typedef struct image_region {
 typedef struct image_options {
     size_t max_pixels;     /* larger images are refused, before memory is asked
                             * for */
+    size_t max_bytes;      /* larger files are not read, by those who read */
     int exif;              /* 1: turn as the EXIF orientation says */
     int strict;            /* 1: all damage is refused */
     int lenient;           /* 1: a truncated or damaged file gives what could
@@ -48,7 +49,8 @@ typedef struct image_options {
     void *user;
 } image_options;
 
-/* 2^28 pixels, EXIF ignored, damage as above, every pixel wanted. */
+/* 2^28 pixels, 2^30 bytes, EXIF ignored, damage as above, every pixel
+ * wanted. */
 void image_options_init(image_options *options);
 
 /* Reads one file. Returns 0, with why[200] empty or one line about damage; or
@@ -56,8 +58,10 @@ void image_options_init(image_options *options);
  * name. Thread-safe. */
 int image_read(const char *path, const image_options *options, image *out,
                char why[200]);
-/* All bytes of a file, to be freed, or NULL with the reason. */
-uint8_t *image_load(const char *path, size_t *count, char why[200]);
+/* All bytes of a file of at most `most`, to be freed, or NULL with the
+ * reason. */
+uint8_t *image_load(const char *path, size_t most, size_t *count,
+                    char why[200]);
 int image_decode(const uint8_t *bytes, size_t count,
                  const image_options *options, image *out, char why[200]);
 void image_free(image *picture);

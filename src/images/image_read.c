@@ -12,8 +12,6 @@
 
 #include "image_decoders.h"
 
-#define MAX_FILE_BYTES ((size_t)1 << 30)
-
 int image_recognised(const uint8_t *bytes, size_t count)
 {
     const image_format *format = image_format_of(bytes, count);
@@ -66,7 +64,8 @@ int image_decode(const uint8_t *bytes, size_t count,
 }
 
 /* All of an open file; NULL with a line in `why`. */
-static uint8_t *read_all(int fd, size_t *count, char why[IMAGE_WHY])
+static uint8_t *read_all(int fd, size_t most, size_t *count,
+                         char why[IMAGE_WHY])
 {
     struct stat status;
     uint8_t *bytes;
@@ -81,9 +80,9 @@ static uint8_t *read_all(int fd, size_t *count, char why[IMAGE_WHY])
                  S_ISDIR(status.st_mode) ? "a folder" : "a device or pipe");
         return NULL;
     }
-    if (status.st_size > (off_t)MAX_FILE_BYTES) {
+    if ((uintmax_t)status.st_size > most) {
         snprintf(why, IMAGE_WHY, "%lld bytes long, more than the limit of %zu",
-                 (long long)status.st_size, MAX_FILE_BYTES);
+                 (long long)status.st_size, most);
         return NULL;
     }
     size = (size_t)status.st_size;
@@ -109,7 +108,8 @@ static uint8_t *read_all(int fd, size_t *count, char why[IMAGE_WHY])
     return bytes;
 }
 
-uint8_t *image_load(const char *path, size_t *count, char why[IMAGE_WHY])
+uint8_t *image_load(const char *path, size_t most, size_t *count,
+                    char why[IMAGE_WHY])
 {
     /* Without O_NONBLOCK, opening a pipe would wait for its writer. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -119,7 +119,7 @@ uint8_t *image_load(const char *path, size_t *count, char why[IMAGE_WHY])
         snprintf(why, IMAGE_WHY, "cannot be opened: %s", strerror(errno));
         return NULL;
     }
-    bytes = read_all(fd, count, why);
+    bytes = read_all(fd, most, count, why);
     close(fd);
     return bytes;
 }
@@ -128,7 +128,7 @@ int image_read(const char *path, const image_options *options, image *out,
                char why[IMAGE_WHY])
 {
     size_t count = 0;
-    uint8_t *bytes = image_load(path, &count, why);
+    uint8_t *bytes = image_load(path, options->max_bytes, &count, why);
     int failed;
 
     memset(out, 0, sizeof(*out));

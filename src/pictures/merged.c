@@ -21,7 +21,7 @@ uint8_t *merged_crop(const session *s, const folder_file *file)
     decoding.exif = s->options->exif;
     decoding.lenient = s->options->lenient;
     decoding.strict = s->options->strict;
-    uint8_t *bytes = source_read(file, &count, why);
+    uint8_t *bytes = source_read(file, s->options->max_image, &count, why);
     int failed = !bytes ||
                  image_decode(bytes, count, &decoding, &picture, why) != 0;
     free(bytes);

@@ -34,6 +34,7 @@ void options_init(options *o)
     o->batch = 32;
     o->topk = 5;
     o->k = 20;
+    o->max_image = (size_t)1 << 30;
     o->temperature = 0.07;
     o->seconds = 5;
     o->max_drop = o->min_speedup = o->target_gmacs = o->max_drift = -1;

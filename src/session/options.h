@@ -80,6 +80,7 @@ typedef struct options {
     uint32_t cpu_mask;
     size_t threads;        /* 0: the CPUs available to the process */
     size_t batch, limit, topk;
+    size_t max_image;      /* bytes of a file or member */
     size_t cache_mem;      /* bytes; 0 until checked: as the subcommand needs */
     double seconds;
     int classifies;        /* the subcommand needs a model with classes */

@@ -305,14 +305,7 @@ const args_option options_table[] = {
     PARSE("part", "K/N", FOLDER | OPTIONS_EMBED, RESULT, part, parse_part,
           "use only the K-th of N parts of the images; 'tomerge join' puts the "
           "journals of all parts (see --resume) together"),
-    FLAG("exif", 0, IMAGES, RESULT, exif,
-         "turn images as their EXIF orientation says"),
-    FLAG("lenient", 0, IMAGES, RESULT, lenient,
-         "use what can be decoded of a truncated image instead of refusing "
-         "it"),
-    FLAG("strict", 0, IMAGES, RESULT, strict,
-         "refuse images that are damaged in any way, also where Pillow shows "
-         "them without a word (default: use them, with a remark)"),
+#include "options_images.def"
 
     SECTION("Merging"),
     PARSE("r", "N[:INFLECTION]", ONE, RESULT, merging, merging_parse_r,

@@ -25,7 +25,7 @@ static size_t sum_of(const folder_file *file)
 {
     char why[SOURCE_WHY] = "";
     size_t count = 0, sum = 1;
-    uint8_t *bytes = source_read(file, &count, why);
+    uint8_t *bytes = source_read(file, (size_t)1 << 30, &count, why);
 
     if (!bytes && why[0] == '\0')
         abort();
