@@ -414,9 +414,10 @@ const char *tomevit_pixel_tier(void);
  *        with the scales of their rows in NAME_scale, F32 [rows, 1], layer
  *        scale included; the rest is f32.
  *
- * `out` is replaced when all is written, and untouched after a failure.
- * EINVAL: an unknown dtype. EIO, EFORMAT, ENOMEM; EMODEL also for a value too
- * large for f16, and a model that such a file could not hold.
+ * `out` is replaced when all is written, and untouched after a failure; until
+ * then what is written lies beside it as `out`.part-PID, of this process's
+ * number. EINVAL: an unknown dtype. EIO, EFORMAT, ENOMEM; EMODEL also for a
+ * value too large for f16, and a model that such a file could not hold.
  */
 int tomevit_convert(const char *path, const tomevit_open_options *options,
                     const char *out, const char *dtype, tomevit_message *why);

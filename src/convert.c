@@ -4,10 +4,15 @@
 
 #include "commands.h"
 
+#include "base/memory.h"
 #include "base/message.h"
+#include "base/replace.h"
 #include "session/session.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 void command_convert(const options *o)
 {
@@ -16,8 +21,15 @@ void command_convert(const options *o)
     /* Of a link the file it leads to is replaced. */
     char *target = realpath(o->output, NULL);
     const char *path = target ? target : o->output;
+    size_t size = strlen(path) + 32;
+    char *part = memory_zero(size, 1);
 
+    /* The process may end while the library is writing. */
+    snprintf(part, size, "%s.part-%ld", path, (long)getpid());
+    replacement_note(part);
     if (tomevit_convert(o->model, &with, path, o->storage, &why) != 0)
         message_failed("%s", why.text);
+    replacement_forget(part);
+    free(part);
     free(target);
 }

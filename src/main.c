@@ -10,8 +10,10 @@
 #include "base/waiting.h"
 #include "commands.h"
 
+#include <jansson.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -206,6 +208,7 @@ static void parse_and_run(size_t index, int argc, char **argv, options *o)
         return;
     message_quiet(o->quiet);
     signals_install(replacement_abandon_all);
+    atexit(replacement_abandon_all);
     subcommands[index].run(o);
 }
 
@@ -253,6 +256,8 @@ int main(int argc, char **argv)
     size_t index = find(word);
     char option[] = "--help", *help[] = {NULL, option};
 
+    /* A value that JSON found no room for would be a value that nobody gave. */
+    json_set_alloc_funcs(memory_bytes, free);
     waiting_choose(argv);
     if (index < SUBCOMMANDS) {
         run(index, argc - 1, argv + 1);

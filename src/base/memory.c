@@ -8,18 +8,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Noreturn void memory_exhausted(void)
+{
+    message_failed("out of memory");
+    exit(STATUS_FAILED);
+}
+
 static void *present(void *memory)
 {
-    if (!memory) {
-        message_failed("out of memory");
-        exit(STATUS_FAILED);
-    }
+    if (!memory)
+        memory_exhausted();
     return memory;
 }
 
 void *memory_zero(size_t count, size_t size)
 {
     return present(calloc(count ? count : 1, size));
+}
+
+void *memory_bytes(size_t size)
+{
+    return present(malloc(size ? size : 1));
 }
 
 void *memory_grow(void *array, size_t count, size_t *capacity, size_t size)

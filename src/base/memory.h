@@ -8,6 +8,12 @@
 /* `count` elements, all bytes zero; count * size is checked. Free with free. */
 void *memory_zero(size_t count, size_t size);
 
+/* So many bytes, for who asks as malloc is asked. */
+void *memory_bytes(size_t size);
+
+/* Says that there is none, and ends the process. */
+_Noreturn void memory_exhausted(void);
+
 /* Makes room for one element more than `count` in an array that grows by
  * doubling; `*capacity` is kept by the caller, starting at 0 with NULL. */
 void *memory_grow(void *array, size_t count, size_t *capacity, size_t size);

@@ -31,6 +31,16 @@ static void note_unfinished(char *was, char *is)
         }
 }
 
+void replacement_note(char *part)
+{
+    note_unfinished(NULL, part);
+}
+
+void replacement_forget(char *part)
+{
+    note_unfinished(part, NULL);
+}
+
 void replacement_abandon_all(void)
 {
     for (size_t i = 0; i < MOST; i++) {
@@ -168,6 +178,16 @@ static int copy_part(const replacement *r)
     return result;
 }
 
+/* A name must not reach the disk before what it names: after a loss of power
+ * the file would be there and empty. Not all that can be written has a disk. */
+static int reach_disk(FILE *file)
+{
+    if (fflush(file) != 0)
+        return -1;
+    return fsync(fileno(file)) == 0 || errno == EINVAL || errno == ENOTSUP ||
+           errno == EROFS ? 0 : -1;
+}
+
 static int take_place(replacement *r, int failed)
 {
     if (!r->target || failed)
@@ -196,7 +216,11 @@ int replacement_commit(replacement *r)
         result = fflush(stdout) != 0 || failed ? -1 : 0;
         clearerr(stdout);
     } else {
+        if (file && r->target)
+            failed = reach_disk(file) != 0 || failed;
+        int reason = errno;
         failed = (file && fclose(file) != 0) || failed;
+        errno = reason ? reason : errno;
         r->file = NULL;
         result = take_place(r, failed);
     }

@@ -34,6 +34,11 @@ int replacement_commit(replacement *r);
  * to a pipe, a device or standard output is gone. */
 void replacement_abandon(replacement *r);
 
+/* `part` is such a file of someone else's, until it is forgotten; it has to
+ * stay where it is in memory. */
+void replacement_note(char *part);
+void replacement_forget(char *part);
+
 /* Removes what unfinished files lie beside their places: for a process that
  * ends. It may be called in a signal handler. */
 void replacement_abandon_all(void);

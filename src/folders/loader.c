@@ -89,6 +89,9 @@ static void load_one(const loader *l, uint8_t *bytes, size_t count,
     image_free(&picture);
     times[0] += decoded - began;
     times[1] += clock_seconds() - decoded;
+    /* That says nothing of the image, which would be refused for good. */
+    if (error == TOMEVIT_ENOMEM)
+        memory_exhausted();
     item->loaded = error == 0;
     if (error != 0)
         snprintf(item->why, sizeof(item->why), "cannot be resized: %s",

@@ -31,19 +31,32 @@ static json_t *three(const float value[3])
 static json_t *list_of(char *const *names)
 {
     json_t *list = json_array(), *string;
+    size_t count = 0;
     char *text;
 
-    for (; *names; names++)
-        json_array_append_new(list, json_string(*names));
-    text = json_dumps(list, JSON_COMPACT);
+    for (; names[count]; count++)
+        json_array_append_new(list, json_string(names[count]));
+    text = json_array_size(list) == count ? json_dumps(list, JSON_COMPACT)
+                                          : NULL;
     string = text ? json_string(text) : NULL;
     free(text);
     json_decref(list);
     return string;
 }
 
+/* What is gathered; nothing of it counts where memory failed for a part. */
+typedef struct metadata {
+    json_t *object;
+    int failed;
+} metadata;
+
+static void put(metadata *m, const char *key, json_t *value)
+{
+    m->failed |= json_object_set_new(m->object, key, value) != 0;
+}
+
 /* What no tensor shows: see metadata.c. */
-static void put_parts(json_t *object, const tomevit_description *d)
+static void put_parts(metadata *m, const tomevit_description *d)
 {
     static const char *const activations[] = {
         [TOMEVIT_GELU] = "gelu",
@@ -53,67 +66,65 @@ static void put_parts(json_t *object, const tomevit_description *d)
     };
     char positions[96];
 
-    json_object_set_new(object, "num_heads", number((double)d->heads, 17));
-    json_object_set_new(object, "norm_eps", number((double)d->norm_eps, 9));
+    put(m, "num_heads", number((double)d->heads, 17));
+    put(m, "norm_eps", number((double)d->norm_eps, 9));
     tomevit_rope_text(&d->rope, positions);
-    json_object_set_new(object, "positions", json_string(positions));
+    put(m, "positions", json_string(positions));
     if (d->block == TOMEVIT_BLOCK_MEGA)
-        json_object_set_new(object, "attention", json_string(
-            d->mega.laplace ? "laplace" : "softmax"));
+        put(m, "attention",
+            json_string(d->mega.laplace ? "laplace" : "softmax"));
     if (d->block == TOMEVIT_BLOCK_MEGALODON) {
-        json_object_set_new(object, "groups",
-                            number((double)d->mega.groups, 17));
-        json_object_set_new(object, "chunk",
-                            number((double)d->mega.chunk, 17));
+        put(m, "groups", number((double)d->mega.groups, 17));
+        put(m, "chunk", number((double)d->mega.chunk, 17));
     }
     if (d->rms_norm)
-        json_object_set_new(object, "norm", json_string("rms"));
+        put(m, "norm", json_string("rms"));
     if (d->in_order)
-        json_object_set_new(object, "order", json_string("places"));
+        put(m, "order", json_string("places"));
     if (d->share > 1)
-        json_object_set_new(object, "share", number((double)d->share, 17));
+        put(m, "share", number((double)d->share, 17));
     if ((!d->pos_embed && !d->relative) || d->image_size % d->patch)
-        json_object_set_new(object, "input_size",
-                            number((double)d->image_size, 17));
+        put(m, "input_size", number((double)d->image_size, 17));
     if (d->pool_heads && d->pool_heads != d->heads)
-        json_object_set_new(object, "pool_heads",
-                            number((double)d->pool_heads, 17));
+        put(m, "pool_heads", number((double)d->pool_heads, 17));
     if (!d->final_norm)
-        json_object_set_new(object, "final_norm", json_string("none"));
+        put(m, "final_norm", json_string("none"));
     if (d->family[0])
-        json_object_set_new(object, "family", json_string(d->family));
+        put(m, "family", json_string(d->family));
     if (d->activation != TOMEVIT_SWIGLU)
-        json_object_set_new(object, "activation",
-                            json_string(activations[d->activation]));
+        put(m, "activation", json_string(activations[d->activation]));
     if (d->pool == TOMEVIT_POOL_MEAN)
-        json_object_set_new(object, "pool", json_string("mean"));
+        put(m, "pool", json_string("mean"));
     else if (d->pool == TOMEVIT_POOL_CLASS && d->class_token && !d->fc_norm)
-        json_object_set_new(object, "pool", json_string("class"));
+        put(m, "pool", json_string("class"));
 }
 
-static void put_preprocessing(json_t *object, const tomevit_preprocessing *pre)
+static void put_preprocessing(metadata *m, const tomevit_preprocessing *pre)
 {
-    json_object_set_new(object, "mean", three(pre->mean));
-    json_object_set_new(object, "std", three(pre->std));
-    json_object_set_new(object, "crop_pct", number(pre->crop_pct, 17));
-    json_object_set_new(object, "interpolation",
+    put(m, "mean", three(pre->mean));
+    put(m, "std", three(pre->std));
+    put(m, "crop_pct", number(pre->crop_pct, 17));
+    put(m, "interpolation",
         json_string(pre->interpolation == TOMEVIT_BICUBIC ? "bicubic"
                                                           : "bilinear"));
-    json_object_set_new(object, "crop_mode",
+    put(m, "crop_mode",
         json_string(pre->crop_mode == TOMEVIT_SQUASH ? "squash" : "center"));
 }
 
 json_t *tomevit_metadata_of(const tomevit_description *d,
                             const char *positions, char *const *names)
 {
-    json_t *object = json_object();
+    metadata m = {.object = json_object()};
 
-    json_object_set_new(object, "format", json_string("pt"));
-    put_parts(object, d);
-    put_preprocessing(object, &d->preprocessing);
+    put(&m, "format", json_string("pt"));
+    put_parts(&m, d);
+    put_preprocessing(&m, &d->preprocessing);
     if (positions)
-        json_object_set_new(object, "position_resize", json_string(positions));
+        put(&m, "position_resize", json_string(positions));
     if (names)
-        json_object_set_new(object, "class_names", list_of(names));
-    return object;
+        put(&m, "class_names", list_of(names));
+    if (!m.failed)
+        return m.object;
+    json_decref(m.object);
+    return NULL;
 }

@@ -79,6 +79,10 @@ static json_t *entry_of(const vit_st_tensor *t, size_t *offset)
 
     for (i = 0; i < t->dims; i++)
         json_array_append_new(list, json_integer((json_int_t)t->shape[i]));
+    if (json_array_size(list) != t->dims) {
+        json_decref(list);
+        return NULL;
+    }
     *offset += elements_of(t) * tomevit_dtype_find(t->dtype)->bits / 8;
     return json_pack("{s:s,s:o,s:[I,I]}", "dtype", t->dtype, "shape", list,
                      "data_offsets", (json_int_t)begin, (json_int_t)*offset);
@@ -103,15 +107,12 @@ static char *header_text(const vit_st_output *o)
 }
 
 /* Blanks behind the header align the data, as other writers do. */
-static int put_header(writer *w, const vit_st_output *o)
+static int put_header(writer *w, const char *text)
 {
-    char *text = header_text(o);
-    size_t length = text ? strlen(text) : 0, padded, i;
+    size_t length = strlen(text), padded, i;
     unsigned char bytes[8];
     int code;
 
-    if (!text)
-        return tomevit_fail(w->report, TOMEVIT_ENOMEM, "out of memory");
     padded = (length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     for (i = 0; i < sizeof(bytes); i++)
         bytes[i] = (unsigned char)((uint64_t)padded >> 8 * i);
@@ -120,7 +121,6 @@ static int put_header(writer *w, const vit_st_output *o)
         code = put(w, text, length);
     for (; !code && length < padded; length++)
         code = put(w, " ", 1);
-    free(text);
     return code;
 }
 
@@ -227,23 +227,25 @@ static int put_tensors(writer *w, const vit_st_output *o)
     return code;
 }
 
+/* All that may be refused for want of memory but one tensor comes before the
+ * file is there. */
 int tomevit_safetensors_write(const vit_st_output *output,
                               const vit_report *report)
 {
     writer w = {.report = report};
-    int code;
+    char *header = header_text(output);
+    int code = 0;
 
     w.buffer = malloc(BUFFER);
-    if (!w.buffer)
-        return tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory");
-    w.fd = open(report->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (w.fd < 0) {
+    if (!w.buffer || !header)
+        code = tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory");
+    w.fd = code ? -1 : open(report->path,
+                            O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (!code && w.fd < 0)
         code = tomevit_fail(report, TOMEVIT_EIO, "cannot create: %s",
                             strerror(errno));
-        free(w.buffer);
-        return code;
-    }
-    code = put_header(&w, output);
+    if (!code)
+        code = put_header(&w, header);
     if (!code)
         code = put_tensors(&w, output);
     if (!code)
@@ -252,9 +254,10 @@ int tomevit_safetensors_write(const vit_st_output *output,
     if (!code && fsync(w.fd) && errno != EINVAL)
         code = tomevit_fail(report, TOMEVIT_EIO, "cannot write: %s",
                             strerror(errno));
-    if (close(w.fd) && !code)
+    if (w.fd >= 0 && close(w.fd) && !code)
         code = tomevit_fail(report, TOMEVIT_EIO, "cannot write: %s",
                             strerror(errno));
     free(w.buffer);
+    free(header);
     return code;
 }
