@@ -107,6 +107,19 @@ run 2 density -q --model "$model" many/a/1.png --map map.png --resume new
 says err "--map and --resume"
 test ! -e two.png && test ! -e new || fail "files of wrong usage"
 
+# ---- the model that is shipped, on the drawings it was trained for
+
+drawn=$build/data/make-images
+model=$srcdir/data/density.safetensors
+case $model in /*) ;; *) model=$build/$model ;; esac
+"$drawn" --count 16 drawn >/dev/null || fail "no drawings"
+run 0 density -q --model "$model" drawn --json drawn.json
+holds drawn.json bits_per_byte.mean png_bits_per_byte.mean images
+awk 'NR == 1 { own = $1 } NR == 2 { png = $1 }
+    END { exit !(own < 5.2 && own < png - 1) }' values ||
+    fail "the demonstration: $(cat values)"
+model=$bytes/gelu.safetensors
+
 # ---- refused
 
 "$fixture" image odd.png 5 5 1
