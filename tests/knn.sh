@@ -63,7 +63,7 @@ EOT
     says err "one row has no others"
     printf "$one$one" | array e.npy '1, 3' '<f4'
     run 1 knn --train e.npy --train-labels d.labels
-    says err "row 0 of 1 is not there"
+    says err "it is shorter than its shape: expected 12 bytes"
     printf '\000\000\300\177' | array f.npy '1, 1' '<f4'
     run 1 knn --train f.npy --train-labels d.labels
     says err "row 0 of 1 is not finite"

@@ -105,15 +105,16 @@ static int read_header(npy *n, char *why)
     if (length > LONGEST)
         return -1;
     header = memory_zero(length + 1, 1);
-    const char *order = NULL;
+    const char *order = NULL, *type;
     int result = -1;
     if (fread(header, 1, length, n->file) == length) {
         order = value_of(header, "fortran_order'");
-        if (read_type(value_of(header, "descr'"), n) != 0)
-            snprintf(why, NPY_WHY, "its type %.20s is not one of this "
+        type = value_of(header, "descr'");
+        type = type ? type : "";
+        if (read_type(type, n) != 0)
+            snprintf(why, NPY_WHY, "its type %.*s is not one of this "
                      "machine's f2, f4, f8 or whole numbers",
-                     value_of(header, "descr'") ? value_of(header, "descr'")
-                                                : "");
+                     (int)strcspn(type, ",}\n"), type);
         else if (!order || strncmp(order, "False", 5) != 0)
             snprintf(why, NPY_WHY, "it is in Fortran's order");
         else if (read_shape(value_of(header, "shape'"), n) != 0)
@@ -123,6 +124,26 @@ static int read_header(npy *n, char *why)
     }
     free(header);
     return result;
+}
+
+/* 1 if all numbers are there, 0 with a line; a header may say anything, and
+ * memory is asked for by it. The shape's product fits, see read_shape. */
+static int is_whole(const npy *n, char *why)
+{
+    size_t wanted = n->dim[0] * (n->dims > 1 ? n->dim[1] : 1) * n->bytes;
+    long at = ftell(n->file), last;
+
+    if (at < 0 || fseek(n->file, 0, SEEK_END) != 0 ||
+        (last = ftell(n->file)) < 0 || fseek(n->file, at, SEEK_SET) != 0) {
+        snprintf(why, NPY_WHY, "%s", strerror(errno));
+        return 0;
+    }
+    if (last >= at && (size_t)(last - at) >= wanted)
+        return 1;
+    snprintf(why, NPY_WHY, "it is shorter than its shape: expected %zu bytes "
+             "of numbers, found %zu", wanted,
+             last > at ? (size_t)(last - at) : 0);
+    return 0;
 }
 
 /* Opens a file of the dimensions that are wanted; 0, or -1. */
@@ -137,7 +158,7 @@ static int begin(npy *n, const char *path, size_t dims, int whole, char *why)
     if (read_header(n, why) != 0)
         return -1;
     if (n->dims == dims && (n->kind != 'f') == whole && (n->bytes > 1 || whole))
-        return 0;
+        return is_whole(n, why) ? 0 : -1;
     snprintf(why, NPY_WHY, "expected %zu dimension%s of %s, found %zu of %c%zu",
              dims, dims == 1 ? "" : "s", whole ? "whole numbers" : "f2, f4 or "
              "f8", n->dims, n->kind, n->bytes);

@@ -26,7 +26,7 @@ static void read_all(vit_checkpoint *checkpoint, const tomevit_description *d)
     size_t layer;
     int t;
 
-    for (layer = 0; layer < d->depth; layer++)
+    for (layer = 0; layer < tomevit_own_layers(d); layer++)
         for (t = layer ? VIT_FIRST_OF_LAYER : 0; t < VIT_TENSORS; t++) {
             size_t count = tomevit_tensor_shape(d, (enum vit_tensor)t, NULL,
                                                 NULL);
