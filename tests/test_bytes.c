@@ -548,6 +548,8 @@ Test(bytes, refuse_what_is_another_model)
     refuses("model.global_pad", "model.global_bad", "global_pad");
     refuses("model.global_embed.weight", "model.global_embed.height",
             "global_embed.weight");
+    refuses("model.global_embed.weight", "model.xx_start_tokens.0.w",
+            "MEGABYTE-pytorch");
     refuses("model.local_model.blocks.1.attn.o.weight",
             "model.local_model.blocks.1.attn.o.height", "attn.o.weight");
 }
