@@ -2,6 +2,7 @@
 /* tomerge inspect: what a model is, and what merging does to each layer. */
 #include "commands.h"
 
+#include "base/message.h"
 #include "session/session.h"
 
 #include <string.h>
@@ -154,14 +155,21 @@ static void add_fact(void *known, const tomevit_fact *fact)
                         fact->guessed));
 }
 
-/* What decides what is computed, and where each part of it is from. */
-static json_t *known_json(const session *s)
+/* What decides what is computed, and where each part of it is from. The file is
+ * looked at once more, which can fail as it did not the first time: 0, or -1
+ * after a message. */
+static int put_known(const session *s, json_t *object)
 {
     tomevit_open_options with = session_open_options(s->options);
     json_t *known = json_object();
+    tomevit_message why;
+    int code = tomevit_each_fact(s->options->model, &with, add_fact, known,
+                                 &why);
 
-    tomevit_each_fact(s->options->model, &with, add_fact, known, NULL);
-    return known;
+    json_object_set_new(object, "known", known);
+    if (code)
+        message_failed("%s", why.text);
+    return code ? -1 : 0;
 }
 
 static void add_name(void *names, const char *name)
@@ -169,22 +177,27 @@ static void add_name(void *names, const char *name)
     json_array_append_new(names, report_string(name));
 }
 
-/* The tensors that nothing reads: all of them in JSON, the first for people. */
-static json_t *unused_json(const session *s)
+/* The tensors that nothing reads: all of them in JSON, the first for people.
+ * Results as above. */
+static int put_unused(const session *s, json_t *object)
 {
     tomevit_open_options with = session_open_options(s->options);
-    json_t *names = json_array(), *unused;
+    json_t *names = json_array();
+    tomevit_message why;
+    int code = tomevit_each_unused(s->options->model, &with, add_name, names,
+                                   &why);
 
-    tomevit_each_unused(s->options->model, &with, add_name, names, NULL);
-    unused = json_pack("{s:I,s:O,s:O}", "count",
-                       (json_int_t)json_array_size(names), "first",
-                       json_array_get(names, 0), "names", names);
+    json_object_set_new(object, "unused", json_pack("{s:I,s:O,s:O}", "count",
+                        (json_int_t)json_array_size(names), "first",
+                        json_array_get(names, 0), "names", names));
     json_decref(names);
-    return unused;
+    if (code)
+        message_failed("%s", why.text);
+    return code ? -1 : 0;
 }
 
 /* Where the model comes from and its parts, into the report's object. */
-static void describe(const session *s, json_t *object)
+static int describe(const session *s, json_t *object)
 {
     const tomevit_description *d = s->description;
     char parts[256];
@@ -205,10 +218,9 @@ static void describe(const session *s, json_t *object)
     parts_text(d, parts, sizeof(parts));
     if (parts[0])
         json_object_set_new(object, "parts", json_string(parts));
-    if (s->options->model)
-        json_object_set_new(object, "known", known_json(s));
-    if (d->unused)
-        json_object_set_new(object, "unused", unused_json(s));
+    if (s->options->model && put_known(s, object) != 0)
+        return -1;
+    return d->unused ? put_unused(s, object) : 0;
 }
 
 void command_inspect(const options *o)
@@ -225,12 +237,13 @@ void command_inspect(const options *o)
         session_report report = {object, rows, list, columns, COUNT(list),
                                  COUNT(columns), 1, NULL, 0, NULL};
 
-        describe(&s, object);
+        int described = describe(&s, object);
         session_run_json(&s, &s.runs[0], object);
         json_object_set_new(object, "preprocessing",
                             session_preprocessing_json(&s));
         json_object_set(object, "layers", rows);
-        session_write(&s, &report);
+        if (described == 0)
+            session_write(&s, &report);
         json_decref(rows);
         json_decref(object);
     }

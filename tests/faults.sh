@@ -4,13 +4,21 @@
 # as if nothing had been, or says so in one line, exits with 1 and leaves no file
 # that was not there, or a whole one; an evaluation then goes on to the results
 # it would have had. FAULT_RUNS=0 refuses each one there is, in turn; else so
-# many of each command's, evenly spread (3). FAULT_COMMANDS picks some.
+# many of each command's, evenly spread (3). FAULT_KINDS=calls does the same to
+# calls of the system, CALL:ERROR of FAULT_CALLS, where strace is there to inject
+# them; FAULT_COMMANDS picks some.
 . "${srcdir:-.}/tests/guard.sh"
 srcdir=$(cd "$srcdir" && pwd) # command.sh leaves the build folder
 . "$srcdir/tests/command.sh"
 
 test -z "$SANITIZED" || skip "the sanitizers have an allocator of their own"
 runs=${FAULT_RUNS-3}
+kinds=${FAULT_KINDS-allocations}
+calls=${FAULT_CALLS-openat:EMFILE openat:EIO read:EIO pread64:EIO \
+    write:ENOSPC pwrite64:ENOSPC fsync:EIO mmap:ENOMEM clone3:EAGAIN}
+case $kinds in
+*calls*) strace -qq -o /dev/null true 2>/dev/null || skip "no strace" ;;
+esac
 # libtool's wrapper is a script, whose faults are not ours.
 program=$build/src/.libs/tomerge
 test -x "$program" || program=$tomerge
@@ -109,7 +117,8 @@ judge() {
         return
     fi
     # An image may be refused by name, and the rest go on.
-    test $got = 3 && says err "$here/pictures" && test -z "$resumes" && return
+    test $got = 3 && says err "$here/pictures" &&
+        { test -z "$resumes" || test "$kind" != allocation; } && return
     test $got = 1 || test "$got" = "$usual" ||
         { accuse "exit status $got"; return; }
     test "$(grep -c . err)" = 1 || accuse "not one line"
@@ -130,16 +139,15 @@ judge() {
         done ;;
     esac
 }
-# each FIRST LAST COMMAND...: with the number of the fault for the word @
+# each FIRST LAST: the faults of these numbers, by $refuse
 each() {
     first=$1 last=$2
-    shift 2
     step=1 tried=0
     test "$runs" = 0 || step=$(((last - first) / runs + 1))
     at=$first
     while test $at -le $last; do
         what="$kind $at of $last"
-        perform refuse $at "$@"
+        perform $refuse $at
         judge
         tried=$((tried + 1))
         at=$((at + step))
@@ -157,6 +165,32 @@ allocations() {
     each 1 "$(cat count)"
 }
 
+# calls_of COMMAND...: how many of $call the first thread of it makes
+calls_of() {
+    strace -f -qq -o "$here/trace" -e trace=$call "$@" >out 2>err </dev/null
+    awk 'NR == 1 { first = $1 } $1 == first { n++ } END { print n + 0 }' trace
+}
+refuse_call() {
+    number=$1
+    shift
+    strace -f -qq -o /dev/null -e trace=$call \
+        -e inject=$call:error=$error:when=$number "$@"
+}
+# calls_fail: each kind of call in turn, none of those before main, whose number
+# is that of --version (which writes once itself).
+calls_fail() {
+    for pair in $calls; do
+        call=${pair%:*} error=${pair#*:} kind=$pair before=0
+        case $call in
+        openat | read | pread64 | mmap) before=$(calls_of "$program" --version) ;;
+        esac
+        perform strace -f -qq -o "$here/trace" -e trace=$call
+        most=$(awk 'NR == 1 { first = $1 } $1 == first { n++ }
+            END { print n + 0 }' trace)
+        test "$most" -gt "$before" && each $((before + 1)) "$most"
+    done
+}
+
 for command in $commands; do
     case $command in eval | embed) resumes=1 ;; *) resumes= ;; esac
     perform env
@@ -165,7 +199,9 @@ for command in $commands; do
         { what=none; accuse "exit status $got"; }
     results >good
     rm -rf whole && cp -r work whole
-    kind=allocation
-    allocations
+    kind=allocation refuse=refuse
+    case $kinds in *allocations*) allocations ;; esac
+    refuse=refuse_call
+    case $kinds in *calls*) calls_fail ;; esac
 done
 exit $status
