@@ -75,16 +75,19 @@ static void add_guess(void *data, const tomevit_fact *fact)
                  used ? ", " : "", fact->what, fact->value);
 }
 
-static void warn_of_guesses(const session *s)
+/* The file is looked at once more, which can fail as it did not before. */
+static int warn_of_guesses(const session *s, tomevit_message *why)
 {
     tomevit_open_options with = session_open_options(s->options);
     char guesses[GUESSES] = "";
+    int error = s->options->model
+        ? tomevit_each_fact(s->options->model, &with, add_guess, guesses, why)
+        : 0;
 
-    if (s->options->model &&
-        tomevit_each_fact(s->options->model, &with, add_guess, guesses,
-                          NULL) == 0 && guesses[0] != '\0')
+    if (error == 0 && guesses[0] != '\0')
         message_note("%s: nothing says, so these are guesses: %s",
                      s->options->model, guesses);
+    return error;
 }
 
 static int open_model(session *s)
@@ -98,7 +101,7 @@ static int open_model(session *s)
                              : tomevit_random(o->arch, 1, &with, &s->model);
     if (error == 0) {
         s->description = tomevit_describe(s->model);
-        warn_of_guesses(s);
+        error = warn_of_guesses(s, &why);
     }
     return model_result(o, error, &why);
 }
