@@ -7,6 +7,7 @@
 #include "../base/memory.h"
 #include "folder.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +73,9 @@ static void explain(struct archive *a, char *why)
 {
     const char *text = archive_error_string(a);
 
+    /* That says nothing of the archive, whose images would be missing. */
+    if (archive_errno(a) == ENOMEM)
+        memory_exhausted();
     snprintf(why, SOURCE_WHY, "%.180s", text ? text : "cannot be read");
 }
 
