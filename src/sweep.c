@@ -6,6 +6,7 @@
 #include "evaluation/class_tables.h"
 #include "evaluation/dataset.h"
 #include "session/options_files.h"
+#include "sweep/sweep_budget.h"
 #include "sweep/sweep_html.h"
 #include "sweep/sweep_models.h"
 #include "sweep/sweep_plots.h"
@@ -81,6 +82,9 @@ static const report_column columns[] = {
     {"gmacs_most", NULL, NULL},
     {"tokens_least", NULL, NULL},
     {"tokens_most", NULL, NULL},
+    {"series", NULL, NULL},
+    {"method_options", NULL, NULL},
+    {"budget", NULL, NULL},
     {"kl_mean", NULL, NULL},
     {"kl_median", NULL, NULL},
     {"drift.cosine", NULL, NULL},
@@ -128,7 +132,7 @@ static const report_column model_list_columns[] = {
 static void set_shared(json_t *object, const json_t *first, int one_model)
 {
     static const char *const shared[] = {
-        "images", "refused", "method", "dtype", "cpu", "threads", "ranks",
+        "images", "refused", "dtype", "cpu", "threads", "ranks",
         "batch", "classes_by", "valid_classes", "real_images", "partial",
         "model", "preprocessing"
     };
@@ -138,6 +142,20 @@ static void set_shared(json_t *object, const json_t *first, int one_model)
         if (json_object_get(first, shared[i]))
             json_object_set(object, shared[i],
                             json_object_get(first, shared[i]));
+    if (!json_object_get(first, "series")) /* else each has its own */
+        json_object_set(object, "method", json_object_get(first, "method"));
+}
+
+/* Methods of several models are series of their own. */
+static void name_series(json_t *run, const sweep_models *m, size_t model)
+{
+    const char *series = json_string_value(json_object_get(run, "series"));
+    char text[160];
+
+    if (!series || m->count == 1)
+        return;
+    snprintf(text, sizeof(text), "%s, %s", m->label[model], series);
+    json_object_set_new(run, "series", report_string(text));
 }
 
 /* The runs of all models, and the models. */
@@ -153,6 +171,7 @@ static json_t *sweep_json(const dataset *d, const sweep_models *m,
             run = dataset_run_json(d, s, o, i);
             json_object_set_new(json_object_get(run, "model"), "label",
                                 report_string(m->label[k]));
+            name_series(run, m, k);
             json_array_append_new(runs, run);
         }
         json_array_append_new(models, json_pack("{s:O,s:O}",
@@ -204,7 +223,8 @@ static void report(sweep_models *m, const json_t *object)
     session_report written = {
         object, json_object_get(object, "runs"), list, columns, COUNT(list),
         COUNT(columns), 1, comparison, COUNT(comparison),
-        m->count > 1 ? "model.label" : NULL
+        m->each[0].merging.method_count > 1 ? "series"
+            : m->count > 1 ? "model.label" : NULL
     };
     size_t i;
 
@@ -227,7 +247,7 @@ static void evaluate_and_report(sweep_models *m, dataset *d)
     outcomes o;
 
     memset(&o, 0, sizeof(o));
-    if (open_files(&files, &m->each[0]) == 0 &&
+    if (open_files(&files, &m->each[0]) == 0 && sweep_budget_meet(m, d) == 0 &&
         dataset_evaluate(d, m->s, m->count, &o, NULL, NULL) == 0)
         object = sweep_json(d, m, &o);
     m->s[0].worth = dataset_worth(&o);

@@ -397,7 +397,7 @@ int dataset_evaluate(dataset *d, session *s, size_t count, outcomes *o,
     r.data = data;
     if (s->options->joined_count > 0)
         result = join(d, s, count, &r, o);
-    else if (ranks_on())
+    else if (ranks_on() && !d->alone)
         result = evaluate_ranked(d, s, count, models, &r, o);
     else
         result = evaluate_alone(d, s, count, models, &r, o);

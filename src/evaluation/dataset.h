@@ -15,6 +15,7 @@ typedef struct dataset {
     journal *journal;      /* the section of it that the next evaluation is;
                             * NULL: a file for it alone, if options want one */
     const evaluate_sink *sink; /* of the next evaluation, or NULL */
+    int alone;             /* all ranks do the next evaluation for themselves */
     int keeps;             /* decoded crops, for the next evaluation */
     loader *loaders;       /* [loader_count]: of the last one, if it keeps */
     size_t loader_count;

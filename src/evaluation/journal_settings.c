@@ -139,6 +139,23 @@ static void set_members(json_t *out, json_t *from)
     json_decref(from);
 }
 
+/* Whether runs differ by more than r. */
+static int several(const merging_args *args)
+{
+    return args->method_count > 1 || args->budget_count > 0;
+}
+
+/* The method of a run, with its options. */
+static json_t *way_of(json_t *run)
+{
+    const char *given =
+        json_string_value(json_object_get(run, "method_options"));
+
+    return json_sprintf("%s[%s]",
+        json_string_value(json_object_get(run, "method")),
+        given ? given : "");
+}
+
 /* What all runs have in common, and the r of each. */
 static void set_merging(json_t *out, const session *s)
 {
@@ -150,6 +167,7 @@ static void set_merging(json_t *out, const session *s)
         "schedule", "r", "merge_ratio", "tokens", "tokens_left", "gmacs"
     };
     json_t *labels = json_array(), *lists = json_array(), *last = NULL;
+    json_t *ways = json_array();
 
     for (size_t i = 0; i < s->run_count; i++) {
         json_decref(last);
@@ -157,12 +175,19 @@ static void set_merging(json_t *out, const session *s)
         session_run_json(s, &s->runs[i], last);
         json_array_append(labels, json_object_get(last, "schedule"));
         json_array_append(lists, json_object_get(last, "r"));
+        json_array_append_new(ways, way_of(last));
     }
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
         json_object_del(last, own[i]);
     json_object_set_new(out, names[s->options->merging.kind], labels);
     /* A long list's label is shortened. */
     json_object_set_new(out, "r of the layers", json_pack("{s:o}", "r", lists));
+    if (several(&s->options->merging)) {
+        json_object_del(last, "series");
+        json_object_del(last, "budget");
+        json_object_set(out, "methods of the runs", ways);
+    }
+    json_decref(ways);
     set_members(out, last);
     json_object_set_new(out, "--seed", json_integer(
         (json_int_t)s->options->merging.seed));

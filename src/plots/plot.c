@@ -206,14 +206,14 @@ static void draw_legend(FILE *out, const plot *p)
 
     for (size_t i = 0; i < p->series_count; i++, line += LEGEND) {
         fprintf(out, "<g class=\"many best s%zu\"><path class=\"front\" "
-                "d=\"M0 %dH24\"/>", i, line - 4);
+                "d=\"M0 %dH24\"/>", i % PLOT_COLOURS, line - 4);
         plot_sign(out, i, 12, line - 4);
         fprintf(out, "</g><text x=\"32\" y=\"%d\">", line);
         markup_text(out, p->series[i]);
         fputs("</text>\n", out);
     }
     fprintf(out, "<path class=\"overall\" d=\"M0 %dH24\"/><text class=\"quiet\""
-            " x=\"32\" y=\"%d\">front of all models</text>\n", line - 4, line);
+            " x=\"32\" y=\"%d\">front of all</text>\n", line - 4, line);
 }
 
 static void draw_names(FILE *out, const frame *f)
@@ -251,7 +251,8 @@ static void draw_front(FILE *out, const frame *f, int series)
     const plot_point **front = front_of(f->plot, series, &count);
 
     if (count > 1) {
-        fprintf(out, "<g class=\"s%d\"><path class=\"band\" d=\"", series);
+        fprintf(out, "<g class=\"s%d\"><path class=\"band\" d=\"",
+                series % PLOT_COLOURS);
         for (size_t i = 0; i < count; i++)
             fprintf(out, "%c%.1f %.1f", i ? 'L' : 'M', at(&f->x, front[i]->x),
                     at(&f->y, front[i]->high));
@@ -352,7 +353,7 @@ static void draw_points(FILE *out, const frame *f)
         const plot_point *p = &f->plot->points[i];
         double x = at(&f->x, p->x), y = at(&f->y, p->y);
         fprintf(out, "<g class=\"point p%zu%s s%zu\"><title>", i,
-                p->front ? " best" : "", p->series);
+                p->front ? " best" : "", p->series % PLOT_COLOURS);
         markup_text(out, p->text);
         fprintf(out, "</title>%s", f->series_count > 1 ? "<g class=\"many\">"
                                                        : "");

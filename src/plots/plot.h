@@ -25,8 +25,9 @@ typedef struct plot {
     size_t series_count;
 } plot;
 
-/* Series have colours and shapes of their own, of which there are so many. */
-enum { PLOT_SERIES = 8 };
+/* Series have colours and shapes of their own, eight of the one and five of
+ * the other, so that no two of the most there may be have both in common. */
+enum { PLOT_SERIES = 24, PLOT_COLOURS = 8 };
 
 /* The rules for the classes that plots use: light, and dark where a screen
  * prefers that. To be inside of <style>. */

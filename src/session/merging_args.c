@@ -29,11 +29,19 @@ void merging_args_init(merging_args *args)
 
 void merging_args_free(merging_args *args)
 {
+    for (size_t i = 0; i < args->method_count; i++) {
+        free(args->methods[i].text);
+        free(args->methods[i].options);
+    }
+    free(args->methods);
+    free(args->budgets);
     free(args->entries);
     free(args->from_file);
-    args->entries = NULL;
     args->from_file = NULL;
-    args->count = 0;
+    args->methods = NULL;
+    args->entries = NULL;
+    args->budgets = NULL;
+    args->count = args->method_count = args->budget_count = 0;
 }
 
 /* ---- one entry ----------------------------------------------------------- */
@@ -167,7 +175,13 @@ int merging_parse_ratio_list(const char *text, void *args, char *why)
 void merging_args_default(merging_args *args, const char *text)
 {
     char why[ARGS_WHY];
-    if (args->kind == MERGING_UNSET && !merging_decides(args))
+    int takes = args->method_count == 0 && !merging_decides(args);
+
+    for (size_t i = 0; i < args->method_count; i++) {
+        merging_args one = merging_of_method(args, i);
+        takes |= !merging_decides(&one);
+    }
+    if (args->kind == MERGING_UNSET && takes && args->budget_count == 0)
         merging_parse_r_list(text, args, why);
 }
 
@@ -186,30 +200,6 @@ static int parse_name(const char *text, int *field,
         used += (size_t)snprintf(why + used, ARGS_WHY - used, "%s %s",
                                  i ? "," : "", name(i));
     return -1;
-}
-
-int merging_parse_method(const char *text, void *args, char *why)
-{
-    merging_args *a = args;
-
-    if (parse_name(text, &a->row, methods_from_name, methods_name, why) != 0)
-        return -1;
-    a->method = methods_row(a->row)->method;
-    return 0;
-}
-
-/* They are read when the method is known. */
-int merging_parse_method_options(const char *text, void *args, char *why)
-{
-    merging_args *a = args;
-    char *read = NULL;
-
-    if (text[0] == '@' && (read = schedule_file_read(text + 1, why)) == NULL)
-        return -1;
-    free(a->from_file);
-    a->from_file = read;
-    a->options = read ? read : text;
-    return 0;
 }
 
 int merging_decides(const merging_args *args)

@@ -18,14 +18,27 @@ typedef struct merging_entry {
     double ratio;          /* for MERGING_RATIO */
 } merging_entry;
 
+/* A method as --method names it, with options of its own: "ppt[layers=3]". */
+typedef struct merging_method {
+    int row;               /* of the table in methods.h */
+    char *text, *options;  /* owned; options NULL: none */
+} merging_method;
+
+enum { MERGING_METHODS = 16 }; /* the most in one list */
+
 /* The options as given. */
 typedef struct merging_args {
     int kind;              /* enum merging_kind */
     merging_entry *entries;
     size_t count;
+    merging_method *methods; /* of --method, owned */
+    size_t method_count;   /* 0: not given; the first is `row` as well */
+    double *budgets;       /* GMACs of --budget, owned */
+    size_t budget_count;
     int method;            /* enum tomerge_method */
     int row;               /* of the table in methods.h */
-    const char *options;   /* of --method-options; NULL: none */
+    const char *options;   /* of --method-options, or of the method itself;
+                            * NULL: none */
     char *from_file;       /* if they are, their memory */
     int similarity, rope_merge;
     int combine, metric, prop_attn; /* -1: as the method has it */
@@ -36,7 +49,12 @@ typedef struct merging_args {
 /* One resolved way to run the model. */
 typedef struct merging_run {
     char label[64];        /* "8", "13:-1", "0.4", "4,4,2" */
+    char series[64];       /* which of several methods: as it was given */
     const char *method, *options; /* as they were given; NULL: no options */
+    char *found;           /* owned: options that meet a budget, or NULL */
+    double budget;         /* GMACs that were asked for; 0: none were */
+    int measured;          /* whether only images show what meets that */
+    double knob;           /* then: what is to be turned until it does */
     size_t *r;             /* [depth], owned; `merging` points at it */
     tomevit_layer_merging *layers; /* [depth], owned; likewise */
     size_t *tokens;        /* [depth], owned: leaving each layer */
@@ -57,6 +75,8 @@ int merging_parse_schedule(const char *text, void *args, char *why);
 int merging_parse_ratio(const char *text, void *args, char *why);
 int merging_parse_ratio_list(const char *text, void *args, char *why);
 int merging_parse_method(const char *text, void *args, char *why);
+int merging_parse_method_list(const char *text, void *args, char *why);
+int merging_parse_budgets(const char *text, void *args, char *why);
 int merging_parse_method_options(const char *text, void *args, char *why);
 int merging_parse_similarity(const char *text, void *args, char *why);
 int merging_parse_combine(const char *text, void *args, char *why);
@@ -68,7 +88,15 @@ int merging_parse_seed(const char *text, void *args, char *why);
 /* 1 if the method or its options say how many tokens go: there is no r. */
 int merging_decides(const merging_args *args);
 
-/* Sets the entries as --r TEXT would, if no option has set them. */
+/* The arguments with method `index` of the list as the only one: a view, not
+ * to be freed. */
+merging_args merging_of_method(const merging_args *args, size_t index);
+
+/* What no single option shows. 0, or -1 with a line in why[256]. */
+int merging_check_lists(const merging_args *args, char *why);
+
+/* Sets the entries as --r TEXT would, if no option has set them and a method
+ * takes them. */
 void merging_args_default(merging_args *args, const char *text);
 
 /* How many runs the arguments ask for: 1 if nothing merges. */
@@ -86,6 +114,18 @@ void merging_resolve_layers(const merging_args *args,
                             const tomevit_description *model,
                             const char *label, const size_t *r,
                             merging_run *run);
+/* Of one method, with what it offers turned until the arithmetic is as near to
+ * `gmacs` as it comes. If only images show the arithmetic, run->measured is
+ * set, and nothing is turned yet. 0, or -1 with a line in why[256]. */
+int merging_resolve_budget(const merging_args *args,
+                           const tomevit_description *model, double gmacs,
+                           merging_run *run, char *why);
+/* The same with what is turned at `knob`; 0, or -1 likewise. */
+int merging_resolve_knob(const merging_args *args,
+                         const tomevit_description *model, double gmacs,
+                         double knob, merging_run *run, char *why);
+/* From where to where that may be. */
+void merging_knob_range(const merging_args *args, double *least, double *most);
 void merging_run_free(merging_run *run);
 
 /* 1 if no layer merges anything. */

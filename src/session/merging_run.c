@@ -10,10 +10,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-size_t merging_run_count(const merging_args *args)
+/* Of one method. */
+static size_t entries_of(const merging_args *args)
 {
     return args->kind == MERGING_R || args->kind == MERGING_RATIO
         ? args->count : 1;
+}
+
+/* Of method `index` of the list, or of the only one. */
+static size_t runs_of(const merging_args *args, size_t index)
+{
+    merging_args one = merging_of_method(args, index);
+
+    return args->budget_count ? args->budget_count : entries_of(&one);
+}
+
+size_t merging_run_count(const merging_args *args)
+{
+    size_t count = runs_of(args, 0);
+
+    for (size_t i = 1; i < args->method_count; i++)
+        count += runs_of(args, i);
+    return count;
 }
 
 /* What stands in place of the method's own. */
@@ -175,9 +193,10 @@ static int read_options(const merging_args *args, method_options *options,
                                why);
 }
 
-int merging_resolve(const merging_args *args,
-                    const tomevit_description *model, size_t index,
-                    merging_run *run, char *why)
+/* Run `index` of a single method. */
+static int resolve_one(const merging_args *args,
+                       const tomevit_description *model, size_t index,
+                       merging_run *run, char *why)
 {
     method_options options;
     int error = 0;
@@ -219,14 +238,34 @@ int merging_resolve(const merging_args *args,
     return 0;
 }
 
+int merging_resolve(const merging_args *args,
+                    const tomevit_description *model, size_t index,
+                    merging_run *run, char *why)
+{
+    size_t method = 0;
+
+    while (index >= runs_of(args, method))
+        index -= runs_of(args, method++);
+    merging_args one = merging_of_method(args, method);
+    int error = args->budget_count
+        ? merging_resolve_budget(&one, model, args->budgets[index], run, why)
+        : resolve_one(&one, model, index, run, why);
+    if (error == 0 && args->method_count > 1)
+        snprintf(run->series, sizeof(run->series), "%s",
+                 args->methods[method].text);
+    return error;
+}
+
 void merging_resolve_layers(const merging_args *args,
                             const tomevit_description *model,
                             const char *label, const size_t *r,
                             merging_run *run)
 {
+    merging_args one = merging_of_method(args, 0);
     method_options options;
     char why[ARGS_WHY];
 
+    args = &one;
     read_options(args, &options, why); /* those of a run before */
     begin(args, &options, model, run);
     snprintf(run->label, sizeof(run->label), "%s", label);
@@ -242,6 +281,8 @@ void merging_resolve_none(const merging_args *args,
                           const tomevit_description *model, merging_run *run)
 {
     merging_resolve_layers(args, model, "0", NULL, run);
+    if (args->method_count > 1)
+        snprintf(run->series, sizeof(run->series), "r=0");
 }
 
 void merging_run_free(merging_run *run)
@@ -249,6 +290,7 @@ void merging_run_free(merging_run *run)
     free(run->r);
     free(run->layers);
     free(run->tokens);
+    free(run->found);
     memset(run, 0, sizeof(*run));
 }
 

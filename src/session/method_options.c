@@ -254,3 +254,43 @@ int method_options_read(const char *text, const char *method,
     free(copy);
     return result;
 }
+
+/* The value of a key, to be freed, or NULL. */
+static char *value_of(const char *text, const char *key)
+{
+    size_t length = strlen(key);
+
+    for (const char *at = text; at && *at; at += strcspn(at, ",")) {
+        at += *at == ',';
+        if (strncmp(at, key, length) != 0 || at[length] != '=')
+            continue;
+        char *value = memory_text(at + length + 1);
+        value[strcspn(value, ",")] = '\0';
+        return value;
+    }
+    return NULL;
+}
+
+int method_options_target(const char *text, size_t index,
+                          char name[METHOD_TARGET])
+{
+    char *file = value_of(text, "file"), *model = value_of(text, "model");
+    json_error_t error;
+    json_t *root = file ? text_load_json(file, &error) : NULL;
+    json_t *found, *value;
+    char why[ARGS_WHY];
+    const char *key;
+    int result = -1;
+
+    found = json_is_object(root) ? member(root, model, "model", why) : NULL;
+    json_object_foreach(found, key, value)
+        if (index-- == 0 && strlen(key) < METHOD_TARGET) {
+            strcpy(name, key);
+            result = 0;
+            break;
+        }
+    json_decref(root);
+    free(file);
+    free(model);
+    return result;
+}

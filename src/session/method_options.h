@@ -31,4 +31,11 @@ int method_options_read(const char *text, const char *method,
                         const char *allowed, method_options *options,
                         char *why);
 
+enum { METHOD_TARGET = 64 };
+
+/* The name of target `index` in the file of counts that the options name; 0, or
+ * -1 past the last and for a file that cannot be read. */
+int method_options_target(const char *text, size_t index,
+                          char name[METHOD_TARGET]);
+
 #endif

@@ -11,6 +11,7 @@ typedef struct method_row {
     const char *name;
     int method;            /* enum tomerge_method, of most layers */
     const char *keys;      /* of --method-options */
+    const char *knob;      /* the key that a budget turns; NULL: r is */
     const char *what;      /* source, formula, options: for the help */
     int combine;           /* enum tomerge_combine */
     int metric;            /* enum tomevit_metric */

@@ -40,6 +40,7 @@ void options_init(options *o)
     o->max_drop = o->min_speedup = o->target_gmacs = o->max_drift = -1;
     o->confidence = 80;
     o->rounds = 3;
+    o->calibrate = 128;
     merging_args_init(&o->merging);
 }
 
@@ -255,6 +256,8 @@ int options_check(options *o, const args_command *command, char *why)
     if (command->bit == OPTIONS_JOIN)
         return options_files_check(o, why);
     o->classifies = (command->bit & OPTIONS_CLASSES) != 0;
+    if (merging_check_lists(&o->merging, why) != 0)
+        return -1;
     if (command->bit & OPTIONS_LISTS)
         merging_args_default(&o->merging, OPTIONS_DEFAULT_LIST);
     if (command->bit == OPTIONS_VISUALIZE && check_visualize(o, why) != 0)

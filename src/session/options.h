@@ -108,6 +108,7 @@ typedef struct options {
     double confidence;     /* percent: that a drop is within max_drop, or drift
                             * within max_drift */
     size_t rounds;         /* of tune's refinement */
+    size_t calibrate;      /* images on which thresholds are found */
     merging_args merging;
     preprocessing_args preprocessing;
     options_part part;

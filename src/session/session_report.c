@@ -101,8 +101,12 @@ void session_run_json(const session *s, const merging_run *run, json_t *out)
 
     set_text(out, "schedule", run->label);
     set_text(out, "method", run->method);
-    if (run->options)
-        set_text(out, "method_options", run->options);
+    if (run->found || run->options)
+        set_text(out, "method_options", run->found ? run->found : run->options);
+    if (run->series[0])
+        set_text(out, "series", run->series);
+    if (run->budget > 0)
+        json_object_set_new(out, "budget", report_real(run->budget));
     set_text(out, "similarity",
              tomerge_similarity_name(m->matching.similarity));
     set_text(out, "combine", tomerge_combine_name(m->combine));

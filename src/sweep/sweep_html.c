@@ -162,14 +162,15 @@ static void write_plots(FILE *out, const sweep_models *m, const json_t *runs)
             m->count > 1 ? " of it" : "");
 }
 
-/* What a model is called, with its sign in the plots. */
-static void model_name(FILE *out, const sweep_models *m, size_t index)
+/* What a series is called, with its sign in the plots. */
+static void series_name(FILE *out, const char *name, size_t index)
 {
     fprintf(out, "<svg class=\"plot\" viewBox=\"-7 -7 14 14\" "
-            "aria-hidden=\"true\"><g class=\"many best s%zu\">", index);
+            "aria-hidden=\"true\"><g class=\"many best s%zu\">",
+            index % PLOT_COLOURS);
     plot_sign(out, index, 0, 0);
     fputs("</g></svg>", out);
-    markup_text(out, m->label[index]);
+    markup_text(out, name);
 }
 
 static int any_has(const json_t *runs, const report_column *column)
@@ -208,7 +209,9 @@ static void table_row(FILE *out, const json_t *runs, size_t i, int kind,
 static void write_table(FILE *out, const sweep_models *m, const json_t *runs)
 {
     char used[COUNT(columns)];
-    size_t width = 1, model = m->count;
+    int many = sweep_series_count(runs) > 1;
+    size_t width = 1, series = 0;
+    const char *before = "";
 
     fputs("<section><h2>Every schedule</h2>\n<div class=\"wide\"><table>"
           "<thead><tr><th>r</th>", out);
@@ -220,14 +223,14 @@ static void write_table(FILE *out, const sweep_models *m, const json_t *runs)
     }
     fputs("</tr></thead>\n<tbody>\n", out);
     for (size_t i = 0; i < json_array_size(runs); i++) {
-        size_t whose = sweep_models_of(m, i);
-        if (m->count > 1 && whose != model) {
+        const char *name = sweep_series(json_array_get(runs, i));
+        if (many && strcmp(name, before) != 0) {
             fprintf(out, "<tr class=\"group\"><th colspan=\"%zu\"><span>",
                     width);
-            model_name(out, m, whose);
+            series_name(out, name, series++);
             fputs("</span></th></tr>\n", out);
         }
-        model = whose;
+        before = name;
         table_row(out, runs, i, m->each[0].merging.kind, used);
     }
     fprintf(out, "</tbody></table></div>\n<p class=\"quiet\">Drop, agreement, "

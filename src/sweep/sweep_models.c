@@ -3,6 +3,7 @@
 #include "sweep_models.h"
 
 #include "../base/message.h"
+#include "../plots/plot.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -93,6 +94,19 @@ static int same_classes(const session *a, const session *b)
     return 1;
 }
 
+/* Each series has a sign of its own in the plots. */
+static int check_series(const options *o)
+{
+    size_t methods = o->merging.method_count;
+    size_t series = o->models.count * (methods > 1 ? methods + 1 : 1);
+
+    if (series <= PLOT_SERIES)
+        return 0;
+    message_usage("%zu models with %zu methods each are more than the %d "
+                  "series of a sweep", o->models.count, methods, PLOT_SERIES);
+    return -1;
+}
+
 /* ---- opening ------------------------------------------------------------- */
 
 int sweep_models_open(sweep_models *m, const options *o)
@@ -100,6 +114,8 @@ int sweep_models_open(sweep_models *m, const options *o)
     int added = 0;
 
     memset(m, 0, sizeof(*m));
+    if (check_series(o) != 0)
+        return -1;
     for (size_t i = 0; i < o->models.count; i++) {
         options *each = &m->each[i];
         *each = *o;

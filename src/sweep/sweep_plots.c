@@ -24,6 +24,7 @@ void sweep_label(const json_t *run, int kind, char *out, size_t size)
 {
     const char *label = json_string_value(json_object_get(run, "schedule"));
     const char *before = kind == MERGING_RATIO ? "ratio "
+                       : strpbrk(label, "=*") ? ""
                        : kind == MERGING_SCHEDULE && strcmp(label, "0") != 0
                          ? "" : "r=";
     int dots = strlen(label) > 14;
@@ -79,7 +80,28 @@ static const char *label_of(const json_t *run)
                                              "label"));
 }
 
-/* The models' names for the legend, and which of them a run is of. */
+/* What a run belongs to: its method, where there are several, or its model. */
+const char *sweep_series(const json_t *run)
+{
+    const json_t *series = json_object_get(run, "series");
+
+    return series ? json_string_value(series) : label_of(run);
+}
+
+size_t sweep_series_count(const json_t *runs)
+{
+    const char *before = "";
+    size_t count = 0, i;
+    const json_t *run;
+
+    json_array_foreach(runs, i, run) {
+        count += strcmp(before, sweep_series(run)) != 0;
+        before = sweep_series(run);
+    }
+    return count;
+}
+
+/* The series' names for the legend, and which of them a run is of. */
 typedef struct plot_models {
     const char *names[PLOT_SERIES];
     size_t count;
@@ -87,7 +109,7 @@ typedef struct plot_models {
 
 static size_t series_of(plot_models *m, const json_t *run)
 {
-    const char *label = label_of(run);
+    const char *label = sweep_series(run);
 
     for (size_t i = 0; i < m->count; i++)
         if (strcmp(m->names[i], label) == 0)
@@ -100,7 +122,8 @@ static void plot_begin(plot *p, plot_models *m, const json_t *runs, int kind,
                        enum sweep_plot which)
 {
     const json_t *last = json_array_get(runs, json_array_size(runs) - 1);
-    int many = strcmp(label_of(json_array_get(runs, 0)), label_of(last)) != 0;
+    int many = strcmp(sweep_series(json_array_get(runs, 0)),
+                      sweep_series(last)) != 0;
     size_t i;
     const json_t *run;
 
@@ -122,7 +145,7 @@ static void plot_begin(plot *p, plot_models *m, const json_t *runs, int kind,
         point->low = number(run, "top1_interval", "low");
         point->high = number(run, "top1_interval", "high");
         sweep_label(run, kind, point->label, sizeof(point->label));
-        describe(run, many ? label_of(run) : NULL, point);
+        describe(run, many ? sweep_series(run) : NULL, point);
         p->count++;
     }
     p->series = m->names;
@@ -159,9 +182,9 @@ void sweep_title(FILE *out, const json_t *sweep)
 void sweep_svg(FILE *out, const json_t *sweep, int kind)
 {
     enum { MARGIN = 24, GAP = 40 };
-    const json_t *models = json_object_get(sweep, "models");
     int width = 2 * MARGIN + SWEEP_PLOTS * PLOT_WIDTH + GAP;
-    int height = 2 * MARGIN + plot_height(json_array_size(models));
+    int height = 2 * MARGIN + plot_height(sweep_series_count(
+        json_object_get(sweep, "runs")));
 
     fprintf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" "

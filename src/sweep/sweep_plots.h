@@ -13,6 +13,12 @@ enum sweep_plot { SWEEP_SPEED, SWEEP_ARITHMETIC, SWEEP_PLOTS };
 /* What a schedule is called: "r=13:-1", "ratio 0.2", "1,2,3". */
 void sweep_label(const json_t *run, int kind, char *out, size_t size);
 
+/* What a run of the report belongs to: of its text. */
+const char *sweep_series(const json_t *run);
+
+/* How many series the runs are of; those of a series follow one another. */
+size_t sweep_series_count(const json_t *runs);
+
 /* One plot as an <svg> element. `runs` are those of the sweep's report, `kind`
  * says how their schedules were given (enum merging_kind). */
 void sweep_plot(FILE *out, const json_t *runs, int kind, enum sweep_plot which);

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* --method: one name or several, each with options of its own in brackets. */
+#include "merging_args.h"
+
+#include "../base/args.h"
+#include "../base/memory.h"
+#include "methods.h"
+#include "schedule_file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A word as long as it is before a comma outside of brackets. */
+static size_t word_length(const char *text)
+{
+    size_t length = 0;
+
+    for (int inside = 0; text[length] != '\0'; length++) {
+        if (text[length] == ',' && !inside)
+            break;
+        inside = text[length] == '[' || (inside && text[length] != ']');
+    }
+    return length;
+}
+
+static int unknown_name(const char *name, char *why)
+{
+    size_t used = (size_t)snprintf(why, ARGS_WHY, "'%.40s' is not one of",
+                                   name);
+
+    for (int i = 0; methods_name(i) && used < ARGS_WHY; i++)
+        used += (size_t)snprintf(why + used, ARGS_WHY - used, "%s %s",
+                                 i ? "," : "", methods_name(i));
+    return -1;
+}
+
+/* "ppt[layers=3:6:9]" or "upward[@FILE]", in place. */
+static int read_method(char *text, merging_method *method, char *why)
+{
+    char *opening = strchr(text, '['), *end = text + strlen(text);
+
+    method->text = memory_text(text);
+    if (opening) {
+        if (end[-1] != ']') {
+            snprintf(why, ARGS_WHY, "'%.80s': a bracket is not closed at its "
+                     "end", text);
+            return -1;
+        }
+        end[-1] = *opening = '\0';
+        if (opening[1] == '@')
+            method->options = schedule_file_read(opening + 2, why);
+        else if (opening[1] != '\0')
+            method->options = memory_text(opening + 1);
+        if (opening[1] == '@' && !method->options)
+            return -1;
+    }
+    return methods_from_name(text, &method->row) == 0
+        ? 0 : unknown_name(text, why);
+}
+
+static void free_methods(merging_method *methods, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(methods[i].text);
+        free(methods[i].options);
+    }
+    free(methods);
+}
+
+static int parse_methods(const char *text, merging_args *args, size_t most,
+                         char *why)
+{
+    merging_method *methods = memory_zero(MERGING_METHODS, sizeof(*methods));
+    char *copy = memory_text(text), *word = copy;
+    size_t count = 0;
+    int result = 0;
+
+    for (char *next; word && result == 0; word = next) {
+        size_t length = word_length(word);
+        next = word[length] == ',' ? word + length + 1 : NULL;
+        word[length] = '\0';
+        if (count == most) {
+            snprintf(why, ARGS_WHY, most == 1
+                     ? "'%.80s' names several methods; lists are for 'tomerge "
+                       "sweep'" : "'%.80s' names too many methods", text);
+            result = -1;
+        } else {
+            result = read_method(word, &methods[count++], why);
+        }
+    }
+    free(copy);
+    if (result != 0) {
+        free_methods(methods, count);
+        return -1;
+    }
+    free_methods(args->methods, args->method_count);
+    args->methods = methods;
+    args->method_count = count;
+    args->row = methods[0].row;
+    args->method = methods_row(args->row)->method;
+    return 0;
+}
+
+int merging_parse_method(const char *text, void *args, char *why)
+{
+    return parse_methods(text, args, 1, why);
+}
+
+int merging_parse_method_list(const char *text, void *args, char *why)
+{
+    return parse_methods(text, args, MERGING_METHODS, why);
+}
+
+/* They are read when the method is known. */
+int merging_parse_method_options(const char *text, void *args, char *why)
+{
+    merging_args *a = args;
+    char *read = NULL;
+
+    if (text[0] == '@' && (read = schedule_file_read(text + 1, why)) == NULL)
+        return -1;
+    free(a->from_file);
+    a->from_file = read;
+    a->options = read ? read : text;
+    return 0;
+}
+
+int merging_parse_budgets(const char *text, void *args, char *why)
+{
+    enum { MOST = 64 };
+    merging_args *a = args;
+    double *budgets = memory_zero(MOST, sizeof(*budgets));
+    char *copy = memory_text(text), *word = copy;
+    size_t count = 0;
+    int result = 0;
+
+    for (char *next; word && result == 0; word = next) {
+        next = strchr(word, ',');
+        if (next)
+            *next++ = '\0';
+        if (count == MOST || args_real(word, &budgets[count]) != 0 ||
+            !(budgets[count++] > 0)) {
+            snprintf(why, ARGS_WHY, "'%.40s' is not a number above 0, of "
+                     "GMACs, or one of too many", word);
+            result = -1;
+        }
+    }
+    free(copy);
+    if (result != 0) {
+        free(budgets);
+        return -1;
+    }
+    free(a->budgets);
+    a->budgets = budgets;
+    a->budget_count = count;
+    return 0;
+}
+
+/* ---- one of them --------------------------------------------------------- */
+
+merging_args merging_of_method(const merging_args *args, size_t index)
+{
+    merging_args one = *args;
+
+    one.methods = NULL;
+    one.method_count = 0;
+    one.budgets = NULL;
+    one.budget_count = 0;
+    if (index < args->method_count) {
+        one.row = args->methods[index].row;
+        one.method = methods_row(one.row)->method;
+        if (args->methods[index].options)
+            one.options = args->methods[index].options;
+    }
+    /* What is given for the others is not for one that decides by itself. */
+    if (args->method_count > 1 && merging_decides(&one)) {
+        one.kind = MERGING_UNSET;
+        one.count = 0;
+    }
+    return one;
+}
+
+int merging_check_lists(const merging_args *args, char *why)
+{
+    int bracketed = 0;
+
+    for (size_t i = 0; i < args->method_count; i++)
+        bracketed |= args->methods[i].options != NULL;
+    if (args->options && (bracketed || args->method_count > 1)) {
+        snprintf(why, ARGS_WHY, "--method-options is for a method without "
+                 "options of its own; of several methods each has them in "
+                 "brackets: --method \"tome,ppt[layers=3:6:9]\"");
+        return -1;
+    }
+    if (args->budget_count > 0 && args->kind != MERGING_UNSET) {
+        snprintf(why, ARGS_WHY, "--budget says how many tokens go: neither --r "
+                 "nor --schedule nor --merge-ratio is for it");
+        return -1;
+    }
+    return 0;
+}
