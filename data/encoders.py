@@ -318,7 +318,8 @@ class MegalodonLayer(nn.Module):
         self.wv, self.wz = nn.Linear(d, v), nn.Linear(d, z)
         self.wr, self.wh1 = nn.Linear(d, v), nn.Linear(d, d)
         self.wh2 = nn.Linear(v, d, bias=False)
-        self.gamma = nn.Parameter(torch.zeros(2, z))
+        # Attention starts with scores of up to 9: sharp enough to learn from.
+        self.gamma = nn.Parameter(torch.full((2, z), 2.0))
         self.beta = nn.Parameter(torch.zeros(2, z))
 
     def forward(self, x, at, total):
@@ -422,6 +423,6 @@ def make(kind, image, patch, classes, cut, positions):
                       eps=1e-5, places2d=True)
         return Mobile(config, cut)
     config.update(z=48, v=192, ffn=192 if kind == "mega" else 240, h=16,
-                  heads=1, groups=8, chunk=0, swiglu=False,
-                  attention="laplace", rope_base=10000.0)
+                  heads=1 if kind == "mega" else 3, groups=8, chunk=0,
+                  swiglu=False, attention="laplace", rope_base=10000.0)
     return Mega(config, cut, positions)

@@ -325,8 +325,10 @@ int tomevit_open(const char *path, const tomevit_open_options *options,
                  tomevit_model **model, tomevit_message *why);
 
 /* A model of a published shape with random weights: for timing. `name` as in
- * tomevit_arch_name. EINVAL for an unknown name, or options other than dtype;
- * ENOMEM. */
+ * tomevit_arch_name. A larger image than a shape of Mega's kind is for is
+ * attended to in chunks of as many patches as it is for. EINVAL for an unknown
+ * name, an image size that is no multiple of the patch, or options other than
+ * dtype and image size; ENOMEM. */
 int tomevit_random(const char *name, uint64_t seed,
                    const tomevit_open_options *options, tomevit_model **model);
 

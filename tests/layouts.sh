@@ -68,6 +68,14 @@ run 1 classify --model "$models/timm_layer_scale.safetensors" a.png \
     --image-size 41
 says err "a multiple of the patch side 4"
 lines err 1
-run 2 inspect --arch deit_tiny_patch16_224 --image-size 384
+# 576 patches and a class token; attention of Mega's shapes then in chunks
+run 0 inspect --arch deit_tiny_patch16_224 --image-size 384 --json i.json
+holds i.json image_size tokens_in
+printf '384\n577\n' | cmp -s - values || { fail "sizes:"; cat values; }
+run 0 inspect --arch mega_base_patch16_224 --image-size 448 --csv i.csv
+grep -q '^1,784,0,784,' i.csv || { fail "layers:"; cat i.csv; }
+run 2 inspect --arch deit_tiny_patch16_224 --image-size 385
+says err "a multiple of the patch side 16, found 385"
+run 2 bench --arch deit_tiny_patch16_224 --head mobile.safetensors
 says err "for a model from a file, not for --arch"
 exit $status

@@ -25,8 +25,8 @@ Test(arch, every_name_is_described)
         cr_assert_eq(d.dim % d.heads, 0);
         cr_assert_eq(d.classes, 1000);
     }
-    cr_assert_eq(i, 20);
-    cr_assert_null(tomevit_arch_name(20));
+    cr_assert_eq(i, 22);
+    cr_assert_null(tomevit_arch_name(22));
     cr_assert_null(tomevit_arch_name((size_t)-1));
 }
 
@@ -87,6 +87,8 @@ Test(arch, parameters_are_as_published)
         {"vit_large_patch16_384", 304715752, 577},
         {"vit_huge_patch14_224", 632045800, 257},
         {"mobile_small_patch16_224", 19564264, 196},
+        {"mega_base_patch16_224", 90734140, 196},
+        {"megalodon_base_patch16_224", 90120424, 196},
     };
     size_t i;
 

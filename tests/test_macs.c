@@ -50,6 +50,10 @@ static const struct {
     {"vit_huge_patch14_224", 0, 0, "167.3"},
     {"vit_huge_patch14_224", 7, 0, "92.8"},
     {"vit_huge_patch14_224", 7, -1, "72.55"},
+    /* Mega's block by its widths, and two averages of 16 states. */
+    {"mega_base_patch16_224", 0, 0, "18.28"},
+    {"mega_base_patch16_224", 13, 0, "11.13"},
+    {"megalodon_base_patch16_224", 0, 0, "18.40"},
 };
 
 Test(macs, are_as_published)

@@ -371,7 +371,7 @@ static void refuse_shapes(void)
     REFUSES(tomevit_random, a->name = NULL);
     REFUSES(tomevit_random, a->name = "vit_unheard_of");
     REFUSES(tomevit_random, a->model_to = NULL);
-    REFUSES(tomevit_random, a->options->image_size = SIDE);
+    REFUSES(tomevit_random, a->options->image_size = 223);
     REFUSES(tomevit_random, a->options->head = a->path);
     REFUSES(tomevit_random, a->options->text_embeddings = a->path);
 }

@@ -244,9 +244,9 @@ int options_check(options *o, const args_command *command, char *why)
                          OPTIONS_DENSITY | OPTIONS_COMPRESS)) != 0 &&
         check_images(o, command, why) != 0)
         return -1;
-    if (o->arch && (o->image_size || o->head || o->text_embeddings)) {
-        snprintf(why, ARGS_WHY, "--image-size, --head and --text-embeddings "
-                 "are for a model from a file, not for --arch");
+    if (o->arch && (o->head || o->text_embeddings)) {
+        snprintf(why, ARGS_WHY, "--head and --text-embeddings are for a model "
+                 "from a file, not for --arch");
         return -1;
     }
     if (o->strict && o->lenient) {

@@ -43,7 +43,13 @@ static int model_result(const options *o, int error, const tomevit_message *why)
         message_failed("%s", why->text[0] ? why->text
                                           : tomevit_strerror(error));
     } else if (error == TOMEVIT_EINVAL) {
-        unknown_shape(o->arch);
+        tomevit_description d;
+
+        if (tomevit_arch_description(o->arch, &d) != 0)
+            unknown_shape(o->arch);
+        else
+            message_usage("--image-size: expected a multiple of the patch "
+                          "side %zu, found %zu", d.patch, o->image_size);
     } else {
         message_failed("%s: %s", o->arch, tomevit_strerror(error));
     }
@@ -106,6 +112,19 @@ static int open_model(session *s)
     return model_result(o, error, &why);
 }
 
+/* A shape at another size shows in a model of it. */
+static int describe_random(session *s, const tomevit_open_options *with)
+{
+    tomevit_model *model;
+    int error = tomevit_random(s->options->arch, 1, with, &model);
+
+    if (error)
+        return error;
+    s->described = *tomevit_describe(model);
+    tomevit_close(model);
+    return 0;
+}
+
 static int describe_model(session *s)
 {
     const options *o = s->options;
@@ -113,7 +132,8 @@ static int describe_model(session *s)
     tomevit_open_options with = session_open_options(o);
     int error = o->model
         ? tomevit_read_description(o->model, &with, &s->described, &why)
-        : tomevit_arch_description(o->arch, &s->described);
+        : o->image_size ? describe_random(s, &with)
+                        : tomevit_arch_description(o->arch, &s->described);
 
     s->description = &s->described;
     return model_result(o, error, &why);

@@ -90,6 +90,33 @@ static void parts_of_mobile(tomevit_description *d)
                              .theta = 100};
 }
 
+/* [XuezheMax/mega-image, mega_base_patch16_224] */
+static void parts_of_mega(tomevit_description *d)
+{
+    d->block = TOMEVIT_BLOCK_MEGA;
+    d->mlp_dim = 2 * d->dim;
+    d->mega = (tomevit_mega){.shared = d->dim / 3, .value = 2 * d->dim,
+                             .states = 16, .laplace = 1};
+    d->activation = TOMEVIT_SILU;
+    d->in_order = 1;
+    d->class_token = d->qkv_bias = 0;
+    d->pool = TOMEVIT_POOL_MEAN;
+    d->norm_eps = 1e-5f;
+}
+
+/* The paper gives 90 M parameters for images and no widths: Mega's, and the
+ * MLP that makes it so many. [arXiv 2404.08801, table 5] */
+static void parts_of_megalodon(tomevit_description *d)
+{
+    parts_of_mega(d);
+    d->block = TOMEVIT_BLOCK_MEGALODON;
+    d->mlp_dim = d->dim * 5 / 2;
+    d->mega.laplace = 0;
+    d->mega.groups = 32;
+    d->unbiased = 1;
+    d->rope = (tomevit_rope){.kind = TOMEVIT_ROTARY_LINE, .theta = 10000};
+}
+
 static const arch archs[] = {
     {"deit_tiny_patch16_224", "deit", 192, 12, 3, 16, 224, NULL},
     {"deit_small_patch16_224", "deit", 384, 12, 6, 16, 224, NULL},
@@ -106,6 +133,9 @@ static const arch archs[] = {
     /* Ours, of MobileLLM's blocks: 12 that run twice each. */
     {"mobile_small_patch16_224", "mobile", 384, 24, 6, 16, 224,
      parts_of_mobile},
+    {"mega_base_patch16_224", "mega", 768, 12, 1, 16, 224, parts_of_mega},
+    {"megalodon_base_patch16_224", "megalodon", 768, 12, 1, 16, 224,
+     parts_of_megalodon},
     {"vit_small_patch16_dinov3", "dinov3", 384, 12, 6, 16, 256,
      parts_of_dinov3},
     {"vit_base_patch16_dinov3", "dinov3", 768, 12, 12, 16, 256,
@@ -166,6 +196,23 @@ int tomevit_arch_description(const char *name, tomevit_description *d)
     d->tokens = d->prefix + grid * grid;
     d->parameters = tomevit_count_parameters(d);
     tomevit_family_preprocessing(d);
+    return 0;
+}
+
+/* Attention behind moving averages stays among as many patches as the shape was
+ * made for, however many there are. */
+int tomevit_arch_resize(tomevit_description *d, size_t image_size)
+{
+    size_t grid = image_size / d->patch, patches = d->tokens - d->prefix;
+
+    if (image_size % d->patch || grid < 1 || image_size > VIT_MAX_IMAGE ||
+        grid * grid > VIT_MAX_TOKENS)
+        return TOMEVIT_EINVAL;
+    if (d->block != TOMEVIT_BLOCK_VIT && grid * grid > patches)
+        d->mega.chunk = patches;
+    d->image_size = d->preprocessing.size = image_size;
+    d->tokens = d->prefix + grid * grid;
+    d->parameters = tomevit_count_parameters(d);
     return 0;
 }
 

@@ -17,6 +17,8 @@ double tomevit_macs(const tomevit_description *d, const size_t *tokens)
             after = (double)tokens[layer];
         macs += block->macs(d, before, before, after);
     }
+    if (d->block == TOMEVIT_BLOCK_MEGA) /* its last product */
+        macs += after * dim * dim;
     if (d->pool == TOMEVIT_POOL_ATTENTION)
         macs += (2 * after + 1) * dim * dim + 2 * after * dim +
                 2 * dim * (double)d->mlp_dim;

@@ -50,8 +50,8 @@ int tomevit_open(const char *path, const tomevit_open_options *options,
 /* What a model of random weights cannot have. */
 static int adds_files(const tomevit_open_options *options)
 {
-    return options && (options->image_size || options->strict ||
-                       options->head || options->text_embeddings ||
+    return options && (options->strict || options->head ||
+                       options->text_embeddings ||
                        options->projection);
 }
 
@@ -68,6 +68,8 @@ int tomevit_random(const char *name, uint64_t seed,
     if (!name || !tomevit_open_options_valid(options) || adds_files(options))
         return TOMEVIT_EINVAL;
     error = tomevit_arch_description(name, &d);
+    if (!error && options && options->image_size)
+        error = tomevit_arch_resize(&d, options->image_size);
     if (error)
         return error;
     random = (vit_random){&d, seed};
