@@ -26,4 +26,15 @@ holds "$all >= 90 && $all <= 98" "top-1 of $all % at r=0 is in 90 .. 98"
 holds "$eight <= 1" "r=8 costs at most a point: $eight"
 holds "$sixteen >= 1 && $sixteen <= 10" "r=16 costs visibly: $sixteen"
 holds "$most >= 20" "r=24 leaves two tokens and shows it: $most"
+
+# Encoders of other blocks, at r=0 and with about a sixth of the patches left.
+for pair in mobile:21 megalodon:42; do
+    src/tomerge sweep --model "$srcdir/data/${pair%:*}.safetensors" \
+        --r "0,${pair#*:}" --csv "$scratch/sweep.csv" --quiet \
+        "$scratch/pictures" >"$scratch/table" || fail "$pair: no sweep"
+    cat "$scratch/table"
+    holds "$(column top1 1) >= 92" "top-1 of $pair at r=0 is 92 % or more"
+    holds "$(column drop 2) <= 8" "$pair costs at most 8 points"
+    holds "$(column tokens_left 2) <= 35" "$pair leaves 28 or 35 tokens"
+done
 exit $status
