@@ -399,13 +399,19 @@ Test(description, parts_that_change_the_model_are_refused)
 
 Test(description, registers_and_head_norms_are_checked)
 {
-    static const size_t none[] = {1, 0, 8}, three[] = {3};
+    enum { MANY = 65537 };
+    static const size_t none[] = {1, 0, 8}, many[] = {1, MANY, 8};
+    static const size_t three[] = {3};
     tomevit_description d;
     model_file file;
 
     model_file_tiny(&d);
     model_file_random(&file, &d);
     model_file_add(&file, "reg_token", "F32", 3, none, 0);
+    accept(&file, "m.safetensors", &d, 1);
+    cr_expect_eq(d.registers, 0);
+    model_file_remove(&file, "reg_token");
+    model_file_add(&file, "reg_token", "F32", 3, many, MANY * 8 * 4);
     refuse(&file, TOMEVIT_EMODEL, "expected a number of registers from 1");
     model_file_remove(&file, "reg_token");
     model_file_add(&file, "blocks.0.attn.q_norm.weight", "F32", 1, three, 12);
