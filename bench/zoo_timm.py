@@ -33,6 +33,8 @@ def results(model, x):
         if getattr(model, "num_classes", 0):
             return {"logits": model(x)[0].numpy()}
         out = model(x)
+    if hasattr(out, "ndim") and out.ndim == 3:
+        out = out.mean(1)   # the rows for a language model; ours is their mean
     if isinstance(out, (tuple, list)) or out.ndim != 2:
         raise RuntimeError(f"gives {type(out).__name__} of other shape")
     return {"features": out[0].numpy()}

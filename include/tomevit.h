@@ -125,7 +125,9 @@ enum tomevit_pool {
                              * mean of both heads' logits */
     TOMEVIT_POOL_MEAN = 1,  /* mean of the patch tokens, weighted by size */
     TOMEVIT_POOL_CLASS_MEAN = 2, /* the class token, then that mean */
-    TOMEVIT_POOL_ATTENTION = 3 /* attention of one learnt query, and an MLP */
+    TOMEVIT_POOL_ATTENTION = 3, /* attention of one learnt query, and an MLP */
+    TOMEVIT_POOL_CELLS = 4  /* mean of what an MLP makes of each square of
+                             * patches, joined; see tomevit_cells */
 };
 
 enum tomevit_activation {
@@ -195,6 +197,21 @@ typedef struct tomevit_rope {
 } tomevit_rope;
 
 /* What a model is: all of it read from the checkpoint's tensors. */
+/*
+ * How towers of language models hand their patches on: each square of side x
+ * side of them is joined to one row, and goes through an MLP. A merged token
+ * stands in the place of each patch that it is made of, what was dropped is
+ * zeros, and so is what a grid lacks to whole squares.
+ */
+typedef struct tomevit_cells {
+    size_t side;           /* 0: there are none */
+    int by_channel;        /* rows of [channels, side, side]; 0: of [side, side,
+                            * channels] */
+    int norm;              /* of every patch, before they are joined */
+    size_t hidden, out;    /* of the MLP: widths of its products */
+    uint64_t reserved[2];  /* 0 */
+} tomevit_cells;
+
 typedef struct tomevit_description {
     char family[32];       /* "vit", "deit", "deit-distilled", "mae", ... */
     char layout[32];       /* whose names the tensors have: "timm", "Hugging
@@ -229,6 +246,7 @@ typedef struct tomevit_description {
     tomevit_mega mega;
     int rms_norm;          /* norms are RMSNorm, without biases */
     int unbiased;          /* nor have a layer's products biases */
+    int mlp_unbiased;      /* its MLP's have none */
     int in_order;          /* merged tokens stay in the order of their places,
                             * whatever order is asked for */
     int qk_norm;           /* norms of every head's queries and keys */
@@ -237,6 +255,8 @@ typedef struct tomevit_description {
     int attn_norm, mlp_norm; /* norms of what their last products see */
     int final_norm;        /* a norm before pooling, or after it: fc_norm */
     int fc_norm;
+    int bare_norm;         /* behind pooling one that has no weights */
+    tomevit_cells cells;   /* of TOMEVIT_POOL_CELLS */
     int pool;              /* enum tomevit_pool */
     int pool_prefix;       /* attention pooling looks at all tokens, not at
                             * patches alone */

@@ -96,6 +96,8 @@ static const char *pool_name(const tomevit_description *d)
         return "class and mean";
     case TOMEVIT_POOL_ATTENTION:
         return "attention";
+    case TOMEVIT_POOL_CELLS:
+        return "mean of projected squares of patches";
     default:
         return d->distilled ? "class and distillation" : "class";
     }
@@ -122,6 +124,8 @@ static void parts_text(const tomevit_description *d, char *text, size_t size)
         {d->share > 1, share},
         {d->rms_norm, "RMSNorm"},
         {d->unbiased, "no biases in layers"},
+        {d->mlp_unbiased, "no biases in MLPs"},
+        {d->bare_norm, "norm without weights after pooling"},
         {d->in_order, "merged tokens in the order of their places"},
         {d->layer_scale, "layer scale"},
         {d->norm_pre, "norm before the layers"},

@@ -29,6 +29,7 @@
 #define PE(grid) \
     "index theta=10000 offset=1 grid=" #grid " axes=xy layout=interleaved"
 #define AXIAL "index theta=100 axes=xy layout=interleaved"
+#define GRID "index theta=10000 axes=hw layout=halves"
 #define MIXED "mixed axes=xy layout=interleaved"
 
 static const vit_architecture architectures[] = {
@@ -57,7 +58,7 @@ static const missing of_timm[] = {
     {"eva02_", "rotary positions"}, {"vit_pe_", "rotary positions"},
     {"_lingbot", "rotary positions"},
     {"_sapiens2", "rotary positions and RMSNorm"},
-    {"qwen3_vit", "rotary positions"}, {"deepseek_vit", "RMSNorm"},
+    {"qwen3_vit", "an unknown tower"}, {"deepseek_vit", "an unknown tower"},
     {"gemma4_vit", "RMSNorm"},
     {"_relpos_", "relative positions"}, {"vit_srelpos", "relative positions"},
     {"_rpn_", "norms after attention and MLP (ResPostBlock)"},

@@ -23,6 +23,10 @@ void tomevit_find_block(const vit_tensors *file, tomevit_description *d)
                        ? TOMEVIT_BLOCK_MEGALODON : TOMEVIT_BLOCK_MEGA;
     d->rms_norm = says(file, "norm", "rms");
     d->unbiased = d->rms_norm && !tomevit_has(file, "blocks.0.attn.proj.bias");
+    d->mlp_unbiased = d->rms_norm && !d->unbiased &&
+                      tomevit_has(file, "blocks.0.attn.proj.bias") &&
+                      !tomevit_has(file, "blocks.0.mlp.fc1.bias") &&
+                      tomevit_has(file, "blocks.0.mlp.fc1.weight");
     d->in_order = says(file, "order", "places");
     if (d->block == TOMEVIT_BLOCK_MEGALODON) {
         d->unbiased = 1;

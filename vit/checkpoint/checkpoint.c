@@ -29,19 +29,22 @@ struct vit_checkpoint {
 };
 
 /* The side of the crop that the files beside the weights say, 0 if none. DINOv2
- * in transformers takes any, and resizes its positions; other models refuse
- * what they were not made for. Pixels that make no patch are left out. */
+ * in transformers and towers of Qwen take any, and resize their positions; other
+ * models refuse what they were not made for. Pixels that make no patch are left
+ * out. */
 static int said_size(const vit_checkpoint *c, size_t *size,
                      const vit_report *report)
 {
     const char *text = tomevit_tensors_metadata(c->view, "input_size");
     const char *from = tomevit_tensors_from(c->view, "input_size");
+    const char *how = tomevit_tensors_metadata(c->view, "position_resize");
 
     *size = text ? (size_t)strtoul(text, NULL, 10) : 0;
     if (*size == c->description.image_size)
         *size = 0;
     if (!*size || *size / c->description.patch == c->side ||
-        !strcmp(tomevit_view_layout(c->view), "Hugging Face DINOv2"))
+        !strcmp(tomevit_view_layout(c->view), "Hugging Face DINOv2") ||
+        (how && !strcmp(how, "linear_corners")))
         return 0;
     return tomevit_fail(report, TOMEVIT_EMODEL, "%s beside it: expected a crop "
                         "of %zu pixels, which the model's positions are for, "

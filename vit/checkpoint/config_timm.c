@@ -38,7 +38,8 @@ static int has_positions(const vit_neighbour *n, const vit_architecture *a)
     int relative = strcmp(a->positions, "relative") == 0;
     int inner = strncmp(a->name, "beit3_", 6) == 0;
     int embeds = !strcmp(a->positions, "learned") || strstr(a->name, "_ape_") ||
-                 strstr(a->name, "eva02_") || strstr(a->name, "vit_pe_");
+                 strstr(a->name, "eva02_") || strstr(a->name, "vit_pe_") ||
+                 strstr(a->name, "qwen3_vit");
 
     if (has(n, "pos_embed") != embeds)
         return 0;
@@ -61,10 +62,17 @@ static void say_norms(const vit_neighbour *n, const char *name,
                       const json_t *args)
 {
     const json_t *last = json_object_get(args, "final_norm");
-    static const char *const endless[] = {"_radio_", "vit_intern"};
+    static const char *const endless[] = {"_radio_", "vit_intern", "qwen3_vit"};
     static const char *const rms[] = {"aimv2_", "test_vit4", "deepseek_vit",
                                       "_sapiens2"};
 
+    int wrapped = strstr(name, "qwen3_vit") || strstr(name, "deepseek_vit");
+
+    /* These two end as their encoder does; their own norm comes behind. */
+    if (wrapped && !json_is_false(last) && !strstr(name, "_enc"))
+        tomevit_neighbour_say(n, "bare_norm", json_string("after pooling"));
+    if (wrapped)
+        last = NULL;
     if (json_is_false(last))
         tomevit_neighbour_say(n, "final_norm", json_string("none"));
     for (size_t i = 0; !last && i < sizeof(endless) / sizeof(*endless); i++)
@@ -106,6 +114,12 @@ int tomevit_say_architecture(const vit_neighbour *n, const char *name,
                               ? json_string(a->activation) : NULL);
     tomevit_neighbour_say(n, "positions", json_string(a->positions));
     say_norms(n, name, args);
+    if (has(n, "merger.fc1.weight"))
+        tomevit_neighbour_say(n, "cells", json_string(
+            strstr(name, "deepseek_vit") ? "channels" : "patches"));
+    if (strstr(name, "qwen3_vit"))
+        tomevit_neighbour_say(n, "position_resize",
+                              json_string("linear_corners"));
     if (!strncmp(a->positions, "rotary", 6) && !a->pool)
         tomevit_neighbour_say(n, "pool_heads", json_string("8"));
     if (!has(n, "attn_pool.latent"))
@@ -125,6 +139,7 @@ static const char *const understood[] = {
     "drop_rate", "pos_drop_rate", "patch_drop_rate", "proj_drop_rate",
     "attn_drop_rate", "drop_path_rate", "weight_init", "fix_init",
     "pretrained_cfg", "pretrained_cfg_overlay", "strict_img_size",
+    "encoder_pool", "out_features",
 };
 
 static int check_args(const vit_neighbour *n, json_t *args)
@@ -150,7 +165,10 @@ int tomevit_say_pool(const vit_neighbour *n, const char *key, const char *pool)
 {
     int attention = has(n, "attn_pool.latent");
 
-    if (!pool || !pool[0] || (attention && !strcmp(pool, "map")))
+    if (!pool || !pool[0] || (attention && !strcmp(pool, "map")) ||
+        (has(n, "merger.fc1.weight") && (!strcmp(pool, "avg") ||
+                                         !strcmp(pool, "merge") ||
+                                         !strcmp(pool, "align"))))
         return 0;
     if (!attention && !strcmp(pool, "avg"))
         tomevit_neighbour_say(n, "pool", json_string("mean"));
@@ -216,7 +234,8 @@ int tomevit_from_timm(const vit_neighbour *n, json_t *config)
     const char *pool = tomevit_json_text(args, "global_pool");
     int code;
 
-    if (!tomevit_neighbour_fits(n, config, "num_features"))
+    if (!has(n, "merger.fc1.weight") &&
+        !tomevit_neighbour_fits(n, config, "num_features"))
         return 0;
     tomevit_neighbour_pass(n, "mean", cfg, "mean");
     tomevit_neighbour_pass(n, "std", cfg, "std");

@@ -203,6 +203,14 @@ static int same_rope(const tomevit_rope *a, const tomevit_rope *b)
            a->offset == b->offset && a->grid == b->grid;
 }
 
+static int same_cells(const tomevit_description *a,
+                      const tomevit_description *b)
+{
+    return a->cells.side == b->cells.side && a->cells.norm == b->cells.norm &&
+           a->cells.by_channel == b->cells.by_channel &&
+           a->cells.hidden == b->cells.hidden && a->cells.out == b->cells.out;
+}
+
 /* The same model, wherever each was found. */
 static int same_model(const tomevit_description *a,
                       const tomevit_description *b)
@@ -214,6 +222,8 @@ static int same_model(const tomevit_description *a,
            a->block == b->block && a->mega.laplace == b->mega.laplace &&
            a->mega.chunk == b->mega.chunk &&
            a->mega.groups == b->mega.groups &&
+           a->mlp_unbiased == b->mlp_unbiased &&
+           a->bare_norm == b->bare_norm && same_cells(a, b) &&
            a->unbiased == b->unbiased && a->in_order == b->in_order &&
            a->qk_norm == b->qk_norm &&
            a->layer_scale == b->layer_scale &&

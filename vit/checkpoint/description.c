@@ -16,8 +16,8 @@
 /* Outside the blocks a tensor that nobody reads does no harm (a decoder, a
  * mask token), except these: they change what the model computes. */
 static const char *const unsupported[] = {
-    "attn_pool.", "patch_embed.", "pre_logits.", "register_tokens",
-    "rel_pos_bias.", "rope.",
+    "attn_pool.", "merger.", "aligner.", "patch_embed.",
+    "pre_logits.", "register_tokens", "rel_pos_bias.", "rope.",
 };
 
 /* ---- sizes --------------------------------------------------------------- */
@@ -125,7 +125,7 @@ static int find_head(const vit_tensors *file, tomevit_description *d,
     const vit_stored *t;
     int code;
 
-    d->features = d->dim;
+    d->features = d->cells.side ? d->cells.out : d->dim;
     if (tomevit_has(file, "text_embeddings"))
         return find_texts(file, d, report);
     if (!tomevit_has(file, "head.weight") && !tomevit_has(file, "head.bias") &&
@@ -251,10 +251,18 @@ static int find_pool(const vit_tensors *file, tomevit_description *d,
     }
     if (is_classifier(file, "Hugging Face SigLIP"))
         attention = 0;
+    if (tomevit_has(file, "merger.fc1.weight"))
+        return tomevit_find_cells(file, d, report);
     d->pool = attention                     ? TOMEVIT_POOL_ATTENTION
               : d->fc_norm || !d->class_token ? TOMEVIT_POOL_MEAN
                                               : TOMEVIT_POOL_CLASS;
     return attention ? find_attention_pool(file, d, report) : 0;
+}
+
+/* CLIPA leaves out the norm, and has no bias either. [arXiv 2305.07017] */
+static int is_clip(const vit_tensors *file)
+{
+    return !strcmp(tomevit_view_layout(file), "CLIP");
 }
 
 static int find_parts(const vit_tensors *file, tomevit_description *d,
@@ -270,7 +278,8 @@ static int find_parts(const vit_tensors *file, tomevit_description *d,
     d->relative = tomevit_has(file, "blocks.0.attn.relative_"
                                         "position_bias_table");
     /* Only models of CLIP's kind, which begin with a norm, do without. */
-    d->patch_bias = !d->norm_pre || tomevit_has(file, "patch_embed.proj.bias");
+    d->patch_bias = (!d->norm_pre && !is_clip(file)) ||
+                    tomevit_has(file, "patch_embed.proj.bias");
     d->head_bias = !d->norm_pre || tomevit_has(file, "head.bias");
     d->qkv_bias = tomevit_has(file, "blocks.0.attn.qkv.bias")  ? 1
                   : tomevit_has(file, "blocks.0.attn.q_bias") ? 2
@@ -291,6 +300,7 @@ static int find_parts(const vit_tensors *file, tomevit_description *d,
     said = tomevit_tensors_metadata(file, "final_norm");
     d->final_norm = d->fc_norm || tomevit_has(file, "norm.weight") ||
                     !(d->rope.kind || (said && !strcmp(said, "none")));
+    d->bare_norm = tomevit_tensors_metadata(file, "bare_norm") != NULL;
     code = find_pool(file, d, report);
     if (code)
         return code;

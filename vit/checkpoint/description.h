@@ -11,6 +11,7 @@
 enum {
     VIT_MAX_DIM = 16384,
     VIT_MAX_MLP = 131072,
+    VIT_MAX_CELL = 16,     /* patches along a side of a square of them */
     VIT_MAX_STATES = 64,   /* what kernels/ema.h has room for */
     VIT_MAX_DEPTH = 1024,
     VIT_MAX_PATCH = 1024,
@@ -28,6 +29,10 @@ int tomevit_describe_file(const vit_tensors *file, tomevit_description *d,
  * for as many as there are heads; d->share, and d->depth from the layers to
  * their runs. EMODEL, EFORMAT. */
 void tomevit_find_block(const vit_tensors *file, tomevit_description *d);
+
+/* cells.c: pooling by squares of patches, which the file has. */
+int tomevit_find_cells(const vit_tensors *file, tomevit_description *d,
+                       const vit_report *report);
 int tomevit_find_kv_heads(const vit_tensors *file, tomevit_description *d,
                           const vit_report *report);
 int tomevit_find_chunk(tomevit_description *d, const vit_report *report);

@@ -78,7 +78,7 @@ static const char *pool_from(const vit_tensors *view,
     if (!strcmp(tomevit_view_layout(view), "Hugging Face CLIP") &&
         d->pool == TOMEVIT_POOL_MEAN)
         return "rule of CLIPForImageClassification";
-    if (d->pool == TOMEVIT_POOL_ATTENTION ||
+    if (d->pool == TOMEVIT_POOL_ATTENTION || d->pool == TOMEVIT_POOL_CELLS ||
         d->pool == TOMEVIT_POOL_CLASS_MEAN || d->distilled)
         return "tensors";
     return from ? from : library_rule(view, rule);
@@ -109,7 +109,7 @@ static void add_structure(vit_facts *f, const vit_tensors *view,
                                               "quick_gelu", "swiglu",
                                               "silu"};
     static const char *const pools[] = {"class", "mean", "class and mean",
-                                        "attention"};
+                                        "attention", "cells"};
     char rule[64], positions[96];
     vit_fact *fact = add(f, "heads", heads_from(view, d));
 
@@ -137,6 +137,16 @@ static void add_structure(vit_facts *f, const vit_tensors *view,
     if (d->rms_norm) {
         fact = add(f, "norm", tomevit_tensors_from(view, "norm"));
         snprintf(fact->value, sizeof(fact->value), "rms");
+    }
+    if (d->cells.side) {
+        fact = add(f, "order of cells", tomevit_tensors_from(view, "cells"));
+        snprintf(fact->value, sizeof(fact->value), "%s",
+                 d->cells.by_channel ? "channels" : "patches");
+    }
+    if (d->bare_norm) {
+        fact = add(f, "norm behind pooling",
+                   tomevit_tensors_from(view, "bare_norm"));
+        snprintf(fact->value, sizeof(fact->value), "without weights");
     }
     if (d->pos_embed)
         return;

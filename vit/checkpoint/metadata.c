@@ -173,7 +173,8 @@ int tomevit_metadata_pool(const vit_tensors *file, tomevit_description *d,
 {
     const char *text = tomevit_tensors_metadata(file, "pool");
 
-    if (!text || d->pool == TOMEVIT_POOL_ATTENTION)
+    if (!text || d->pool == TOMEVIT_POOL_ATTENTION ||
+        d->pool == TOMEVIT_POOL_CELLS)
         return 0;
     if (!strcmp(text, "mean"))
         d->pool = TOMEVIT_POOL_MEAN;

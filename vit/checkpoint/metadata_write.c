@@ -89,6 +89,11 @@ static void put_parts(metadata *m, const tomevit_description *d)
         put(m, "pool_heads", number((double)d->pool_heads, 17));
     if (!d->final_norm)
         put(m, "final_norm", json_string("none"));
+    if (d->bare_norm)
+        put(m, "bare_norm", json_string("after pooling"));
+    if (d->cells.side)
+        put(m, "cells",
+            json_string(d->cells.by_channel ? "channels" : "patches"));
     if (d->family[0])
         put(m, "family", json_string(d->family));
     if (d->activation != TOMEVIT_SWIGLU)

@@ -52,6 +52,8 @@ static size_t gemm_scratch(const tomevit_model *m)
         {2 * d->dim, d->dim}, {d->pool_mlp_dim, d->dim},
         {d->dim, d->pool_mlp_dim},
         {tomevit_mix_width(d), d->dim}, {d->dim, d->mega.value},
+        {d->cells.hidden, d->cells.side * d->cells.side * d->dim},
+        {d->cells.out, d->cells.hidden},
         {d->tokens, d->dim / d->heads}, {d->dim / d->heads, d->tokens},
     };
     size_t most = 0;
@@ -83,9 +85,12 @@ static void carve_operands(const tomevit_model *m, vit_scratch *s,
     size_t widest = larger(larger(m->d.dim, mlp),
                            larger(larger(m->d.features, m->d.embedding),
                                   3 * m->d.patch * m->d.patch));
-    size_t bytes = larger(
-        tomevit_operand_bytes(m->low, m->block_rows, widest),
-        tomevit_operand_bytes(m->outer, m->block_rows, widest));
+    size_t bytes;
+
+    widest = larger(widest, larger(tomevit_cell_length(&m->d),
+                                   m->d.cells.hidden));
+    bytes = larger(tomevit_operand_bytes(m->low, m->block_rows, widest),
+                   tomevit_operand_bytes(m->outer, m->block_rows, widest));
 
     s->in = tomevit_carve_operand(arena, m->block_rows, bytes);
     s->out = tomevit_carve_operand(arena, m->block_rows, bytes);
@@ -103,6 +108,7 @@ static void carve_scratch(const vit_team *c, vit_scratch *s,
     s->hidden = tomevit_carve_f32(arena, m->block_rows * c->hidden_stride);
     s->embedding = tomevit_carve_f32(
         arena, d->embedding ? m->block_rows * c->embedding_stride : 0);
+    s->cells = tomevit_carve_f32(arena, m->block_rows * c->cell_stride);
     s->gemm = tomevit_carve_f32(arena, gemm_scratch(m));
     tomevit_carve_block(c, s, arena);
     s->workspace = tomevit_carve(arena, c->workspace_bytes, 1);
@@ -203,8 +209,11 @@ static void set_strides(vit_team *c, const tomevit_description *d)
             ? tomevit_mix_width(d) + d->mega.value + 2 * d->mega.shared
             : d->dim + 2 * tomevit_kv_width(d));
     c->hidden_stride = tomevit_row_stride(
-        larger(larger(tomevit_fc1_width(d), d->pool_mlp_dim),
+        larger(larger(tomevit_fc1_width(d),
+                      larger(d->pool_mlp_dim, d->cells.hidden)),
                3 * d->patch * d->patch));
+    c->cell_stride = d->cells.side
+                         ? tomevit_row_stride(tomevit_cell_length(d)) : 0;
     c->score_stride = tomevit_row_stride(vit_columns(d->tokens));
     c->pooled_stride = tomevit_row_stride(d->features);
     c->embedding_stride = tomevit_row_stride(d->embedding);

@@ -38,6 +38,7 @@ typedef struct vit_scratch {
     float *embedding;      /* [block_rows, embedding_stride]; if there is
                             * such a space */
     vit_operand_buffer in, out; /* narrowed rows, [block_rows] of the widest */
+    float *cells;          /* [block_rows, cell_stride]: squares of patches */
     float *gemm;           /* see tomevit_gemm_scratch */
     float *keys;           /* packed keys of one head: panels [head_dim, nr] */
     float *values;         /* packed values of one head: panels [tokens, nr] */
@@ -69,7 +70,7 @@ typedef struct vit_team {
     int threads;
     size_t group;          /* images at a time */
     size_t x_stride, qkv_stride, hidden_stride, score_stride, pooled_stride;
-    size_t embedding_stride;
+    size_t embedding_stride, cell_stride;
     size_t workspace_bytes;
     vit_scratch *scratch;  /* [threads] */
 

@@ -59,12 +59,16 @@ void tomevit_pool(vit_pass *p, vit_scratch *s, const vit_at *at)
         mean_pool(c, s, image, y);
     else if (m->d.pool == TOMEVIT_POOL_ATTENTION)
         tomevit_attention_pool(p, s, image, y);
+    else if (m->d.pool == TOMEVIT_POOL_CELLS)
+        tomevit_pool_cells(p, s, image, y);
     else
         tomevit_final_norm(m, x, y);
     if (m->d.pool == TOMEVIT_POOL_CLASS_MEAN)
         mean_pool(c, s, image, y + m->d.dim);
     if (m->d.distilled)
         tomevit_final_norm(m, x + c->x_stride, y + c->group * c->pooled_stride);
+    if (m->d.bare_norm)
+        tomevit_norm(m, &m->bare, m->d.features, y, y);
     if (p->out.features)
         memcpy(p->out.features + image * m->d.features, y,
                m->d.features * sizeof(*y));

@@ -5,6 +5,16 @@
 
 #include "steps.h"
 
+/* Whatever has merged: a cell is of patches. */
+static double cells_macs(const tomevit_description *d)
+{
+    size_t side = d->cells.side, grid = d->image_size / d->patch;
+    size_t across = (grid + side - 1) / side;
+
+    return (double)(across * across) * (double)d->cells.hidden *
+           (double)(side * side * d->dim + d->cells.out);
+}
+
 double tomevit_macs(const tomevit_description *d, const size_t *tokens)
 {
     const vit_block *block = tomevit_block_of(d);
@@ -22,6 +32,8 @@ double tomevit_macs(const tomevit_description *d, const size_t *tokens)
     if (d->pool == TOMEVIT_POOL_ATTENTION)
         macs += (2 * after + 1) * dim * dim + 2 * after * dim +
                 2 * dim * (double)d->mlp_dim;
+    if (d->pool == TOMEVIT_POOL_CELLS)
+        macs += cells_macs(d);
     if (d->projection)
         macs += (double)d->features * (double)d->embedding;
     return macs + (d->distilled ? 2 : 1) * (double)d->classes *

@@ -157,6 +157,10 @@ vit_task tomevit_report_merging;
 void tomevit_attention_pool(const vit_pass *p, vit_scratch *s, size_t image,
                             float *y);
 
+/* cells.c: y [features] of one image. */
+void tomevit_pool_cells(const vit_pass *p, vit_scratch *s, size_t image,
+                        float *y);
+
 /* zero_shot.c: pooled rows x, up to block_rows, in the space of the texts'
  * embeddings, in the scratch; *stride is that of x, then of these. */
 float *tomevit_embedding(const vit_pass *p, vit_scratch *s, size_t rows,

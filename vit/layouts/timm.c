@@ -30,6 +30,12 @@ static const vit_rule rules[] = {
      {"blocks.#.mlp.fc1_g.weight", "blocks.#.mlp.fc1_x.weight"}, VIT_AS_IS},
     {"blocks.#.mlp.fc1.bias",
      {"blocks.#.mlp.fc1_g.bias", "blocks.#.mlp.fc1_x.bias"}, VIT_AS_IS},
+    /* what hands patches on to language models
+     * [timm, models/deepseek_vit.py] */
+    {"merger.fc1.weight", {"aligner.fc1.weight"}, VIT_AS_IS},
+    {"merger.fc1.bias", {"aligner.fc1.bias"}, VIT_AS_IS},
+    {"merger.fc2.weight", {"aligner.fc2.weight"}, VIT_AS_IS},
+    {"merger.fc2.bias", {"aligner.fc2.bias"}, VIT_AS_IS},
     /* beside open_clip's timm towers */
     {"logit_scale", {"logit_scale"}, VIT_VECTOR},
     {"logit_bias", {"logit_bias"}, VIT_VECTOR},

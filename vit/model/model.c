@@ -87,12 +87,15 @@ static void carve_averages(const struct tomevit_model *m, vit_layer *layer,
 static void carve_model(struct tomevit_model *m, vit_arena *arena)
 {
     size_t query = m->d.pool == TOMEVIT_POOL_ATTENTION ? m->d.dim : 0;
+    size_t bare = m->d.bare_norm ? m->d.features : 0;
     vit_layer unused, *layers;
 
     layers = tomevit_carve(arena, tomevit_own_layers(&m->d), sizeof(*layers));
     m->layers = layers;
     m->prefix = tomevit_carve_f32(arena, m->d.prefix * m->d.dim);
     m->pool.query = tomevit_carve_f32(arena, query);
+    m->bare.weight = tomevit_carve_f32(arena, bare);
+    m->bare.bias = tomevit_carve_f32(arena, bare);
     if (m->d.rope.kind) {
         size_t of_own = tomevit_rope_each_head(&m->d) ? m->d.depth : 1;
         size_t patches = m->d.tokens - m->d.prefix;
@@ -254,6 +257,10 @@ static int fill_rest(struct tomevit_model *m, vit_source source)
     /* The tokens in front are the same in every image. */
     for (size_t i = 0; i < m->d.pos_prefix * m->d.dim; i++)
         m->prefix[i] += m->pos[i];
+    for (size_t i = 0; m->d.bare_norm && i < m->d.features; i++) {
+        m->bare.weight[i] = 1.0f;
+        m->bare.bias[i] = 0.0f;
+    }
     if (m->d.logit_bias)
         for (size_t i = 1; i < m->d.classes; i++)
             m->head.bias[i] = m->head.bias[0];

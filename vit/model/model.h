@@ -39,6 +39,12 @@ typedef struct vit_attention_pool {
     vit_matrix fc1, fc2;   /* [pool_mlp_dim, dim], [dim, pool_mlp_dim] */
 } vit_attention_pool;
 
+/* An MLP on squares of patches: see tomevit_cells. */
+typedef struct vit_cells {
+    vit_norm norm;         /* [dim], if there is one */
+    vit_matrix fc1, fc2;   /* [hidden, side side dim], [out, hidden] */
+} vit_cells;
+
 struct tomevit_model {
     tomevit_description d;
     int dtype;             /* enum tomevit_dtype */
@@ -60,8 +66,10 @@ struct tomevit_model {
     vit_norm patch_norm;   /* of patches alone, if there is one */
     vit_norm norm_pre;     /* before the first layer, if there is one */
     vit_norm norm;         /* before or after pooling */
+    vit_norm bare;         /* [features], behind it: ones and zeros */
     vit_matrix out;        /* [dim, dim], behind Mega's last norm */
     vit_attention_pool pool; /* if the model pools so */
+    vit_cells cells;       /* if it pools so */
     vit_matrix project;    /* [embedding, features], if there is one */
     vit_matrix head;       /* [classes, features or embedding] */
     vit_matrix head_dist;  /* [classes, dim]; n = 0: there is none */

@@ -15,9 +15,18 @@ static inline size_t tomevit_pool_reads(const tomevit_description *d)
 static inline size_t tomevit_pool_least(const tomevit_description *d)
 {
     int mean = d->pool == TOMEVIT_POOL_MEAN ||
-               d->pool == TOMEVIT_POOL_CLASS_MEAN;
+               d->pool == TOMEVIT_POOL_CLASS_MEAN ||
+               d->pool == TOMEVIT_POOL_CELLS;
 
     return mean ? d->prefix + 1 : d->prefix ? d->prefix : 1;
+}
+
+/* Floats of a square of patches, or of what becomes of it. */
+static inline size_t tomevit_cell_length(const tomevit_description *d)
+{
+    size_t joined = d->cells.side * d->cells.side * d->dim;
+
+    return joined > d->cells.out ? joined : d->cells.out;
 }
 
 /* merging.c: what one layer matches and combines by. */

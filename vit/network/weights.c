@@ -11,13 +11,15 @@
 enum {
     NONE, ONE, RGB, DIM, QKV, HEAD_DIM, MLP, FC1, PATCH, POSITIONS, REGISTERS,
     FEATURES, CLASSES, DIM2, EMBEDDING, POOL_MLP, TWO, DEPTH, HEADS, PAIRS,
-    PAIRS2, DISTANCES, SHARED, VALUE, MIX, STATES, REL_BIASES
+    PAIRS2, DISTANCES, SHARED, VALUE, MIX, STATES, REL_BIASES,
+    CELL, CELLS_HIDDEN, CELLS_OUT
 };
 
 /* When a tensor exists. */
 enum {
     ALWAYS, OF_VIT, OF_VIT_WITH_BIAS, OF_MEGA, OF_MEGALODON, OF_AVERAGES,
-    LAYER_SCALE_1, HAS_NORM_BIAS, HAS_BIAS,
+    LAYER_SCALE_1, HAS_NORM_BIAS, HAS_MLP_BIAS,
+    CELLS, CELLS_NORM,
     CLASS_TOKEN, DISTILLED, REGISTER_TOKENS,
     HAS_PATCH_BIAS, NORM_PRE,
     HAS_QKV_BIAS, QK_NORM, LAYER_SCALE, ATTENTION_POOL, HEAD, HAS_HEAD_BIAS,
@@ -55,6 +57,12 @@ static size_t length_of(const tomevit_description *d, unsigned char symbol)
         return d->mega.states;
     case REL_BIASES:
         return 2 * (d->mega.chunk ? d->mega.chunk : d->tokens) - 1;
+    case CELL:
+        return d->cells.side * d->cells.side * d->dim;
+    case CELLS_HIDDEN:
+        return d->cells.hidden;
+    case CELLS_OUT:
+        return d->cells.out;
     case TWO:
         return 2;
     case RGB:
@@ -118,8 +126,12 @@ static int exists(const tomevit_description *d, unsigned char when)
         return d->layer_scale && d->block == TOMEVIT_BLOCK_VIT;
     case HAS_NORM_BIAS:
         return !d->rms_norm;
-    case HAS_BIAS:
-        return !d->unbiased;
+    case HAS_MLP_BIAS:
+        return !d->unbiased && !d->mlp_unbiased;
+    case CELLS:
+        return d->pool == TOMEVIT_POOL_CELLS;
+    case CELLS_NORM:
+        return d->pool == TOMEVIT_POOL_CELLS && d->cells.norm;
     case CLASS_TOKEN:
         return d->class_token != 0;
     case DISTILLED:
