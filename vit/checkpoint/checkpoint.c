@@ -139,6 +139,7 @@ static int describe(vit_checkpoint *c, const tomevit_open_options *options,
         (code = tomevit_settle_distillation(c->view, report)) ||
         (code = tomevit_config_say(c->view, report)) ||
         (code = tomevit_layout_imply(c->view, report)) ||
+        (code = tomevit_settle_last_norm(c->view, report)) ||
         (code = tomevit_describe_file(c->view, &c->description, report)) ||
         (code = tomevit_metadata_positions(c->view, &c->resize, report)) ||
         (code = set_image_size(c, options->image_size, report)) ||

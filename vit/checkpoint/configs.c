@@ -168,6 +168,19 @@ static int open_clip_pixels(const vit_neighbour *n, const json_t *pixels)
     return 0;
 }
 
+/* Its own towers: the class token, or the mean of patches; the last norm before
+ * pooling, or behind it. [open_clip, transformer.py: VisionTransformer._pool] */
+static void say_open_clip_pool(const vit_neighbour *n, const json_t *vision)
+{
+    const char *pool = tomevit_json_text(vision, "pool_type");
+
+    if (!pool || strcmp(pool, "avg"))
+        return;
+    tomevit_neighbour_say(n, "pool", json_string("mean"));
+    if (json_is_true(json_object_get(vision, "final_ln_after_pool")))
+        tomevit_neighbour_say(n, "final_norm", json_string("after pooling"));
+}
+
 int tomevit_from_open_clip(const vit_neighbour *n, json_t *config)
 {
     const json_t *model = json_object_get(config, "model_cfg");
@@ -186,6 +199,8 @@ int tomevit_from_open_clip(const vit_neighbour *n, json_t *config)
         code = tomevit_say_architecture(n, tower, NULL);
     if (code)
         return code;
+    if (!tower)
+        say_open_clip_pool(n, vision);
     if (json_is_true(json_object_get(model, "quick_gelu")))
         tomevit_neighbour_say(n, "activation", json_string("quick_gelu"));
     /* Otherwise a head is 64 wide, and the activation is torch's nn.GELU.

@@ -259,10 +259,12 @@ static int find_pool(const vit_tensors *file, tomevit_description *d,
     return attention ? find_attention_pool(file, d, report) : 0;
 }
 
-/* CLIPA leaves out the norm, and has no bias either. [arXiv 2305.07017] */
-static int is_clip(const vit_tensors *file)
+/* CLIPA leaves out the norm, and has no bias either; its configuration says how
+ * it pools, in another way than others. [arXiv 2305.07017] */
+static int is_clipa(const vit_tensors *file)
 {
-    return !strcmp(tomevit_view_layout(file), "CLIP");
+    return !strcmp(tomevit_view_layout(file), "CLIP") &&
+           tomevit_tensors_metadata(file, "pool");
 }
 
 static int find_parts(const vit_tensors *file, tomevit_description *d,
@@ -278,7 +280,7 @@ static int find_parts(const vit_tensors *file, tomevit_description *d,
     d->relative = tomevit_has(file, "blocks.0.attn.relative_"
                                         "position_bias_table");
     /* Only models of CLIP's kind, which begin with a norm, do without. */
-    d->patch_bias = (!d->norm_pre && !is_clip(file)) ||
+    d->patch_bias = (!d->norm_pre && !is_clipa(file)) ||
                     tomevit_has(file, "patch_embed.proj.bias");
     d->head_bias = !d->norm_pre || tomevit_has(file, "head.bias");
     d->qkv_bias = tomevit_has(file, "blocks.0.attn.qkv.bias")  ? 1

@@ -83,6 +83,10 @@ void tomevit_family_preprocessing(tomevit_description *d);
  * own; it is a register then. ENOMEM. */
 int tomevit_settle_distillation(vit_tensors *view, const vit_report *report);
 
+/* And where metadata say that the last norm comes behind pooling, it is timm's
+ * fc_norm. ENOMEM. */
+int tomevit_settle_last_norm(vit_tensors *view, const vit_report *report);
+
 /* tokens.c: tokens, pos_prefix and image_size, of a description that has the
  * parts, the patch and the prefix. EMODEL. */
 int tomevit_find_tokens(const vit_tensors *file, tomevit_description *d,

@@ -76,6 +76,20 @@ static int find_relative(const vit_tensors *file, tomevit_description *d,
                          VIT_MAX_IMAGE, report);
 }
 
+int tomevit_settle_last_norm(vit_tensors *view, const vit_report *report)
+{
+    const char *said = tomevit_tensors_metadata(view, "final_norm");
+    int code = 0;
+
+    if (!said || strcmp(said, "after pooling") ||
+        !tomevit_has(view, "norm.weight"))
+        return 0;
+    code = tomevit_view_rename(view, "fc_norm.weight", "norm.weight", report);
+    if (!code && tomevit_has(view, "norm.bias"))
+        code = tomevit_view_rename(view, "fc_norm.bias", "norm.bias", report);
+    return code;
+}
+
 int tomevit_settle_distillation(vit_tensors *view, const vit_report *report)
 {
     if (strcmp(tomevit_view_layout(view), "Hugging Face") ||
