@@ -29,8 +29,8 @@ struct vit_checkpoint {
 };
 
 /* The side of the crop that the files beside the weights say, 0 if none. DINOv2
- * in transformers and towers of Qwen take any, and resize their positions; other
- * models refuse what they were not made for. Pixels that make no patch are left
+ * in transformers and towers of Qwen take any, and resize their positions;
+ * others refuse what they were not made for. Pixels that make no patch are left
  * out. */
 static int said_size(const vit_checkpoint *c, size_t *size,
                      const vit_report *report)

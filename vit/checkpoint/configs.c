@@ -169,7 +169,8 @@ static int open_clip_pixels(const vit_neighbour *n, const json_t *pixels)
 }
 
 /* Its own towers: the class token, or the mean of patches; the last norm before
- * pooling, or behind it. [open_clip, transformer.py: VisionTransformer._pool] */
+ * pooling, or behind it.
+ * [open_clip, transformer.py: VisionTransformer._pool] */
 static void say_open_clip_pool(const vit_neighbour *n, const json_t *vision)
 {
     const char *pool = tomevit_json_text(vision, "pool_type");
