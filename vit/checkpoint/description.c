@@ -263,8 +263,11 @@ static int find_pool(const vit_tensors *file, tomevit_description *d,
  * it pools, in another way than others. [arXiv 2305.07017] */
 static int is_clipa(const vit_tensors *file)
 {
-    return !strcmp(tomevit_view_layout(file), "CLIP") &&
-           tomevit_tensors_metadata(file, "pool");
+    const char *said = tomevit_tensors_metadata(file, "patch_bias");
+
+    return (said && !strcmp(said, "none")) ||
+           (!strcmp(tomevit_view_layout(file), "CLIP") &&
+            tomevit_tensors_metadata(file, "pool"));
 }
 
 static int find_parts(const vit_tensors *file, tomevit_description *d,

@@ -89,6 +89,8 @@ static void put_parts(metadata *m, const tomevit_description *d)
         put(m, "pool_heads", number((double)d->pool_heads, 17));
     if (!d->final_norm)
         put(m, "final_norm", json_string("none"));
+    if (!d->patch_bias && !d->norm_pre)
+        put(m, "patch_bias", json_string("none"));
     if (d->bare_norm)
         put(m, "bare_norm", json_string("after pooling"));
     if (d->cells.side)
