@@ -196,7 +196,6 @@ typedef struct tomevit_rope {
     size_t grid;           /* side of the grid that it was trained on; 0: any */
 } tomevit_rope;
 
-/* What a model is: all of it read from the checkpoint's tensors. */
 /*
  * How towers of language models hand their patches on: each square of side x
  * side of them is joined to one row, and goes through an MLP. A merged token
@@ -212,6 +211,7 @@ typedef struct tomevit_cells {
     uint64_t reserved[2];  /* 0 */
 } tomevit_cells;
 
+/* What a model is: all of it read from the checkpoint's tensors. */
 typedef struct tomevit_description {
     char family[32];       /* "vit", "deit", "deit-distilled", "mae", ... */
     char layout[32];       /* whose names the tensors have: "timm", "Hugging

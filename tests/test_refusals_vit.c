@@ -630,8 +630,8 @@ Test(refusals_vit, structs_keep_their_layout)
     cr_expect_eq(sizeof(tomevit_message), 512);
     cr_expect_eq(sizeof(tomevit_preprocessing), 80);
     cr_expect_eq(offsetof(tomevit_preprocessing, reserved), 56);
-    cr_expect_eq(sizeof(tomevit_description), 792);
-    cr_expect_eq(offsetof(tomevit_description, reserved), 664);
+    cr_expect_eq(sizeof(tomevit_description), 848);
+    cr_expect_eq(offsetof(tomevit_description, reserved), 720);
     cr_expect_eq(sizeof(tomevit_open_options), 104);
     cr_expect_eq(offsetof(tomevit_open_options, reserved), 48);
     cr_expect_eq(sizeof(tomevit_merging), 224);
