@@ -101,6 +101,9 @@ alone open_clip.safetensors
 beside open_clip_config.json '{"model_cfg": {}, "preprocess_cfg":
     {"mean": [0.5, 0.5, 0.5], "resize_mode": "longest"}}'
 refuses 'open_clip_config.json beside it: "resize_mode" "longest" cannot be done'
+beside open_clip_config.json '{"model_cfg": {"vision_cfg": {"width": 64,
+    "pool_type": "none"}}}'
+refuses 'open_clip_config.json beside it: "pool_type" "none" cannot be done'
 
 # ---- DINOv2 takes the size of its crops
 

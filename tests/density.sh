@@ -135,7 +135,7 @@ run 2 density many
 says err "no model: give --model FILE"
 run 2 density --model "$model"
 says err "PATH... is missing"
-run 1 density --model "$srcdir/tests/fixtures/layouts/timm_gap.safetensors" many
+run 1 density --model "${bytes%/bytes}/layouts/timm_gap.safetensors" many
 says err "expected a model of bytes"
 run 1 inspect "$model"
 says err "a model of bytes (MEGABYTE)"

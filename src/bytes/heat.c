@@ -32,7 +32,7 @@ static void shares(const byte_model *m, const float *bits, uint8_t *bytes)
 {
     size_t patch = m->d->patch, patches = m->d->patches;
     double *mean = memory_zero(patches, sizeof(*mean));
-    double least = INFINITY, most = -INFINITY;
+    double least = HUGE_VAL, most = -HUGE_VAL;
 
     for (size_t k = 0; k < patches; k++) {
         for (size_t i = 0; i < patch; i++)

@@ -171,15 +171,14 @@ static int open_clip_pixels(const vit_neighbour *n, const json_t *pixels)
 /* Its own towers: the class token, or the mean of patches; the last norm before
  * pooling, or behind it.
  * [open_clip, transformer.py: VisionTransformer._pool] */
-static void say_open_clip_pool(const vit_neighbour *n, const json_t *vision)
+static int say_open_clip_pool(const vit_neighbour *n, const json_t *vision)
 {
     const char *pool = tomevit_json_text(vision, "pool_type");
 
-    if (!pool || strcmp(pool, "avg"))
-        return;
-    tomevit_neighbour_say(n, "pool", json_string("mean"));
-    if (json_is_true(json_object_get(vision, "final_ln_after_pool")))
+    if (pool && !strcmp(pool, "avg") &&
+        json_is_true(json_object_get(vision, "final_ln_after_pool")))
         tomevit_neighbour_say(n, "final_norm", json_string("after pooling"));
+    return tomevit_say_pool(n, "pool_type", pool);
 }
 
 int tomevit_from_open_clip(const vit_neighbour *n, json_t *config)
@@ -196,12 +195,12 @@ int tomevit_from_open_clip(const vit_neighbour *n, json_t *config)
     if (tower)
         code = tomevit_say_pool(n, "timm_pool",
                                 tomevit_json_text(vision, "timm_pool"));
+    else
+        code = say_open_clip_pool(n, vision);
     if (tower && !code)
         code = tomevit_say_architecture(n, tower, NULL);
     if (code)
         return code;
-    if (!tower)
-        say_open_clip_pool(n, vision);
     if (json_is_true(json_object_get(model, "quick_gelu")))
         tomevit_neighbour_say(n, "activation", json_string("quick_gelu"));
     /* Otherwise a head is 64 wide, and the activation is torch's nn.GELU.
