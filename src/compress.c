@@ -12,9 +12,8 @@
 #include "bytes/byte_model.h"
 #include "bytes/packed.h"
 #include "bytes/range_coder.h"
-#include "folders/collect.h"
+#include "evaluation/dataset.h"
 #include "images/png_write.h"
-#include "session/options_files.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -48,8 +47,9 @@ static const report_column list[] = {
 
 typedef struct compress {
     byte_model m;
-    folder files;
-    char **names;          /* [files.count]: in the archive */
+    dataset images;        /* of no class */
+    folder *files;         /* those of the images */
+    char **names;          /* [files->count]: in the archive */
     byte_pictures pictures;
     range_part *parts;     /* [batch, length]: of each byte */
     output out;
@@ -59,12 +59,6 @@ typedef struct compress {
 } compress;
 
 /* ---- names --------------------------------------------------------------- */
-
-static void refuse(void *data, const char *line)
-{
-    ((compress *)data)->refused++;
-    message_refused("%s", line);
-}
 
 static int ends_in_png(const char *name)
 {
@@ -108,13 +102,13 @@ static int by_text(const void *a, const void *b)
 
 static int name_all(compress *p)
 {
-    size_t count = p->files.count;
+    size_t count = p->files->count;
     char **sorted = memory_zero(count, sizeof(*sorted));
     int result = 0;
 
     p->names = memory_zero(count, sizeof(*p->names));
     for (size_t i = 0; i < count; i++)
-        sorted[i] = p->names[i] = name_in_archive(p->files.files[i].name);
+        sorted[i] = p->names[i] = name_in_archive(p->files->files[i].name);
     qsort(sorted, count, sizeof(*sorted), by_text);
     for (size_t i = 0; i < count && result == 0; i++) {
         if (strlen(sorted[i]) > PACKED_NAME)
@@ -131,22 +125,10 @@ static int name_all(compress *p)
 
 static int open_images(compress *p)
 {
-    const options *o = p->m.s.options;
-    char why[ARGS_WHY];
-
-    collect_images(o->list, o->operands, o->operand_count, &p->files, refuse,
-                   p);
-    folder_limit(&p->files, o->limit);
-    if (p->files.count == 0) {
-        message_failed("%s: there is no image", options_source(o));
+    if (dataset_open_images(&p->images, &p->m.s) != 0)
         return -1;
-    }
-    for (size_t i = 0; i < p->files.count; i++)
-        if (options_files_input(o, source_path(&p->files.files[i]),
-                                why) != 0) {
-            message_usage("%s", why);
-            return -1;
-        }
+    p->files = &p->images.files;
+    p->refused = p->images.unread;
     return name_all(p);
 }
 
@@ -221,7 +203,7 @@ static int pack_batch(compress *p, size_t first, size_t count)
     range_encoder *e = memory_zero(count, sizeof(*e));
     double png = 0;
 
-    byte_pictures_read(in, &p->m, p->files.files + first, count);
+    byte_pictures_read(in, &p->m, p->files->files + first, count);
     int error = tomevit_bytes_forward(p->m.context, count, in->bytes, &out);
     if (error)
         message_failed("%s", tomevit_strerror(error));
@@ -235,7 +217,7 @@ static int pack_batch(compress *p, size_t first, size_t count)
     p->png_bytes += png;
     for (size_t i = 0; i < count; i++) {
         if (in->why[i][0] != '\0') {
-            message_refused("%s: %s", p->files.files[first + i].path,
+            message_refused("%s: %s", p->files->files[first + i].path,
                             in->why[i]);
             p->refused++;
         } else if (!error) {
@@ -252,9 +234,9 @@ static int pack(compress *p)
     double began = clock_seconds();
     int result = 0;
 
-    progress_start(p->files.count, p->m.s.options->quiet);
-    for (size_t i = 0, now; i < p->files.count && result == 0; i += now) {
-        now = p->files.count - i < p->pictures.most ? p->files.count - i
+    progress_start(p->files->count, p->m.s.options->quiet);
+    for (size_t i = 0, now; i < p->files->count && result == 0; i += now) {
+        now = p->files->count - i < p->pictures.most ? p->files->count - i
                                                     : p->pictures.most;
         if (signals_stop()) {
             message_failed("stopped: no archive is written");
@@ -349,7 +331,7 @@ static void run(compress *p)
         packed_write_end(&p->writer);
         if (result == 0 && p->writer.pictures == 0) {
             message_failed("none of the %zu images could be used",
-                           p->files.count);
+                           p->files->count);
             result = -1;
         }
         if (result != 0)
@@ -372,9 +354,9 @@ void command_compress(const options *o)
     memset(&p, 0, sizeof(p));
     if (byte_model_open(&p.m, o, how) == 0 && open_images(&p) == 0)
         run(&p);
-    for (size_t i = 0; p.names && i < p.files.count; i++)
+    for (size_t i = 0; p.names && i < p.files->count; i++)
         free(p.names[i]);
     free(p.names);
-    folder_free(&p.files);
+    dataset_close(&p.images);
     byte_model_close(&p.m);
 }

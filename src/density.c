@@ -12,7 +12,7 @@
 #include "bytes/byte_journal.h"
 #include "bytes/byte_model.h"
 #include "bytes/heat.h"
-#include "folders/collect.h"
+#include "evaluation/dataset.h"
 #include "images/png_write.h"
 #include "session/options_files.h"
 
@@ -63,9 +63,9 @@ static const report_column image_columns[] = {
 
 typedef struct density {
     byte_model m;
-    folder files;
-    size_t unread;         /* folders and files not to be had */
-    byte_worth *worth;     /* [files.count] */
+    dataset images;        /* of no class */
+    folder *files;         /* those of the images */
+    byte_worth *worth;     /* [files->count] */
     size_t done;           /* pictures so far */
     byte_journal journal;
     byte_pictures pictures;
@@ -75,31 +75,10 @@ typedef struct density {
 
 /* ---- pictures ------------------------------------------------------------ */
 
-static void refuse(void *data, const char *line)
-{
-    ((density *)data)->unread++;
-    message_refused("%s", line);
-}
-
 static int open_images(density *p)
 {
-    const options *o = p->m.s.options;
-    char why[ARGS_WHY];
-
-    collect_images(o->list, o->operands, o->operand_count, &p->files, refuse,
-                   p);
-    folder_limit(&p->files, o->limit);
-    if (p->files.count == 0) {
-        message_failed("%s: there is no image", options_source(o));
-        return -1;
-    }
-    for (size_t i = 0; i < p->files.count; i++)
-        if (options_files_input(o, source_path(&p->files.files[i]),
-                                why) != 0) {
-            message_usage("%s", why);
-            return -1;
-        }
-    return 0;
+    p->files = &p->images.files;
+    return dataset_open_images(&p->images, &p->m.s);
 }
 
 /* What the numbers depend on. */
@@ -111,15 +90,15 @@ static json_t *settings(density *p)
 
     if (byte_model_arithmetic(&p->m, &arithmetic) != 0)
         return NULL;
-    for (size_t i = 0; i < p->files.count; i++)
-        for (const char *c = p->files.files[i].name; *c; c++)
+    for (size_t i = 0; i < p->files->count; i++)
+        for (const char *c = p->files->files[i].name; *c; c++)
             names = (names ^ (unsigned char)*c) * UINT64_C(1099511628211) + i;
     snprintf(text[0], 17, "%016llx", (unsigned long long)p->m.digest);
     snprintf(text[1], 17, "%016llx", (unsigned long long)arithmetic);
     snprintf(text[2], 17, "%016llx", (unsigned long long)names);
     return json_pack("{s:i,s:s,s:s,s:s,s:I,s:b,s:b,s:b}", "density", 1,
                      "model", text[0], "arithmetic", text[1], "names", text[2],
-                     "images", (json_int_t)p->files.count, "exif", o->exif,
+                     "images", (json_int_t)p->files->count, "exif", o->exif,
                      "lenient", o->lenient, "strict", o->strict);
 }
 
@@ -145,7 +124,7 @@ static int measure_batch(density *p, size_t first, size_t count)
     size_t length = p->m.d->length;
     tomevit_bytes_output out = {.bits = p->bits};
 
-    byte_pictures_read(in, &p->m, p->files.files + first, count);
+    byte_pictures_read(in, &p->m, p->files->files + first, count);
     int error = tomevit_bytes_forward(p->m.context, count, in->bytes, &out);
     if (error) {
         message_failed("%s", tomevit_strerror(error));
@@ -181,15 +160,15 @@ static int measure(density *p)
 {
     int result = 0;
 
-    progress_start(p->files.count, p->m.s.options->quiet);
-    for (size_t i = p->done, now; i < p->files.count && result == 0 &&
+    progress_start(p->files->count, p->m.s.options->quiet);
+    for (size_t i = p->done, now; i < p->files->count && result == 0 &&
                                   !signals_stop(); i += now) {
-        now = p->files.count - i < p->pictures.most ? p->files.count - i
+        now = p->files->count - i < p->pictures.most ? p->files->count - i
                                                     : p->pictures.most;
         result = measure_batch(p, i, now);
         for (size_t k = 0; k < now && result == 0; k++) {
             if (p->pictures.why[k][0] != '\0')
-                message_refused("%s: %s", p->files.files[i + k].path,
+                message_refused("%s: %s", p->files->files[i + k].path,
                                 p->pictures.why[k]);
             result = draw(p, k) | byte_journal_add(&p->journal,
                                                    p->worth[i + k]);
@@ -240,14 +219,14 @@ static char *class_of(const char *name)
 static ranked *rank(const density *p, size_t *count)
 {
     double length = (double)p->m.d->length;
-    ranked *r = memory_zero(p->files.count + 1, sizeof(*r));
+    ranked *r = memory_zero(p->files->count + 1, sizeof(*r));
 
     *count = 0;
     for (size_t i = 0; i < p->done; i++)
         if (p->worth[i].bits >= 0)
             r[(*count)++] = (ranked){
                 p->worth[i].bits / length, p->worth[i].png / length,
-                p->files.files[i].name, class_of(p->files.files[i].name)};
+                p->files->files[i].name, class_of(p->files->files[i].name)};
     return r;
 }
 
@@ -337,7 +316,7 @@ static void report(density *p)
     byte_model_compute_json(&p->m, object);
     json_object_set_new(object, "images", json_integer((json_int_t)count));
     json_object_set_new(object, "refused", json_integer(
-        (json_int_t)(p->done - count + p->unread)));
+        (json_int_t)(p->done - count + p->images.unread)));
     json_object_set_new(object, "bits_per_byte",
                         spread_json(r, count, offsetof(ranked, bits)));
     json_object_set_new(object, "png_bits_per_byte",
@@ -367,8 +346,8 @@ static int check_map(const density *p)
 {
     const options *o = p->m.s.options;
 
-    if (o->map && p->files.count != 1)
-        message_usage("--map is of one image, found %zu", p->files.count);
+    if (o->map && p->files->count != 1)
+        message_usage("--map is of one image, found %zu", p->files->count);
     else if (o->map && o->resume)
         message_usage("--map and --resume exclude each other");
     else
@@ -383,18 +362,18 @@ static void run(density *p)
     size_t known = 0;
     int result = pinned ? 0 : -1;
 
-    p->worth = memory_zero(p->files.count, sizeof(*p->worth));
+    p->worth = memory_zero(p->files->count, sizeof(*p->worth));
     p->bits = memory_zero(o->batch * p->m.d->length, sizeof(*p->bits));
     byte_pictures_begin(&p->pictures, &p->m, 0);
     p->mapped = o->map == NULL;
     if (result == 0)
         result = byte_journal_open(&p->journal, o->resume, pinned, p->worth,
-                                   p->files.count, &p->done);
+                                   p->files->count, &p->done);
     /* What was refused is told again. */
     for (size_t i = 0; i < p->done && result == 0; i++)
         if (p->worth[i].bits < 0)
             message_refused("%s: refused, by the journal",
-                            p->files.files[i].path);
+                            p->files->files[i].path);
     if (result == 0)
         result = measure(p);
     result |= byte_journal_close(&p->journal);
@@ -404,12 +383,12 @@ static void run(density *p)
                    : known > 0 ? OUTPUT_WHOLE : OUTPUT_EMPTY;
     if (result == 0 && known > 0)
         report(p);
-    if (result == 0 && p->done < p->files.count)
+    if (result == 0 && p->done < p->files->count)
         message_refused("stopped: the result is partial, %zu of %zu images",
-                        p->done, p->files.count);
+                        p->done, p->files->count);
     else if (result == 0 && known == 0)
         message_failed("none of the %zu images could be used",
-                       p->files.count);
+                       p->files->count);
     json_decref(pinned);
     byte_pictures_end(&p->pictures);
 }
@@ -423,7 +402,7 @@ void command_density(const options *o)
     if (byte_model_open(&p.m, o, how) == 0 && open_images(&p) == 0 &&
         check_map(&p) == 0)
         run(&p);
-    folder_free(&p.files);
+    dataset_close(&p.images);
     free(p.worth);
     free(p.bits);
     byte_model_close(&p.m);

@@ -3,6 +3,7 @@
 # --part and join: however a folder is split, the parts' journals together give
 # the report of one process; what does not fit together is refused by name.
 . "${srcdir:-.}/tests/guard.sh"
+. "${srcdir:-.}/tests/one_report.sh"
 . "${srcdir:-.}/tests/command.sh"
 
 "$fixture" model plain.safetensors 3 '{"num_heads": "3"}' || fail "no model"
@@ -20,21 +21,6 @@ model="--model plain.safetensors --batch 4"
 counts='images refused top1 top5 ece top1_interval.low partial classes_by r
     dtype cpu threads batch gmacs model.file preprocessing.chain'
 
-# outputs NAME: the options that write an eval's results to files of that name
-outputs() {
-    echo "--json $1.json --predictions $1.csv --per-class $1.classes
-        --confusion $1.confusion"
-}
-# whole NAME: they are those of one process
-whole() {
-    holds full.json $counts
-    cp values wanted
-    holds $1.json $counts
-    cmp -s values wanted || { fail "$1: another report:"; diff wanted values; }
-    for kind in csv classes confusion; do
-        cmp -s $1.$kind full.$kind || fail "$1: another $kind"
-    done
-}
 
 run 3 eval $model set --r 4 $(outputs full)
 grep -v note err >full.err

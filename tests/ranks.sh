@@ -4,6 +4,7 @@
 # that is killed ends the run, and the same command goes on from the journals.
 # Without MPI, or where MPI does not bring them together, they are refused.
 . "${srcdir:-.}/tests/guard.sh"
+. "${srcdir:-.}/tests/one_report.sh"
 . "${srcdir:-.}/tests/command.sh"
 
 "$fixture" model plain.safetensors 3 '{"num_heads": "3"}' || fail "no model"
@@ -22,21 +23,6 @@ model="--model plain.safetensors --batch 2 --threads 1"
 counts='images refused top1 top5 ece top1_interval.low partial classes_by r
     dtype cpu batch gmacs model.file preprocessing.chain'
 
-# outputs NAME: the options that write an eval's results to files of that name
-outputs() {
-    echo "--json $1.json --predictions $1.csv --per-class $1.classes
-        --confusion $1.confusion"
-}
-# whole NAME: they are those of one process
-whole() {
-    holds full.json $counts
-    cp values wanted
-    holds $1.json $counts
-    cmp -s values wanted || { fail "$1: another report:"; diff wanted values; }
-    for kind in csv classes confusion; do
-        cmp -s $1.$kind full.$kind || fail "$1: another $kind"
-    done
-}
 # refuses TEXT COMMAND...: with status 2 and a line; reports stay as they were
 refuses() {
     text=$1

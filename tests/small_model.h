@@ -5,32 +5,12 @@
 
 #include "../vit/checkpoint/checkpoint.h"
 #include "../vit/model/model.h"
-#include "tiers.h"
+#include "model_tiers.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
 enum { SIDE = 32, CLASSES = 10 };
-
-/* Runs `check` with the CPU mask set to every tier this machine has. */
-static inline void each_tier(void (*check)(const char *tier))
-{
-    const vit_dsp *dsp;
-    uint32_t needs, all = tomerge_cpu_detected();
-
-    for (size_t i = 0; (dsp = tomevit_dsp_tier(i, &needs)); i++) {
-        uint32_t mask = 0;
-
-        if ((all & needs) != needs) {
-            note_absent(dsp->name);
-            continue;
-        }
-        tomerge_cpu_mask(dsp->name, &mask);
-        tomerge_set_cpu_mask(mask);
-        check(dsp->name);
-    }
-    tomerge_set_cpu_mask(UINT32_MAX);
-}
 
 /* A small model: random weights, 4 layers, widths that fill no tile. */
 static inline tomevit_description small_description(int pool, int fc_norm,

@@ -6,7 +6,7 @@
 #include "golden.h"
 #include "../vit/model/model.h"
 #include "../vit/checkpoint/positions.h"
-#include "tiers.h"
+#include "model_tiers.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -194,21 +194,7 @@ Test(layouts, project_without_texts)
 
 Test(layouts, give_the_logits_of_their_libraries)
 {
-    const vit_dsp *dsp;
-    uint32_t needs, all = tomerge_cpu_detected();
-
-    for (size_t i = 0; (dsp = tomevit_dsp_tier(i, &needs)); i++) {
-        uint32_t mask = 0;
-
-        if ((all & needs) != needs) {
-            note_absent(dsp->name);
-            continue;
-        }
-        tomerge_cpu_mask(dsp->name, &mask);
-        tomerge_set_cpu_mask(mask);
-        check_models(dsp->name);
-    }
-    tomerge_set_cpu_mask(UINT32_MAX);
+    each_tier(check_models);
 }
 
 /* ---- what stands beside the tensors -------------------------------------- */

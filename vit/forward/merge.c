@@ -158,6 +158,12 @@ void tomevit_plan(vit_pass *p, vit_scratch *s, const vit_at *at)
     c->planned[at->image] = plan.rows;
 }
 
+int tomevit_merges(const vit_pass *p, const vit_at *at)
+{
+    (void)p;
+    return at->r > 0;
+}
+
 void tomevit_pack_offsets(vit_pass *p, vit_scratch *unused, const vit_at *at)
 {
     vit_team *c = p->c;

@@ -147,6 +147,14 @@ const float *tomevit_gated_metric(const vit_team *c, int metric, size_t first,
  * sets c->planned[image]. Where either fails, or too little is left for the
  * head, c->error is set, and the image goes on with tokens of no account. */
 vit_task tomevit_plan, tomevit_pack_offsets, tomevit_merge, tomevit_swap;
+vit_condition tomevit_merges;
+
+/* Steps that carry out what was planned. */
+#define VIT_MERGE \
+    {VIT_ONCE, .run = tomevit_pack_offsets, .when = tomevit_merges}, \
+    {VIT_EACH_IMAGE, .run = tomevit_merge, .when = tomevit_merges}, \
+    {VIT_ONCE, .run = tomevit_swap, .when = tomevit_merges}
+
 /* Leaves of every image the rows that are read. */
 vit_task tomevit_keep_read;
 

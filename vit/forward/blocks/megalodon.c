@@ -118,12 +118,6 @@ static void mlp(vit_pass *p, vit_scratch *s, const vit_at *at)
                        c->x_stride);
 }
 
-static int merges(const vit_pass *p, const vit_at *at)
-{
-    (void)p;
-    return at->r > 0;
-}
-
 static const vit_step steps[] = {
     {VIT_EACH_IMAGE, .run = tomevit_turn_rows, .when = tomevit_stand_elsewhere},
     {VIT_EACH_IMAGE, .run = norm_rows},
@@ -132,10 +126,8 @@ static const vit_step steps[] = {
     {VIT_EACH_ROWS, .run = mix},
     {VIT_EACH_HEAD, .run = tomevit_gated_attention},
     {VIT_EACH_ROWS, .run = join},
-    {VIT_EACH_IMAGE, .run = tomevit_plan, .when = merges},
-    {VIT_ONCE, .run = tomevit_pack_offsets, .when = merges},
-    {VIT_EACH_IMAGE, .run = tomevit_merge, .when = merges},
-    {VIT_ONCE, .run = tomevit_swap, .when = merges},
+    {VIT_EACH_IMAGE, .run = tomevit_plan, .when = tomevit_merges},
+    VIT_MERGE,
     {VIT_EACH_ROWS, .run = mlp},
     {0},
 };

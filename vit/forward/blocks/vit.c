@@ -5,12 +5,6 @@
 
 #include "../steps.h"
 
-static int merges(const vit_pass *p, const vit_at *at)
-{
-    (void)p;
-    return at->r > 0;
-}
-
 /* Planning that has to wait for more than the layer's products. */
 static int plans_late(const vit_pass *p, const vit_at *at)
 {
@@ -37,11 +31,6 @@ static int compares_no_queries(const vit_pass *p, const vit_at *at)
     return !compares_queries(p, at);
 }
 
-#define MERGE \
-    {VIT_ONCE, .run = tomevit_pack_offsets, .when = merges}, \
-    {VIT_EACH_IMAGE, .run = tomevit_merge, .when = merges}, \
-    {VIT_ONCE, .run = tomevit_swap, .when = merges}
-
 #define TURN \
     {VIT_EACH_IMAGE, .run = tomevit_turn_rows, .when = tomevit_stand_elsewhere}
 
@@ -52,7 +41,7 @@ static const vit_step steps[] = {
      .beside_when = plans_early, .by_queries = 1},
     {VIT_EACH_ROWS, .run = tomevit_projection},
     {VIT_EACH_IMAGE, .run = tomevit_plan, .when = plans_late},
-    MERGE,
+    VIT_MERGE,
     {VIT_EACH_ROWS, .run = tomevit_mlp},
     {0},
 };
@@ -67,7 +56,7 @@ static const vit_step last_steps[] = {
     {VIT_EACH_HEAD, .run = tomevit_attention, .beside = tomevit_plan,
      .beside_when = plans_early},
     {VIT_EACH_IMAGE, .run = tomevit_plan, .when = plans_late},
-    MERGE,
+    VIT_MERGE,
     {VIT_ONCE, .run = tomevit_report_merging},
     {VIT_ONCE, .run = tomevit_keep_read},
     {VIT_EACH_ROWS, .run = tomevit_projection},
