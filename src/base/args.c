@@ -24,6 +24,20 @@ int args_size(const char *text, size_t *out)
     return 0;
 }
 
+int args_name(const char *text, int *field,
+              int (*from_name)(const char *, int *), const char *(*name)(int),
+              char *why)
+{
+    if (from_name(text, field) == 0)
+        return 0;
+    size_t used = (size_t)snprintf(why, ARGS_WHY, "'%.40s' is not one of",
+                                   text);
+    for (int i = 0; name(i) && used < ARGS_WHY; i++)
+        used += (size_t)snprintf(why + used, ARGS_WHY - used, "%s %s",
+                                 i ? "," : "", name(i));
+    return -1;
+}
+
 int args_real(const char *text, double *out)
 {
     if (text[0] == '\0' || isspace((unsigned char)text[0]))

@@ -83,4 +83,10 @@ const char *args_nearest(const char *word, const char *const *names,
 int args_size(const char *text, size_t *out);
 int args_real(const char *text, double *out);
 
+/* Sets *field from a name, by from_name; name(0), name(1), ... are those there
+ * are, NULL after the last. 0, or -1 with all of them in why[256]. */
+int args_name(const char *text, int *field,
+              int (*from_name)(const char *, int *), const char *(*name)(int),
+              char *why);
+
 #endif

@@ -187,21 +187,6 @@ void merging_args_default(merging_args *args, const char *text)
 
 /* ---- names --------------------------------------------------------------- */
 
-/* Sets *field from a name, or lists the names there are. */
-static int parse_name(const char *text, int *field,
-                      int (*from_name)(const char *, int *),
-                      const char *(*name)(int), char *why)
-{
-    if (from_name(text, field) == 0)
-        return 0;
-    size_t used = (size_t)snprintf(why, ARGS_WHY, "'%.40s' is not one of",
-                                   text);
-    for (int i = 0; name(i) && used < ARGS_WHY; i++)
-        used += (size_t)snprintf(why + used, ARGS_WHY - used, "%s %s",
-                                 i ? "," : "", name(i));
-    return -1;
-}
-
 int merging_decides(const merging_args *args)
 {
     const method_row *row = methods_row(args->row);
@@ -216,28 +201,28 @@ int merging_decides(const merging_args *args)
 
 int merging_parse_similarity(const char *text, void *args, char *why)
 {
-    return parse_name(text, &((merging_args *)args)->similarity,
-                      tomerge_similarity_from_name, tomerge_similarity_name,
-                      why);
+    return args_name(text, &((merging_args *)args)->similarity,
+                     tomerge_similarity_from_name, tomerge_similarity_name,
+                     why);
 }
 
 int merging_parse_combine(const char *text, void *args, char *why)
 {
-    return parse_name(text, &((merging_args *)args)->combine,
-                      tomerge_combine_from_name, tomerge_combine_name, why);
+    return args_name(text, &((merging_args *)args)->combine,
+                     tomerge_combine_from_name, tomerge_combine_name, why);
 }
 
 int merging_parse_metric(const char *text, void *args, char *why)
 {
-    return parse_name(text, &((merging_args *)args)->metric,
-                      tomevit_metric_from_name, tomevit_metric_name, why);
+    return args_name(text, &((merging_args *)args)->metric,
+                     tomevit_metric_from_name, tomevit_metric_name, why);
 }
 
 int merging_parse_rope_merge(const char *text, void *args, char *why)
 {
-    return parse_name(text, &((merging_args *)args)->rope_merge,
-                      tomevit_rope_merge_from_name, tomevit_rope_merge_name,
-                      why);
+    return args_name(text, &((merging_args *)args)->rope_merge,
+                     tomevit_rope_merge_from_name, tomevit_rope_merge_name,
+                     why);
 }
 
 int merging_parse_prop_attn(const char *text, void *args, char *why)

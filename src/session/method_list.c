@@ -24,17 +24,6 @@ static size_t word_length(const char *text)
     return length;
 }
 
-static int unknown_name(const char *name, char *why)
-{
-    size_t used = (size_t)snprintf(why, ARGS_WHY, "'%.40s' is not one of",
-                                   name);
-
-    for (int i = 0; methods_name(i) && used < ARGS_WHY; i++)
-        used += (size_t)snprintf(why + used, ARGS_WHY - used, "%s %s",
-                                 i ? "," : "", methods_name(i));
-    return -1;
-}
-
 /* "ppt[layers=3:6:9]" or "upward[@FILE]", in place. */
 static int read_method(char *text, merging_method *method, char *why)
 {
@@ -55,8 +44,7 @@ static int read_method(char *text, merging_method *method, char *why)
         if (opening[1] == '@' && !method->options)
             return -1;
     }
-    return methods_from_name(text, &method->row) == 0
-        ? 0 : unknown_name(text, why);
+    return args_name(text, &method->row, methods_from_name, methods_name, why);
 }
 
 static void free_methods(merging_method *methods, size_t count)
