@@ -95,6 +95,13 @@ says err "it is about"
 run 1 density -q --model "$model" many --resume many.csv
 says err "it is about"
 lines many.csv 19
+printf 'a note of mine' >note
+run 1 density -q --model "$model" many --resume note
+says err "it is about"
+test "$(cat note)" = 'a note of mine' || fail "a file of one line is lost"
+head -c 9 journal >cut
+run 0 density -q --model "$model" many --csv whole.csv --resume cut
+cmp -s journal cut || fail "another journal than from its first line"
 
 # ---- the map
 

@@ -137,6 +137,22 @@ run 0 eval $with pictures $(reports torn) --resume journal
 says err "journal: line $third is not one that can follow"
 whole torn
 
+# A process that ended in its first line, wherever.
+for bytes in 1 7 19 200; do
+    head -c $bytes kept.journal >journal
+    run 0 eval $with pictures $(reports torn) --resume journal
+    says err "journal: its only line is not whole: it is begun anew"
+    whole torn
+    test "$(wc -l <journal)" = "$lines" || fail "$bytes: another journal"
+done
+# What may be somebody's is no journal, even if it is not a whole line.
+for text in 'a note of mine' '{"other":1'; do
+    printf %s "$text" >journal
+    run 1 eval $with pictures --resume journal
+    says err "journal: it is not a journal of tomerge"
+    test "$(cat journal)" = "$text" || fail "'$text' was changed"
+done
+
 # ---- other options
 
 cp kept.journal journal

@@ -5,6 +5,7 @@
 
 #include "byte_journal.h"
 
+#include "../base/begun.h"
 #include "../base/message.h"
 
 #include <errno.h>
@@ -13,6 +14,13 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+static int other(const byte_journal *j)
+{
+    message_failed("%s: it is about another model, other pictures or other "
+                   "options, or no journal", j->path);
+    return -1;
+}
 
 static int failed(const byte_journal *j)
 {
@@ -35,9 +43,7 @@ static int read_lines(byte_journal *j, const char *settings,
 
         line[length - 1] = '\0';
         if (*end == 0 && strcmp(line, settings) != 0) {
-            message_failed("%s: it is about another model, other pictures or "
-                           "other options, or no journal", j->path);
-            result = -1;
+            result = other(j);
         } else if (*end > 0 &&
                    (*done == most || sscanf(line, "[%lf,%lf]", &bits,
                                             &png) != 2)) {
@@ -82,6 +88,10 @@ int byte_journal_open(byte_journal *j, const char *path,
     text = json_dumps(settings, JSON_COMPACT | JSON_SORT_KEYS);
     if (text)
         result = read_lines(j, text, worth, most, done, &end);
+    /* What has no whole line is only ours to cut if we were writing it. */
+    if (result == 0 && end == 0 && status.st_size > 0 &&
+            begun_only(fileno(j->file), text) != 1)
+        result = other(j);
     /* What is written goes to the end, but reading must have ended. */
     if (result == 0 && (ftruncate(fileno(j->file), end) != 0 ||
                         fseek(j->file, 0, SEEK_END) != 0 ||

@@ -4,6 +4,7 @@
 
 #include "journal.h"
 
+#include "../base/begun.h"
 #include "../base/clock.h"
 #include "../base/memory.h"
 #include "../base/message.h"
@@ -325,6 +326,19 @@ static int write_header(journal *j, json_t *settings, json_t *command)
     return result == 0 ? sync_now(j) : result;
 }
 
+/* A process that ended in its first line left nothing to go on from. 0, and
+ * then the status of the file as it is now, or -1 with errno. */
+static int begin_anew(const journal *j, struct stat *status)
+{
+    int only = begun_only(j->descriptor, "{\"" MARK "\":");
+
+    if (only <= 0)
+        return only;
+    message_note("%s: its only line is not whole: it is begun anew", j->path);
+    return ftruncate(j->descriptor, 0) != 0 ||
+           fstat(j->descriptor, status) != 0 ? -1 : 0;
+}
+
 /* The file, for this process alone. */
 static int open_file(journal *j, struct stat *status)
 {
@@ -340,7 +354,7 @@ static int open_file(journal *j, struct stat *status)
         why = errno == EWOULDBLOCK ? "another process is writing it"
                                    : strerror(errno);
     /* Another process may have written before it let go of the lock. */
-    else if (fstat(j->descriptor, status) != 0)
+    else if (fstat(j->descriptor, status) != 0 || begin_anew(j, status) != 0)
         why = strerror(errno);
     if (!why)
         return 0;
