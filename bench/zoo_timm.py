@@ -56,7 +56,8 @@ def compute(tag, folder, jury):
     path = write(model, model.state_dict(), folder, args)
     side = model.pretrained_cfg["input_size"][1:]
     embed = getattr(model, "patch_embed", None)
-    if getattr(embed, "img_size", None):
+    if (getattr(embed, "img_size", None) and
+            getattr(embed, "strict_img_size", True)):
         side = embed.img_size
     x = torch.randn(1, 3, *side, generator=torch.Generator().manual_seed(5))
     return jury.numbers(path, x[0].numpy(), results(model, x))

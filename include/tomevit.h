@@ -65,7 +65,8 @@ enum tomevit_interpolation {
 
 enum tomevit_crop_mode {
     TOMEVIT_CENTER = 0,
-    TOMEVIT_SQUASH = 1
+    TOMEVIT_SQUASH = 1,
+    TOMEVIT_BORDER = 2
 };
 
 /* Whose pixels: columns or rows are resized first, and rounded in between.
@@ -79,9 +80,12 @@ enum tomevit_pixels {
 };
 
 /* From a decoded image to the model's input: the shorter side (TOMEVIT_SQUASH:
- * each side) is resized to floor(size / crop_pct), the centre size x size is
- * cut out, and each value v of channel c becomes
- * (v / 255 - mean[c]) / std[c]. */
+ * each side; TOMEVIT_BORDER: the longer side) is resized to
+ * floor(size / crop_pct), the centre size x size is cut out, and each value v
+ * of channel c becomes (v / 255 - mean[c]) / std[c]. TOMEVIT_BORDER fills what
+ * a side lacks, half before and half behind it, with the nearest bytes to the
+ * mean; an odd pixel lies behind.
+ * [timm, data/transforms.py: ResizeKeepRatio, CenterCropOrPad] */
 typedef struct tomevit_preprocessing {
     size_t size;           /* side of the crop in pixels */
     double crop_pct;       /* in (0, 1] */
@@ -93,7 +97,8 @@ typedef struct tomevit_preprocessing {
     uint64_t reserved[3];  /* 0 */
 } tomevit_preprocessing;
 
-/* The length the shorter side is resized to; 0 if `pre` is not usable. */
+/* The length that the shorter side (TOMEVIT_BORDER: the longer) is resized to; 0
+ * if `pre` is not usable. */
 size_t tomevit_resized_side(const tomevit_preprocessing *pre);
 
 /*
@@ -332,7 +337,7 @@ void tomevit_open_options_init(tomevit_open_options *options);
  * for and cannot be done is refused by its key. The keys of metadata:
  * "num_heads" or "arch", "norm_eps", "activation" (gelu, gelu_tanh,
  * quick_gelu), "pool" (class, mean), "positions" (learned), "family", "mean",
- * "std", "crop_pct", "crop_mode" (center, squash), "interpolation",
+ * "std", "crop_pct", "crop_mode" (center, squash, border), "interpolation",
  * "position_resize", "class_names" (JSON array).
  *
  * Layers are read and packed on as many threads as OpenMP gives a parallel

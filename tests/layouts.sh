@@ -47,7 +47,7 @@ run 0 classify --model "$models/hf_vit/model.safetensors" a.png \
     --crop-mode center
 run 2 classify --model "$models/hf_vit/model.safetensors" a.png \
     --crop-mode middle
-says err "'middle' is not one of center, squash"
+says err "'middle' is not one of center, squash, border"
 
 # what is unused is named
 run 0 inspect "$models/dinov2.safetensors"

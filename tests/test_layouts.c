@@ -360,7 +360,7 @@ Test(layouts, squash_images_as_pillow_does)
         cr_assert_eq(tomevit_resize_crop(&pre, rgb, 40, 17, 120, got), 0);
         cr_assert_eq(memcmp(got, golden_u8(file, name, 8 * 8 * 3), 8 * 8 * 3),
                      0, "%s", name);
-        pre.crop_mode = 2;
+        pre.crop_mode = 3;
         cr_assert_eq(tomevit_resize_crop(&pre, rgb, 40, 17, 120, got),
                      TOMEVIT_EINVAL);
     }

@@ -403,7 +403,7 @@ static void refuse_pixels(void)
     REFUSES(tomevit_resize_crop, a->pre = NULL);
     REFUSES(tomevit_resize_crop, a->pre->size = 0);
     REFUSES(tomevit_resize_crop, a->pre->interpolation = 2);
-    REFUSES(tomevit_resize_crop, a->pre->crop_mode = 2);
+    REFUSES(tomevit_resize_crop, a->pre->crop_mode = 3);
     REFUSES(tomevit_resize_crop, a->pre->pixels = 3);
     REFUSES(tomevit_crop_rows, a->pre->pixels = -1);
     REFUSES(tomevit_resize_crop, a->pre->reserved[2] = 1);

@@ -172,6 +172,83 @@ Test(resample, equals_each_pillow)
                 check_ordered(&ordered[i], p, tier);
 }
 
+/* The same with a border, by timm 1.0.31 with Pillow 13.0: ResizeKeepRatio with
+ * longest=1, CenterCropOrPad filled with the mean. */
+static const struct bordered {
+    size_t width, height, size;
+    double crop_pct;
+    int interpolation;
+    float mean[3];
+    uint64_t hash;
+} bordered[] = {
+    { 40, 17, 12, 1.0, TOMEVIT_BICUBIC, { 0.5f, 0.5f, 0.5f },
+      UINT64_C(0x33f94724d6eb514f) },
+    { 17, 40, 12, 1.0, TOMEVIT_BILINEAR, { 0.485f, 0.456f, 0.406f },
+      UINT64_C(0x4ebc3efe17e0ae08) },
+    { 500, 375, 224, 1.0, TOMEVIT_BICUBIC, { 0.5f, 0.5f, 0.5f },
+      UINT64_C(0x3172497bc7258491) },
+    { 5, 3, 8, 0.9, TOMEVIT_BICUBIC, { 0.3f, 0.1f, 0.7f },
+      UINT64_C(0x692566708a0adb2b) },
+    { 333, 500, 64, 0.875, TOMEVIT_BILINEAR,
+      { 0.48145466f, 0.4578275f, 0.40821073f }, UINT64_C(0x1f638fa662d9d7f4) },
+    { 90, 3, 16, 1.0, TOMEVIT_BICUBIC, { 0.0f, 0.0f, 1.0f },
+      UINT64_C(0xfbde103a0cae5ca6) },
+    { 32, 32, 32, 1.0, TOMEVIT_BICUBIC, { 0.5f, 0.5f, 0.5f },
+      UINT64_C(0x070d8588d61d0dbd) },
+    { 1, 1, 4, 0.875, TOMEVIT_BICUBIC, { 0.5f, 0.5f, 0.5f },
+      UINT64_C(0x914427df84d74605) },
+    { 131, 100, 33, 0.5, TOMEVIT_BICUBIC, { 0.5f, 0.5f, 0.5f },
+      UINT64_C(0xe8f4dd60b88b6fbf) },
+};
+
+static void check_bordered(const struct bordered *g, const char *tier)
+{
+    tomevit_preprocessing pre = settings(g->size, g->crop_pct,
+                                         g->interpolation);
+    uint8_t *rgb = malloc(3 * g->width * g->height);
+    uint8_t *crop = malloc(3 * g->size * g->size);
+    size_t first, count;
+
+    pre.crop_mode = TOMEVIT_BORDER;
+    pre.pixels = TOMEVIT_PILLOW_13;
+    memcpy(pre.mean, g->mean, sizeof(pre.mean));
+    pixels_fill(rgb, g->width, g->height);
+    cr_assert_eq(tomevit_crop_rows(&pre, g->width, g->height, &first, &count),
+                 0);
+    cr_assert(first + count <= g->height);
+    memset(rgb, 0, 3 * g->width * first);
+    memset(rgb + 3 * g->width * (first + count), 0,
+           3 * g->width * (g->height - first - count));
+    cr_assert_eq(tomevit_resize_crop(&pre, rgb, g->width, g->height,
+                                     3 * g->width, crop), 0);
+    cr_expect_eq(pixels_hash(crop, 3 * g->size * g->size), g->hash,
+                 "%zu x %zu to %zu, %s", g->width, g->height, g->size, tier);
+    free(rgb);
+    free(crop);
+}
+
+Test(resample, equals_timm_with_a_border)
+{
+    const char *tier;
+
+    for (size_t next = 0; next_tier(&next, &tier);)
+        for (size_t i = 0; i < sizeof(bordered) / sizeof(*bordered); i++)
+            check_bordered(&bordered[i], tier);
+}
+
+/* The side that gets thinner than a pixel keeps one. */
+Test(resample, a_border_leaves_a_line)
+{
+    tomevit_preprocessing pre = settings(4, 1.0, TOMEVIT_BICUBIC);
+    uint8_t rgb[3 * 100], crop[3 * 4 * 4];
+
+    pre.crop_mode = TOMEVIT_BORDER;
+    memset(rgb, 200, sizeof(rgb));
+    cr_assert_eq(tomevit_resize_crop(&pre, rgb, 100, 1, 300, crop), 0);
+    for (size_t i = 0; i < sizeof(crop); i++)
+        cr_expect_eq(crop[i], i / 12 == 1 ? 200 : 0, "byte %zu", i);
+}
+
 Test(resample, pixels_of_no_version_are_refused)
 {
     tomevit_preprocessing pre = settings(4, 1.0, TOMEVIT_BICUBIC);

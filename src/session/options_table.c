@@ -321,8 +321,9 @@ const args_option options_table[] = {
           "the crop's side as a share of the resized shorter side"),
     PARSE("crop-mode", "NAME", IMAGES, RESULT, preprocessing,
           preprocessing_parse_crop_mode,
-          "center (the shorter side is resized, the middle cut out) or squash "
-          "(both sides are resized, whatever the proportions)"),
+          "center (the shorter side is resized, the middle cut out), "
+          "squash (both sides are resized, whatever the proportions) or border "
+          "(the longer side is resized, the mean fills what the other lacks)"),
     PARSE("interpolation", "NAME", IMAGES, RESULT, preprocessing,
           preprocessing_parse_interpolation, "bicubic or bilinear"),
     PARSE("pixels", "NAME", IMAGES, RESULT, preprocessing,

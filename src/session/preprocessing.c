@@ -29,21 +29,24 @@ int preprocessing_parse_crop_pct(const char *text, void *args, char *why)
 
 const char *preprocessing_crop_mode_name(int mode)
 {
-    return mode == TOMEVIT_SQUASH ? "squash" : "center";
+    static const char *const names[] = {"center", "squash", "border"};
+
+    return names[mode];
 }
 
 int preprocessing_parse_crop_mode(const char *text, void *args, char *why)
 {
     preprocessing_args *p = args;
 
-    for (int i = TOMEVIT_CENTER; i <= TOMEVIT_SQUASH; i++) {
+    for (int i = TOMEVIT_CENTER; i <= TOMEVIT_BORDER; i++) {
         if (strcmp(text, preprocessing_crop_mode_name(i)) == 0) {
             p->crop_mode = i;
             p->has_crop_mode = 1;
             return 0;
         }
     }
-    snprintf(why, ARGS_WHY, "'%.40s' is not one of center, squash", text);
+    snprintf(why, ARGS_WHY, "'%.40s' is not one of center, squash, "
+             "border", text);
     return -1;
 }
 

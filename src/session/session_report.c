@@ -65,6 +65,8 @@ json_t *session_preprocessing_json(const session *s)
     const tomevit_preprocessing *p = &s->pre;
     const char *filter = preprocessing_interpolation_name(p->interpolation);
     json_t *object = json_object(), *mean = json_array(), *std = json_array();
+    static const char *const sides[] = {"shorter side", "both sides",
+                                        "longer side"};
     char chain[256];
 
     for (int c = 0; c < 3; c++) {
@@ -72,11 +74,13 @@ json_t *session_preprocessing_json(const session *s)
         json_array_append_new(std, real_float(p->std[c]));
     }
     snprintf(chain, sizeof(chain), "%s%s to %zu (%s), centre crop "
-             "%zu, mean %g %g %g, std %g %g %g",
+             "%zu%s, mean %g %g %g, std %g %g %g",
              s->options->exif ? "EXIF turn, " : "",
-             p->crop_mode == TOMEVIT_SQUASH ? "both sides" : "shorter side",
+             sides[p->crop_mode],
              tomevit_resized_side(p),
-             filter, p->size, (double)p->mean[0], (double)p->mean[1],
+             filter, p->size,
+             p->crop_mode == TOMEVIT_BORDER ? " with a border" : "",
+             (double)p->mean[0], (double)p->mean[1],
              (double)p->mean[2], (double)p->std[0], (double)p->std[1],
              (double)p->std[2]);
     set_count(object, "resize", tomevit_resized_side(p));

@@ -57,6 +57,8 @@ int tomevit_metadata_pool(const vit_tensors *file, tomevit_description *d,
                           const vit_report *report);
 int tomevit_metadata_positions(const vit_tensors *file, int *how,
                                const vit_report *report);
+/* "center", "squash", "border", as in metadata. */
+const char *tomevit_crop_mode_word(int mode);
 int tomevit_metadata_preprocessing(const vit_tensors *file,
                                    tomevit_description *d,
                                    const vit_report *report);

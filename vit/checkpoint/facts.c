@@ -173,7 +173,7 @@ static void add_pixels(vit_facts *f, const vit_tensors *view,
     three(fact->value, pre->std);
     fact = add(f, "crop", tomevit_tensors_from(view, "crop_pct"));
     snprintf(fact->value, sizeof(fact->value), "%.4g %s", pre->crop_pct,
-             pre->crop_mode == TOMEVIT_SQUASH ? "squash" : "center");
+             tomevit_crop_mode_word(pre->crop_mode));
     fact = add(f, "interpolation",
                tomevit_tensors_from(view, "interpolation"));
     snprintf(fact->value, sizeof(fact->value), "%s",

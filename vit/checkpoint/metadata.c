@@ -232,15 +232,21 @@ static int get_interpolation(const char *text, int *out)
     return 1;
 }
 
+const char *tomevit_crop_mode_word(int mode)
+{
+    static const char *const words[] = {"center", "squash", "border"};
+
+    return words[mode];
+}
+
 static int get_crop_mode(const char *text, int *out)
 {
-    if (!strcmp(text, "center"))
-        *out = TOMEVIT_CENTER;
-    else if (!strcmp(text, "squash"))
-        *out = TOMEVIT_SQUASH;
-    else
-        return 0;
-    return 1;
+    for (int i = TOMEVIT_CENTER; i <= TOMEVIT_BORDER; i++)
+        if (!strcmp(text, tomevit_crop_mode_word(i))) {
+            *out = i;
+            return 1;
+        }
+    return 0;
 }
 
 static int get_crop(const char *text, double *out)
@@ -279,7 +285,7 @@ int tomevit_metadata_preprocessing(const vit_tensors *file,
     if (filter && !get_interpolation(filter, &pre->interpolation))
         return wrong("interpolation", "bicubic or bilinear", filter, report);
     if (mode && !get_crop_mode(mode, &pre->crop_mode))
-        return wrong("crop_mode", "center or squash", mode, report);
+        return wrong("crop_mode", "center, squash or border", mode, report);
     if (mean || std || crop || filter || mode)
         snprintf(d->preprocessing_source, sizeof(d->preprocessing_source),
                  "%.31s", from);

@@ -114,8 +114,7 @@ static void put_preprocessing(metadata *m, const tomevit_preprocessing *pre)
     put(m, "interpolation",
         json_string(pre->interpolation == TOMEVIT_BICUBIC ? "bicubic"
                                                           : "bilinear"));
-    put(m, "crop_mode",
-        json_string(pre->crop_mode == TOMEVIT_SQUASH ? "squash" : "center"));
+    put(m, "crop_mode", json_string(tomevit_crop_mode_word(pre->crop_mode)));
 }
 
 json_t *tomevit_metadata_of(const tomevit_description *d,

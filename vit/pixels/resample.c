@@ -25,6 +25,7 @@ typedef struct axis {
     size_t inputs;
     size_t resized;
     size_t start;
+    size_t before;         /* pixels of the crop in front of the image */
     size_t outputs;
     double scale;          /* input samples per resized sample */
     double stretch;        /* of the kernel: scale, but at least 1 */
@@ -57,8 +58,7 @@ size_t tomevit_resized_side(const tomevit_preprocessing *pre)
         !(pre->crop_pct > 0.0 && pre->crop_pct <= 1.0) ||
         (pre->interpolation != TOMEVIT_BICUBIC &&
          pre->interpolation != TOMEVIT_BILINEAR) ||
-        (pre->crop_mode != TOMEVIT_CENTER &&
-         pre->crop_mode != TOMEVIT_SQUASH) ||
+        pre->crop_mode < TOMEVIT_CENTER || pre->crop_mode > TOMEVIT_BORDER ||
         pre->pixels < TOMEVIT_PILLOW_12 || pre->pixels > TOMEVIT_PILLOW_13)
         return 0;
     side = floor((double)pre->size / pre->crop_pct);
@@ -73,22 +73,39 @@ static size_t half_to_even(size_t excess)
     return half + (excess % 2 && half % 2);
 }
 
-static axis make_axis(const tomevit_preprocessing *pre, size_t side,
-                      size_t inputs, size_t shorter)
+static axis make_axis(const tomevit_preprocessing *pre, size_t inputs,
+                      size_t resized)
 {
     axis a;
 
-    /* At most 2^48: a quotient of such integers is cut to the same whole
-     * number whether it is taken exactly or rounded to double first. */
     a.inputs = inputs;
-    a.resized = side * inputs / shorter;
-    a.outputs = pre->size;
+    a.resized = resized;
+    a.outputs = resized < pre->size ? resized : pre->size;
+    a.before = (pre->size - a.outputs) / 2;
     a.start = half_to_even(a.resized - a.outputs);
     a.scale = (double)inputs / (double)a.resized;
     a.stretch = a.scale < 1.0 ? 1.0 : a.scale;
     a.support = (pre->interpolation == TOMEVIT_BICUBIC ? 2.0 : 1.0)
                 * a.stretch;
     return a;
+}
+
+/* What a side becomes. */
+static size_t resize_side(const tomevit_preprocessing *pre, size_t side,
+                          size_t inputs, size_t other)
+{
+    size_t shorter = inputs < other ? inputs : other;
+    size_t longer = inputs < other ? other : inputs;
+
+    if (pre->crop_mode == TOMEVIT_BORDER) {
+        double ratio = (double)longer / (double)side;
+        size_t resized = (size_t)rint((double)inputs / ratio);
+
+        return resized ? resized : 1;
+    }
+    /* At most 2^48: a quotient of such integers is cut to the same whole
+     * number whether it is taken exactly or rounded to double first. */
+    return pre->crop_mode == TOMEVIT_SQUASH ? side : side * inputs / shorter;
 }
 
 /* Both axes, or EINVAL. */
@@ -100,10 +117,8 @@ static int make_axes(const tomevit_preprocessing *pre, size_t width,
 
     if (side == 0 || shorter == 0 || width > MAX_SIDE || height > MAX_SIDE)
         return TOMEVIT_EINVAL;
-    *x = make_axis(pre, side, width,
-                   pre->crop_mode == TOMEVIT_SQUASH ? width : shorter);
-    *y = make_axis(pre, side, height,
-                   pre->crop_mode == TOMEVIT_SQUASH ? height : shorter);
+    *x = make_axis(pre, width, resize_side(pre, side, width, height));
+    *y = make_axis(pre, height, resize_side(pre, side, height, width));
     return 0;
 }
 
@@ -332,6 +347,8 @@ typedef struct work {
     uint8_t *ring;         /* [slots] rows of the crop's columns */
     size_t ring_stride;
     uint8_t **row;         /* [y.taps] */
+    uint8_t *crop;         /* where the image begins in the crop, and */
+    size_t crop_stride;    /* how far apart its rows are */
 } work;
 
 static void work_free(work *w)
@@ -393,7 +410,7 @@ static void fill_slots(const work *w, const uint8_t *rgb, size_t stride,
  * one of them, and live in a ring as long as the tallest kernel and what is
  * made ahead: consecutive windows overlap, and none is longer than the ring.
  */
-static void resample(work *w, const uint8_t *rgb, size_t stride, uint8_t *crop)
+static void resample(work *w, const uint8_t *rgb, size_t stride)
 {
     const tomevit_filter *y = &w->y;
     size_t bytes = 3 * w->x.outputs;
@@ -409,14 +426,13 @@ static void resample(work *w, const uint8_t *rgb, size_t stride, uint8_t *crop)
             fill_slots(w, rgb, stride, next, last);
         find_slots(w, y->first[o], y->count[o], w->row);
         w->kernels->rows(y, o, (const uint8_t *const *)w->row, bytes,
-                         crop + o * bytes);
+                         w->crop + o * w->crop_stride);
     }
 }
 
 /* Rows of the source across into RESAMPLE_ROWS rows as wide as it, of which the
  * columns that the crop needs are made, and then along. */
-static int resample_rows_first(work *w, const uint8_t *rgb, size_t stride,
-                               uint8_t *crop)
+static int resample_rows_first(work *w, const uint8_t *rgb, size_t stride)
 {
     const tomevit_filter *x = &w->x, *y = &w->y;
     size_t left = 3 * x->first[0], last = x->outputs - 1;
@@ -447,11 +463,29 @@ static int resample_rows_first(work *w, const uint8_t *rgb, size_t stride,
         }
         w->kernels->columns(x, from, wide, to);
         for (size_t r = 0; r < RESAMPLE_ROWS && o + r < y->outputs; r++)
-            memcpy(crop + (o + r) * 3 * x->outputs, to[r], 3 * x->outputs);
+            memcpy(w->crop + (o + r) * w->crop_stride, to[r], 3 * x->outputs);
     }
     free(rows);
     free(row);
     return 0;
+}
+
+/* The number of seven places that a float was written as. */
+static double decimal(float x)
+{
+    return rint((double)x * 1e7) / 1e7;
+}
+
+/* The colour of a border: timm's round(255 * mean), halves to even. */
+static void fill_crop(const tomevit_preprocessing *pre, uint8_t *crop)
+{
+    uint8_t colour[3];
+
+    for (size_t c = 0; c < 3; c++)
+        colour[c] = (uint8_t)rint(fmin(fmax(255.0 * decimal(pre->mean[c]), 0.0),
+                                      255.0));
+    for (size_t i = 0; i < 3 * pre->size * pre->size; i++)
+        crop[i] = colour[i % 3];
 }
 
 int tomevit_resize_crop(const tomevit_preprocessing *pre, const uint8_t *rgb,
@@ -470,10 +504,14 @@ int tomevit_resize_crop(const tomevit_preprocessing *pre, const uint8_t *rgb,
     if (stride < 3 * width)
         return TOMEVIT_EINVAL;
     error = work_make(&x, &y, pre->interpolation, &w);
+    w.crop_stride = 3 * pre->size;
+    w.crop = crop + y.before * w.crop_stride + 3 * x.before;
+    if (!error && (x.outputs < pre->size || y.outputs < pre->size))
+        fill_crop(pre, crop);
     if (!error && rows_first(pre->pixels, &x, &y))
-        error = resample_rows_first(&w, rgb, stride, crop);
+        error = resample_rows_first(&w, rgb, stride);
     else if (!error)
-        resample(&w, rgb, stride, crop);
+        resample(&w, rgb, stride);
     work_free(&w);
     return error;
 }

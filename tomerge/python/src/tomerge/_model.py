@@ -167,7 +167,8 @@ class Model:
             pre.std[i] = self._number(f"std{i}")
         return {"size": pre.size, "crop_pct": pre.crop_pct,
                 "interpolation": ("bicubic", "bilinear")[pre.interpolation],
-                "crop_mode": ("center", "squash")[pre.crop_mode],
+                "crop_mode": ("center", "squash", "border")[
+                    pre.crop_mode],
                 "mean": tuple(pre.mean), "std": tuple(pre.std)}
 
     def _class_names(self) -> Optional[list]:
