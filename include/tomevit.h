@@ -97,8 +97,8 @@ typedef struct tomevit_preprocessing {
     uint64_t reserved[3];  /* 0 */
 } tomevit_preprocessing;
 
-/* The length that the shorter side (TOMEVIT_BORDER: the longer) is resized to; 0
- * if `pre` is not usable. */
+/* The length that the shorter side (TOMEVIT_BORDER: the longer) is resized to;
+ * 0 if `pre` is not usable. */
 size_t tomevit_resized_side(const tomevit_preprocessing *pre);
 
 /*

@@ -15,22 +15,8 @@
 #include <string.h>
 
 #include "tomevit.h"
+#include "axis.h"
 #include "resample.h"
-#include "../base/reserved.h"
-
-#define MAX_SIDE ((size_t)1 << 24)
-
-/* One axis of the resized image and the window that the crop cuts from it. */
-typedef struct axis {
-    size_t inputs;
-    size_t resized;
-    size_t start;
-    size_t before;         /* pixels of the crop in front of the image */
-    size_t outputs;
-    double scale;          /* input samples per resized sample */
-    double stretch;        /* of the kernel: scale, but at least 1 */
-    double support;        /* half the kernel's width, in input samples */
-} axis;
 
 /* Catmull-Rom: the cubic convolution kernel with a = -1/2. */
 static double bicubic(double x)
@@ -49,101 +35,13 @@ static double bilinear(double x)
     return x < 1.0 ? 1.0 - x : 0.0;
 }
 
-size_t tomevit_resized_side(const tomevit_preprocessing *pre)
-{
-    double side;
-
-    if (!pre || !VIT_UNUSED(pre->reserved) ||
-        pre->size == 0 || pre->size > MAX_SIDE ||
-        !(pre->crop_pct > 0.0 && pre->crop_pct <= 1.0) ||
-        (pre->interpolation != TOMEVIT_BICUBIC &&
-         pre->interpolation != TOMEVIT_BILINEAR) ||
-        pre->crop_mode < TOMEVIT_CENTER || pre->crop_mode > TOMEVIT_BORDER ||
-        pre->pixels < TOMEVIT_PILLOW_12 || pre->pixels > TOMEVIT_PILLOW_13)
-        return 0;
-    side = floor((double)pre->size / pre->crop_pct);
-    return side <= (double)MAX_SIDE ? (size_t)side : 0;
-}
-
-/* Half of `excess`, a half rounding to the even neighbour. */
-static size_t half_to_even(size_t excess)
-{
-    size_t half = excess / 2;
-
-    return half + (excess % 2 && half % 2);
-}
-
-static axis make_axis(const tomevit_preprocessing *pre, size_t inputs,
-                      size_t resized)
-{
-    axis a;
-
-    a.inputs = inputs;
-    a.resized = resized;
-    a.outputs = resized < pre->size ? resized : pre->size;
-    a.before = (pre->size - a.outputs) / 2;
-    a.start = half_to_even(a.resized - a.outputs);
-    a.scale = (double)inputs / (double)a.resized;
-    a.stretch = a.scale < 1.0 ? 1.0 : a.scale;
-    a.support = (pre->interpolation == TOMEVIT_BICUBIC ? 2.0 : 1.0)
-                * a.stretch;
-    return a;
-}
-
-/* What a side becomes. */
-static size_t resize_side(const tomevit_preprocessing *pre, size_t side,
-                          size_t inputs, size_t other)
-{
-    size_t shorter = inputs < other ? inputs : other;
-    size_t longer = inputs < other ? other : inputs;
-
-    if (pre->crop_mode == TOMEVIT_BORDER) {
-        double ratio = (double)longer / (double)side;
-        size_t resized = (size_t)rint((double)inputs / ratio);
-
-        return resized ? resized : 1;
-    }
-    /* At most 2^48: a quotient of such integers is cut to the same whole
-     * number whether it is taken exactly or rounded to double first. */
-    return pre->crop_mode == TOMEVIT_SQUASH ? side : side * inputs / shorter;
-}
-
-/* Both axes, or EINVAL. */
-static int make_axes(const tomevit_preprocessing *pre, size_t width,
-                     size_t height, axis *x, axis *y)
-{
-    size_t side = tomevit_resized_side(pre);
-    size_t shorter = width < height ? width : height;
-
-    if (side == 0 || shorter == 0 || width > MAX_SIDE || height > MAX_SIDE)
-        return TOMEVIT_EINVAL;
-    *x = make_axis(pre, width, resize_side(pre, side, width, height));
-    *y = make_axis(pre, height, resize_side(pre, side, height, width));
-    return 0;
-}
-
-/* 1 if Pillow resizes rows first; only then does it change a pixel which. */
-static int rows_first(int pixels, const axis *x, const axis *y)
-{
-    switch (pixels) {
-    case TOMEVIT_PILLOW_12_3:
-        return y->inputs > 100 * x->inputs && y->resized < y->inputs;
-    case TOMEVIT_PILLOW_13:
-        return y->inputs > y->resized &&
-               (int64_t)y->inputs - (int64_t)y->resized
-                      > 2 * ((int64_t)x->inputs - (int64_t)x->resized);
-    default:
-        return 0;
-    }
-}
-
-static double centre_of(const axis *a, size_t output)
+static double centre_of(const vit_axis *a, size_t output)
 {
     return ((double)(a->start + output) + 0.5) * a->scale;
 }
 
 /* The inputs whose centres lie under the kernel of one output. */
-static void window(const axis *a, size_t output, size_t *first, size_t *end)
+static void window(const vit_axis *a, size_t output, size_t *first, size_t *end)
 {
     double centre = centre_of(a, output);
     double low = centre - a->support + 0.5;
@@ -160,8 +58,8 @@ static int32_t to_fixed(double weight)
     return (int32_t)(scaled < 0.0 ? scaled - 0.5 : scaled + 0.5);
 }
 
-static void fill_weights(const axis *a, double (*kernel)(double), size_t output,
-                         tomevit_filter *filter, double *scratch)
+static void fill_weights(const vit_axis *a, double (*kernel)(double),
+                         size_t output, tomevit_filter *filter, double *scratch)
 {
     size_t first = filter->first[output];
     size_t count = filter->count[output];
@@ -188,7 +86,8 @@ static void filter_free(tomevit_filter *filter)
 }
 
 /* ENOMEM leaves `filter` to be freed all the same. */
-static int filter_make(const axis *a, int interpolation, tomevit_filter *filter)
+static int filter_make(const vit_axis *a, int interpolation,
+                       tomevit_filter *filter)
 {
     double *scratch;
 
@@ -360,7 +259,8 @@ static void work_free(work *w)
 }
 
 /* ENOMEM leaves `w` to be freed all the same. */
-static int work_make(const axis *x, const axis *y, int interpolation, work *w)
+static int work_make(const vit_axis *x, const vit_axis *y, int interpolation,
+                     work *w)
 {
     const tomevit_resample_kernels *k = kernels_now();
 
@@ -470,35 +370,17 @@ static int resample_rows_first(work *w, const uint8_t *rgb, size_t stride)
     return 0;
 }
 
-/* The number of seven places that a float was written as. */
-static double decimal(float x)
-{
-    return rint((double)x * 1e7) / 1e7;
-}
-
-/* The colour of a border: timm's round(255 * mean), halves to even. */
-static void fill_crop(const tomevit_preprocessing *pre, uint8_t *crop)
-{
-    uint8_t colour[3];
-
-    for (size_t c = 0; c < 3; c++)
-        colour[c] = (uint8_t)rint(fmin(fmax(255.0 * decimal(pre->mean[c]), 0.0),
-                                      255.0));
-    for (size_t i = 0; i < 3 * pre->size * pre->size; i++)
-        crop[i] = colour[i % 3];
-}
-
 int tomevit_resize_crop(const tomevit_preprocessing *pre, const uint8_t *rgb,
                         size_t width, size_t height, size_t stride,
                         uint8_t *crop)
 {
-    axis x, y;
+    vit_axis x, y;
     work w;
     int error;
 
     if (!rgb || !crop)
         return TOMEVIT_EINVAL;
-    error = make_axes(pre, width, height, &x, &y);
+    error = tomevit_axes_make(pre, width, height, &x, &y);
     if (error)
         return error;
     if (stride < 3 * width)
@@ -507,8 +389,8 @@ int tomevit_resize_crop(const tomevit_preprocessing *pre, const uint8_t *rgb,
     w.crop_stride = 3 * pre->size;
     w.crop = crop + y.before * w.crop_stride + 3 * x.before;
     if (!error && (x.outputs < pre->size || y.outputs < pre->size))
-        fill_crop(pre, crop);
-    if (!error && rows_first(pre->pixels, &x, &y))
+        tomevit_fill_border(pre, crop);
+    if (!error && tomevit_rows_first(pre->pixels, &x, &y))
         error = resample_rows_first(&w, rgb, stride);
     else if (!error)
         resample(&w, rgb, stride);
@@ -519,13 +401,13 @@ int tomevit_resize_crop(const tomevit_preprocessing *pre, const uint8_t *rgb,
 int tomevit_crop_rows(const tomevit_preprocessing *pre, size_t width,
                       size_t height, size_t *first, size_t *count)
 {
-    axis x, y;
+    vit_axis x, y;
     size_t end, ignored;
     int error;
 
     if (!first || !count)
         return TOMEVIT_EINVAL;
-    error = make_axes(pre, width, height, &x, &y);
+    error = tomevit_axes_make(pre, width, height, &x, &y);
     if (error)
         return error;
     window(&y, 0, first, &ignored);
