@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/message.h"
 #include "base/progress.h"
+#include "base/replace.h"
 #include "base/signals.h"
 #include "bytes/byte_model.h"
 #include "bytes/packed.h"
@@ -164,28 +165,24 @@ static void make_folders(const char *root, char *path)
         }
 }
 
-/* -1 with errno: nothing that is there is written over. */
+/* -1 with errno: nothing that is there is written over, and a picture has its
+ * name when all of it is on the disk. */
 static int write_new(const char *path, const uint8_t *bytes, size_t count)
 {
-    int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "wb");
-    int reason = 0;
+    struct stat status;
+    replacement r;
 
-    if (!file) {
-        reason = errno;
-        if (descriptor >= 0)
-            close(descriptor);
-        errno = reason;
+    if (lstat(path, &status) == 0) {
+        errno = EEXIST;
         return -1;
     }
-    if (fwrite(bytes, 1, count, file) != count)
-        reason = errno ? errno : EIO;
-    if (fclose(file) != 0 && !reason)
-        reason = errno;
-    if (reason)
-        unlink(path);
-    errno = reason;
-    return reason ? -1 : 0;
+    if (replacement_open(&r, path) != 0)
+        return -1;
+    int reason = fwrite(bytes, 1, count, r.file) == count ? 0
+                 : errno ? errno : EIO;
+    int failed = replacement_commit(&r);
+    errno = reason ? reason : errno;
+    return failed || reason ? -1 : 0;
 }
 
 /* 0; 1 if it is refused; -1 if nothing more can be written. */
