@@ -184,11 +184,17 @@ class OnnxRuntime:
 
 
 class OpenVino:
+    """With one stream, or a batch in halves at the same time, which may be
+    faster."""
     title, dtypes = "OpenVINO", ("f32", "bf16", "int8")
+    streams = 1
 
     def __init__(self, arch, batch, threads, dtype):
         import openvino as ov
         core = ov.Core()
+        if batch % self.streams:
+            raise ImportError(f"{batch} images are not for two streams")
+        batch //= self.streams
         if dtype == "bf16" and "BF16" not in core.get_property(
                 "CPU", "OPTIMIZATION_CAPABILITIES"):
             raise ImportError("this CPU has no bf16 it would use")
@@ -198,13 +204,22 @@ class OpenVino:
         else:
             model = onnx_model(arch, batch).SerializeToString()
         compiled = core.compile_model(core.read_model(model), "CPU", {
-            "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1,
+            "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": self.streams,
             "INFERENCE_PRECISION_HINT": "bf16" if dtype == "bf16" else "f32"})
-        self.request = compiled.create_infer_request()
+        self.requests = [compiled.create_infer_request()
+                         for _ in range(self.streams)]
         self.version = ov.__version__.split("-")[0]
 
     def run(self, pixels):
-        self.request.infer({"pixels": pixels}, share_inputs=True)
+        parts = np.split(pixels, self.streams)
+        for request, part in zip(self.requests, parts):
+            request.start_async({"pixels": part}, share_inputs=True)
+        for request in self.requests:
+            request.wait()
+
+
+class OpenVinoStreams(OpenVino):
+    title, streams = "OpenVINO (2 streams)", 2
 
 
 def torch_model(arch):
@@ -253,7 +268,7 @@ def torch_model(arch):
 
 class Torch:
     title, dtypes = "PyTorch eager", ("f32", "bf16", "int8")
-    compiled = False
+    mode = None            # of torch.compile
 
     def __init__(self, arch, batch, threads, dtype):
         import torch
@@ -266,7 +281,11 @@ class Torch:
         elif dtype == "int8":
             model = torch.ao.quantization.quantize_dynamic(
                 model, {torch.nn.Linear}, dtype=torch.qint8)
-        self.model = torch.compile(model) if self.compiled else model
+        if self.mode:
+            from torch._inductor import config
+            config.freezing = True      # weights are packed beforehand
+            model = torch.compile(model, mode=self.mode)
+        self.model = model
         self.version = torch.__version__.split("+")[0]
 
     def run(self, pixels):
@@ -275,11 +294,17 @@ class Torch:
 
 
 class TorchCompiled(Torch):
-    title, dtypes, compiled = "PyTorch compiled", ("f32", "bf16"), True
+    title, dtypes, mode = "PyTorch compiled", ("f32", "bf16"), "default"
 
 
-PEERS = {"onnxruntime": OnnxRuntime, "openvino": OpenVino, "torch": Torch,
-         "torch-compiled": TorchCompiled}
+class TorchAutotuned(TorchCompiled):
+    """Tries several kernels for each product, which takes minutes."""
+    title, mode = "PyTorch max-autotune", "max-autotune"
+
+
+PEERS = {"onnxruntime": OnnxRuntime, "openvino": OpenVino,
+         "openvino-streams": OpenVinoStreams, "torch": Torch,
+         "torch-compiled": TorchCompiled, "torch-autotune": TorchAutotuned}
 
 
 def peers(args, dtype, pixels):
