@@ -317,7 +317,7 @@ Test(layouts, resize_positions_as_their_libraries_do)
 
         snprintf(name, sizeof(name), "in_%zu_%zu", a, b);
         in = golden_f32(file, name, a * a * 3);
-        for (int how = 0; how <= VIT_POSITIONS_LINEAR; how++) {
+        for (int how = 0; how <= VIT_POSITIONS_WIDE; how++) {
             snprintf(name, sizeof(name), "out_%zu_%zu_%d", a, b, how);
             want = golden_f32(file, name, b * b * 3);
             cr_assert_eq(tomevit_resize_positions(how, 3, a, in, b, got), 0);
@@ -327,8 +327,8 @@ Test(layouts, resize_positions_as_their_libraries_do)
                                    (double)want[k]);
         }
     }
-    cr_assert_eq(tomevit_resize_positions(5, 1, 2, NULL, 2, NULL),
-                 TOMEVIT_EINVAL);
+    cr_assert_eq(tomevit_resize_positions(VIT_POSITIONS_WIDE + 1, 1, 2, NULL, 2,
+                                          NULL), TOMEVIT_EINVAL);
     cr_assert_eq(tomevit_resize_positions(-1, 1, 2, NULL, 2, NULL),
                  TOMEVIT_EINVAL);
     golden_close(file);

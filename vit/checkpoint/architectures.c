@@ -52,7 +52,8 @@ typedef struct missing {
 
 /* The first row that fits. [timm 1.0, the modules of models/] */
 static const missing of_timm[] = {
-    {"naflexvit", "images of any aspect (NaFlex)"},
+    {"_parfac_", "positions of rows and of columns"},
+    {"naflexvit", "an unknown model of any aspect (NaFlex)"},
     {"_rope_", "rotary positions"}, {"_dinov3", "rotary positions"},
     {"eva02_enormous", "norms after attention and MLP"},
     {"eva02_", "rotary positions"}, {"vit_pe_", "rotary positions"},

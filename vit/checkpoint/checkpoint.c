@@ -29,9 +29,9 @@ struct vit_checkpoint {
 };
 
 /* The side of the crop that the files beside the weights say, 0 if none. DINOv2
- * in transformers and towers of Qwen take any, and resize their positions;
- * others refuse what they were not made for. Pixels that make no patch are left
- * out. */
+ * in transformers, NaFlex in timm and towers of Qwen take any, and resize their
+ * positions; others refuse what they were not made for. Pixels that make no
+ * patch are left out. */
 static int said_size(const vit_checkpoint *c, size_t *size,
                      const vit_report *report)
 {
@@ -44,6 +44,7 @@ static int said_size(const vit_checkpoint *c, size_t *size,
         *size = 0;
     if (!*size || *size / c->description.patch == c->side ||
         !strcmp(tomevit_view_layout(c->view), "Hugging Face DINOv2") ||
+        !strcmp(tomevit_view_layout(c->view), "timm NaFlex") ||
         (how && !strcmp(how, "linear_corners")))
         return 0;
     return tomevit_fail(report, TOMEVIT_EMODEL, "%s beside it: expected a crop "

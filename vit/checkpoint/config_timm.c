@@ -6,6 +6,7 @@
 
 #include "architectures.h"
 #include "neighbour.h"
+#include "../layouts/layout.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,11 @@
 static int has(const vit_neighbour *n, const char *name)
 {
     return tomevit_tensors_find(n->view, name) != NULL;
+}
+
+static int is_naflex(const vit_neighbour *n)
+{
+    return !strcmp(tomevit_view_layout(n->view), "timm NaFlex");
 }
 
 /* ---- the architecture ---------------------------------------------------- */
@@ -83,6 +89,22 @@ static void say_norms(const vit_neighbour *n, const char *name,
             tomevit_neighbour_say(n, "norm", json_string("rms"));
 }
 
+/* How positions are resized, where it is not as most do. */
+static void say_resize(const vit_neighbour *n, const char *name)
+{
+    const char *how = NULL;
+
+    if (strstr(name, "qwen3_vit") ||
+        !strcmp(name, "naflexvit_base_patch16_radio_v3") ||
+        !strcmp(name, "naflexvit_huge_patch16_radio_v3"))
+        how = "linear_corners";
+    else if (!strncmp(name, "naflexvit_", 10))
+        how = strstr(name, "_radio_")    ? "linear"
+              : strstr(name, "_siglip") ? "linear_antialias"
+                                         : "bicubic_antialias";
+    tomevit_neighbour_say(n, "position_resize", how ? json_string(how) : NULL);
+}
+
 int tomevit_say_architecture(const vit_neighbour *n, const char *name,
                              const json_t *args)
 {
@@ -117,9 +139,7 @@ int tomevit_say_architecture(const vit_neighbour *n, const char *name,
     if (has(n, "merger.fc1.weight"))
         tomevit_neighbour_say(n, "cells", json_string(
             strstr(name, "deepseek_vit") ? "channels" : "patches"));
-    if (strstr(name, "qwen3_vit"))
-        tomevit_neighbour_say(n, "position_resize",
-                              json_string("linear_corners"));
+    say_resize(n, name);
     if (!strncmp(a->positions, "rotary", 6) && !a->pool)
         tomevit_neighbour_say(n, "pool_heads", json_string("8"));
     if (!has(n, "attn_pool.latent"))
@@ -142,7 +162,8 @@ static const char *const understood[] = {
     "encoder_pool", "out_features",
 };
 
-static int check_args(const vit_neighbour *n, json_t *args)
+/* Of NaFlex what is on by default changes what is computed where it is off. */
+static int check_args(const vit_neighbour *n, json_t *args, int any)
 {
     const char *key;
     json_t *value;
@@ -154,7 +175,7 @@ static int check_args(const vit_neighbour *n, json_t *args)
                strcmp(key, understood[i]))
             i++;
         if (i == sizeof(understood) / sizeof(*understood) &&
-            !json_is_null(value) && !json_is_false(value))
+            !json_is_null(value) && (any || !json_is_false(value)))
             return tomevit_neighbour_refuse(n, "\"%.40s\" of \"model_args\" "
                                             "cannot be done here", key);
     }
@@ -249,7 +270,8 @@ int tomevit_from_timm(const vit_neighbour *n, json_t *config)
                           tomevit_activation_name(args, "act_layer"));
     if (!pool)
         pool = tomevit_json_text(config, "global_pool");
-    if ((code = check_args(n, args)) || (code = say_input_size(n, cfg, args)) ||
+    if ((code = check_args(n, args, is_naflex(n))) ||
+        (code = say_input_size(n, cfg, args)) ||
         (code = tomevit_say_pool(n, "global_pool", pool)))
         return code;
     return name ? tomevit_say_architecture(n, name, args) : 0;

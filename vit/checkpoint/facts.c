@@ -148,7 +148,8 @@ static void add_structure(vit_facts *f, const vit_tensors *view,
                    tomevit_tensors_from(view, "bare_norm"));
         snprintf(fact->value, sizeof(fact->value), "without weights");
     }
-    if (d->pos_embed)
+    /* A grid that is resized to any image says nothing of its size. */
+    if (d->pos_embed && strcmp(tomevit_view_layout(view), "timm NaFlex"))
         return;
     fact = add(f, "image size", d->relative
                    ? "tensors" : tomevit_tensors_from(view, "input_size"));

@@ -7,7 +7,10 @@
  * BICUBIC    transformers' interpolate_pos_encoding
  * OFFSET     DINOv2 without registers
  * CORNERS    torchvision's interpolate_embeddings, SWAG
- * LINEAR     Google's checkpoint loading (scipy.ndimage.zoom of order 1)
+ * LINEAR     Google's checkpoint loading (scipy.ndimage.zoom of order 1), and
+ *            RADIO v3
+ * EDGES      RADIO v4
+ * WIDE       NaFlex SigLIP 2
  */
 #include "config.h"
 
@@ -26,6 +29,8 @@ static const char *const names[] = {
     [VIT_POSITIONS_OFFSET] = "bicubic_offset",
     [VIT_POSITIONS_CORNERS] = "bicubic_corners",
     [VIT_POSITIONS_LINEAR] = "linear_corners",
+    [VIT_POSITIONS_EDGES] = "linear",
+    [VIT_POSITIONS_WIDE] = "linear_antialias",
 };
 
 int tomevit_positions_from_name(const char *name)
@@ -47,13 +52,17 @@ static double cubic(double x, double a)
 
 /* The weights of all inputs for one output, spread as wide as the outputs lie
  * apart, and summing to 1. */
-static void antialias(size_t from, size_t to, size_t output, double *w)
+static void antialias(size_t from, size_t to, size_t output, int linear,
+                      double *w)
 {
     double scale = (double)from / (double)to, stretch = fmax(scale, 1.0);
     double centre = ((double)output + 0.5) * scale, sum = 0.0;
 
     for (size_t i = 0; i < from; i++) {
-        w[i] = cubic(((double)i + 0.5 - centre) / stretch, -0.5);
+        double distance = ((double)i + 0.5 - centre) / stretch;
+
+        w[i] = linear ? fmax(1.0 - fabs(distance), 0.0)
+                      : cubic(distance, -0.5);
         sum += w[i];
     }
     for (size_t i = 0; i < from; i++)
@@ -79,8 +88,8 @@ static void weights_of(int how, size_t from, size_t to, size_t output,
 {
     double scale = (double)from / (double)to;
 
-    if (how == VIT_POSITIONS_ANTIALIAS) {
-        antialias(from, to, output, w);
+    if (how == VIT_POSITIONS_ANTIALIAS || how == VIT_POSITIONS_WIDE) {
+        antialias(from, to, output, how == VIT_POSITIONS_WIDE, w);
         return;
     }
     if (how == VIT_POSITIONS_OFFSET)
@@ -90,7 +99,8 @@ static void weights_of(int how, size_t from, size_t to, size_t output,
                                       ((double)to - 1.0) : 0.0,
                    how == VIT_POSITIONS_LINEAR, w);
     else
-        neighbours(from, ((double)output + 0.5) * scale - 0.5, 0, w);
+        neighbours(from, ((double)output + 0.5) * scale - 0.5,
+                   how == VIT_POSITIONS_EDGES, w);
 }
 
 /* One axis: in[outer, from, inner] -> out[outer, to, inner]. */
@@ -125,7 +135,7 @@ int tomevit_resize_positions(int how, size_t dim, size_t from,
     double *w, *a, *b;
     int code = TOMEVIT_ENOMEM;
 
-    if (how < 0 || how > VIT_POSITIONS_LINEAR || !dim || !from || !to)
+    if (how < 0 || how > VIT_POSITIONS_WIDE || !dim || !from || !to)
         return TOMEVIT_EINVAL;
     w = doubles(to, from, 1);
     a = doubles(larger, larger, dim);

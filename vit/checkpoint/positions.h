@@ -11,7 +11,9 @@ enum vit_positions {
     VIT_POSITIONS_BICUBIC,   /* bicubic, a = -0.75, of four neighbours */
     VIT_POSITIONS_OFFSET,    /* the same, at a scale of (to + 0.1) / from */
     VIT_POSITIONS_CORNERS,   /* the same, corners on corners */
-    VIT_POSITIONS_LINEAR     /* linear, corners on corners */
+    VIT_POSITIONS_LINEAR,    /* linear, corners on corners */
+    VIT_POSITIONS_EDGES,     /* linear, of two neighbours, edges on edges */
+    VIT_POSITIONS_WIDE       /* linear, as wide as it takes */
 };
 
 /* The names of "position_resize" in metadata; -1 for another. */

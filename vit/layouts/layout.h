@@ -24,7 +24,8 @@ enum vit_form {
     VIT_TOKENS,            /* [.., D] -> [1, n / D, D] */
     VIT_FIRST_THIRD,       /* [3 n, ..] -> its first n rows */
     VIT_OTHER_THIRDS,      /* [3 n, ..] -> its other 2 n rows */
-    VIT_LAST_THIRD         /* [3 n, ..] -> its last n rows */
+    VIT_LAST_THIRD,        /* [3 n, ..] -> its last n rows */
+    VIT_PATCH_ROWS         /* [out, h h 3], channels last -> [out, 3, h, h] */
 };
 
 /* Names end with NUL or contain one '#', the number of the layer. A tensor
@@ -63,6 +64,7 @@ extern const vit_layout tomevit_layout_mae;
 extern const vit_layout tomevit_layout_dinov2_registers;
 extern const vit_layout tomevit_layout_dinov2;
 extern const vit_layout tomevit_layout_timm;
+extern const vit_layout tomevit_layout_naflex;
 extern const vit_layout tomevit_layout_huggingface_dinov3_memory;
 extern const vit_layout tomevit_layout_huggingface_dinov3;
 extern const vit_layout tomevit_layout_huggingface_internvl;

@@ -19,6 +19,7 @@ static const vit_layout *const layouts[] = {
     &tomevit_layout_dinov2_registers,
     &tomevit_layout_dinov2,
     &tomevit_layout_timm,
+    &tomevit_layout_naflex,
     &tomevit_layout_huggingface_dinov3_memory,
     &tomevit_layout_huggingface_dinov3,
     &tomevit_layout_huggingface_internvl,
