@@ -15,6 +15,7 @@ import tomerge
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 LAYOUTS = os.path.join(TOP, "tests", "fixtures", "layouts")
 DEMO = os.path.join(TOP, "data", "demo.safetensors")
+ROTARY = os.path.join(TOP, "data", "rotary.safetensors")
 COMMAND = os.environ.get("TOMERGE_COMMAND", "")
 
 try:
@@ -182,6 +183,22 @@ def test_it_is_the_command(demo, folder, tmp_path):
     assert found.images == said["images"]
     assert found.top1 == pytest.approx(said["top1"])
     assert found.top5 == pytest.approx(said["top5"])
+
+
+def test_rotary_positions_merge_as_the_command_s(folder, tmp_path):
+    """Where nothing is said of them, both take the mean of the rotations."""
+    with tomerge.Model(ROTARY, threads=2) as model:
+        found = model.embed(folder, r=8)
+        assert np.array_equal(model.embed(folder, r=8, rope_merge="mean"),
+                              found)
+        other = model.embed(folder, r=8, rope_merge="destination")
+        assert not np.array_equal(other, found)
+    if not COMMAND:
+        return
+    out = tmp_path / "out.npy"
+    subprocess.run([COMMAND, "embed", "--quiet", "--model", ROTARY, "--r", "8",
+                    folder, "-o", out], check=True, capture_output=True)
+    assert np.array_equal(np.load(out), found)
 
 
 def test_files_that_cannot_be_read(demo, folder, tmp_path):

@@ -61,6 +61,6 @@ def test_a_model_of_one_s_own():
     torch = pytest.importorskip("torch")
     import tomerge
 
-    names = run(snippets()[2], tomerge=tomerge, k=torch.randn(2, 6, 197, 64),
+    names = run(snippets()[3], tomerge=tomerge, k=torch.randn(2, 6, 197, 64),
                 x=torch.randn(2, 197, 384), size=None)
     assert names["x"].shape == (2, 197, 384)

@@ -126,7 +126,7 @@ def test_shared_options_stay_without_roles():
 @pytest.mark.parametrize("options, error, match", [
     ({"role": np.zeros((B, T - 1), np.uint8)}, ValueError,
      r"role: expected shape \(3, 24\), found \(3, 23\)"),
-    ({"role": np.full((B, T), 4)}, ValueError, "role: expected values of"),
+    ({"role": np.full((B, T), 5)}, ValueError, "role: expected values of"),
     ({"role": np.full((B, T), -1)}, ValueError, "found -1 to -1"),
     ({"role": np.zeros((B, T))}, TypeError, "role: expected whole numbers"),
     ({"order": "sorted"}, ValueError, "order: expected one of grouped, pos"),

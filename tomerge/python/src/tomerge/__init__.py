@@ -22,6 +22,7 @@ from importlib.util import find_spec as _find_spec
 from ._arguments import Role
 from ._library import Error, library_path
 from ._model import Classes, Evaluation, Model, Tokens
+from ._partition import partition_grid, partition_list
 from ._patch import patch, unpatch
 from ._plan import Plan, mean_heads, merge, plan, trace, unmerge
 from ._schedule import schedule, schedule_for_ratio, schedule_tokens
@@ -30,16 +31,21 @@ from ._version import __version__
 __all__ = [
     "Classes", "Error", "Evaluation", "Model", "Plan", "Role", "Tokens",
     "__version__", "library_path",
-    "mean_heads", "merge", "patch", "plan", "schedule", "schedule_for_ratio",
-    "schedule_tokens", "trace", "unmerge", "unpatch",
+    "mean_heads", "merge", "partition_grid", "partition_list", "patch", "plan",
+    "schedule", "schedule_for_ratio", "schedule_tokens", "trace", "unmerge",
+    "unpatch",
 ]
 if _find_spec("torch"):  # without it everything else is there all the same
-    __all__.append("Merging")
+    __all__ += ["Merging", "patch_diffusion"]
 
 
 def __getattr__(name: str) -> object:
-    if name == "Merging":  # the only part here that needs torch
+    if name == "Merging":  # the only parts here that need torch
         from ._merging import Merging
 
         return Merging
+    if name == "patch_diffusion":
+        from ._diffusion import patch_diffusion
+
+        return patch_diffusion
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

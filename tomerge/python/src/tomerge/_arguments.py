@@ -134,6 +134,7 @@ class Role(enum.IntEnum):
     PROTECTED = 1  #: never merges, at any position
     PADDING = 2    #: not there: never merges, becomes one of the last rows
     DROPPED = 3    #: not there either, and gets no row
+    DESTINATION = 4  #: others may merge into it: method "given" needs one
 
 
 # ---- workspaces ----
@@ -141,7 +142,7 @@ class Role(enum.IntEnum):
 _local = threading.local()
 
 
-def _space(need: int) -> tuple[int, int]:
+def space(need: int) -> tuple[int, int]:
     """Memory of this thread's own, address and size, until its next call."""
     space = getattr(_local, "space", None)
     if space is None or space[1].size < need:
@@ -156,7 +157,7 @@ def match_space(options: Options, offsets: np.ndarray, channels: int,
     check(library.tomerge_match_batch_workspace(
         options, len(offsets) - 1, address(offsets), channels, threads,
         need), "plan")
-    return _space(need.value)
+    return space(need.value)
 
 
 def rounds_space(options: Options, tokens: int,
@@ -164,11 +165,11 @@ def rounds_space(options: Options, tokens: int,
     need = ctypes.c_size_t()
     check(library.tomerge_match_rounds_workspace(options, tokens, channels,
                                                  need), "plan")
-    return _space(need.value)
+    return space(need.value)
 
 
 def merge_space(offsets: np.ndarray, threads: int) -> tuple[int, int]:
     need = ctypes.c_size_t()
     check(library.tomerge_merge_batch_workspace(
         len(offsets) - 1, address(offsets), threads, need), "merge")
-    return _space(need.value)
+    return space(need.value)

@@ -50,6 +50,14 @@ class Options(Structure):
                 ("room", c_uint64 * 32)]
 
 
+class Tensor(Structure):
+    """tomerge_tensor: what else belongs to the tokens, in parts (heads)."""
+
+    _fields_ = [("combine", c_int), ("channels", c_size_t),
+                ("parts", c_size_t), ("x", View), ("x_part", c_ssize_t),
+                ("y", View), ("y_part", c_ssize_t)]
+
+
 class PlanStruct(Structure):
     """tomerge_plan, for the calls on single sequences."""
 
@@ -94,6 +102,18 @@ _PROTOTYPES = {
     "tomerge_merge": (
         c_int, (c_int, _PLAN, c_size_t, View, c_void_p, View, c_void_p,
                 c_void_p, c_size_t)),
+    "tomerge_merge_tensors": (
+        c_int, (_PLAN, c_size_t, POINTER(Tensor), c_void_p, c_void_p,
+                c_void_p, c_size_t)),
+    "tomerge_merge_table_workspace": (c_int, (c_size_t, _SIZES)),
+    "tomerge_merge_table": (
+        c_int, (c_int, _PLAN, c_size_t, View, c_ssize_t, c_void_p, View,
+                c_ssize_t, c_void_p, c_size_t)),
+    "tomerge_partition_list": (
+        c_int, (c_size_t, c_size_t, c_void_p, c_void_p)),
+    "tomerge_partition_grid": (
+        c_int, (c_size_t, c_size_t, c_size_t, c_size_t, POINTER(c_uint64),
+                c_void_p)),
     "tomerge_unmerge_batch": (
         c_int, (c_size_t, c_void_p, c_void_p, c_void_p, c_size_t, View, View,
                 c_int)),

@@ -225,7 +225,7 @@ class Model:
     def _merging(self, r: Schedule, method: str = "alternating",
                  similarity: str = "cosine", combine: str = "weighted",
                  metric: str = "K", prop_attn: bool = True,
-                 rope_merge: str = "destination") -> tuple:
+                 rope_merge: str = "mean") -> tuple:
         merging, number, rope = Merging(), c_int(), c_int()
         if not self._handle:
             raise ValueError("the model is closed")

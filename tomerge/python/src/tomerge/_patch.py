@@ -78,7 +78,11 @@ def patch(model: Any, *, trace_source: bool = False, prop_attn: bool = True,
 
 
 def unpatch(model: Any) -> Any:
-    """Undoes :func:`patch`, in place; returns the model."""
+    """Undoes :func:`patch` or :func:`patch_diffusion`, in place; returns the
+    model."""
+    diffusion = sys.modules.get(f"{__package__}._diffusion")
+    if diffusion is not None and diffusion.unpatch(model):
+        return model
     from . import _modules
 
     return _modules.unpatch(model)

@@ -185,6 +185,28 @@ class Plan:
                 target.view(s)), "unmerge")
         return out
 
+    def merge_tensors(self, tensors: Sequence[Array],
+                      size: Optional[Array] = None, *,
+                      combine: Union[str, Sequence[str]] = "weighted"
+                      ) -> tuple[list, Array]:
+        """:meth:`merge` for what else belongs to the tokens, such as keys and
+        values of a cache, each shaped like the metric with its own channels,
+        or with heads before the tokens; ``combine`` is one for all or one for
+        each. Returns a list, and the sizes. Without gradients."""
+        from . import _tables
+
+        return _tables.merge_tensors(self, tensors, size, combine=combine)
+
+    def merge_table(self, x: Array, size: Optional[Array] = None, *,
+                    combine: str = "weighted") -> Array:
+        """Combines rows, then columns of tables with an entry for each pair of
+        tokens (relative position biases, masks): ``[tokens, tokens]`` or
+        ``[heads, tokens, tokens]``, of a batch with its dimension before
+        these. Without gradients."""
+        from . import _tables
+
+        return _tables.merge_table(self, x, size, combine=combine)
+
     def trace(self, trace: Optional[np.ndarray] = None) -> np.ndarray:
         """Follows tokens through this plan.
 
@@ -301,11 +323,13 @@ def plan(metric: Any, r: Union[int, Sequence[int]], *, protect: int = 0,
             rows of sequences of any lengths. NumPy array or torch CPU tensor,
             float32, bfloat16 or float16, read in place.
         r: tokens to remove from each sequence, or one number for each;
-            lowered to ``(tokens - protect) // 2`` unless ``rounds``.
+            lowered to what the method can remove (``(tokens - protect) // 2``
+            of alternating tokens) unless ``rounds``.
         protect: leading tokens that never merge (class, distillation and
             register tokens).
         method: "alternating" (bipartite soft matching as in the paper),
-            "sequential", "random" or "strided".
+            "sequential", "random", "strided" or "given" (``role`` says which
+            are destinations: :func:`partition_grid`, :func:`partition_list`).
         similarity: "cosine", "dot", "euclidean" or "softmax".
         stride: for "strided": one token in so many is a destination.
         seed: for "random".
