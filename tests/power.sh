@@ -5,13 +5,13 @@
 # command goes on to the results that it would have had: what a journal had is
 # not done again, nothing is in it twice. POWER_RUNS=0 ends each command at each
 # change of a file, in each of three ways; else so many of each, evenly spread
-# (2). POWER_COMMANDS picks some.
+# (4). POWER_COMMANDS picks some.
 . "${srcdir:-.}/tests/guard.sh"
 srcdir=$(cd "$srcdir" && pwd) # command.sh leaves the build folder
 . "$srcdir/tests/command.sh"
 
 test -z "$SANITIZED" || skip "LeakSanitizer watches by ptrace itself"
-runs=${POWER_RUNS-2}
+runs=${POWER_RUNS-4}
 ways=${POWER_WAYS-kill data lose}
 # libtool's wrapper is a script, which is not what is to be ended.
 program=$build/src/.libs/tomerge

@@ -14,6 +14,12 @@ _Noreturn void memory_exhausted(void)
     exit(STATUS_FAILED);
 }
 
+_Noreturn void memory_exhausted_by(const char *path, const char *why)
+{
+    message_failed("%s: out of memory: %s", path, why);
+    exit(STATUS_FAILED);
+}
+
 static void *present(void *memory)
 {
     if (!memory)

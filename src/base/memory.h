@@ -14,6 +14,9 @@ void *memory_bytes(size_t size);
 /* Says that there is none, and ends the process. */
 _Noreturn void memory_exhausted(void);
 
+/* The same, for the sake of a file: `why` is what there was no memory for. */
+_Noreturn void memory_exhausted_by(const char *path, const char *why);
+
 /* Makes room for one element more than `count` in an array that grows by
  * doubling; `*capacity` is kept by the caller, starting at 0 with NULL. */
 void *memory_grow(void *array, size_t count, size_t *capacity, size_t size);

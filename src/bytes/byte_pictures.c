@@ -99,12 +99,15 @@ static int fit(const byte_pictures *p, const byte_model *m,
     int error = tomevit_resize_crop(&pre, picture->rgb, picture->width,
                                     picture->height, picture->width * 3,
                                     pixels);
+    if (error == TOMEVIT_ENOMEM)
+        memory_exhausted();
     if (error)
         snprintf(why, WHY, "cannot be resized: %s", tomevit_strerror(error));
     return error;
 }
 
-static void decode(const byte_pictures *p, const byte_model *m, size_t i)
+static void decode(const byte_pictures *p, const byte_model *m, size_t i,
+                   const char *path)
 {
     size_t length = m->d->length;
     char *why = p->why[i];
@@ -116,8 +119,11 @@ static void decode(const byte_pictures *p, const byte_model *m, size_t i)
         snprintf(why, WHY, "it has %s, which would be lost", what);
         return;
     }
-    if (image_decode(p->file[i], p->file_bytes[i], &p->decoding, &picture,
-                     why) != 0)
+    int failed = image_decode(p->file[i], p->file_bytes[i], &p->decoding,
+                              &picture, why);
+    if (failed == IMAGE_NO_MEMORY)
+        memory_exhausted_by(path, why);
+    if (failed)
         return;
     why[0] = '\0';
     pixels = memory_zero(length, 1);
@@ -138,7 +144,7 @@ void byte_pictures_read(byte_pictures *p, const byte_model *m,
 #pragma omp parallel for num_threads(m->s.threads) schedule(dynamic, 1)
     for (size_t i = 0; i < count; i++) {
         if (p->file[i])
-            decode(p, m, i);
+            decode(p, m, i, files[i].path);
         free(p->file[i]);
     }
 }

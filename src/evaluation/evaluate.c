@@ -117,6 +117,11 @@ static void append(work *w, const outcomes *next)
     (void)result;
 }
 
+static int settle(const evaluate_request *r)
+{
+    return r->sink && r->sink->settle ? r->sink->settle(r->sink->data) : 0;
+}
+
 /* The files up to `to` are done: a line of the journal, and known. */
 static int finish_batch(work *w, size_t to)
 {
@@ -129,7 +134,11 @@ static int finish_batch(work *w, size_t to)
     set_times(w, found);
     if (sink && sink->flush && sink->flush(sink->data) != 0)
         return -1;
-    result = j ? journal_add(j, found) : 0;
+    /* A loss of power must not leave a line about what is not there. */
+    int sync = j && journal_is_due(j);
+    if (sync && settle(w->request) != 0)
+        return -1;
+    result = j ? journal_add(j, found, sync) : 0;
     if (result == 0 && w->request->dealt) {
         dealing_found(w->request->dealt, found);
         w->all->to = to;
@@ -270,8 +279,8 @@ static int dealt_pieces(work *w, evaluate_request *r)
         outcomes_clear(&w->batch.found, next.from);
         outcomes_clear(w->all, next.from);
         result = windows(w);
-        if (result == 0 && r->sink && r->sink->settle)
-            result = r->sink->settle(r->sink->data);
+        if (result == 0)
+            result = settle(r);
     }
     return result;
 }
@@ -305,6 +314,8 @@ int evaluate(const evaluate_request *r, outcomes *o)
     progress_start(r->to - w.before, r->quiet);
     if (result == 0)
         result = windows(&w);
+    if (result == 0)
+        result = settle(r);
     progress_end();
     /* After the last batch. */
     set_times(&w, &rest);

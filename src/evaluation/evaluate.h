@@ -42,9 +42,10 @@ typedef struct evaluate_sink {
     int (*flush)(void *data);
     /* Where several ranks take images, all of these; they see one folder.
      * has: 1 if what an earlier run of rank K took is there, as far as can be
-     * seen. settle: what was taken is to be seen by other machines; 0, or -1
-     * after a message. gather: of rank 0, the next `count` images in order are
-     * those that rank K took from its `first` on; likewise. */
+     * seen. settle: what was taken is to be seen by other machines, and after a
+     * loss of power; 0, or -1 after a message. gather: of rank 0, the next
+     * `count` images in order are those that rank K took from its `first` on;
+     * likewise. */
     int (*has)(void *data, size_t rank);
     int (*settle)(void *data);
     int (*gather)(void *data, size_t rank, size_t first, size_t count);

@@ -77,13 +77,18 @@ static int sync_now(journal *j)
     return fsync(j->descriptor) == 0 ? 0 : failed(j, errno);
 }
 
-int journal_add(journal *j, const outcomes *o)
+int journal_is_due(const journal *j)
+{
+    return clock_seconds() - j->synced >= SYNC_SECONDS;
+}
+
+int journal_add(journal *j, const outcomes *o, int sync)
 {
     json_t *line = journal_line_write(o);
     int result = append(j, line);
 
     json_decref(line);
-    if (result == 0 && clock_seconds() - j->synced >= SYNC_SECONDS)
+    if (result == 0 && sync)
         result = sync_now(j);
     if (result == 0)
         j->next = o->to;

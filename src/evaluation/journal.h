@@ -70,9 +70,12 @@ int journal_section(journal *j, json_t *asked, size_t files, size_t run_count);
  * is complete the rest cut off; -1 after a message. */
 int journal_next(journal *j, outcomes *o);
 
-/* Appends a line: of a batch, or of none if all its files are refused. 0, or -1
+/* Appends a line: of a batch, or of none if all its files are refused; with
+ * `sync` it is on the disk, and whatever it is about has to be before. 0, or -1
  * after a message: then the file ends with the last whole line again. */
-int journal_add(journal *j, const outcomes *o);
+int journal_add(journal *j, const outcomes *o, int sync);
+/* 1 if that has not been for some seconds. */
+int journal_is_due(const journal *j);
 
 /* 0, or -1 after a message if not all is known to be on the disk. */
 int journal_close(journal *j);

@@ -83,10 +83,8 @@ archive_reader *archive_open(const char *path, char *why)
 {
     struct archive *a = archive_read_new();
 
-    if (!a) {
-        snprintf(why, SOURCE_WHY, "no memory to read an archive");
-        return NULL;
-    }
+    if (!a)
+        memory_exhausted();
     allow(a);
     if (archive_read_open_filename(a, path, BLOCK_BYTES) != ARCHIVE_OK) {
         explain(a, why);
@@ -151,6 +149,7 @@ uint8_t *archive_read_member(archive_reader *r, size_t most, size_t *count,
         }
     }
     snprintf(why, SOURCE_WHY, "no memory for %zu bytes", room);
+    errno = ENOMEM;
     return NULL;
 }
 

@@ -78,6 +78,8 @@ static void load_one(const loader *l, uint8_t *bytes, size_t count,
     int failed = image_decode(bytes, count, &l->decoding, &picture, item->why);
 
     free(bytes);
+    if (failed == IMAGE_NO_MEMORY)
+        memory_exhausted_by(item->path, item->why);
     if (failed) {
         times[0] += clock_seconds() - began;
         return;

@@ -4,10 +4,14 @@
 
 #include "source.h"
 
+#include "../base/memory.h"
+#include "../base/message.h"
 #include "../images/image.h"
 #include "folder.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static uint8_t *read_file(source *s, const folder_file *file, size_t most,
@@ -40,7 +44,18 @@ source source_files = {&files, NULL};
 uint8_t *source_read(const folder_file *file, size_t most, size_t *count,
                      char *why)
 {
-    return file->source->kind->read(file->source, file, most, count, why);
+    errno = 0;
+    uint8_t *bytes = file->source->kind->read(file->source, file, most, count,
+                                              why);
+
+    /* That says nothing of the image, which would be refused for good. */
+    if (!bytes && errno == ENOMEM)
+        memory_exhausted_by(file->path, why);
+    if (!bytes && (errno == EMFILE || errno == ENFILE)) {
+        message_failed("%s: %s", file->path, why);
+        exit(STATUS_FAILED);
+    }
+    return bytes;
 }
 
 void source_ahead(const folder_file *file)

@@ -56,7 +56,7 @@ int image_allocate(image *out, size_t width, size_t height,
     if (!out->rgb) {
         snprintf(why, IMAGE_WHY, "no memory for %zu x %zu pixels",
                  width, height);
-        return -1;
+        return IMAGE_NO_MEMORY;
     }
     out->width = width;
     out->height = height;

@@ -53,13 +53,16 @@ typedef struct image_options {
  * wanted. */
 void image_options_init(image_options *options);
 
+/* What says nothing of the image: at another time it may be read. */
+enum { IMAGE_NO_MEMORY = -2 };
+
 /* Reads one file. Returns 0, with why[200] empty or one line about damage; or
- * -1 with the reason there and nothing allocated. Neither line has the file's
- * name. Thread-safe. */
+ * -1 or IMAGE_NO_MEMORY with the reason there and nothing allocated. Neither
+ * line has the file's name. Thread-safe. */
 int image_read(const char *path, const image_options *options, image *out,
                char why[200]);
 /* All bytes of a file of at most `most`, to be freed, or NULL with the
- * reason. */
+ * reason, and errno, ENOMEM where it is memory. */
 uint8_t *image_load(const char *path, size_t most, size_t *count,
                     char why[200]);
 int image_decode(const uint8_t *bytes, size_t count,

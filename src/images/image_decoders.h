@@ -35,7 +35,7 @@ int image_check_size(size_t width, size_t height, const image_options *options,
                      size_t file_bytes, size_t pixels_per_byte,
                      char why[IMAGE_WHY]);
 
-/* Memory for a size that was checked. */
+/* Memory for a size that was checked: 0 or IMAGE_NO_MEMORY. */
 int image_allocate(image *out, size_t width, size_t height,
                    const image_options *options, char why[IMAGE_WHY]);
 

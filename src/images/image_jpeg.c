@@ -42,6 +42,7 @@ typedef struct reader {
     uint8_t *exif;         /* all of its segments */
     size_t left;           /* the first column that is decoded */
     int rows_begun;        /* errors leave something for the lenient */
+    int no_memory;
     jmp_buf escape;
 } reader;
 
@@ -57,6 +58,7 @@ static void on_error(j_common_ptr common)
     reader *r = common->client_data;
     char message[JMSG_LENGTH_MAX];
 
+    r->no_memory |= r->errors.msg_code == JERR_OUT_OF_MEMORY;
     r->errors.format_message(common, message);
     if (r->info.src)
         refuse(r, message);
@@ -120,7 +122,7 @@ static const uint8_t *named(jpeg_saved_marker_ptr marker, const char *name,
 
 /* EXIF that is too long for one segment goes on in the next; of XMP the last
  * counts. */
-static void read_orientation(reader *r)
+static int read_orientation(reader *r)
 {
     static const char exif[] = "Exif\0", xmp[] = "http://ns.adobe.com/xap/1.0/";
     image_tags tags = { NULL, NULL, 0, 0 };
@@ -129,8 +131,10 @@ static void read_orientation(reader *r)
     for (jpeg_saved_marker_ptr m = r->info.marker_list; m; m = m->next)
         all += m->data_length;
     r->exif = malloc(all + 1);
-    if (!r->exif)
-        return;
+    if (!r->exif) {
+        snprintf(r->why, IMAGE_WHY, "no memory for EXIF");
+        return IMAGE_NO_MEMORY;
+    }
     for (jpeg_saved_marker_ptr m = r->info.marker_list; m; m = m->next) {
         const uint8_t *data = named(m, exif, sizeof(exif), &length);
 
@@ -146,9 +150,11 @@ static void read_orientation(reader *r)
         }
     }
     *r->orientation = image_orientation(&tags);
+    return 0;
 }
 
-/* Sets what to decode to; -1 with a line for what Pillow does not read. */
+/* Sets what to decode to; -1 with a line for what Pillow does not read, or
+ * IMAGE_NO_MEMORY. */
 static int set_output(reader *r)
 {
     switch (r->info.num_components) {
@@ -163,7 +169,7 @@ static int set_output(reader *r)
             return 0;
         snprintf(r->why, IMAGE_WHY, "no memory for a row of %u pixels",
                  r->info.image_width);
-        return -1;
+        return IMAGE_NO_MEMORY;
     default:
         snprintf(r->why, IMAGE_WHY,
                  "JPEG of %d components: 1, 3 or 4 are read",
@@ -298,19 +304,23 @@ static void expect_end(reader *r)
 static int read_pixels(reader *r)
 {
     image_region region;
+    int failed;
 
     jpeg_mem_src(&r->info, r->bytes, r->count);
     if (r->options->exif)
         jpeg_save_markers(&r->info, TAGS_MARKER, 0xffff);
     jpeg_read_header(&r->info, TRUE);
-    if (image_check_size(r->info.image_width, r->info.image_height, r->options,
-                         r->count, PIXELS_PER_BYTE, r->why) ||
-        image_allocate(r->out, r->info.image_width, r->info.image_height,
-                       r->options, r->why) ||
-        set_output(r))
-        return -1;
-    if (r->options->exif)
-        read_orientation(r);
+    failed = image_check_size(r->info.image_width, r->info.image_height,
+                              r->options, r->count, PIXELS_PER_BYTE, r->why);
+    if (!failed)
+        failed = image_allocate(r->out, r->info.image_width,
+                                r->info.image_height, r->options, r->why);
+    if (!failed)
+        failed = set_output(r);
+    if (!failed && r->options->exif)
+        failed = read_orientation(r);
+    if (failed)
+        return failed;
     region = image_wanted(r->out, r->options, *r->orientation);
     jpeg_start_decompress(&r->info);
     r->rows_begun = 1;
@@ -328,7 +338,8 @@ static int read_pixels(reader *r)
 static int read_guarded(reader *r)
 {
     if (setjmp(r->escape))
-        return r->options->lenient && r->rows_begun ? 0 : -1;
+        return r->no_memory ? IMAGE_NO_MEMORY
+                            : r->options->lenient && r->rows_begun ? 0 : -1;
     jpeg_create_decompress(&r->info);
     r->info.progress = &r->progress;
     return read_pixels(r);

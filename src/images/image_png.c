@@ -8,6 +8,7 @@
 #include <png.h>
 #include <setjmp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "image_png_chunks.h"
@@ -29,6 +30,7 @@ typedef struct reader {
     png_structp png;
     png_infop info;
     int rows_begun;        /* errors leave something for the lenient */
+    int no_memory;         /* something was asked for, and was not there */
     jmp_buf escape;
 } reader;
 
@@ -52,6 +54,22 @@ static void on_error(png_structp png, png_const_charp message)
         snprintf(r->why, IMAGE_WHY, "bad PNG near byte %zu of %zu: %s",
                  r->position, r->count, message);
     longjmp(r->escape, 1);
+}
+
+/* libpng says in many ways, or in none, that there was no memory. */
+static png_voidp on_malloc(png_structp png, png_alloc_size_t size)
+{
+    reader *r = png_get_mem_ptr(png);
+    void *memory = malloc(size);
+
+    r->no_memory |= !memory;
+    return memory;
+}
+
+static void on_free(png_structp png, png_voidp memory)
+{
+    (void)png;
+    free(memory);
 }
 
 /* Of warnings, those about pixel data tell of damage. */
@@ -135,13 +153,14 @@ static int check_header(reader *r)
 static int read_pixels(reader *r)
 {
     size_t width, height;
-    int passes;
+    int passes, failed;
 
     png_read_info(r->png, r->info);
     width = png_get_image_width(r->png, r->info);
     height = png_get_image_height(r->png, r->info);
-    if (image_allocate(r->out, width, height, r->options, r->why))
-        return -1;
+    failed = image_allocate(r->out, width, height, r->options, r->why);
+    if (failed)
+        return failed;
     set_transforms(r);
     passes = png_set_interlace_handling(r->png);
     png_read_update_info(r->png, r->info);
@@ -163,9 +182,17 @@ static int read_guarded(reader *r)
         return (r->options->lenient && r->rows_begun) ||
                (!r->options->strict && has_all_rows(r)) ? 0 : -1;
     set_limits(r);
-    if (read_pixels(r))
-        return -1;
-    return 0;
+    return read_pixels(r);
+}
+
+/* `failed` came of it: not of what is in the file, if memory was lacking. */
+static int finish(const reader *r, int failed)
+{
+    if (!r->no_memory && failed != IMAGE_NO_MEMORY)
+        return failed;
+    if (failed != IMAGE_NO_MEMORY)
+        snprintf(r->why, IMAGE_WHY, "no memory for the PNG decoder");
+    return IMAGE_NO_MEMORY;
 }
 
 int image_decode_png(const uint8_t *bytes, size_t count,
@@ -186,17 +213,18 @@ int image_decode_png(const uint8_t *bytes, size_t count,
     if (!options->lenient &&
         (damage == PNG_REFUSED || (damage && options->strict)))
         return -1;
-    r.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &r, on_error,
-                                   on_warning);
+    r.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &r, on_error,
+                                     on_warning, &r, on_malloc, on_free);
     r.info = r.png ? png_create_info_struct(r.png) : NULL;
     if (r.info) {
         png_set_read_fn(r.png, &r, on_read);
         failed = read_guarded(&r);
         if (!failed && options->exif)
             *orientation = png_chunks_orientation(bytes, count);
+        r.no_memory |= *orientation == 0;
     } else {
-        snprintf(why, IMAGE_WHY, "no memory for the PNG decoder");
+        r.no_memory = 1;
     }
     png_destroy_read_struct(&r.png, &r.info, NULL);
-    return failed;
+    return finish(&r, failed);
 }

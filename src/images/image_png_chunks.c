@@ -105,6 +105,7 @@ enum png_damage png_chunks_check(const uint8_t *bytes, size_t count,
 typedef struct texts {
     uint8_t *profile, *xmp;
     size_t profile_bytes, xmp_bytes;
+    int no_memory;
 } texts;
 
 /* The length of what ends with a zero byte; `count` if nothing does. */
@@ -117,16 +118,18 @@ static size_t to_zero(const uint8_t *p, size_t count)
 
 /* A copy, unpacked if it was packed; NULL if that fails. */
 static uint8_t *unpack(const uint8_t *p, size_t count, int packed,
-                       size_t *length)
+                       size_t *length, int *no_memory)
 {
     uLongf room = packed ? MAX_TEXT_BYTES : (uLongf)count;
     uint8_t *out = malloc(room + 1);
+    int result = Z_OK;
 
-    if (!out)
-        return NULL;
-    if (!packed)
+    if (out && !packed)
         memcpy(out, p, count);
-    else if (uncompress(out, &room, p, (uLong)count) != Z_OK) {
+    else if (out)
+        result = uncompress(out, &room, p, (uLong)count);
+    *no_memory |= !out || result == Z_MEM_ERROR;
+    if (!out || result != Z_OK) {
         free(out);
         return NULL;
     }
@@ -175,7 +178,7 @@ static void take_text(const chunk *c, texts *t)
         failed = *p++;
         count--;
     }
-    text = failed ? NULL : unpack(p, count, packed, &count);
+    text = failed ? NULL : unpack(p, count, packed, &count, &t->no_memory);
     if (text && profile) {
         free(t->profile);
         t->profile = text;
@@ -220,7 +223,7 @@ static size_t read_profile(uint8_t *text, size_t count)
 int png_chunks_orientation(const uint8_t *bytes, size_t count)
 {
     image_tags tags = { NULL, NULL, 0, 0 };
-    texts t = { NULL, NULL, 0, 0 };
+    texts t = { NULL, NULL, 0, 0, 0 };
     size_t at = SIGNATURE_BYTES;
     int orientation;
     chunk c;
@@ -240,7 +243,7 @@ int png_chunks_orientation(const uint8_t *bytes, size_t count)
     }
     tags.xmp = t.xmp;
     tags.xmp_bytes = t.xmp_bytes;
-    orientation = image_orientation(&tags);
+    orientation = t.no_memory ? 0 : image_orientation(&tags);
     free(t.profile);
     free(t.xmp);
     return orientation;

@@ -24,7 +24,8 @@ enum png_damage png_chunks_check(const uint8_t *bytes, size_t count,
                                  png_cut *cut, char why[IMAGE_WHY]);
 
 /* The orientation that EXIF or XMP give: in an eXIf chunk, or in texts under
- * the names that editors use. 1 if neither does. */
+ * the names that editors use. 1 if neither does; 0 if there is no memory to
+ * unpack them. */
 int png_chunks_orientation(const uint8_t *bytes, size_t count);
 
 #endif

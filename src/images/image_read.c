@@ -56,7 +56,7 @@ int image_decode(const uint8_t *bytes, size_t count,
     if (!failed && orientation != 1 && image_turn(out, orientation)) {
         snprintf(why, IMAGE_WHY, "no memory to turn %zu x %zu pixels",
                  out->width, out->height);
-        failed = -1;
+        failed = IMAGE_NO_MEMORY;
     }
     if (failed)
         image_free(out);
@@ -89,6 +89,7 @@ static uint8_t *read_all(int fd, size_t most, size_t *count,
     bytes = malloc(size ? size : 1);
     if (!bytes) {
         snprintf(why, IMAGE_WHY, "no memory for a file of %zu bytes", size);
+        errno = ENOMEM;
         return NULL;
     }
     while (done < size) {
@@ -119,8 +120,11 @@ uint8_t *image_load(const char *path, size_t most, size_t *count,
         snprintf(why, IMAGE_WHY, "cannot be opened: %s", strerror(errno));
         return NULL;
     }
+    errno = 0;
     bytes = read_all(fd, most, count, why);
+    int reason = errno;
     close(fd);
+    errno = reason;
     return bytes;
 }
 
@@ -133,7 +137,7 @@ int image_read(const char *path, const image_options *options, image *out,
 
     memset(out, 0, sizeof(*out));
     if (!bytes)
-        return -1;
+        return errno == ENOMEM ? IMAGE_NO_MEMORY : -1;
     failed = image_decode(bytes, count, options, out, why);
     free(bytes);
     return failed;

@@ -4,6 +4,7 @@
  * and of an animation the first picture is taken, on black where it leaves
  * some of the canvas free: as Pillow does.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +23,6 @@ enum {
 static const char *reason(VP8StatusCode status)
 {
     switch (status) {
-    case VP8_STATUS_OUT_OF_MEMORY:
-        return "no memory";
     case VP8_STATUS_UNSUPPORTED_FEATURE:
         return "a feature that is not known";
     case VP8_STATUS_SUSPENDED:
@@ -36,6 +35,10 @@ static const char *reason(VP8StatusCode status)
 
 static int refuse(VP8StatusCode status, char why[IMAGE_WHY])
 {
+    if (status == VP8_STATUS_OUT_OF_MEMORY) {
+        snprintf(why, IMAGE_WHY, "no memory for the WebP decoder");
+        return IMAGE_NO_MEMORY;
+    }
     snprintf(why, IMAGE_WHY, "bad WebP: %s", reason(status));
     return -1;
 }
@@ -132,19 +135,26 @@ int image_decode_webp(const uint8_t *bytes, size_t count,
     WebPBitstreamFeatures features;
     WebPDemuxer *demuxer = NULL;
     VP8StatusCode status = WebPGetFeatures(bytes, count, &features);
+    int failed;
 
     *orientation = 1;
     if (status == VP8_STATUS_OK && !options->lenient && is_cut(bytes, count))
         status = VP8_STATUS_NOT_ENOUGH_DATA;
     if (status != VP8_STATUS_OK)
         return refuse(status, why);
-    if (image_check_size((size_t)features.width, (size_t)features.height,
-                         options, count, PIXELS_PER_BYTE, why) ||
-        image_allocate(out, (size_t)features.width,
-                          (size_t)features.height, options, why))
-        return -1;
+    failed = image_check_size((size_t)features.width, (size_t)features.height,
+                              options, count, PIXELS_PER_BYTE, why);
+    if (!failed)
+        failed = image_allocate(out, (size_t)features.width,
+                                (size_t)features.height, options, why);
+    if (failed)
+        return failed;
+    /* What is wrong in the file, if it has no chunks, is not memory. */
+    errno = 0;
     if (features.has_animation || options->exif)
         demuxer = WebPDemuxPartial(&data, NULL);
+    if (!demuxer && errno == ENOMEM)
+        return refuse(VP8_STATUS_OUT_OF_MEMORY, why);
     if (!features.has_animation)
         status = decode_still(bytes, count, out->rgb, out->width, out->height,
                               3 * out->width);
@@ -156,6 +166,6 @@ int image_decode_webp(const uint8_t *bytes, size_t count,
     WebPDemuxDelete(demuxer);
     if (status == VP8_STATUS_OK)
         return 0;
-    refuse(status, why);
-    return options->lenient ? 0 : -1;
+    failed = refuse(status, why);
+    return failed == -1 && options->lenient ? 0 : failed;
 }

@@ -41,6 +41,19 @@ static void on_warning(png_structp png, png_const_charp message)
     (void)message;
 }
 
+/* As all that asks for memory here does, with no picture left out. */
+static png_voidp on_malloc(png_structp png, png_alloc_size_t size)
+{
+    (void)png;
+    return memory_bytes(size);
+}
+
+static void on_free(png_structp png, png_voidp memory)
+{
+    (void)png;
+    free(memory);
+}
+
 static void on_write(png_structp png, png_bytep from, size_t length)
 {
     writer *w = png_get_io_ptr(png);
@@ -87,17 +100,15 @@ static uint8_t *encode(const image *picture, int smallest, size_t *count,
                        char *why)
 {
     writer w = {.picture = picture, .smallest = smallest, .why = why};
-    int failed = -1;
+    int failed;
 
-    w.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &w, on_error,
-                                    on_warning);
+    w.png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, &w, on_error,
+                                      on_warning, NULL, on_malloc, on_free);
     w.info = w.png ? png_create_info_struct(w.png) : NULL;
-    if (w.info) {
-        png_set_write_fn(w.png, &w, on_write, on_flush);
-        failed = encode_guarded(&w);
-    } else {
-        snprintf(why, PNG_WRITE_WHY, "no memory for the PNG encoder");
-    }
+    if (!w.info)
+        memory_exhausted();
+    png_set_write_fn(w.png, &w, on_write, on_flush);
+    failed = encode_guarded(&w);
     png_destroy_write_struct(&w.png, &w.info);
     if (failed) {
         free(w.bytes);

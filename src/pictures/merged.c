@@ -22,9 +22,11 @@ uint8_t *merged_crop(const session *s, const folder_file *file)
     decoding.lenient = s->options->lenient;
     decoding.strict = s->options->strict;
     uint8_t *bytes = source_read(file, s->options->max_image, &count, why);
-    int failed = !bytes ||
-                 image_decode(bytes, count, &decoding, &picture, why) != 0;
+    int failed = !bytes ? -1 : image_decode(bytes, count, &decoding, &picture,
+                                            why);
     free(bytes);
+    if (failed == IMAGE_NO_MEMORY)
+        memory_exhausted_by(file->path, why);
     if (failed) {
         message_failed("%s: %s", file->path, why);
         return NULL;
@@ -37,6 +39,8 @@ uint8_t *merged_crop(const session *s, const folder_file *file)
     image_free(&picture);
     if (error == 0)
         return crop;
+    if (error == TOMEVIT_ENOMEM)
+        memory_exhausted();
     message_failed("%s: cannot be resized: %s", file->path,
                    tomevit_strerror(error));
     free(crop);
@@ -73,6 +77,8 @@ int merged_make(merged *m, const session *s, const merging_run *run,
         .map = m->map, .rows = &m->rows, .features = features
     };
     int error = tomevit_forward(s->context, &merging, 1, &input, &out);
+    if (error == TOMEVIT_ENOMEM)
+        memory_exhausted();
     int finite = is_finite(features, d->features);
     free(features);
     free(r);
