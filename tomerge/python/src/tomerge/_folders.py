@@ -33,6 +33,24 @@ def class_folders(folder: str) -> list[str]:
     return names
 
 
+def class_of(text: str, count: int, names: Optional[Sequence[str]]) -> int:
+    """The class that a label names: by its number, WordNet id or name."""
+    if re.fullmatch(r"[0-9]+", text):
+        if int(text) < count:
+            return int(text)
+        raise ValueError(f"class {int(text)}: the model has {count} classes")
+    ids = imagenet()[0] if count == 1000 else []
+    if text in ids:
+        return ids.index(text)
+    same = [i for i, name in enumerate(names or ()) if name == text]
+    if len(same) > 1:
+        raise ValueError(f"'{text}' is the name of classes {same[0]} and "
+                         f"{same[1]}: give the index")
+    if not same:
+        raise ValueError(f"'{text}' is not a class of the model")
+    return same[0]
+
+
 def classes_of(folders: Sequence[str], count: int,
                names: Optional[Sequence[str]]) -> list[int]:
     """The class of each folder, by WordNet ids, by the model's own names, by

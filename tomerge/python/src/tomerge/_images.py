@@ -9,6 +9,8 @@ from typing import Any, Callable, Iterable, Iterator, Sequence, Union
 
 import numpy as np
 
+from ._archives import Member, Members, is_archive
+
 #: A path, an array [height, width, 3] of uint8, or an image of Pillow's.
 Picture = Union[str, "os.PathLike[str]", np.ndarray, Any]
 
@@ -30,8 +32,26 @@ def walk(folder: Union[str, "os.PathLike[str]"]) -> list[str]:
     return sorted(found)
 
 
+def read_list(path: Union[str, "os.PathLike[str]"]) -> list[str]:
+    """The paths in a file, one a line; lines of # and empty ones are none."""
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        lines = [line.rstrip("\r\n") for line in file]
+    found = [line for line in lines if line and not line.startswith("#")]
+    if not found:
+        raise ValueError(f"{os.fspath(path)}: no image is named in it")
+    return found
+
+
+def name_of(images: Sequence[Any], index: int) -> Any:
+    """What an image is called: what was given, or its place in an archive."""
+    return images.name(index) if isinstance(images, Members) else images[index]
+
+
 def pixels(picture: Picture) -> np.ndarray:
     """[height, width, 3], uint8, rows contiguous."""
+    if isinstance(picture, Member):
+        with picture.open() as file:
+            picture = file.convert("RGB")
     if not isinstance(picture, np.ndarray):
         if is_path(picture):
             from PIL import Image
@@ -49,8 +69,16 @@ def pixels(picture: Picture) -> np.ndarray:
 
 
 def listed(images: Any) -> Sequence[Any]:
-    """One image or several, as a sequence of them; of a folder its files."""
+    """One image or several, as a sequence of them; of a folder, an archive or
+    a list (.txt) its files."""
     if is_path(images):
+        if is_archive(images):
+            members = Members(images, ENDINGS)
+            if not members and not members.refused:
+                raise ValueError(f"{os.fspath(images)}: no images in it")
+            return members
+        if os.fspath(images).lower().endswith(".txt"):
+            return read_list(images)
         if os.path.isdir(images):
             files = walk(images)
             if not files:
@@ -68,15 +96,16 @@ def listed(images: Any) -> Sequence[Any]:
     return list(images)
 
 
-def batches(images: Sequence[Any], crop: Callable[[Any], Any], batch: int,
+def batches(images: Sequence[Any], crop: Callable[..., Any], batch: int,
             threads: int) -> Iterator[list[Any]]:
-    """The crops of a few images at a time, decoded ahead by threads."""
+    """What crop(index, image) makes of a few images at a time, decoded ahead
+    by threads; an archive is read in order, by one."""
     with ThreadPoolExecutor(threads) as pool:
         ahead: list[Any] = []
         rest: Iterable[int] = iter(range(0, len(images), batch))
         for first in rest:
-            ahead.append([pool.submit(crop, image)
-                          for image in images[first:first + batch]])
+            ahead.append([pool.submit(crop, first + i, image) for i, image in
+                          enumerate(images[first:first + batch])])
             if len(ahead) > 1:
                 yield [future.result() for future in ahead.pop(0)]
         for futures in ahead:

@@ -15,8 +15,9 @@ import numpy as np
 from . import _arrays
 from ._arguments import count
 from ._arrays import address
-from ._folders import class_folders, classes_of, imagenet
-from ._images import batches, is_path, listed, pixels, walk
+from ._archives import Members
+from ._folders import class_folders, class_of, classes_of, imagenet
+from ._images import batches, is_path, listed, name_of, pixels, walk
 from ._library import COMBINES, METHODS, SIMILARITIES, number_of
 from ._schedule import Schedule, schedule
 from ._vit import (EMODEL, Image, Merging, Message, OpenOptions, Output,
@@ -84,8 +85,9 @@ class Model:
         threads: as many as OMP_NUM_THREADS or the CPUs, if not given.
 
     Images are paths, uint8 arrays [height, width, 3], images of Pillow's, or a
-    list of these, an array of several, or a folder's path; they are resized
-    and cropped as the model's library does it (paths are read by Pillow). A
+    list of these, an array of several, or the path of a folder, of an archive
+    (tar, also compressed, or zip; "a-{00..11}.tar" is several), or of a list of
+    paths (.txt, one a line); they are resized and cropped as the model's library does it (paths are read by Pillow). A
     float32 array [n, 3, size, size] is taken as normalised already.
 
     ``r`` is a number for every layer, ``(r, inflection)`` or a list; by default
@@ -302,8 +304,10 @@ class Model:
             shapes = self._shapes()
             return {name: np.zeros((0,) + shapes[name], _OUTPUTS[name])
                     for name in wanted}
-        for crops in batches(pictures, self._crop_or_normalised, self.batch,
-                             self._team(1 << 30)):
+        if isinstance(pictures, Members) and pictures.refused:
+            raise OSError(": ".join(pictures.refused[0]))
+        for crops in batches(pictures, lambda _, x: self._crop_or_normalised(x),
+                             self.batch, self._team(1 << 30)):
             parts.append(self._forward(crops, merging[0], wanted))
         return {name: np.concatenate([part[name] for part in parts])
                 for name in wanted}
@@ -381,12 +385,14 @@ class Model:
 
     def eval(self, images: Any, labels: Optional[Sequence[int]] = None,
              r: Schedule = 0, **merging: Any) -> Evaluation:
-        """Accuracy on a folder of class folders, or on images with labels.
+        """Accuracy on a folder or an archive of class folders, WebDataset's
+        shards, a list of paths by the folder that each is in, or images with
+        labels.
 
         Folders are classes as for the command: by WordNet ids, the model's
         class names, whole numbers, or in sorted order if they are as many as
-        the classes. Files that cannot be read are left out and named in
-        ``refused``.
+        the classes; files of .cls and .json in an archive are labels. Files
+        that cannot be read are left out and named in ``refused``.
         """
         if not self.classes:
             raise ValueError(f"{self.path}: the model has no head, it only "
@@ -395,19 +401,21 @@ class Model:
         prepared = self._merging(r, **merging)
         began, forward = time.perf_counter(), 0.0
         kept: list = []
-        refused: list = []
+        refused = list(files.refused) if isinstance(files, Members) else []
         parts: list = [np.zeros((0, self.classes), np.float32)]
 
-        def crop(item: Any) -> Any:
+        def crop(index: int, image: Any) -> Any:
+            if wanted[index] < 0:  # no class is said of it
+                return index, None
             try:
-                return item, self._crop_or_normalised(item[1])
+                return index, self._crop_or_normalised(image)
             except (OSError, SyntaxError) as error:
-                return item, str(error)
+                return index, str(error)
 
-        for batch in batches(list(enumerate(files)), crop, self.batch,
-                             self._team(1 << 30)):
-            good = [(i, c) for (i, _), c in batch if not isinstance(c, str)]
-            refused += [(f, c) for (_, f), c in batch if isinstance(c, str)]
+        for batch in batches(files, crop, self.batch, self._team(1 << 30)):
+            good = [(i, c) for i, c in batch if isinstance(c, np.ndarray)]
+            refused += [(name_of(files, i), c) for i, c in batch
+                        if isinstance(c, str)]
             if good:
                 start = time.perf_counter()
                 logits = self._forward([c for _, c in good], prepared[0],
@@ -417,7 +425,7 @@ class Model:
                 parts.append(logits)
         logits = np.concatenate(parts)
         fine = np.isfinite(logits).all(1)
-        refused += [(files[i], "the model's answer is not finite")
+        refused += [(name_of(files, i), "the model's answer is not finite")
                     for i, ok in zip(kept, fine) if not ok]
         kept = [i for i, ok in zip(kept, fine) if ok]
         found = self._classes(logits[fine], 5)
@@ -426,12 +434,15 @@ class Model:
         share = [100.0 * float(h.mean()) if len(kept) else float("nan")
                  for h in (hit[:, :1].any(1), hit.any(1))]
         return Evaluation(len(kept), share[0], share[1], truth, found,
-                          [files[i] for i in kept], refused,
+                          [name_of(files, i) for i in kept], refused,
                           time.perf_counter() - began, forward)
 
-    def _labelled(self, images: Any, labels: Any) -> tuple[list, list]:
+    def _labelled(self, images: Any, labels: Any) -> tuple[Any, list]:
+        """Images and the class of each, -1 for one that nothing says."""
+        if labels is None and is_path(images) and os.path.isdir(images):
+            return self._in_folders(os.fspath(images))
+        pictures = listed(images)
         if labels is not None:
-            pictures = list(listed(images))
             wanted = [count(label, "labels") for label in labels]
             if len(wanted) != len(pictures):
                 raise ValueError(f"labels: expected one for each of "
@@ -440,23 +451,48 @@ class Model:
                 raise ValueError(f"labels: {max(wanted)}: the model has "
                                  f"{self.classes} classes")
             return pictures, wanted
-        if not is_path(images) or not os.path.isdir(images):
-            raise ValueError("eval: expected a folder of class folders, or "
+        if isinstance(pictures, Members):
+            said = pictures.labels()
+            if said is not None:
+                return pictures, self._by_labels(pictures, said)
+            folders = pictures.folders()
+        elif len(pictures) and all(map(is_path, pictures)):
+            folders = [os.path.basename(os.path.dirname(os.fspath(path)))
+                       or None for path in pictures]
+        else:
+            folders = [None]
+        if not any(folders):
+            raise ValueError("eval: expected class folders, files in them, or "
                              "images and their labels")
-        folder = os.fspath(images)
+        return pictures, self._by_folders("eval", folders)
+
+    def _by_labels(self, images: Members, said: list) -> list:
+        wanted = []
+        for i, text in enumerate(said):
+            try:
+                wanted.append(-1 if text is None else class_of(
+                    text, self.classes, self.class_names))
+            except ValueError as error:
+                raise ValueError(f"{images.name(i)}: {error}") from None
+        return wanted
+
+    def _by_folders(self, where: str, folders: Sequence[Any]) -> list:
+        names = sorted({folder for folder in folders if folder is not None})
+        try:
+            classes = classes_of(names, self.classes, self.class_names)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from None
+        of = dict(zip(names, classes))
+        return [-1 if folder is None else of[folder] for folder in folders]
+
+    def _in_folders(self, folder: str) -> tuple[list, list]:
         found = [(name, walk(os.path.join(folder, name)))
                  for name in class_folders(folder)]
-        full = [(name, files) for name, files in found if files]
-        if not full:
+        if not any(files for _, files in found):
             raise ValueError(f"{folder}: no images in its class folders")
-        try:
-            classes = classes_of([name for name, _ in found], self.classes,
-                                 self.class_names)
-        except ValueError as error:
-            raise ValueError(f"{folder}: {error}") from None
-        of = dict(zip([name for name, _ in found], classes))
-        return ([file for _, files in full for file in files],
-                [of[name] for name, files in full for _ in files])
+        classes = self._by_folders(folder, [name for name, _ in found])
+        return ([file for _, files in found for file in files],
+                [of for of, (_, files) in zip(classes, found) for _ in files])
 
 
 def _first_bad(rows: np.ndarray) -> int:
