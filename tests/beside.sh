@@ -104,6 +104,25 @@ refuses 'open_clip_config.json beside it: "resize_mode" "longest" cannot be done
 beside open_clip_config.json '{"model_cfg": {"vision_cfg": {"width": 64,
     "pool_type": "none"}}}'
 refuses 'open_clip_config.json beside it: "pool_type" "none" cannot be done'
+while IFS='|' read -r json words; do
+    beside open_clip_config.json '{"model_cfg": {"vision_cfg": {"width": 64,
+        '"$json"'}}}'
+    refuses "open_clip_config.json beside it: $words"
+done <<EOF
+"qk_norm": true|"qk_norm" of "vision_cfg" cannot be done here
+"block_type": "custom"|"block_type" of "vision_cfg" cannot be done here
+"image_size": [24, 32]|images that are not square cannot be run here
+"norm_kwargs": {"elementwise_affine": false}|"norm_kwargs" other than "eps"
+"act_kwargs": {"approximate": "sigmoid"}|"act_kwargs" other than GELU's
+EOF
+beside open_clip_config.json '{"model_cfg": {"vision_cfg": {"width": 64,
+    "head_width": 16, "norm_kwargs": {"eps": 1e-6},
+    "act_kwargs": {"approximate": "tanh"}}}}'
+run 0 inspect "$weights" --json i.json
+holds i.json known.activation.value "known.norm epsilon.value" \
+    known.pooling.from known.pooling.value
+printf '"gelu_tanh"\n"1e-06"\n"open_clip_config.json"\n"class"\n' |
+    cmp -s - values || { fail "open_clip's arguments:"; cat values; }
 
 # ---- DINOv2 takes the size of its crops
 
@@ -160,7 +179,8 @@ alone timm_gap.safetensors
 run 0 classify --model "$weights" a.png --image-size 24
 lines err 1
 says err "these are guesses: activation gelu, norm epsilon 1e-06"
-says err "pooling mean, positions learned alone, mean 0.5 0.5 0.5"
+says err "pooling mean, positions learned alone, norms before attention and MLP"
+says err "image size 24, mean 0.5 0.5 0.5"
 run 0 classify --model "$weights" a.png --quiet
 lines err 0
 run 1 classify --model "$weights" a.png --strict-model
@@ -174,6 +194,12 @@ printf '"guess"\ntrue\n"gelu"\n"metadata"\n' | cmp -s - values ||
 run 0 convert "$weights" -o said.safetensors
 run 0 inspect said.safetensors --strict-model
 says out "metadata"
+alone open_clip.safetensors
+run 0 inspect "$weights"
+grep -A1 '^pooling  *class' out | grep -q '  from  *guess' ||
+    fail "the pooling of a tower alone is no guess"
+run 1 inspect "$weights" --strict-model
+says err "pooling class"
 alone hf_vit/model.safetensors
 cp "$models/hf_vit/preprocessor_config.json" m/
 beside config.json '{"model_type": "vit", "hidden_size": 32,

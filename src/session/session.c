@@ -16,7 +16,7 @@
 #include <omp.h>
 #endif
 
-enum { GUESSES = 400 };    /* bytes of a list of them */
+enum { GUESSES = 2048 };    /* bytes of a list of them */
 
 static const char *own_name(const void *model, size_t index)
 {

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What transformers' config.json and open_clip_config.json say of a model.
- * [transformers, configuration_utils.py; open_clip, factory.py]
- */
+/* What transformers' config.json says of a model.
+ * [transformers, configuration_utils.py] */
 #include "config.h"
 
 #include "../layouts/layout.h"
@@ -124,6 +122,24 @@ static int check_classes(const vit_neighbour *n, const json_t *config)
     return code;
 }
 
+/* Sides that differ would be taken for those of a square with as many patches,
+ * and a gate by another function than SiLU for one by it. */
+static int check_shape(const vit_neighbour *n, const json_t *parts)
+{
+    const json_t *side = json_object_get(parts, "image_size");
+    const char *act = tomevit_json_text(parts, "hidden_act");
+
+    if (json_is_array(side) && !json_equal(json_array_get(side, 0),
+                                           json_array_get(side, 1)))
+        return tomevit_neighbour_refuse(n, "images that are not square cannot "
+                                        "be run here");
+    if (act && strcmp(act, "silu") &&
+        !strcmp(tomevit_view_layout(n->view), "Hugging Face AIMv2"))
+        return tomevit_neighbour_refuse(n, "\"hidden_act\" \"%.40s\" cannot "
+                                        "be done here as a gate", act);
+    return 0;
+}
+
 int tomevit_from_transformers(const vit_neighbour *n, json_t *config)
 {
     const json_t *vision = json_object_get(config, "vision_config");
@@ -135,7 +151,9 @@ int tomevit_from_transformers(const vit_neighbour *n, json_t *config)
 
     if (!tomevit_neighbour_fits(n, parts, "hidden_size"))
         return 0;
-    code = check_classes(n, config);
+    code = check_shape(n, parts);
+    if (!code)
+        code = check_classes(n, config);
     tomevit_neighbour_pass(n, "num_heads", parts, "num_attention_heads");
     tomevit_neighbour_pass(n, "norm_eps", parts, "layer_norm_eps");
     tomevit_neighbour_pass(n, "norm_eps", parts, "rms_norm_eps");
@@ -145,70 +163,4 @@ int tomevit_from_transformers(const vit_neighbour *n, json_t *config)
     tomevit_neighbour_say(n, "class_names", tomevit_names_by_index(
                                  json_object_get(config, "id2label")));
     return code;
-}
-
-/* ---- open_clip ----------------------------------------------------------- */
-
-/* Pixels as open_clip resizes them: the shorter side, or both. */
-static int open_clip_pixels(const vit_neighbour *n, const json_t *pixels)
-{
-    const char *mode = tomevit_json_text(pixels, "resize_mode");
-
-    if (!json_object_get(pixels, "mean"))
-        return 0;
-    if (mode && strcmp(mode, "shortest") && strcmp(mode, "squash"))
-        return tomevit_neighbour_refuse(n, "\"resize_mode\" \"%.40s\" cannot "
-                                        "be done here: expected shortest or "
-                                        "squash", mode);
-    tomevit_neighbour_pass(n, "mean", pixels, "mean");
-    tomevit_neighbour_pass(n, "std", pixels, "std");
-    tomevit_neighbour_pass(n, "interpolation", pixels, "interpolation");
-    tomevit_neighbour_pass(n, "input_size", pixels, "size");
-    tomevit_neighbour_crop(n, 1, 1, mode && !strcmp(mode, "squash"));
-    return 0;
-}
-
-/* Its own towers: the class token, or the mean of patches; the last norm before
- * pooling, or behind it.
- * [open_clip, transformer.py: VisionTransformer._pool] */
-static int say_open_clip_pool(const vit_neighbour *n, const json_t *vision)
-{
-    const char *pool = tomevit_json_text(vision, "pool_type");
-
-    if (pool && !strcmp(pool, "avg") &&
-        json_is_true(json_object_get(vision, "final_ln_after_pool")))
-        tomevit_neighbour_say(n, "final_norm", json_string("after pooling"));
-    return tomevit_say_pool(n, "pool_type", pool);
-}
-
-int tomevit_from_open_clip(const vit_neighbour *n, json_t *config)
-{
-    const json_t *model = json_object_get(config, "model_cfg");
-    const json_t *vision = json_object_get(model, "vision_cfg");
-    size_t width = tomevit_json_size(vision, "width");
-    size_t head = tomevit_json_size(vision, "head_width");
-    const char *tower = tomevit_json_text(vision, "timm_model_name");
-    int code = 0;
-
-    if (!tomevit_neighbour_fits(n, vision, "width"))
-        return 0;
-    if (tower)
-        code = tomevit_say_pool(n, "timm_pool",
-                                tomevit_json_text(vision, "timm_pool"));
-    else
-        code = say_open_clip_pool(n, vision);
-    if (tower && !code)
-        code = tomevit_say_architecture(n, tower, NULL);
-    if (code)
-        return code;
-    if (json_is_true(json_object_get(model, "quick_gelu")))
-        tomevit_neighbour_say(n, "activation", json_string("quick_gelu"));
-    /* Otherwise a head is 64 wide, and the activation is torch's nn.GELU.
-     * [open_clip, model.py: CLIPVisionCfg] */
-    if (!tower && width && width % (head ? head : 64) == 0) {
-        tomevit_neighbour_say(n, "num_heads", json_integer(
-                                  (json_int_t)(width / (head ? head : 64))));
-        tomevit_neighbour_say(n, "activation", json_string("gelu"));
-    }
-    return open_clip_pixels(n, json_object_get(config, "preprocess_cfg"));
 }

@@ -81,7 +81,12 @@ static const char *pool_from(const vit_tensors *view,
     if (d->pool == TOMEVIT_POOL_ATTENTION || d->pool == TOMEVIT_POOL_CELLS ||
         d->pool == TOMEVIT_POOL_CLASS_MEAN || d->distilled)
         return "tensors";
-    return from ? from : library_rule(view, rule);
+    if (from)
+        return from;
+    /* open_clip's own towers choose, and their configuration says what.
+     * [open_clip, model.py: CLIPVisionCfg.pool_type] */
+    return !strcmp(tomevit_view_layout(view), "CLIP")
+               ? NULL : library_rule(view, rule);
 }
 
 /* transformers has many classes with these names. */
@@ -102,6 +107,87 @@ static const char *positions_from(const vit_tensors *view,
     return from ? from : library_rule(view, rule);
 }
 
+/* Gates of DINOv2's names and of timm's SwiGLU are of SiLU; transformers lets
+ * most of its classes choose. */
+static const char *gate_from(const vit_tensors *view, char rule[64])
+{
+    vit_origin o = tomevit_origin_of(view, "blocks.0.mlp.fc1.weight");
+    const char *layout = tomevit_view_layout(view);
+    const char *from = tomevit_tensors_from(view, "activation");
+
+    if (strstr(o.name, "w12") || strstr(o.name, "fc1_g"))
+        return "tensors";
+    if (!from && !strncmp(layout, "Hugging Face", 12) &&
+        strcmp(layout, "Hugging Face DINOv2"))
+        return NULL;
+    if (!from)
+        from = tomevit_tensors_from(view, "positions");
+    return from ? from : library_rule(view, rule);
+}
+
+/* Norms stand before attention and MLP here. Those behind have the same names
+ * in timm, so that only who knows the architecture, and with it its positions,
+ * tells them apart. [timm, models/eva.py: EvaBlockPostNorm] */
+static const char *norms_from(const vit_tensors *view,
+                              const tomevit_description *d, char rule[64])
+{
+    const char *from = tomevit_tensors_from(view, "positions");
+
+    if (d->block != TOMEVIT_BLOCK_VIT || d->patch_norm)
+        return "tensors";
+    if (!from && !strncmp(tomevit_view_layout(view), "Hugging Face", 12))
+        return NULL;
+    return from ? from : library_rule(view, rule);
+}
+
+/* The number of positions does not show that they are those of a square. */
+static const char *size_from(const vit_tensors *view,
+                             const tomevit_description *d)
+{
+    const char *layout = tomevit_view_layout(view);
+    const char *from = tomevit_tensors_from(view, "input_size");
+
+    /* A grid that is resized to any image says nothing of its size. */
+    if (from || !strcmp(layout, "timm NaFlex"))
+        return from;
+    if (!strcmp(layout, "torchvision") || !strcmp(layout, "SWAG"))
+        return "rule of torchvision";
+    if (!strcmp(layout, "OpenAI CLIP"))
+        return "rule of OpenAI CLIP";
+    return d->pos_embed || d->relative
+               ? tomevit_tensors_from(view, "positions") : NULL;
+}
+
+/* What ends the layers, and pools what they give. */
+static void add_ending(vit_facts *f, const vit_tensors *view,
+                       const tomevit_description *d)
+{
+    char rule[64];
+    const char *from = tomevit_tensors_from(view, "final_norm");
+    const char *known = tomevit_tensors_from(view, "positions");
+    vit_fact *fact;
+
+    if (!d->final_norm) {
+        /* It may lie without weights behind the pooling, or be cut off. */
+        fact = add(f, "last norm", from ? from : library_rule(view, rule)
+                                              ? library_rule(view, rule)
+                                              : known);
+        snprintf(fact->value, sizeof(fact->value), "none");
+    }
+    if (d->pool != TOMEVIT_POOL_ATTENTION)
+        return;
+    from = tomevit_tensors_from(view, "pool_heads");
+    if (!from && !d->rope.kind)
+        from = heads_from(view, d);
+    fact = add(f, "heads of pooling", from);
+    snprintf(fact->value, sizeof(fact->value), "%zu", d->pool_heads);
+    if (!d->prefix)
+        return;
+    fact = add(f, "pooled tokens", known ? known : library_rule(view, rule));
+    snprintf(fact->value, sizeof(fact->value), "%s",
+             d->pool_prefix ? "all" : "patches");
+}
+
 static void add_structure(vit_facts *f, const vit_tensors *view,
                           const tomevit_description *d)
 {
@@ -115,7 +201,8 @@ static void add_structure(vit_facts *f, const vit_tensors *view,
 
     snprintf(fact->value, sizeof(fact->value), "%zu", d->heads);
     fact = add(f, "activation", d->activation == TOMEVIT_SWIGLU
-                   ? "tensors" : tomevit_tensors_from(view, "activation"));
+                   ? gate_from(view, rule)
+                   : tomevit_tensors_from(view, "activation"));
     snprintf(fact->value, sizeof(fact->value), "%s",
              activations[d->activation]);
     if (d->block == TOMEVIT_BLOCK_MEGA) {
@@ -134,6 +221,13 @@ static void add_structure(vit_facts *f, const vit_tensors *view,
                                                            : "",
              d->relative ? "relative" : positions,
              d->rope.kind || d->relative ? "" : " alone");
+    fact = add(f, "norms", norms_from(view, d, rule));
+    snprintf(fact->value, sizeof(fact->value), "before attention and MLP");
+    add_ending(f, view, d);
+    if (!strcmp(tomevit_view_layout(view), "MobileLLM")) {
+        fact = add(f, "runs of a layer", tomevit_tensors_from(view, "share"));
+        snprintf(fact->value, sizeof(fact->value), "%zu", d->share);
+    }
     if (d->rms_norm) {
         fact = add(f, "norm", tomevit_tensors_from(view, "norm"));
         snprintf(fact->value, sizeof(fact->value), "rms");
@@ -148,11 +242,7 @@ static void add_structure(vit_facts *f, const vit_tensors *view,
                    tomevit_tensors_from(view, "bare_norm"));
         snprintf(fact->value, sizeof(fact->value), "without weights");
     }
-    /* A grid that is resized to any image says nothing of its size. */
-    if (d->pos_embed && strcmp(tomevit_view_layout(view), "timm NaFlex"))
-        return;
-    fact = add(f, "image size", d->relative
-                   ? "tensors" : tomevit_tensors_from(view, "input_size"));
+    fact = add(f, "image size", size_from(view, d));
     snprintf(fact->value, sizeof(fact->value), "%zu", d->image_size);
 }
 
@@ -224,7 +314,7 @@ void tomevit_facts_find(vit_facts *facts, const vit_tensors *view,
 
 int tomevit_facts_strict(const vit_facts *facts, const vit_report *report)
 {
-    char list[320] = "";
+    char list[400] = "";
     size_t used = 0;
 
     for (size_t i = 0; i < facts->count && used < sizeof(list); i++)

@@ -5,7 +5,7 @@
 
 #include "../containers/tensors.h"
 
-enum { VIT_FACTS = 20 };
+enum { VIT_FACTS = 28 };
 
 typedef struct vit_fact {
     const char *what;      /* "heads" */

@@ -85,7 +85,7 @@ static void put_parts(metadata *m, const tomevit_description *d)
         put(m, "share", number((double)d->share, 17));
     if ((!d->pos_embed && !d->relative) || d->image_size % d->patch)
         put(m, "input_size", number((double)d->image_size, 17));
-    if (d->pool_heads && d->pool_heads != d->heads)
+    if (d->pool_heads)
         put(m, "pool_heads", number((double)d->pool_heads, 17));
     if (!d->final_norm)
         put(m, "final_norm", json_string("none"));

@@ -33,7 +33,7 @@ static const vit_rule rules[] = {
 };
 
 static const vit_implied implied[] = {
-    {"norm_eps", "1e-5", 1}, {"activation", "gelu", 0}, {0},
+    {"norm_eps", "1e-5", 0}, {"activation", "gelu", 0}, {0},
 };
 
 static const vit_implied openai_implied[] = {

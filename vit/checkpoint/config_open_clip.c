@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What open_clip_config.json says of an image tower and its pixels.
+ * [open_clip, model.py: CLIPVisionCfg; factory.py]
+ */
+#include "config.h"
+
+#include "neighbour.h"
+
+#include <string.h>
+
+/* Pixels as open_clip resizes them: the shorter side, or both. */
+static int open_clip_pixels(const vit_neighbour *n, const json_t *pixels)
+{
+    const char *mode = tomevit_json_text(pixels, "resize_mode");
+
+    if (!json_object_get(pixels, "mean"))
+        return 0;
+    if (mode && strcmp(mode, "shortest") && strcmp(mode, "squash"))
+        return tomevit_neighbour_refuse(n, "\"resize_mode\" \"%.40s\" cannot "
+                                        "be done here: expected shortest or "
+                                        "squash", mode);
+    tomevit_neighbour_pass(n, "mean", pixels, "mean");
+    tomevit_neighbour_pass(n, "std", pixels, "std");
+    tomevit_neighbour_pass(n, "interpolation", pixels, "interpolation");
+    tomevit_neighbour_pass(n, "input_size", pixels, "size");
+    tomevit_neighbour_crop(n, 1, 1, mode && !strcmp(mode, "squash"));
+    return 0;
+}
+
+/* Its own towers: the class token, or the mean of patches; the last norm before
+ * pooling, or behind it.
+ * [open_clip, transformer.py: VisionTransformer._pool] */
+static int say_open_clip_pool(const vit_neighbour *n, const json_t *vision)
+{
+    const char *pool = tomevit_json_text(vision, "pool_type");
+
+    if (!pool)
+        pool = "tok";
+    if (!strcmp(pool, "avg") &&
+        json_is_true(json_object_get(vision, "final_ln_after_pool")))
+        tomevit_neighbour_say(n, "final_norm", json_string("after pooling"));
+    return tomevit_say_pool(n, "pool_type", pool);
+}
+
+/* What shapes show, what changes nothing when it is run, or is read below.
+ * [open_clip, model.py: CLIPVisionCfg] */
+static int check_vision(const vit_neighbour *n, json_t *vision)
+{
+    static const char *const understood[] = {
+        "layers", "width", "head_width", "mlp_ratio", "patch_size",
+        "image_size", "ls_init_value", "patch_dropout", "attentional_pool",
+        "attn_pooler_queries", "attn_pooler_heads", "no_ln_pre",
+        "pos_embed_type", "final_ln_after_pool", "pool_type", "output_tokens",
+        "act_kwargs", "norm_kwargs", "timm_model_name", "timm_model_pretrained",
+        "timm_pool", "timm_proj", "timm_proj_bias", "timm_drop",
+        "timm_drop_path",
+    };
+    const json_t *side = json_object_get(vision, "image_size");
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(vision, key, value) {
+        size_t i = 0;
+
+        while (i < sizeof(understood) / sizeof(*understood) &&
+               strcmp(key, understood[i]))
+            i++;
+        if (i == sizeof(understood) / sizeof(*understood) &&
+            !json_is_null(value) && !json_is_false(value))
+            return tomevit_neighbour_refuse(n, "\"%.40s\" of \"vision_cfg\" "
+                                            "cannot be done here", key);
+    }
+    if (json_is_array(side) && !json_equal(json_array_get(side, 0),
+                                           json_array_get(side, 1)))
+        return tomevit_neighbour_refuse(n, "images that are not square cannot "
+                                        "be run here");
+    return 0;
+}
+
+/* Arguments of torch's LayerNorm and GELU, which its own towers pass on. */
+static int say_kwargs(const vit_neighbour *n, const json_t *vision, int quick)
+{
+    const json_t *norm = json_object_get(vision, "norm_kwargs");
+    const json_t *act = json_object_get(vision, "act_kwargs");
+    const json_t *eps = json_object_get(norm, "eps");
+    const char *how = tomevit_json_text(act, "approximate");
+    int tanh = how && !strcmp(how, "tanh");
+
+    if (json_object_size(norm) > (eps ? 1 : 0))
+        return tomevit_neighbour_refuse(n, "\"norm_kwargs\" other than "
+                                        "\"eps\" cannot be done here");
+    if (json_object_size(act) > (how ? 1 : 0) || (how && quick) ||
+        (how && !tanh && strcmp(how, "none")))
+        return tomevit_neighbour_refuse(n, "\"act_kwargs\" other than "
+                                        "GELU's \"approximate\" cannot be "
+                                        "done here");
+    tomevit_neighbour_pass(n, "norm_eps", norm, "eps");
+    tomevit_neighbour_say(n, "norm_eps", json_string("1e-5"));
+    tomevit_neighbour_say(n, "activation",
+                          json_string(quick ? "quick_gelu"
+                                            : tanh ? "gelu_tanh" : "gelu"));
+    return 0;
+}
+
+int tomevit_from_open_clip(const vit_neighbour *n, json_t *config)
+{
+    const json_t *model = json_object_get(config, "model_cfg");
+    json_t *vision = json_object_get(model, "vision_cfg");
+    size_t width = tomevit_json_size(vision, "width");
+    size_t head = tomevit_json_size(vision, "head_width");
+    const char *tower = tomevit_json_text(vision, "timm_model_name");
+    int quick = json_is_true(json_object_get(model, "quick_gelu"));
+    int code;
+
+    if (!tomevit_neighbour_fits(n, vision, "width"))
+        return 0;
+    code = check_vision(n, vision);
+    if (!code && !tower)
+        code = say_kwargs(n, vision, quick);
+    if (code)
+        return code;
+    if (tower)
+        code = tomevit_say_pool(n, "timm_pool",
+                                tomevit_json_text(vision, "timm_pool"));
+    else
+        code = say_open_clip_pool(n, vision);
+    if (tower && !code)
+        code = tomevit_say_architecture(n, tower, NULL);
+    if (code)
+        return code;
+    if (quick)
+        tomevit_neighbour_say(n, "activation", json_string("quick_gelu"));
+    /* Otherwise a head is 64 wide. [open_clip, model.py: CLIPVisionCfg] */
+    if (!tower && width && width % (head ? head : 64) == 0)
+        tomevit_neighbour_say(n, "num_heads", json_integer(
+                                  (json_int_t)(width / (head ? head : 64))));
+    code = open_clip_pixels(n, json_object_get(config, "preprocess_cfg"));
+    if (!code && !tower && json_is_integer(json_object_get(vision,
+                                                           "image_size")))
+        tomevit_neighbour_pass(n, "input_size", vision, "image_size");
+    return code;
+}
