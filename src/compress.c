@@ -312,7 +312,7 @@ static int header_of(compress *p, packed_header *h)
     snprintf(h->model, sizeof(h->model), "%.60s", slash ? slash + 1 : o->model);
     snprintf(h->tier, sizeof(h->tier), "%s", tomevit_bytes_cpu(p->m.model));
     snprintf(h->dtype, sizeof(h->dtype), "%s", tomevit_dtype_name(o->dtype));
-    return byte_model_arithmetic(&p->m, &h->arithmetic);
+    return byte_model_arithmetic(&p->m, p->m.context, &h->arithmetic);
 }
 
 static void run(compress *p)

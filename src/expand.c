@@ -123,7 +123,7 @@ static int check_model(expand *p)
         message_failed("%s: its pictures are not the model's size", p->path);
         return -1;
     }
-    if (byte_model_arithmetic(&p->m, &arithmetic) != 0)
+    if (byte_model_arithmetic(&p->m, p->m.context, &arithmetic) != 0)
         return -1;
     if (arithmetic == h->arithmetic)
         return 0;

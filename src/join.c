@@ -15,7 +15,9 @@ static const struct {
     void (*run)(const options *o);
 } joinable[] = {
     {{"eval", OPTIONS_EVAL, "FOLDER", 1, 1, NULL, NULL, NULL}, command_eval},
-    {{"sweep", OPTIONS_SWEEP, "FOLDER", 1, 1, NULL, NULL, NULL}, command_sweep}
+    {{"sweep", OPTIONS_SWEEP, "FOLDER", 1, 1, NULL, NULL, NULL}, command_sweep},
+    {{"density", OPTIONS_DENSITY, "PATH...", 0, SIZE_MAX, NULL, NULL, NULL},
+     command_density}
 };
 
 enum { JOINABLE = sizeof(joinable) / sizeof(joinable[0]) };
@@ -40,8 +42,13 @@ static int check_outputs(const options *o, size_t index)
 
     if (o->predictions && bit != OPTIONS_EVAL)
         message_usage("--predictions is for journals of eval");
-    else if ((o->svg || o->html) && bit != OPTIONS_SWEEP)
-        message_usage("--%s is for journals of sweep", o->svg ? "svg" : "html");
+    else if (o->svg && bit != OPTIONS_SWEEP)
+        message_usage("--svg is for journals of sweep");
+    else if (o->html && !(bit & (OPTIONS_SWEEP | OPTIONS_DENSITY)))
+        message_usage("--html is for journals of sweep or density");
+    else if ((o->per_class || o->confusion) && bit == OPTIONS_DENSITY)
+        message_usage("--%s is of classes, which density has none of",
+                      o->per_class ? "per-class" : "confusion");
     else
         return 0;
     return -1;

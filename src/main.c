@@ -114,7 +114,9 @@ static const struct {
       "the model was trained on; it does not tell anomalies from noise, and "
       "is for small pictures, not for photographs.",
       "  tomerge density --model tiles.safetensors tiles/\n"
-      "  tomerge density --model tiles.safetensors --map map.png tile.png\n"},
+      "  tomerge density --model tiles.safetensors --map map.png tile.png\n"
+      "  tomerge density --model tiles.safetensors --merge 0,32:2,16:4 \\\n"
+      "      --html report.html tiles/\n"},
      command_density},
     {{"compress", OPTIONS_COMPRESS, "PATH...", 0, SIZE_MAX,
       "Small pictures to one archive, by what a model of bytes says of them.",
@@ -133,9 +135,9 @@ static const struct {
      command_expand},
     {{"join", OPTIONS_JOIN, "JOURNAL...", 1, SIZE_MAX,
       "One report from the journals of a folder's parts.",
-      "The journals are those of the same eval or sweep with --part 1/N to "
-      "N/N, on any machines. Nothing is evaluated; the model and the folder "
-      "are looked for where they were, from the same folder.",
+      "The journals are those of the same eval, sweep or density with --part "
+      "1/N to N/N, on any machines. Nothing is evaluated; the model and the "
+      "folder are looked for where they were, from the same folder.",
       "  tomerge eval --model vit.safetensors --part 2/8 --resume part.2 val\n"
       "  tomerge join --json report.json part.[1-8]\n"},
      command_join}

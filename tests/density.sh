@@ -86,7 +86,9 @@ for part in 1 2 3 4; do
     head -c $((size * part / 5)) journal >cut
     run 0 density -q --model "$model" many --csv whole.csv --resume cut
     cmp -s many.csv whole.csv || fail "other numbers gone on with ($part)"
-    cmp -s journal cut || fail "another journal ($part)"
+    # But for the command, in which the journal has another name.
+    sed 1d cut >rest
+    sed 1d journal | cmp -s - rest || fail "another journal ($part)"
 done
 run 1 density -q --model "$model" many/a --resume journal
 says err "it is about"
@@ -101,7 +103,8 @@ says err "it is about"
 test "$(cat note)" = 'a note of mine' || fail "a file of one line is lost"
 head -c 9 journal >cut
 run 0 density -q --model "$model" many --csv whole.csv --resume cut
-cmp -s journal cut || fail "another journal than from its first line"
+sed 1d cut >rest
+sed 1d journal | cmp -s - rest || fail "another journal than from its first line"
 
 # ---- the map
 

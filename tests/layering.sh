@@ -86,9 +86,10 @@ within src/images base/
 within src/folders base/ images/ src/imagenet1k.inc
 within src/session base/ folders/
 within src/evaluation base/ folders/ session/
-within src/bytes base/ images/ folders/ session/
+within src/bytes base/ images/ folders/ session/ evaluation/
 within src/embeddings base/ folders/ session/ evaluation/
 within src/plots base/ images/
+within src/density base/ images/ session/ evaluation/ bytes/ plots/
 within src/pictures base/ folders/ images/ session/
 within src/sweep base/ images/ evaluation/ plots/ pictures/ session/
 test -n "$(find tomerge -name '*.c')" || fail "found no source to check"

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The first line of a journal is what its numbers depend on; every other is a
- * picture, in the order of the source. */
+/* The first line of a journal is what its numbers depend on, as of those of
+ * evaluations; every other is a picture, in the order of the source. */
 #include "config.h"
 
 #include "byte_journal.h"
 
 #include "../base/begun.h"
+#include "../base/memory.h"
 #include "../base/message.h"
+#include "../evaluation/journal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -28,85 +30,196 @@ static int failed(const byte_journal *j)
     return -1;
 }
 
-/* Where the last whole line ends, having read the lines so far. */
-static int read_lines(byte_journal *j, const char *settings,
-                      byte_worth *worth, size_t most, size_t *done, long *end)
+/* ---- lines --------------------------------------------------------------- */
+
+/* "[1.5,2,...]" */
+static int parse(const char *line, size_t width, double *worth)
+{
+    char *end;
+
+    for (size_t i = 0; i < width; i++, line = end) {
+        if (*line != (i ? ',' : '['))
+            return -1;
+        worth[i] = strtod(line + 1, &end);
+        if (end == line + 1)
+            return -1;
+    }
+    return strcmp(line, "]") == 0 ? 0 : -1;
+}
+
+/* The next line if it is whole, without its end; to be freed. */
+static char *next_line(byte_journal *j)
 {
     char *line = NULL;
     size_t room = 0;
-    ssize_t length;
-    int result = 0;
+    ssize_t length = getline(&line, &room, j->file);
 
-    while ((length = getline(&line, &room, j->file)) > 0 &&
-           line[length - 1] == '\n' && result == 0) {
-        double bits, png;
-
+    if (length > 0 && line[length - 1] == '\n') {
         line[length - 1] = '\0';
-        if (*end == 0 && strcmp(line, settings) != 0) {
-            result = other(j);
-        } else if (*end > 0 &&
-                   (*done == most || sscanf(line, "[%lf,%lf]", &bits,
-                                            &png) != 2)) {
+        return line;
+    }
+    free(line);
+    return NULL;
+}
+
+int byte_journal_read(byte_journal *j, double *worth, size_t most,
+                      size_t *done)
+{
+    double *unused = memory_zero(j->width, sizeof(*unused));
+    int result = 0;
+    char *line;
+
+    *done = 0;
+    while (result == 0 && (line = next_line(j)) != NULL) {
+        double *at = *done < most ? worth + *done * j->width : unused;
+
+        result = *done == most || parse(line, j->width, at) != 0 ? -1 : 0;
+        if (result != 0)
             message_failed("%s: picture %zu is none of this run's", j->path,
                            *done + 1);
-            result = -1;
-        } else if (*end > 0) {
-            worth[(*done)++] = (byte_worth){bits, png};
-        }
-        *end += length;
+        else
+            ++*done;
+        free(line);
     }
+    free(unused);
+    return result;
+}
+
+/* ---- the first line ------------------------------------------------------ */
+
+/* Up to where the command is; NULL without memory. */
+static char *head_of(const json_t *settings)
+{
+    static const char before[] = "{\"tomerge_journal\":3,\"settings\":";
+    char *text = json_dumps(settings, JSON_COMPACT | JSON_SORT_KEYS);
+    size_t room = text ? sizeof(before) + strlen(text) : 0;
+    char *out = text ? memory_zero(room, 1) : NULL;
+
+    if (out)
+        snprintf(out, room, "%s%s", before, text);
+    free(text);
+    return out;
+}
+
+json_t *byte_journal_begin(byte_journal *j, const char *path, size_t width)
+{
+    json_t *settings, *command, *header;
+    char *line;
+
+    j->path = path;
+    j->width = width;
+    j->file = fopen(path, "r");
+    if (!j->file) {
+        failed(j);
+        return NULL;
+    }
+    line = next_line(j);
+    header = line ? json_loads(line, 0, NULL) : NULL;
+    settings = json_incref(journal_header(path, header, &command));
+    json_decref(header);
+    free(line);
+    return settings;
+}
+
+/* Another command may have the same settings, and goes on. */
+static int read_header(byte_journal *j, const char *head, long *end)
+{
+    char *line = next_line(j);
+    int result = 0;
+
+    *end = 0;
+    if (line && strncmp(line, head, strlen(head)) != 0)
+        result = other(j);
+    else if (line)
+        *end = (long)strlen(line) + 1;
     free(line);
     return result;
 }
 
-int byte_journal_open(byte_journal *j, const char *path,
-                      const json_t *settings, byte_worth *worth, size_t most,
-                      size_t *done)
+static int write_header(byte_journal *j, const char *head, json_t *command)
 {
-    char *text;
-    struct stat status;
-    long end = 0;
-    int result = -1;
+    char *words = json_dumps(command, JSON_COMPACT);
+    int result = !words || fprintf(j->file, "%s,\"command\":%s}\n", head,
+                                   words) < 0 ? failed(j) : 0;
 
-    *done = 0;
-    j->path = path;
-    j->file = NULL;
-    if (!path)
-        return 0;
-    j->file = fopen(path, "a+");
-    if (!j->file)
-        return failed(j);
-    if (flock(fileno(j->file), LOCK_EX | LOCK_NB) != 0) {
-        message_failed("%s: another process keeps it", path);
-        return -1;
-    }
-    if (fstat(fileno(j->file), &status) != 0 || !S_ISREG(status.st_mode)) {
-        message_failed("%s: a journal is a regular file", path);
-        return -1;
-    }
-    rewind(j->file);
-    text = json_dumps(settings, JSON_COMPACT | JSON_SORT_KEYS);
-    if (text)
-        result = read_lines(j, text, worth, most, done, &end);
-    /* What has no whole line is only ours to cut if we were writing it. */
-    if (result == 0 && end == 0 && status.st_size > 0 &&
-            begun_only(fileno(j->file), text) != 1)
-        result = other(j);
-    /* What is written goes to the end, but reading must have ended. */
-    if (result == 0 && (ftruncate(fileno(j->file), end) != 0 ||
-                        fseek(j->file, 0, SEEK_END) != 0 ||
-                        (end == 0 && fprintf(j->file, "%s\n", text) < 0)))
-        result = failed(j);
-    free(text);
+    free(words);
     return result;
 }
 
-int byte_journal_add(byte_journal *j, byte_worth worth)
+/* ---- a journal of one's own ---------------------------------------------- */
+
+static int open_own(byte_journal *j, struct stat *status)
 {
-    if (j->file && fprintf(j->file, "[%.17g,%.17g]\n", worth.bits,
-                           worth.png) < 0)
+    j->file = fopen(j->path, "a+");
+    if (!j->file)
         return failed(j);
+    if (flock(fileno(j->file), LOCK_EX | LOCK_NB) != 0) {
+        message_failed("%s: another process keeps it", j->path);
+        return -1;
+    }
+    if (fstat(fileno(j->file), status) != 0 || !S_ISREG(status->st_mode)) {
+        message_failed("%s: a journal is a regular file", j->path);
+        return -1;
+    }
+    rewind(j->file);
     return 0;
+}
+
+/* What it has, and where its last whole line ends. */
+static int take_in(byte_journal *j, const char *head, double *worth,
+                   size_t most, size_t *done, const struct stat *status,
+                   long *end)
+{
+    if (read_header(j, head, end) != 0)
+        return -1;
+    /* What has no whole line is only ours to cut if we were writing it. */
+    if (*end == 0)
+        return status->st_size > 0 && begun_only(fileno(j->file), head) != 1
+            ? other(j) : 0;
+    if (byte_journal_read(j, worth, most, done) != 0)
+        return -1;
+    *end = 0;
+    rewind(j->file);
+    for (int c; (c = getc(j->file)) != EOF;)
+        if (c == '\n')
+            *end = ftell(j->file);
+    return 0;
+}
+
+int byte_journal_open(byte_journal *j, const char *path, json_t *settings,
+                      json_t *command, size_t width, double *worth,
+                      size_t most, size_t *done)
+{
+    struct stat status;
+    long end = 0;
+    char *head;
+    int result;
+
+    *done = 0;
+    j->path = path;
+    j->width = width;
+    j->file = NULL;
+    if (!path)
+        return 0;
+    head = head_of(settings);
+    result = !head || open_own(j, &status) != 0 ? -1
+        : take_in(j, head, worth, most, done, &status, &end);
+    /* What is written goes to the end, but reading must have ended. */
+    if (result == 0 && (ftruncate(fileno(j->file), end) != 0 ||
+                        fseek(j->file, 0, SEEK_END) != 0))
+        result = failed(j);
+    if (result == 0 && end == 0)
+        result = write_header(j, head, command);
+    free(head);
+    return result;
+}
+
+int byte_journal_add(byte_journal *j, const double *worth)
+{
+    for (size_t i = 0; j->file && i < j->width; i++)
+        if (fprintf(j->file, "%c%.17g", i ? ',' : '[', worth[i]) < 0)
+            return failed(j);
+    return j->file && fputs("]\n", j->file) < 0 ? failed(j) : 0;
 }
 
 int byte_journal_flush(byte_journal *j)

@@ -45,11 +45,33 @@ static int digest(const char *path, uint64_t *hash)
     return failed ? -1 : 0;
 }
 
-int byte_model_open(byte_model *m, const options *o, byte_model_how how)
+int byte_model_again(const byte_model *m, byte_model_how how,
+                     tomevit_bytes **model, tomevit_bytes_context **context)
 {
+    const options *o = m->s.options;
     tomevit_bytes_options with;
     tomevit_message why = {""};
 
+    tomevit_bytes_options_init(&with);
+    with.dtype = how.dtype;
+    with.portable = how.portable;
+    with.window = how.window;
+    with.group = how.group;
+    int error = tomevit_bytes_open(o->model, &with, model, &why);
+    if (error) {
+        message_failed("%s", why.text[0] ? why.text : tomevit_strerror(error));
+        return -1;
+    }
+    error = tomevit_bytes_context_create(*model, o->batch, m->s.threads,
+                                         context);
+    if (error)
+        message_failed("memory for batches of %zu on %d threads: %s", o->batch,
+                       m->s.threads, tomevit_strerror(error));
+    return error ? -1 : 0;
+}
+
+int byte_model_open(byte_model *m, const options *o, byte_model_how how)
+{
     memset(m, 0, sizeof(*m));
     m->s.options = o;
     m->how = how;
@@ -58,24 +80,9 @@ int byte_model_open(byte_model *m, const options *o, byte_model_how how)
 #ifdef _OPENMP
     omp_set_num_threads(m->s.threads);
 #endif
-    tomevit_bytes_options_init(&with);
-    with.dtype = how.dtype;
-    with.portable = how.portable;
-    with.window = how.window;
-    with.group = how.group;
-    int error = tomevit_bytes_open(o->model, &with, &m->model, &why);
-    if (error) {
-        message_failed("%s", why.text[0] ? why.text : tomevit_strerror(error));
+    if (byte_model_again(m, how, &m->model, &m->context) != 0)
         return -1;
-    }
     m->d = tomevit_bytes_describe(m->model);
-    error = tomevit_bytes_context_create(m->model, o->batch, m->s.threads,
-                                         &m->context);
-    if (error) {
-        message_failed("memory for batches of %zu on %d threads: %s", o->batch,
-                       m->s.threads, tomevit_strerror(error));
-        return -1;
-    }
     if (digest(o->model, &m->digest) != 0 ||
         output_open(&m->s.json, o->json) != 0)
         return -1;
@@ -103,7 +110,8 @@ static void fill_probe(uint8_t *bytes, size_t count)
     }
 }
 
-int byte_model_arithmetic(byte_model *m, uint64_t *hash)
+int byte_model_arithmetic(byte_model *m, tomevit_bytes_context *context,
+                          uint64_t *hash)
 {
     size_t length = m->d->length;
     uint8_t *bytes = memory_zero(length, 1);
@@ -111,7 +119,7 @@ int byte_model_arithmetic(byte_model *m, uint64_t *hash)
     tomevit_bytes_output out = {.bits = bits};
 
     fill_probe(bytes, length);
-    int error = tomevit_bytes_forward(m->context, 1, bytes, &out);
+    int error = tomevit_bytes_forward(context, 1, bytes, &out);
     *hash = mix(basis, bits, length * sizeof(*bits));
     if (error)
         message_failed("%s: %s", m->s.options->model, tomevit_strerror(error));

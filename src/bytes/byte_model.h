@@ -26,9 +26,15 @@ typedef struct byte_model {
 int byte_model_open(byte_model *m, const options *o, byte_model_how how);
 void byte_model_close(byte_model *m);
 
+/* The same model in another way, with memory of its own, to be freed by
+ * whoever asked. 0, or -1 after a message. */
+int byte_model_again(const byte_model *m, byte_model_how how,
+                     tomevit_bytes **model, tomevit_bytes_context **context);
+
 /* A number that any other arithmetic would change: a hash of the probabilities
  * of bytes that are the same everywhere. 0, or -1 after a message. */
-int byte_model_arithmetic(byte_model *m, uint64_t *hash);
+int byte_model_arithmetic(byte_model *m, tomevit_bytes_context *context,
+                          uint64_t *hash);
 
 /* {file, width, height, patch, ...}, and dtype, cpu, threads, batch. */
 json_t *byte_model_json(const byte_model *m);

@@ -93,7 +93,9 @@ static axis axis_make(double low, double high, double margin, double first,
 static int better(const plot *p, const plot_point *a, const plot_point *b)
 {
     double gain = p->less ? b->x - a->x : a->x - b->x;
-    return gain >= 0 && a->y >= b->y && (gain > 0 || a->y > b->y);
+    double rise = p->lower ? b->y - a->y : a->y - b->y;
+
+    return gain >= 0 && rise >= 0 && (gain > 0 || rise > 0);
 }
 
 void plot_front(plot *p)

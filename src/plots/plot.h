@@ -19,6 +19,7 @@ typedef struct plot_point {
 typedef struct plot {
     const char *title, *x_name, *y_name;
     int less;              /* a smaller x is better, not a larger one */
+    int lower;             /* and so is a smaller y */
     plot_point *points;
     size_t count;
     const char *const *series; /* names for the legend; NULL: only one */
@@ -34,7 +35,7 @@ enum { PLOT_SERIES = 24, PLOT_COLOURS = 8 };
 extern const char plot_style[];
 
 /* Marks the points that none, of their series and of all, is better than in one
- * of x and y and as good in the other. Larger y is better. */
+ * of x and y and as good in the other. */
 void plot_front(plot *p);
 
 /* PLOT_HEIGHT and what the legend takes. */

@@ -278,6 +278,11 @@ int options_check(options *o, const args_command *command, char *why)
                  "group divides the window");
         return -1;
     }
+    if (o->window && o->past.count) {
+        snprintf(why, ARGS_WHY, "--merge takes the place of --window and "
+                 "--group");
+        return -1;
+    }
     if (command->bit & (OPTIONS_COMPRESS | OPTIONS_EXPAND) &&
         check_archive(o, why) != 0)
         return -1;

@@ -64,6 +64,14 @@ typedef struct model_list {
     size_t count;
 } model_list;
 
+/* Ways of merging in the past of a model of bytes: windows and groups, zeros
+ * for none; see tomevit_bytes_options. */
+enum { OPTIONS_WAYS = 8 };
+typedef struct past_list {
+    size_t window[OPTIONS_WAYS], group[OPTIONS_WAYS];
+    size_t count;
+} past_list;
+
 /* The K-th of N parts of the files; N is 0 for all of them. */
 typedef struct options_part {
     size_t k, n;
@@ -86,6 +94,7 @@ typedef struct options {
     int classifies;        /* the subcommand needs a model with classes */
     int portable;
     size_t window, group;  /* of a model of bytes; 0: nothing merges */
+    past_list past;        /* of density: several of these, or none given */
     int exif, lenient, strict, strict_model, quiet;
     const char *list;      /* in place of operands */
     const char *labels, *class_map, *real_labels, *valid_labels;

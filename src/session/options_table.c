@@ -69,6 +69,50 @@ static int parse_part(const char *text, void *field, char *why)
     return -1;
 }
 
+/* One of a past_list: 0, or WINDOW:GROUP. */
+static int parse_way(const char *text, size_t length, past_list *list)
+{
+    char window[24] = "", *group;
+    size_t *w = &list->window[list->count], *g = &list->group[list->count];
+
+    if (length >= sizeof(window))
+        return -1;
+    memcpy(window, text, length);
+    list->count++;
+    *w = *g = 0;
+    if (strcmp(window, "0") == 0)
+        return 0;
+    group = strchr(window, ':');
+    if (!group)
+        return -1;
+    *group++ = '\0';
+    return args_size(window, w) == 0 && args_size(group, g) == 0 && *g >= 2 &&
+           *w <= 1000000 && *w >= *g && *w % *g == 0 ? 0 : -1;
+}
+
+static int parse_past(const char *text, void *field, char *why)
+{
+    past_list *list = field;
+    size_t length;
+
+    list->count = 0;
+    for (;; text += length + 1) {
+        length = strcspn(text, ",");
+        if (list->count == OPTIONS_WAYS) {
+            snprintf(why, ARGS_WHY, "more than %d ways to merge", OPTIONS_WAYS);
+            return -1;
+        }
+        if (parse_way(text, length, list) != 0) {
+            snprintf(why, ARGS_WHY, "'%.*s' is neither 0 nor WINDOW:GROUP, of "
+                     "which the group is 2 or more and divides the window",
+                     (int)(length < 40 ? length : 40), text);
+            return -1;
+        }
+        if (text[length] == '\0')
+            return 0;
+    }
+}
+
 static int parse_dtype(const char *text, void *field, char *why)
 {
     if (tomevit_dtype_from_name(text, field) == 0)
@@ -302,7 +346,8 @@ const args_option options_table[] = {
          "answer"),
     SIZE("limit", 0, "N", MANY, RESULT, limit, 1, 1e9,
          "use only N images, spread evenly over the folder"),
-    PARSE("part", "K/N", FOLDER | OPTIONS_EMBED, RESULT, part, parse_part,
+    PARSE("part", "K/N", FOLDER | OPTIONS_EMBED | OPTIONS_DENSITY, RESULT,
+          part, parse_part,
           "use only the K-th of N parts of the images; 'tomerge join' puts the "
           "journals of all parts (see --resume) together"),
 #include "options_images.def"
@@ -410,7 +455,8 @@ const args_option options_table[] = {
          "for each answer"),
     TEXT("svg", 0, "FILE|-", OPTIONS_SWEEP | OPTIONS_JOIN, WRITES, svg,
          "draw accuracy against speed and against GMACs"),
-    TEXT("html", 0, "FILE|-", OPTIONS_SWEEP | OPTIONS_JOIN, WRITES, html,
+    TEXT("html", 0, "FILE|-", OPTIONS_SWEEP | OPTIONS_JOIN | OPTIONS_DENSITY,
+         WRITES, html,
          "write the report as a page: plots, tables, pictures, in one file"),
     TEXT("resume", 0, "FILE", LABELLED, WRITES, resume,
          "keep a journal in FILE, and go on from what it has"),
