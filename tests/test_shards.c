@@ -47,6 +47,59 @@ Test(shards, metadata_are_those_of_the_shards)
     tomevit_tensors_close(t);
 }
 
+Test(shards, a_shard_alone_is_refused_by_the_name_of_its_index)
+{
+    static const char *const cases[][2] = {
+        {"shards/model-00002-of-00002.safetensors",
+         "shard 2 of 2: expected their index, \"model.safetensors.index.json\""},
+        {"shards/pytorch_model-00001-of-00002.bin",
+         "shard 1 of 2: expected their index, \"pytorch_model.bin.index.json"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        char *path = fixture_path(cases[i][0]);
+        vit_tensors *t = (vit_tensors *)&t;
+        tomevit_message why = {""};
+        int code = tomevit_tensors_open(path, &t, &why);
+
+        cr_assert_null(t);
+        refused(code, TOMEVIT_EFORMAT, &why, path, cases[i][1]);
+        free(path);
+    }
+}
+
+/* Another number of another file, or one that stands alone. */
+Test(shards, names_that_only_look_like_shards_open)
+{
+    static const char *const names[] = {
+        "model-00001-of-00001.safetensors", "model-1-of-2.safetensors",
+        "model-00001-of-00002x.safetensors", "-00001-of-00002.safetensors",
+    };
+    char folder[] = "shards-XXXXXX";
+    char *from = fixture_path("shards/model-00001-of-00002.safetensors");
+    static char bytes[4096];
+    FILE *f = fopen(from, "rb");
+    size_t count;
+
+    cr_assert(f && mkdtemp(folder));
+    count = fread(bytes, 1, sizeof(bytes), f);
+    fclose(f);
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        char path[64];
+        vit_tensors *t;
+
+        snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+        f = fopen(path, "wb");
+        cr_assert(f && fwrite(bytes, 1, count, f) == count);
+        fclose(f);
+        cr_assert_eq(tomevit_tensors_open(path, &t, NULL), 0, "%s", path);
+        tomevit_tensors_close(t);
+        unlink(path);
+    }
+    cr_assert_eq(rmdir(folder), 0);
+    free(from);
+}
+
 /* ---- malformed indexes --------------------------------------------------- */
 
 #define MAP(file) "{\"weight_map\":{\"x\":" file "}}"

@@ -27,6 +27,9 @@ int tomevit_torch_stream_read(vit_tensors *tensors, const vit_report *report);
 int tomevit_gguf_detect(const unsigned char *bytes, size_t count);
 int tomevit_gguf_read(vit_tensors *tensors, const vit_report *report);
 
+/* EFORMAT if the path is that of one shard of several: alone it would be a
+ * model with fewer layers. */
+int tomevit_shards_refuse_one(const vit_report *report);
 int tomevit_shards_detect(const unsigned char *bytes, size_t count);
 int tomevit_shards_read(vit_tensors *tensors, const vit_report *report);
 

@@ -54,6 +54,8 @@ static int open_mapping(const char *path, const vit_mapping *given, int shard,
         tensors->mapping = *given;
     else
         code = tomevit_map(&tensors->mapping, &report);
+    if (!code && !shard && !given)
+        code = tomevit_shards_refuse_one(&report);
     if (!code)
         code = parse(tensors, shard, &report);
     if (code)

@@ -88,6 +88,42 @@ static int find_shard(index_file *file, const char *tensor, const char *name,
     return open_shard(report->path, *found, report->why);
 }
 
+/* "-00001-of-00002" behind a name, before its last ending: where it begins, and
+ * the two numbers; NULL if there is none. */
+static const char *shard_mark(const char *path, unsigned *number, unsigned *all,
+                              const char **ending)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
+    size_t digits = strlen("-00001-of-00002");
+    int read = 0;
+
+    *ending = dot;
+    if (!dot || (size_t)(dot - name) <= digits ||
+        sscanf(dot - digits, "-%5u-of-%5u%n", number, all, &read) != 2 ||
+        (size_t)read != digits)
+        return NULL;
+    return dot - digits;
+}
+
+int tomevit_shards_refuse_one(const vit_report *report)
+{
+    const char *slash = strrchr(report->path, '/'), *ending;
+    const char *name = slash ? slash + 1 : report->path;
+    unsigned number = 0, all = 0;
+    const char *mark = shard_mark(report->path, &number, &all, &ending);
+
+    if (!mark || all < 2)
+        return 0;
+    if (!strcmp(ending, ".gguf"))
+        return tomevit_fail(report, TOMEVIT_EFORMAT, "shard %u of %u: expected "
+                            "a whole GGUF; parts can be joined by llama.cpp's "
+                            "gguf-split --merge", number, all);
+    return tomevit_fail(report, TOMEVIT_EFORMAT, "shard %u of %u: expected "
+                        "their index, \"%.*s%s.index.json\" beside them",
+                        number, all, (int)(mark - name), name, ending);
+}
+
 /* ---- the index ----------------------------------------------------------- */
 
 static int add_tensor(vit_tensors *tensors, index_file *file, part *parts,
