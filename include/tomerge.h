@@ -31,8 +31,8 @@
  *   - Strides and offsets are counted in elements and rows, never in bytes.
  *   - The same bits on every CPU tier, for any number of threads, for a
  *     sequence alone or in a batch: a map does not depend on the machine.
- *     (Softmax similarity and the size bias call the C library's expf and
- *     logf, and are as portable as those.)
+ *     (Softmax similarity, the size bias and TOMERGE_MCTF call the C library's
+ *     expf, logf and powf, and are as portable as those.)
  *   - An empty sequence is a valid one.
  *   - Within version 1 no function changes or goes, enums grow at their ends,
  *     and no struct changes its size: tomerge_options has reserved fields,
@@ -252,7 +252,23 @@ enum tomerge_method {
      * first. The r that lose least go into the most similar of the others;
      * with a `threshold` above 0, only those that lose less than that. `exact`
      * goes without a threshold. Grouped: by falling importance. */
-    TOMERGE_UPWARD = 13
+    TOMERGE_UPWARD = 13,
+    /* As TOMERGE_ALTERNATING with half of the r, rounded down, by a weight of
+     * several criteria; then as many destinations as are missing go to the
+     * sources that are left. The weight of a pair is ((cosine + 1) / 2)^(1 /
+     * tau[0]) * (g g')^(1 / tau[1]) * (z z')^(1 / tau[2]): g and z are 1 /
+     * importance and 1 / `size`, over the largest of all tokens'. A tau of 0
+     * leaves its factor out, no `size` the last; with `one_way` all r go the
+     * first way. `exact` takes pairs that cannot be compared for such of no
+     * weight. Grouped: sources, then what is left of the destinations by
+     * falling weight [Lee, Choi, Kim, CVPR 2024: MCTF, on the tokens themselves
+     * and the attention that they receive; tau 1, 20, 40. Its values are
+     * TOMERGE_WEIGHTED by importance times size]. */
+    TOMERGE_MCTF = 14,
+    /* Two tokens that are each the other's most similar become one, built on
+     * the first; r is not used. Grouped: in order [arXiv 2604.05718: MPM, on
+     * the tokens themselves; its values are TOMERGE_MEAN]. */
+    TOMERGE_MUTUAL = 15
 };
 
 /* What "similar" means [ToMe, table 1b]. */
@@ -318,23 +334,28 @@ typedef struct tomerge_options {
     float cutoff;          /* TOMERGE_THRESHOLD with importance */
     size_t prune;          /* TOMERGE_DIFFRATE: how many of the r are dropped */
     int linkage;           /* TOMERGE_CLUSTERS: enum tomerge_linkage */
-    int reserved_int;      /* 0 */
+    int one_way;           /* TOMERGE_MCTF: 1: destinations never go */
     const char **why;      /* gets, if a call with these options fails, a
                             * constant sentence that names what was refused;
                             * else it stays as it is. NULL: not wanted */
-    uint64_t reserved[4];  /* 0 */
+    const float *size;     /* TOMERGE_MCTF: [tokens], read during the call, the
+                            * sizes of the tokens; NULL: they do not count */
+    float tau[3];          /* TOMERGE_MCTF: temperatures of similarity,
+                            * importance and size; not negative */
+    int reserved_int;      /* 0 */
+    uint64_t reserved[1];  /* 0 */
 } tomerge_options;
 
 /* Alternating, cosine, nothing protected, stride 2, seed 0, no roles, grouped,
- * not exact, no importance, threshold and cutoff 0, nothing pruned, average.
- * NULL is ignored. */
+ * not exact, no importance, threshold and cutoff 0, nothing pruned, average,
+ * both ways, no sizes, tau 1, 20, 40. NULL is ignored. */
 void tomerge_options_init(tomerge_options *options);
 
 /* The same as an initialiser. */
 #define TOMERGE_OPTIONS_INIT                                                 \
     {sizeof(tomerge_options), TOMERGE_ALTERNATING, TOMERGE_COSINE, 0, 2, 0,  \
      NULL, TOMERGE_GROUPED, 0, NULL, 0, 0, 0, TOMERGE_AVERAGE, 0, NULL,      \
-     {0, 0, 0, 0}}
+     NULL, {1, 20, 40}, 0, {0}}
 
 /* "alternating", "pitome-order" and so on, and back; NULL or EINVAL for what is
  * not a method. Likewise for similarities. */

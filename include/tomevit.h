@@ -520,6 +520,21 @@ enum tomevit_ema_merge {
     TOMEVIT_EMA_ROWS = 3     /* as if nothing had merged */
 };
 
+/* Where in a layer tokens merge. All but the first compare the tokens
+ * themselves: TOMEVIT_METRIC_X, and are for blocks of Vision Transformers. */
+enum tomevit_where {
+    TOMEVIT_MERGE_BETWEEN = 0, /* between attention and MLP [ToMe, figure 1] */
+    /* One step ahead [MCTF]: what all tokens attend to is known before they
+     * merge, and counts for those they become: rows of the attention are
+     * meaned over a group as the tokens are, columns summed, and the values are
+     * those of the merged tokens. TOMERGE_MCTF, weighted or plain means. */
+    TOMEVIT_MERGE_AHEAD = 1,
+    TOMEVIT_MERGE_BEFORE = 2,  /* before the layer: if importance is asked for,
+                                * by the attention of all its tokens, which
+                                * then is computed anew */
+    TOMEVIT_MERGE_AFTER = 3    /* behind the layer's MLP */
+};
+
 typedef struct tomevit_merging {
     size_t struct_size;    /* sizeof(tomevit_merging) */
     /* [depth], or NULL: nothing merges. A method that decides by itself how
@@ -543,7 +558,9 @@ typedef struct tomevit_merging {
                             * is a destination in all layers; others 0 */
     int ema_merge;         /* enum tomevit_ema_merge */
     int weights;           /* enum tomevit_weights */
-    uint64_t reserved[4];  /* 0 */
+    int where;             /* enum tomevit_where */
+    int reserved_int;      /* 0 */
+    uint64_t reserved[3];  /* 0 */
 } tomevit_merging;
 
 /* Nothing merges; alternating, cosine, weighted, K, proportional attention,
@@ -574,6 +591,15 @@ int tomevit_schedule_tokens(const tomevit_description *description,
  * nothing merges. */
 double tomevit_macs(const tomevit_description *description,
                     const size_t *tokens);
+
+/* The same with merging that need not be between attention and MLP: one step
+ * ahead, a layer with T tokens of which T' are left computes queries, keys and
+ * their products for T, all else for T'; before the layer, it is one of T'
+ * tokens, and queries, keys and products of T if importance is asked for;
+ * behind it, one of T. `merging` NULL: as tomevit_macs. */
+double tomevit_macs_merged(const tomevit_description *description,
+                           const tomevit_merging *merging,
+                           const size_t *tokens);
 
 /* Those of them that a forward leaves out which is asked for logits and
  * features alone: if the head reads the class token (and the distillation

@@ -88,10 +88,10 @@ static json_t *layers_json(const session *s, const merging_run *run)
 
     d.depth = 0;
     d.pool = TOMEVIT_POOL_CLASS;
-    before = tomevit_macs(&d, run->tokens);
+    before = tomevit_macs_merged(&d, &run->merging, run->tokens);
     for (size_t i = 0; i < depth; i++) {
         d.depth = i + 1;
-        double after = tomevit_macs(&d, run->tokens);
+        double after = tomevit_macs_merged(&d, &run->merging, run->tokens);
         json_array_append_new(rows, json_pack("{s:I,s:I,s:I,s:I,s:f}",
             "layer", (json_int_t)(i + 1), "tokens_in", (json_int_t)tokens,
             "r", (json_int_t)(tokens - run->tokens[i]),

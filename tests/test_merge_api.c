@@ -97,7 +97,7 @@ Test(api, names_round_trip)
 {
     int value;
 
-    for (int i = 0; i <= TOMERGE_UPWARD; i++) {
+    for (int i = 0; i <= TOMERGE_MUTUAL; i++) {
         cr_assert_eq(tomerge_method_from_name(tomerge_method_name(i), &value),
                      0);
         cr_assert_eq(value, i);
@@ -113,7 +113,7 @@ Test(api, names_round_trip)
         cr_assert_eq(value, i);
     }
     value = 77;
-    cr_assert_null(tomerge_method_name(TOMERGE_UPWARD + 1));
+    cr_assert_null(tomerge_method_name(TOMERGE_MUTUAL + 1));
     cr_assert_null(tomerge_similarity_name(-1));
     cr_assert_null(tomerge_combine_name(TOMERGE_MLERP_ORIGIN + 1));
     cr_assert_eq(tomerge_method_from_name("even", &value), TOMERGE_EINVAL);
@@ -184,7 +184,7 @@ Test(api, structs_keep_their_layout)
     cr_assert_eq(sizeof(tomerge_options), 128);
     cr_assert_eq(offsetof(tomerge_options, role), 40);
     cr_assert_eq(offsetof(tomerge_options, importance), 56);
-    cr_assert_eq(offsetof(tomerge_options, reserved), 96);
+    cr_assert_eq(offsetof(tomerge_options, size), 96);
 }
 
 /* ---- no call allocates --------------------------------------------------- */

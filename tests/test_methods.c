@@ -213,6 +213,36 @@ static void check_atc(const golden_sequence *c)
     free_plan(&plan);
 }
 
+static void check_mctf(const golden_sequence *c)
+{
+    static const int combines[] = {TOMERGE_WEIGHTED, TOMERGE_WEIGHTED,
+                                   TOMERGE_MAX, TOMERGE_MEAN};
+    size_t pooling = golden_size(c->entry, "pooling");
+    int sized = golden_size(c->entry, "has_size") != 0;
+    const float *received = golden_part(c, "attn_received", c->tokens);
+    const float *size = sized ? golden_part(c, "size", c->tokens) : NULL;
+    tomerge_options options = TOMERGE_OPTIONS_INIT;
+    float weights[MOST];
+    tomerge_plan plan;
+
+    options.method = TOMERGE_MCTF;
+    options.protect = 1;
+    options.importance = received;
+    options.size = size;
+    options.tau[0] = (float)number(c, "tau_sim");
+    options.tau[1] = (float)number(c, "tau_info");
+    options.tau[2] = (float)number(c, "tau_size");
+    options.one_way = !golden_size(c->entry, "bidirection");
+    plan = match_f32(&options, c->tokens, c->channels,
+                     golden_part(c, "x", c->tokens * c->channels),
+                     golden_size(c->entry, "r"));
+    expect_group(c, &plan);
+    for (size_t i = 0; i < c->tokens; i++)
+        weights[i] = (size ? size[i] : 1) * (pooling == 1 ? received[i] : 1);
+    expect_values(c, &plan, combines[pooling], weights, "out", NULL);
+    free_plan(&plan);
+}
+
 /* ---- by hand ------------------------------------------------------------- */
 
 /* At the cutoff a row goes, above it its group stays; a protected one stays. */
@@ -286,7 +316,7 @@ TIER_TEST(methods, every_method_in_batches)
 {
     enum { S = 4, C = 6, TOTAL = 90 };
     const size_t offsets[S + 1] = {3, 40, 40, 41, 88}, r[S] = {9, 3, 1, 20};
-    float metric[TOTAL * C], importance[TOTAL];
+    float metric[TOTAL * C], importance[TOTAL], size[TOTAL];
     uint8_t role[TOTAL];
     int32_t map[TOTAL], origin[TOTAL];
     size_t offsets_out[S + 1], bytes;
@@ -298,6 +328,7 @@ TIER_TEST(methods, every_method_in_batches)
         uint32_t draw = random_bits(&state) % 12;
 
         importance[i] = random_whole(&state, 3) + 4;
+        size[i] = (float)(1 + i % 3);
         role[i] = draw < 4 ? (uint8_t)draw : TOMERGE_MERGEABLE;
     }
     for (int method = 0; tomerge_method_name(method); method++) {
@@ -314,6 +345,7 @@ TIER_TEST(methods, every_method_in_batches)
         options.method = method;
         options.protect = 1;
         options.importance = importance;
+        options.size = size;
         options.role = role;
         options.threshold = 0.1f;
         options.cutoff = 2;
@@ -334,6 +366,7 @@ TIER_TEST(methods, every_method_in_batches)
 
             options.importance = importance + first;
             options.role = role + first;
+            options.size = size + first;
             alone = match_f32(&options, tokens, C, metric + first * C, r[s]);
             cr_assert_eq(alone.rows, rows, "%s", tomerge_method_name(method));
             cr_assert_eq(memcmp(map + first, alone.map, tokens * 4), 0);
@@ -373,6 +406,11 @@ TIER_TEST(methods, ppt_as_published)
 TIER_TEST(methods, diffrate_as_published)
 {
     golden_each("diffrate", "block", 9, check_diffrate);
+}
+
+TIER_TEST(methods, mctf_as_published)
+{
+    golden_each("mctf", "merge", 13, check_mctf);
 }
 
 TIER_TEST(methods, tofu_as_published)

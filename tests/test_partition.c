@@ -150,7 +150,7 @@ static size_t removable(const tomerge_options *o, size_t tokens, size_t *there)
 /* Whatever the metric holds and wherever tokens are protected. */
 TIER_TEST(partition, exactly_r_tokens_go)
 {
-    enum { T = 33, C = 3, METHODS = TOMERGE_UPWARD + 1 };
+    enum { T = 33, C = 3, METHODS = TOMERGE_MUTUAL + 1 };
     const float bad[] = {NAN, INFINITY, 0, 0};
     uint64_t state = 77;
 

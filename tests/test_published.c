@@ -55,6 +55,22 @@ static void set_r(merging_args *args, const json_t *r)
     cr_assert_eq(merging_parse_r(text, args, why), 0, "%s", why);
 }
 
+static void set_mctf(const json_t *run, merging_args *args, char *text)
+{
+    static const char *const pools[] = {"size", "importance", "max", "mean"};
+    const json_t *r = json_object_get(run, "r");
+
+    add_list(text, "layers", json_object_get(run, "layers"));
+    add_number(text, "ahead", number(run, "ahead", 1));
+    add_number(text, "ways", number(run, "bi", 1) > 0 ? 2 : 1);
+    sprintf(text + strlen(text), ",pool=%s",
+            pools[(int)number(run, "pool", 1)]);
+    if (json_is_real(r))
+        add_number(text, "keep", 1 - json_real_value(r));
+    if (json_object_get(run, "prop"))
+        args->prop_attn = (int)number(run, "prop", 1);
+}
+
 /* What the command would be told; 0 for what is left out. */
 static int settings(const json_t *run, merging_args *args, char *text)
 {
@@ -68,8 +84,7 @@ static int settings(const json_t *run, merging_args *args, char *text)
         name = "threshold";
     else if (!strcmp(method, "pitome_tome"))
         name = "tome";
-    else if (!strcmp(method, "dct") || !strcmp(method, "crossget") ||
-             !strcmp(method, "mctf"))
+    else if (!strcmp(method, "dct") || !strcmp(method, "crossget"))
         return 0;
     cr_assert_eq(merging_parse_method(name, args, why), 0, "%s", why);
     if (!strcmp(method, "pitome_tome"))
@@ -97,8 +112,12 @@ static int settings(const json_t *run, merging_args *args, char *text)
         add_list(text, "threshold", json_object_get(run, "merge_thresholds"));
     if (json_object_get(run, "prune_thresholds"))
         add_list(text, "cutoff", json_object_get(run, "prune_thresholds"));
+    if (!strcmp(method, "mctf"))
+        set_mctf(run, args, text);
     if (text[0])
         args->options = text;
+    if (json_is_real(r))
+        return 1; /* a share */
     if (r)
         set_r(args, r);
     return 1;
@@ -114,6 +133,19 @@ typedef struct subject {
     size_t batch;
 } subject;
 
+/* Where the code merges behind the MLP, a layer leaves what enters the next; in
+ * the last it merges, too, and does not say so. */
+static size_t left_after(const json_t *run, const json_t *tokens_mlp, size_t i)
+{
+    size_t last = json_array_size(tokens_mlp) - 1;
+    int after = number(run, "ahead", 1) == 0;
+    size_t r = (size_t)number(run, "r", 0);
+
+    if (after && i == last)
+        return (size_t)json_integer_value(json_array_get(tokens_mlp, i)) - r;
+    return (size_t)json_integer_value(json_array_get(tokens_mlp, i + after));
+}
+
 static void expect_rows(const json_t *run, const subject *s, const size_t *rows,
                         const char *what)
 {
@@ -125,7 +157,7 @@ static void expect_rows(const json_t *run, const subject *s, const size_t *rows,
 
         for (size_t i = 0; i < s->d->depth; i++)
             cr_assert_eq(rows[b * s->d->depth + i],
-                         (size_t)json_integer_value(json_array_get(want, i)),
+                         left_after(run, want, i),
                          "%s: image %zu layer %zu leaves %zu", what, b, i,
                          rows[b * s->d->depth + i]);
     }
@@ -153,6 +185,10 @@ static void check_run(const subject *s, const json_t *run, size_t index,
     cr_assert_eq(tomevit_forward(s->context, &resolved.merging, s->batch,
                                  s->images, &out), 0, "%s", what);
     expect_rows(run, s, rows, what);
+    if (json_is_integer(json_object_get(run, "macs")))
+        cr_assert_float_eq(resolved.gmacs * 1e9, number(run, "macs", 0), 0.5,
+                           "%s: %.0f multiply-adds", what,
+                           resolved.gmacs * 1e9);
     snprintf(name, sizeof(name), "logits_%zu", index);
     want = golden_f32(s->io, name, s->batch * s->d->classes);
     for (size_t i = 0; i < s->batch * s->d->classes; i++)

@@ -100,8 +100,10 @@ static void expect_success(const char *function, int error)
         REFUSES(function, TOMERGE_EOPTION, a->options->order = -1);          \
         REFUSES(function, TOMERGE_EOPTION, a->options->exact = 2);           \
         REFUSES(function, TOMERGE_EOPTION, a->options->exact = -1);          \
-        REFUSES(function, TOMERGE_EOPTION, a->options->reserved[3] = 1);     \
+        REFUSES(function, TOMERGE_EOPTION, a->options->reserved[0] = 1);     \
         REFUSES(function, TOMERGE_EOPTION, a->options->reserved_int = 1);    \
+        REFUSES(function, TOMERGE_EOPTION, a->options->one_way = 2);         \
+        REFUSES(function, TOMERGE_EOPTION, a->options->one_way = -1);        \
         REFUSES(function, TOMERGE_EOPTION, a->options->linkage = 3);         \
         REFUSES(function, TOMERGE_EOPTION, a->options->linkage = -1);        \
         REFUSES_AFTER(a->options->method = TOMERGE_THRESHOLD, function,      \
@@ -125,6 +127,12 @@ static void expect_success(const char *function, int error)
 /* For each method that needs it. */
 #define REFUSES_NO_IMPORTANCE(function)                                      \
     do {                                                                     \
+        REFUSES_AFTER((a->options->importance = a->sizes,                    \
+                       a->options->method = TOMERGE_MCTF), function,         \
+                      TOMERGE_EINVAL, a->options->tau[1] = -1);              \
+        REFUSES_AFTER((a->options->importance = a->sizes,                    \
+                       a->options->method = TOMERGE_MCTF), function,         \
+                      TOMERGE_EINVAL, a->options->tau[2] = NAN);             \
         REFUSES_AFTER(a->options->importance = a->sizes, function,           \
                       TOMERGE_EINVAL, (a->options->method = TOMERGE_TOPK,    \
                                        a->options->importance = NULL));      \

@@ -470,7 +470,15 @@ static void refuse_forwards(void)
     REFUSES(tomevit_forward, a->merging->ema_merge = -1);
     REFUSES(tomevit_forward, a->merging->weights = 2);
     REFUSES(tomevit_forward, a->merging->reserved[0] = 1);
-    REFUSES(tomevit_forward, a->merging->reserved[3] = 1);
+    REFUSES(tomevit_forward, a->merging->reserved[2] = 1);
+    REFUSES(tomevit_forward, a->merging->reserved_int = 1);
+    REFUSES(tomevit_forward, a->merging->where = 4);
+    REFUSES(tomevit_forward, a->merging->where = -1);
+    REFUSES(tomevit_forward, a->merging->where = TOMEVIT_MERGE_AHEAD);
+    REFUSES_AFTER(a->merging->metric = TOMEVIT_METRIC_X, tomevit_forward,
+                  TOMEVIT_EINVAL, a->merging->where = TOMEVIT_MERGE_AHEAD);
+    REFUSES(tomevit_forward, a->merging->where = TOMEVIT_MERGE_BEFORE);
+    REFUSES(tomevit_forward, a->merging->where = TOMEVIT_MERGE_AFTER);
     REFUSES(tomevit_forward, a->merging->combine = 99);
     REFUSES(tomevit_forward, a->merging->combine = -1);
     REFUSES(tomevit_forward, a->merging->metric = 6);
@@ -481,6 +489,7 @@ static void refuse_forwards(void)
     REFUSES(tomevit_forward, a->merging->matching.order = 2);
     REFUSES(tomevit_forward, a->merging->matching.reserved[0] = 1);
     REFUSES(tomevit_forward, a->merging->matching.role = pixels);
+    REFUSES(tomevit_forward, a->merging->matching.size = a->out.logits);
     REFUSES_AFTER(a->merging->matching.method = TOMERGE_STRIDED,
                   tomevit_forward, TOMEVIT_EINVAL,
                   a->merging->matching.stride = 1);
@@ -578,7 +587,8 @@ static const char *const cannot_fail[] = {
     "tomevit_describe", "tomevit_class_name", "tomevit_cpu",
     "tomevit_model_bytes", "tomevit_merging_init", "tomevit_metric_name",
     "tomevit_rope_merge_name",
-    "tomevit_macs", "tomevit_macs_unread", "tomevit_context_free",
+    "tomevit_macs", "tomevit_macs_merged", "tomevit_macs_unread",
+    "tomevit_context_free",
     "tomevit_context_bytes", "tomevit_dtype_name", "tomevit_model_dtype",
     "tomevit_open_options_init", "tomevit_tier", "tomevit_pixel_tier",
     "tomevit_bytes_options_init", "tomevit_bytes_close",
@@ -635,7 +645,7 @@ Test(refusals_vit, structs_keep_their_layout)
     cr_expect_eq(sizeof(tomevit_open_options), 104);
     cr_expect_eq(offsetof(tomevit_open_options, reserved), 48);
     cr_expect_eq(sizeof(tomevit_merging), 224);
-    cr_expect_eq(offsetof(tomevit_merging, reserved), 192);
+    cr_expect_eq(offsetof(tomevit_merging, where), 192);
     cr_expect_eq(sizeof(tomevit_image), 16);
     cr_expect_eq(sizeof(tomevit_output), 104);
     cr_expect_eq(offsetof(tomevit_output, reserved), 64);

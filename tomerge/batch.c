@@ -73,6 +73,8 @@ static void match_task(void *context, size_t s, size_t thread)
         job.options.role += offset;
     if (job.options.importance)
         job.options.importance += offset;
+    if (job.options.size)
+        job.options.size += offset;
     job.map = batch->map + offset;
     job.origin = batch->origin ? batch->origin + offset : NULL;
     tomerge_match_run(&job, batch->workspace + thread * batch->part);

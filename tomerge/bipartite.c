@@ -7,8 +7,7 @@
 
 #include "match.h"
 
-/* The tokens at every other position that may merge. */
-static size_t every_other(const tomerge_job *job, size_t first, int32_t *list)
+size_t tomerge_every_other(const tomerge_job *job, size_t first, int32_t *list)
 {
     size_t count = 0;
 
@@ -19,10 +18,8 @@ static size_t every_other(const tomerge_job *job, size_t first, int32_t *list)
     return count;
 }
 
-/* Every other one of the tokens that may merge, wherever they are: neither side
- * has fewer than half of them, rounded down. */
-static void split_mergeable(tomerge_job *job, size_t *sources,
-                            size_t *destinations)
+void tomerge_split_mergeable(tomerge_job *job, size_t *sources,
+                             size_t *destinations)
 {
     *sources = *destinations = 0;
     for (size_t p = 0; p < job->present; p++) {
@@ -39,11 +36,12 @@ static void split_mergeable(tomerge_job *job, size_t *sources,
  * even side that has one token less to give. */
 void tomerge_plan_alternating(tomerge_job *job)
 {
-    size_t sources = every_other(job, 0, job->space.sources);
-    size_t destinations = every_other(job, 1, job->space.destinations);
+    size_t sources = tomerge_every_other(job, 0, job->space.sources);
+    size_t destinations = tomerge_every_other(job, 1,
+                                              job->space.destinations);
 
     if (job->options.exact && (sources < job->r || destinations == 0))
-        split_mergeable(job, &sources, &destinations);
+        tomerge_split_mergeable(job, &sources, &destinations);
     tomerge_pair(job, sources, destinations, job->r);
 }
 

@@ -13,6 +13,7 @@ void tomerge_options_init(tomerge_options *options)
         .method = TOMERGE_ALTERNATING,
         .similarity = TOMERGE_COSINE,
         .stride = 2,
+        .tau = {1, 20, 40},
     };
 
     if (options)
@@ -56,6 +57,13 @@ int tomerge_check_options(const tomerge_options *options, size_t channels)
         options->linkage > TOMERGE_SINGLE)
         return tomerge_refuse(options, TOMERGE_EOPTION,
                               "options->linkage is none");
+    if (options->one_way & ~1)
+        return tomerge_refuse(options, TOMERGE_EOPTION,
+                              "options->one_way is neither 0 nor 1");
+    for (int i = 0; options->method == TOMERGE_MCTF && i < 3; i++)
+        if (!(options->tau[i] >= 0))
+            return tomerge_refuse(options, TOMERGE_EINVAL,
+                                  "options->tau is not a number from 0 on");
     if (options->exact & ~1)
         return tomerge_refuse(options, TOMERGE_EOPTION,
                               "options->exact is neither 0 nor 1");

@@ -78,6 +78,16 @@ void tomerge_plan_ppt(tomerge_job *job);
 void tomerge_plan_diffrate(tomerge_job *job);
 void tomerge_plan_clusters(tomerge_job *job);
 void tomerge_plan_upward(tomerge_job *job);
+void tomerge_plan_mctf(tomerge_job *job);
+void tomerge_plan_mutual(tomerge_job *job);
+
+/* The tokens at every other position, from `first` on, that may merge. */
+size_t tomerge_every_other(const tomerge_job *job, size_t first, int32_t *list);
+
+/* Every other one of the tokens that may merge, wherever they are: neither side
+ * has fewer than half of them, rounded down. */
+void tomerge_split_mergeable(tomerge_job *job, size_t *sources,
+                             size_t *destinations);
 
 /* Numbers at random: uniform below n, from a state that any seed may begin. */
 uint64_t tomerge_random_below(uint64_t *state, uint64_t n);

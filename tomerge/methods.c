@@ -57,6 +57,9 @@ static const tomerge_method_entry methods[] = {
                           tomerge_plan_clusters},
     [TOMERGE_UPWARD] = {"upward", METRIC | R | IMPORTANCE | THRESHOLD, 0, 0,
                         all_but_one, tomerge_plan_upward},
+    [TOMERGE_MCTF] = {"mctf", METRIC | R | IMPORTANCE | PAIRS, 0, 0, half,
+                      tomerge_plan_mctf},
+    [TOMERGE_MUTUAL] = {"mutual", METRIC, 0, 0, half, tomerge_plan_mutual},
 };
 enum { METHODS = sizeof(methods) / sizeof(methods[0]) };
 

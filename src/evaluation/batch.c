@@ -207,7 +207,8 @@ static void add_work(batch *b, size_t i)
         for (size_t n = 0; n < r->models[k].run_count; n++, run++) {
             const size_t *rows = rows_of(b, run) + i * d->depth;
             outcomes_add_work(&b->found, run, d->depth, rows,
-                              tomevit_macs(d, rows));
+                              tomevit_macs_merged(
+                                  d, &r->models[k].runs[n].merging, rows));
         }
     }
 }

@@ -122,8 +122,12 @@ static int finish(const tomevit_description *model, merging_run *run, char *why)
     for (size_t i = 0; i < depth; i++)
         gone += (double)(model->tokens - run->tokens[i]);
     run->ratio = gone / ((double)model->tokens * (double)depth);
-    run->gmacs = tomevit_macs(model, run->tokens) * 1e-9;
-    run->gmacs_computed = run->gmacs - 1e-9 * tomevit_macs_unread(
+    run->gmacs = tomevit_macs_merged(model, &run->merging, run->tokens) * 1e-9;
+    run->gmacs_computed = run->gmacs;
+    if (run->r[last] > 0 && (run->merging.where == TOMEVIT_MERGE_AHEAD ||
+                             run->merging.where == TOMEVIT_MERGE_BEFORE))
+        return 0; /* the last layer's is read, too */
+    run->gmacs_computed -= 1e-9 * tomevit_macs_unread(
         model, last > 0 ? run->tokens[last - 1] : model->tokens,
         run->tokens[last]);
     return 0;

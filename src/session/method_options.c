@@ -64,6 +64,34 @@ static int read_linkage(const char *text, int *linkage, char *why)
     return -1;
 }
 
+static int read_pool(const char *text, int *pool, char *why)
+{
+    static const char *const names[] = {
+        [METHOD_POOL_IMPORTANCE] = "importance", [METHOD_POOL_SIZE] = "size",
+        [METHOD_POOL_MEAN] = "mean",
+    };
+
+    for (int i = METHOD_POOL_IMPORTANCE; i <= METHOD_POOL_MEAN; i++)
+        if (strcmp(text, names[i]) == 0) {
+            *pool = i;
+            return 0;
+        }
+    snprintf(why, ARGS_WHY, "--method-options: pool '%.40s' is not one of "
+             "importance, size, mean", text);
+    return -1;
+}
+
+static int read_tau(char *text, method_list *tau, char *why)
+{
+    if (number_list(text, 0, 1e6, 0, tau, why) != 0)
+        return -1;
+    if (tau->count == 3)
+        return 0;
+    snprintf(why, ARGS_WHY, "--method-options: tau is three numbers, of "
+             "similarity, importance and size, such as 1:20:40");
+    return -1;
+}
+
 static int read_value(const char *key, char *value, method_options *o,
                       counts_of *counts, char *why)
 {
@@ -87,6 +115,16 @@ static int read_value(const char *key, char *value, method_options *o,
         return one_number(value, 0, 1, 1, &o->fuse, why);
     if (strcmp(key, "tile") == 0)
         return one_number(value, 1, 1000, 1, &o->tile, why);
+    if (strcmp(key, "ahead") == 0)
+        return one_number(value, 0, 2, 1, &o->ahead, why);
+    if (strcmp(key, "ways") == 0)
+        return one_number(value, 1, 2, 1, &o->ways, why);
+    if (strcmp(key, "prop") == 0)
+        return one_number(value, 0, 1, 1, &o->prop, why);
+    if (strcmp(key, "tau") == 0)
+        return read_tau(value, &o->tau, why);
+    if (strcmp(key, "pool") == 0)
+        return read_pool(value, &o->pool, why);
     if (strcmp(key, "linkage") == 0)
         return read_linkage(value, &o->linkage, why);
     if (strcmp(key, "file") == 0)
@@ -245,7 +283,7 @@ int method_options_read(const char *text, const char *method,
 
     memset(options, 0, sizeof(*options));
     options->keep = options->margin = options->fuse = options->tile =
-        (double)NAN;
+        options->ahead = options->ways = options->prop = (double)NAN;
     options->linkage = -1;
     if (!text)
         return 0;

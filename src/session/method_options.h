@@ -10,6 +10,14 @@ enum { METHOD_LAYERS = 256 };
 /* A threshold that is none: the most that there can be in a list. */
 #define METHOD_UNBOUNDED 1e30
 
+/* What MCTF's means are weighted by. */
+enum method_pool {
+    METHOD_POOL_OWN,       /* not given */
+    METHOD_POOL_IMPORTANCE, /* times size */
+    METHOD_POOL_SIZE,
+    METHOD_POOL_MEAN
+};
+
 /* Numbers for the layers; one stands for all of them. */
 typedef struct method_list {
     size_t count;          /* 0: not given */
@@ -20,9 +28,12 @@ typedef struct method_list {
 typedef struct method_options {
     method_list layers;    /* numbers of those that reduce, from 0 */
     method_list threshold, cutoff, prune, merge;
+    method_list tau;       /* of MCTF, 3 */
     double keep, margin;
-    double fuse, tile;     /* whole numbers */
+    double fuse, tile, ahead, ways; /* whole numbers */
     int linkage;           /* enum tomerge_linkage */
+    int pool;              /* enum method_pool */
+    double prop;           /* 0 or 1, in place of the method's */
 } method_options;
 
 /* Reads "key=value,key=value" of the keys that `allowed` holds, separated by

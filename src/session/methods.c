@@ -84,51 +84,63 @@ enum {
     RECEIVED = TOMEVIT_IMPORTANCE_RECEIVED,
     COUNT = TOMEVIT_SIZES_COUNT, COSINE = TOMEVIT_SIZES_COSINE,
     SIZE = TOMEVIT_WEIGHTS_SIZE, IMPORTANT = TOMEVIT_WEIGHTS_IMPORTANCE,
+    BETWEEN = TOMEVIT_MERGE_BETWEEN, AHEAD = TOMEVIT_MERGE_AHEAD,
+    BEFORE = TOMEVIT_MERGE_BEFORE,
 };
 
 static const method_row rows[] = {
-    {"alternating", TOMERGE_ALTERNATING, "keep layers", NULL,
-     "Token Merging", WEIGHTED, K, 1, CLASS, COUNT, SIZE, NULL},
-    {"tome", TOMERGE_ALTERNATING, "keep layers", NULL,
-     "the same", WEIGHTED, K, 1, CLASS, COUNT, SIZE, NULL},
-    {"sequential", TOMERGE_SEQUENTIAL, "keep layers", NULL,
-     "the same on halves", WEIGHTED, K, 1, CLASS, COUNT, SIZE, NULL},
-    {"random", TOMERGE_RANDOM, "keep layers", NULL,
+    {"alternating", TOMERGE_ALTERNATING, "keep layers prop", NULL,
+     "Token Merging", WEIGHTED, K, 1, CLASS, COUNT, SIZE, BETWEEN, NULL},
+    {"tome", TOMERGE_ALTERNATING, "keep layers prop", NULL, "the same",
+     WEIGHTED, K, 1, CLASS, COUNT, SIZE, BETWEEN, NULL},
+    {"sequential", TOMERGE_SEQUENTIAL, "keep layers prop", NULL,
+     "the same on halves", WEIGHTED, K, 1, CLASS, COUNT, SIZE, BETWEEN, NULL},
+    {"random", TOMERGE_RANDOM, "keep layers prop", NULL,
      "the same on sources at random", WEIGHTED, K, 1, CLASS, COUNT, SIZE,
-     NULL},
-    {"strided", TOMERGE_STRIDED, "layers", NULL,
+     BETWEEN, NULL},
+    {"strided", TOMERGE_STRIDED, "layers prop", NULL,
      "one of every --stride is left", WEIGHTED, K, 1, CLASS, COUNT, SIZE,
-     NULL},
-    {"topk", TOMERGE_TOPK, "keep layers", NULL,
+     BETWEEN, NULL},
+    {"topk", TOMERGE_TOPK, "keep layers prop", NULL,
      "the least attended to are dropped", WEIGHTED, K, 1, CLASS, COUNT, SIZE,
-     NULL},
-    {"evit", TOMERGE_EVIT, "keep fuse layers", "keep",
+     BETWEEN, NULL},
+    {"evit", TOMERGE_EVIT, "keep fuse layers prop", "keep",
      "EViT: they are summed by attention", FUSED, K, 0, CLASS, COUNT, SIZE,
-     evit_layer},
-    {"ppt", TOMERGE_PPT, "threshold keep layers", NULL,
+     BETWEEN, evit_layer},
+    {"ppt", TOMERGE_PPT, "threshold keep layers prop", NULL,
      "PPT: dropped or merged, image by image", WEIGHTED, K, 1, VALUES, COUNT,
-     SIZE, ppt_layer},
-    {"diffrate", TOMERGE_DIFFRATE, "prune merge file model target keep layers",
-     NULL,
-     "DiffRate: counts for each layer", MEAN, X, 1, CLASS, COSINE, SIZE, NULL},
-    {"pitome", TOMERGE_PITOME, "keep margin layers", "keep",
-     "PiToMe: by energy", WEIGHTED, K, 0, CLASS, COUNT, SIZE, pitome_layer},
-    {"tofu", TOMERGE_ALTERNATING, "keep layers", "keep",
-     "ToFu: prune, then MLERP", MLERP, K, 0, CLASS, COUNT, SIZE, tofu_layer},
-    {"atc", TOMERGE_CLUSTERS, "linkage keep layers", NULL,
+     SIZE, BETWEEN, ppt_layer},
+    {"diffrate", TOMERGE_DIFFRATE,
+     "prune merge file model target keep layers prop", NULL,
+     "DiffRate: counts for each layer", MEAN, X, 1, CLASS, COSINE, SIZE,
+     BETWEEN, NULL},
+    {"pitome", TOMERGE_PITOME, "keep margin layers prop", "keep",
+     "PiToMe: by energy", WEIGHTED, K, 0, CLASS, COUNT, SIZE, BETWEEN,
+     pitome_layer},
+    {"tofu", TOMERGE_ALTERNATING, "keep layers prop", "keep",
+     "ToFu: prune, then MLERP", MLERP, K, 0, CLASS, COUNT, SIZE, BETWEEN,
+     tofu_layer},
+    {"atc", TOMERGE_CLUSTERS, "linkage keep layers prop", NULL,
      "ATC: clusters; r - 1 go where there is a class token", WEIGHTED, K, 1,
-     CLASS, COUNT, SIZE, NULL},
-    {"clusters", TOMERGE_CLUSTERS, "linkage keep layers", NULL,
-     "ours: the same, and r go", WEIGHTED, K, 1, CLASS, COUNT, SIZE, NULL},
-    {"threshold", TOMERGE_THRESHOLD, "threshold cutoff layers", "threshold",
-     "LTMP: above a similarity", WEIGHTED, K, 1, RECEIVED, COUNT, SIZE,
-     threshold_layer},
-    {"grid", TOMERGE_GIVEN, "tile keep layers", NULL,
+     CLASS, COUNT, SIZE, BETWEEN, NULL},
+    {"clusters", TOMERGE_CLUSTERS, "linkage keep layers prop", NULL,
+     "ours: the same, and r go", WEIGHTED, K, 1, CLASS, COUNT, SIZE, BETWEEN,
+     NULL},
+    {"threshold", TOMERGE_THRESHOLD, "threshold cutoff layers prop",
+     "threshold", "LTMP: above a similarity", WEIGHTED, K, 1, RECEIVED, COUNT,
+     SIZE, BETWEEN, threshold_layer},
+    {"grid", TOMERGE_GIVEN, "tile keep layers prop", NULL,
      "tiles, as Token Merging for Stable Diffusion", WEIGHTED, K, 1, CLASS,
-     COUNT, SIZE, NULL},
-    {"upward", TOMERGE_UPWARD, "threshold keep layers", NULL,
+     COUNT, SIZE, BETWEEN, NULL},
+    {"upward", TOMERGE_UPWARD, "threshold keep layers prop", NULL,
      "ours: into more important ones, by what is lost", WEIGHTED, X, 1, CLASS,
-     COUNT, IMPORTANT, upward_layer},
+     COUNT, IMPORTANT, BETWEEN, upward_layer},
+    {"mctf", TOMERGE_MCTF, "tau ahead ways pool keep layers prop", NULL,
+     "MCTF: by several criteria, one step ahead", WEIGHTED, X, 1, RECEIVED,
+     COUNT, IMPORTANT, AHEAD, NULL},
+    {"mpm", TOMERGE_MUTUAL, "layers prop", NULL,
+     "MPM: mutual nearest neighbours, before a layer", MEAN, X, 0, CLASS, COUNT,
+     SIZE, BEFORE, NULL},
 };
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
@@ -159,6 +171,25 @@ int methods_decide(int index, const method_options *o)
            !(tomerge_method_needs(rows[index].method) & TOMERGE_NEEDS_R);
 }
 
+/* Tokens merge one step ahead with a layer's attention, before it, so that
+ * this is computed anew, or behind it. */
+static void mctf_apply(const method_options *o, tomevit_merging *merging)
+{
+    static const int where[] = {TOMEVIT_MERGE_AFTER, TOMEVIT_MERGE_AHEAD,
+                                TOMEVIT_MERGE_BEFORE};
+
+    if (!isnan(o->ahead))
+        merging->where = where[(int)o->ahead];
+    if (!isnan(o->ways))
+        merging->matching.one_way = o->ways == 1;
+    for (size_t i = 0; i < o->tau.count; i++)
+        merging->matching.tau[i] = (float)o->tau.value[i];
+    if (o->pool == METHOD_POOL_MEAN)
+        merging->combine = TOMERGE_MEAN;
+    if (o->pool == METHOD_POOL_SIZE)
+        merging->weights = TOMEVIT_WEIGHTS_SIZE;
+}
+
 void methods_apply(int index, const method_options *o, size_t depth,
                    tomevit_merging *merging, tomevit_layer_merging *layers)
 {
@@ -171,6 +202,11 @@ void methods_apply(int index, const method_options *o, size_t depth,
     merging->importance = row->importance;
     merging->sizes = row->sizes;
     merging->weights = row->weights;
+    merging->where = row->where;
+    if (!isnan(o->prop))
+        merging->prop_attn = (int)o->prop;
+    if (row->method == TOMERGE_MCTF)
+        mctf_apply(o, merging);
     if (row->method == TOMERGE_GIVEN)
         merging->tile = isnan(o->tile) ? 2 : (size_t)o->tile;
     if (o->linkage >= 0)
@@ -186,12 +222,21 @@ void methods_apply(int index, const method_options *o, size_t depth,
 
 /* ---- how many tokens go -------------------------------------------------- */
 
-static int reduces(const method_options *o, size_t layer)
+/* By default the layers that the published code has: all of MCTF's but the
+ * first, MPM's 2 and 5. */
+static int reduces_by_default(int index, size_t layer)
+{
+    if (rows[index].method == TOMERGE_MCTF)
+        return layer > 0;
+    return rows[index].method != TOMERGE_MUTUAL || layer == 2 || layer == 5;
+}
+
+static int reduces(int index, const method_options *o, size_t layer)
 {
     for (size_t i = 0; i < o->layers.count; i++)
         if (o->layers.value[i] == (double)layer)
             return 1;
-    return o->layers.count == 0;
+    return o->layers.count == 0 && reduces_by_default(index, layer);
 }
 
 /* Of a share of `tokens` to be kept, as PiToMe's and ToFu's code counts. */
@@ -231,6 +276,17 @@ static size_t diffrate_r(const method_options *o, size_t layer, size_t tokens,
     return tokens - left;
 }
 
+/* MCTF keeps 10 tokens, whatever else is asked for. A share is of all but one,
+ * rounded down, but for the rounding of 1 - keep. */
+static size_t mctf_r(const method_options *o, size_t tokens, size_t r)
+{
+    enum { KEPT = 10 };
+
+    if (!isnan(o->keep))
+        r = (size_t)((1 - o->keep) * (double)(tokens - 1) + 1e-9);
+    return tokens > KEPT ? smaller(r, tokens - KEPT) : 0;
+}
+
 static size_t layer_r(int index, const method_options *o,
                       const tomevit_description *model, size_t layer,
                       size_t tokens, size_t r, size_t *prune)
@@ -238,12 +294,14 @@ static size_t layer_r(int index, const method_options *o,
     size_t prefix = model->prefix, free = tokens - prefix;
     int method = rows[index].method;
 
-    if (!reduces(o, layer))
+    if (!reduces(index, o, layer))
         return 0;
     if (o->prune.count || o->merge.count)
         return diffrate_r(o, layer, tokens, prefix + 1, prune);
     if (method == TOMERGE_UPWARD && o->threshold.count)
         return at_layer(&o->threshold, layer, 0) > 0 ? free : 0;
+    if (method == TOMERGE_MCTF)
+        return mctf_r(o, tokens, r);
     if (!(tomerge_method_needs(method) & TOMERGE_NEEDS_R))
         return method == TOMERGE_STRIDED ? r : 1;
     if (!isnan(o->keep)) {

@@ -18,6 +18,7 @@ typedef struct method_row {
     int prop_attn;
     int importance, sizes; /* enum tomevit_importance, tomevit_sizes */
     int weights;           /* enum tomevit_weights */
+    int where;             /* enum tomevit_where */
     /* What differs from layer to layer; NULL: nothing does. */
     void (*layer)(const method_options *o, size_t index, size_t depth,
                   tomevit_layer_merging *layer);

@@ -16,12 +16,10 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Keys as panels [head_dim, nr], values as panels [tokens, nr]. */
-static void pack_head(const vit_dsp *dsp, vit_scratch *s, const float *k,
-                      const float *v, size_t stride, size_t tokens,
-                      size_t head_dim)
+/* Keys as panels [head_dim, nr]. */
+static void pack_keys(const vit_dsp *dsp, vit_scratch *s, const float *k,
+                      size_t stride, size_t tokens, size_t head_dim)
 {
-    enum { AHEAD = 16 };
     size_t nr = dsp->nr;
 
     for (size_t j = 0; j < tokens; j += nr) {
@@ -31,15 +29,28 @@ static void pack_head(const vit_dsp *dsp, vit_scratch *s, const float *k,
         dsp->pack(smaller(tokens - j, nr), head_dim, k + j * stride,
                   stride, nr, s->keys + j * head_dim);
     }
+}
+
+/* Values as panels [tokens, nr], of each token that of its row, if `row` is not
+ * NULL. */
+static void pack_values(const vit_dsp *dsp, vit_scratch *s, const float *v,
+                        const int32_t *row, size_t stride, size_t tokens,
+                        size_t head_dim)
+{
+    enum { AHEAD = 16 };
+    size_t nr = dsp->nr;
+
     for (size_t t = 0; t < tokens; t++) {
-        if (t + AHEAD < tokens)
+        const float *from = v + (row ? (size_t)row[t] : t) * stride;
+
+        if (!row && t + AHEAD < tokens)
             vit_fetch(v + (t + AHEAD) * stride, stride, 1, head_dim);
         for (size_t j = 0; j < head_dim; j += nr) {
             size_t width = smaller(head_dim - j, nr);
-            float *row = s->values + j * tokens + t * nr;
+            float *to = s->values + j * tokens + t * nr;
 
-            memcpy(row, v + t * stride + j, width * sizeof(*v));
-            memset(row + width, 0, (nr - width) * sizeof(*v));
+            memcpy(to, from + j, width * sizeof(*v));
+            memset(to + width, 0, (nr - width) * sizeof(*v));
         }
     }
 }
@@ -91,6 +102,52 @@ static void compare(const vit_dsp *dsp, const vit_scratch *s, size_t rows,
     }
 }
 
+const int32_t *tomevit_values_of(const vit_pass *p, const vit_at *at,
+                                 const float **v)
+{
+    const vit_team *c = p->c;
+    const tomevit_description *d = &c->model->d;
+    size_t group = d->heads / tomevit_kv_heads(d);
+    int ahead = tomevit_is_ahead(p, at);
+    const vit_rows *rows = ahead ? &c->next : &c->rows;
+
+    *v = c->qkv + rows->offsets[at->image] * c->qkv_stride + d->dim +
+         tomevit_kv_width(d) + at->head / group * (d->dim / d->heads);
+    return ahead ? c->map + c->rows.offsets[at->image] : NULL;
+}
+
+void tomevit_look(vit_pass *p, vit_scratch *s, const vit_at *at)
+{
+    vit_team *c = p->c;
+    const tomevit_description *d = &c->model->d;
+    const vit_dsp *dsp = c->model->dsp;
+    size_t first = c->rows.offsets[at->image];
+    size_t tokens = c->rows.offsets[at->image + 1] - first;
+    size_t head_dim = d->dim / d->heads, stride = c->qkv_stride;
+    size_t group = d->heads / tomevit_kv_heads(d);
+    const float *q = c->qkv + first * stride + at->head * head_dim;
+    const float *k = c->qkv + first * stride + d->dim +
+                     at->head / group * head_dim;
+    const float *bias = vit_bias(p, first);
+    float scale = 1.0f / sqrtf((float)head_dim);
+
+    if (c->model->outer) {
+        tomevit_look_low(p, s, at);
+        return;
+    }
+    pack_keys(dsp, s, k, stride, tokens, head_dim);
+    for (size_t i = 0, rows; i < tokens; i += rows) {
+        rows = vit_tile_rows(tokens - i, dsp->mr);
+        compare(dsp, s, rows, tokens, head_dim, c->score_stride,
+                q + i * stride, stride);
+        for (size_t r = 0; r < rows; r++)
+            dsp->softmax(tokens, scale,
+                         tomevit_row_bias(p, s, at, i + r, bias),
+                         s->scores + r * c->score_stride);
+        tomevit_note_scores(p, s, at, i, rows);
+    }
+}
+
 void tomevit_attention(vit_pass *p, vit_scratch *s, const vit_at *at)
 {
     size_t image = at->image, head = at->head, read = at->read;
@@ -100,7 +157,7 @@ void tomevit_attention(vit_pass *p, vit_scratch *s, const vit_at *at)
     size_t first = c->rows.offsets[image],
            tokens = c->rows.offsets[image + 1] - first;
     size_t head_dim = d->dim / d->heads, stride = c->qkv_stride;
-    size_t group = d->heads / tomevit_kv_heads(d), width = tomevit_kv_width(d);
+    size_t group = d->heads / tomevit_kv_heads(d);
     const float *k = c->qkv + first * stride + d->dim +
                      head / group * head_dim;
     const float *bias = vit_bias(p, first);
@@ -110,12 +167,16 @@ void tomevit_attention(vit_pass *p, vit_scratch *s, const vit_at *at)
     const float *q = read ? y : c->qkv + first * stride + head * head_dim;
     size_t ldq = read ? c->x_stride : stride;
     float scale = 1.0f / sqrtf((float)head_dim);
+    const int32_t *row;
+    const float *v;
 
     if (c->model->outer) {
         tomevit_attention_low(p, s, at);
         return;
     }
-    pack_head(dsp, s, k, k + width, stride, tokens, head_dim);
+    row = tomevit_values_of(p, at, &v);
+    pack_keys(dsp, s, k, stride, tokens, head_dim);
+    pack_values(dsp, s, v, row, stride, tokens, head_dim);
     for (size_t i = at->first, rows; i < end; i += rows) {
         rows = vit_tile_rows(end - i, dsp->mr);
         compare(dsp, s, rows, tokens, head_dim, c->score_stride,
@@ -124,7 +185,8 @@ void tomevit_attention(vit_pass *p, vit_scratch *s, const vit_at *at)
             dsp->softmax(tokens, scale,
                          tomevit_row_bias(p, s, at, i + r, bias),
                          s->scores + r * c->score_stride);
-        tomevit_note_scores(p, s, at, i, rows);
+        if (tomevit_takes_note(p, at))
+            tomevit_note_scores(p, s, at, i, rows);
         weigh_values(dsp, s, rows, tokens, head_dim, c->score_stride,
                      y + i * c->x_stride, c->x_stride);
     }

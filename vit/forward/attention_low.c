@@ -22,6 +22,7 @@ typedef struct head {
     vit_scratch *s;
     size_t tokens, dim;
     const float *k, *v;    /* [tokens, stride] */
+    const int32_t *row;    /* [tokens]: of v, or NULL: each its own */
     size_t stride;
 } head;
 
@@ -52,6 +53,11 @@ static void pack_keys(const head *h)
     }
 }
 
+static const float *value(const head *h, size_t t)
+{
+    return h->v + (h->row ? (size_t)h->row[t] : t) * h->stride;
+}
+
 /* Values [tokens, dim] have their depth in the rows: two make one of words. */
 static void pack_values(const head *h)
 {
@@ -61,13 +67,12 @@ static void pack_values(const head *h)
     for (size_t j = 0; j < h->dim; j += nr) {
         size_t width = h->dim - j < nr ? h->dim - j : nr;
         uint32_t *panel = h->s->narrow.values + j * words;
-        const float *v = h->v + j;
 
-        for (size_t t = 0; t < h->tokens; t += 2, v += 2 * h->stride) {
-            if (t + AHEAD + 1 < h->tokens)
-                vit_fetch(v + AHEAD * h->stride, h->stride, 2, width);
-            h->low->interleave(width, v,
-                               t + 1 < h->tokens ? v + h->stride : NULL,
+        for (size_t t = 0; t < h->tokens; t += 2) {
+            if (!h->row && t + AHEAD + 1 < h->tokens)
+                vit_fetch(value(h, t + AHEAD) + j, h->stride, 2, width);
+            h->low->interleave(width, value(h, t) + j,
+                               t + 1 < h->tokens ? value(h, t + 1) + j : NULL,
                                panel);
             memset(panel + width, 0, (nr - width) * sizeof(*panel));
             panel += nr;
@@ -97,48 +102,86 @@ static void multiply(const head *h, size_t rows, size_t k, const float *x,
     h->low->product(h->low, &p);
 }
 
-void tomevit_attention_low(vit_pass *p, vit_scratch *s, const vit_at *at)
+/* The head that a task is about, its keys packed. */
+static head begin(const vit_pass *p, vit_scratch *s, const vit_at *at)
 {
-    size_t image = at->image, index = at->head, read = at->read;
-    vit_team *c = p->c;
+    const vit_team *c = p->c;
     const tomevit_model *m = c->model;
-    size_t first = c->rows.offsets[image], dim = m->d.dim / m->d.heads;
+    size_t first = c->rows.offsets[at->image], dim = m->d.dim / m->d.heads;
     size_t group = m->d.heads / tomevit_kv_heads(&m->d);
-    const float *k = c->qkv + first * c->qkv_stride + m->d.dim +
-                     index / group * dim;
     head h = {
         .low = m->outer, .s = s,
-        .tokens = c->rows.offsets[image + 1] - first, .dim = dim,
-        .k = k, .v = k + tomevit_kv_width(&m->d), .stride = c->qkv_stride,
+        .tokens = c->rows.offsets[at->image + 1] - first, .dim = dim,
+        .k = c->qkv + first * c->qkv_stride + m->d.dim +
+             at->head / group * dim,
+        .stride = c->qkv_stride,
     };
-    const float *bias = vit_bias(p, first);
-    float *y = c->attention + index * dim +
+
+    pack_keys(&h);
+    return h;
+}
+
+/* Softmaxed scores of queries from `i` on, of whole panels: what comes after
+ * the last key is not read. */
+static void score(vit_pass *p, const head *h, const vit_at *at, const float *q,
+                  size_t ldq, size_t i, size_t rows)
+{
+    const vit_team *c = p->c;
+    vit_scratch *s = h->s;
+    const float *bias = vit_bias(p, c->rows.offsets[at->image]);
+    float scale = 1.0f / sqrtf((float)h->dim);
+
+    multiply(h, rows, h->dim, q + i * ldq, ldq, s->narrow.queries,
+             s->narrow.keys, vit_columns(h->tokens), s->scores,
+             c->score_stride);
+    for (size_t r = 0; r < rows; r++)
+        c->model->dsp->softmax(h->tokens, scale,
+                               tomevit_row_bias(p, s, at, i + r, bias),
+                               s->scores + r * c->score_stride);
+}
+
+void tomevit_look_low(vit_pass *p, vit_scratch *s, const vit_at *at)
+{
+    const vit_team *c = p->c;
+    head h = begin(p, s, at);
+    size_t strip = h.low->strip, stride = c->qkv_stride;
+    const float *q = c->qkv + c->rows.offsets[at->image] * stride +
+                     at->head * h.dim;
+
+    for (size_t i = 0; i < h.tokens; i += strip) {
+        size_t rows = smaller(h.tokens - i, strip);
+
+        score(p, &h, at, q, stride, i, rows);
+        tomevit_note_scores(p, s, at, i, rows);
+    }
+}
+
+void tomevit_attention_low(vit_pass *p, vit_scratch *s, const vit_at *at)
+{
+    size_t image = at->image, read = at->read;
+    vit_team *c = p->c;
+    head h = begin(p, s, at);
+    size_t first = c->rows.offsets[image], strip = h.low->strip;
+    float *y = c->attention + at->head * h.dim +
                (read ? image * read : first) * c->x_stride;
-    const float *q = read ? y : c->qkv + first * c->qkv_stride + index * dim;
+    const float *q = read ? y : c->qkv + first * c->qkv_stride +
+                                at->head * h.dim;
     size_t ldq = read ? c->x_stride : c->qkv_stride;
     size_t end = at->rows ? at->first + at->rows : read ? read : h.tokens;
-    size_t strip = h.low->strip;
-    float scale = 1.0f / sqrtf((float)dim);
 
-    /* Scores of whole panels: what comes after the last key is not read. */
-    pack_keys(&h);
+    h.row = tomevit_values_of(p, at, &h.v);
     pack_values(&h);
     for (size_t i = at->first; i < end; i += strip) {
         size_t rows = smaller(end - i, strip);
 
         if (!read && i + strip < end)
             vit_fetch(q + (i + strip) * ldq, ldq,
-                      smaller(end - i - strip, strip), dim);
-        multiply(&h, rows, dim, q + i * ldq, ldq, s->narrow.queries,
-                 s->narrow.keys, vit_columns(h.tokens), s->scores,
-                 c->score_stride);
-        for (size_t r = 0; r < rows; r++)
-            m->dsp->softmax(h.tokens, scale,
-                            tomevit_row_bias(p, s, at, i + r, bias),
-                            s->scores + r * c->score_stride);
-        tomevit_note_scores(p, s, at, i, rows);
+                      smaller(end - i - strip, strip), h.dim);
+        score(p, &h, at, q, ldq, i, rows);
+        if (tomevit_takes_note(p, at))
+            tomevit_note_scores(p, s, at, i, rows);
         multiply(&h, rows, h.tokens, s->scores, c->score_stride,
-                 s->narrow.weights, s->narrow.values, dim,
+                 s->narrow.weights, s->narrow.values, h.dim,
                  y + i * c->x_stride, c->x_stride);
     }
 }

@@ -131,7 +131,8 @@ static void carve_team(vit_team *c, vit_arena *arena)
     c->attention = tomevit_carve_f32(arena, rows * c->x_stride);
     c->rows.size = tomevit_carve_f32(arena, rows);
     c->next.size = tomevit_carve_f32(arena, rows);
-    c->bias = tomevit_carve_f32(arena, rows);
+    c->rows.bias = tomevit_carve_f32(arena, rows);
+    c->next.bias = tomevit_carve_f32(arena, rows);
     c->importance = tomevit_carve_f32(arena, rows);
     c->role = tomevit_carve(arena, rows, sizeof(*c->role));
     if (d->rope.kind) {
@@ -172,7 +173,8 @@ static vit_team team_alone(const vit_team *all, size_t thread, size_t group)
     c.attention += row * c.x_stride;
     c.rows.size += row;
     c.next.size += row;
-    c.bias += row;
+    c.rows.bias += row;
+    c.next.bias += row;
     c.importance += row;
     c.role += row;
     if (d->rope.kind) {
@@ -211,7 +213,8 @@ static void set_strides(vit_team *c, const tomevit_description *d)
     c->hidden_stride = tomevit_row_stride(
         larger(larger(tomevit_fc1_width(d),
                       larger(d->pool_mlp_dim, d->cells.hidden)),
-               3 * d->patch * d->patch));
+               larger(3 * d->patch * d->patch,
+                      tomevit_kv_width(d) + VIT_MAX_NR)));
     c->cell_stride = d->cells.side
                          ? tomevit_row_stride(tomevit_cell_length(d)) : 0;
     c->score_stride = tomevit_row_stride(vit_columns(d->tokens));

@@ -58,6 +58,7 @@ typedef struct vit_rows {
     size_t *offsets;       /* [group + 1]: where each image's rows begin */
     float *x;              /* [rows, x_stride] */
     float *size;           /* [rows]: how many tokens a row stands for */
+    float *bias;           /* [rows]: ln(size), once tokens have merged */
     int32_t *place;        /* [rows]: the patch where a row stands, -1: none */
     int32_t *trace;        /* [group, tokens]: where each token is by now */
 } vit_rows;
@@ -78,7 +79,6 @@ typedef struct vit_team {
     vit_rows rows, next;   /* as they are, and as a merge will leave them */
     float *qkv;            /* [rows, qkv_stride] */
     float *attention;      /* [rows, x_stride] */
-    float *bias;           /* [rows] */
     float *importance;     /* [rows], of the layer under way */
     float *turns;          /* [rows, turns_of]: rotations of rows that stand
                             * where no patch does */
@@ -127,7 +127,7 @@ void tomevit_carve_block(const vit_team *c, vit_scratch *s, vit_arena *arena);
  * image's first row on; NULL: nothing. */
 static inline const float *vit_bias(const vit_pass *p, size_t first)
 {
-    return p->merged && p->merging->prop_attn ? p->c->bias + first : NULL;
+    return p->merged && p->merging->prop_attn ? p->c->rows.bias + first : NULL;
 }
 
 #endif

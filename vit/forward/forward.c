@@ -62,11 +62,15 @@ static size_t last_r(const vit_pass *p)
 static size_t rows_read(const vit_pass *p)
 {
     size_t last = p->c->model->d.depth - 1;
+    int early = p->merging->where == TOMEVIT_MERGE_AHEAD ||
+                p->merging->where == TOMEVIT_MERGE_BEFORE;
     int compares_all = (p->needs & TOMERGE_NEEDS_METRIC) &&
                        p->merging->metric == TOMEVIT_METRIC_X;
     int asks_all = tomevit_ranks_at(p->merging, last) &&
                    p->merging->importance == TOMEVIT_IMPORTANCE_RECEIVED;
 
+    if (early && p->merging->r && p->merging->r[last] > 0)
+        return 0; /* what the head reads depends on it */
     if (p->out.last_rows || (last_r(p) > 0 && (compares_all || asks_all)))
         return 0;
     return tomevit_pool_reads(&p->c->model->d);
@@ -298,8 +302,10 @@ static int valid_merging(const tomevit_merging *m,
            m->sizes <= TOMEVIT_SIZES_COSINE &&
            m->weights >= TOMEVIT_WEIGHTS_SIZE &&
            m->weights <= TOMEVIT_WEIGHTS_IMPORTANCE &&
+           m->where >= TOMEVIT_MERGE_BETWEEN &&
+           m->where <= TOMEVIT_MERGE_AFTER && !m->reserved_int &&
            !m->matching.role && /* rows of later layers have none */
-           !m->matching.importance &&
+           !m->matching.importance && !m->matching.size &&
            !tomevit_schedule_tokens(d, m, NULL);
 }
 

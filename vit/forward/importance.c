@@ -21,6 +21,14 @@ int tomevit_wants_importance(const vit_pass *p, const vit_at *at)
     return at->r > 0 && tomevit_ranks_at(p->merging, at->index);
 }
 
+int tomevit_takes_note(const vit_pass *p, const vit_at *at)
+{
+    int where = p->merging->where;
+
+    return tomevit_wants_importance(p, at) &&
+           (where == TOMEVIT_MERGE_BETWEEN || where == TOMEVIT_MERGE_AFTER);
+}
+
 /* Whether all tokens' attention counts. */
 static int all_pay(const vit_pass *p)
 {
@@ -44,8 +52,6 @@ void tomevit_note_scores(const vit_pass *p, const vit_scratch *s,
     size_t tokens = offsets[1] - offsets[0];
     float *seen;
 
-    if (!tomevit_wants_importance(p, at))
-        return;
     seen = seen_by(c, at->image, at->head);
     if (query == 0)
         memcpy(seen, s->scores, tokens * sizeof(*seen));

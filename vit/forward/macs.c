@@ -15,9 +15,46 @@ static double cells_macs(const tomevit_description *d)
            (double)(side * side * d->dim + d->cells.out);
 }
 
-double tomevit_macs(const tomevit_description *d, const size_t *tokens)
+/* Queries, keys and their products, of attention that is looked at before
+ * tokens merge. */
+static double look_macs(const tomevit_description *d, double tokens)
+{
+    double dim = (double)d->dim, kv = (double)tomevit_kv_width(d);
+
+    return tokens * dim * (dim + kv) + tokens * tokens * dim;
+}
+
+/* Of a layer by where its tokens merge. */
+static double layer_macs(const tomevit_description *d,
+                         const tomevit_merging *merging, size_t layer,
+                         double before, double after)
 {
     const vit_block *block = tomevit_block_of(d);
+    int merges = merging && merging->r && merging->r[layer] > 0;
+
+    switch (merges ? merging->where : TOMEVIT_MERGE_BETWEEN) {
+    case TOMEVIT_MERGE_AHEAD:
+        return block->macs(d, after, after, after) + look_macs(d, before) -
+               look_macs(d, after);
+    case TOMEVIT_MERGE_BEFORE:
+        return block->macs(d, after, after, after) +
+               (tomevit_ranks_at(merging, layer) ? look_macs(d, before) : 0);
+    case TOMEVIT_MERGE_AFTER:
+        return block->macs(d, before, before, before);
+    default:
+        return block->macs(d, before, before, after);
+    }
+}
+
+double tomevit_macs(const tomevit_description *d, const size_t *tokens)
+{
+    return tomevit_macs_merged(d, NULL, tokens);
+}
+
+double tomevit_macs_merged(const tomevit_description *d,
+                           const tomevit_merging *merging,
+                           const size_t *tokens)
+{
     double dim = (double)d->dim, patch = (double)d->patch;
     double macs = (double)(d->tokens - d->prefix) * 3 * patch * patch * dim;
     double before = (double)d->tokens, after = before;
@@ -25,7 +62,7 @@ double tomevit_macs(const tomevit_description *d, const size_t *tokens)
     for (size_t layer = 0; layer < d->depth; layer++, before = after) {
         if (tokens)
             after = (double)tokens[layer];
-        macs += block->macs(d, before, before, after);
+        macs += layer_macs(d, merging, layer, before, after);
     }
     if (d->block == TOMEVIT_BLOCK_MEGA) /* its last product */
         macs += after * dim * dim;

@@ -145,6 +145,8 @@ void tomevit_plan(vit_pass *p, vit_scratch *s, const vit_at *at)
         tomevit_importance(p, at);
         options.importance = c->importance + c->rows.offsets[at->image];
     }
+    if (options.method == TOMERGE_MCTF)
+        options.size = c->rows.size + c->rows.offsets[at->image];
     options.protect = c->model->d.prefix;
     options.seed += at->index;
     if (tomerge_match(&options, channels, metric, at->r, &plan, s->workspace,
@@ -160,8 +162,7 @@ void tomevit_plan(vit_pass *p, vit_scratch *s, const vit_at *at)
 
 int tomevit_merges(const vit_pass *p, const vit_at *at)
 {
-    (void)p;
-    return at->r > 0;
+    return at->r > 0 && p->merging->where == TOMEVIT_MERGE_BETWEEN;
 }
 
 void tomevit_pack_offsets(vit_pass *p, vit_scratch *unused, const vit_at *at)
@@ -269,12 +270,49 @@ void tomevit_merge(vit_pass *p, vit_scratch *s, const vit_at *at)
                               c->workspace_bytes) ||
         (by_cosine && sizes_by_cosine(p, at->image, &plan, size)) ||
         tomerge_size_bias(plan.rows, size,
-                          c->bias + next) ||
+                          c->next.bias + next) ||
         tomerge_compose(&plan, tokens,
                         c->rows.trace + at->image * tokens))
         fail(c);
     for (size_t i = 0; i < plan.rows; i++)
         c->next.place[next + i] = c->rows.place[first + (size_t)plan.origin[i]];
+}
+
+int tomevit_is_ahead(const vit_pass *p, const vit_at *at)
+{
+    return at->r > 0 && p->merging->where == TOMEVIT_MERGE_AHEAD;
+}
+
+/* By the weights that the tokens merged by, to where these lay. */
+void tomevit_merge_attention(vit_pass *p, vit_scratch *s, const vit_at *at)
+{
+    vit_team *c = p->c;
+    ptrdiff_t stride = (ptrdiff_t)c->x_stride;
+    size_t first = c->rows.offsets[at->image];
+    size_t next = c->next.offsets[at->image];
+    tomerge_plan plan = plan_of(c, at->image);
+    tomerge_tensor rows = {
+        .combine = tomevit_combine_at(p->merging, at->index),
+        .channels = c->model->d.dim, .parts = 1,
+        .x = {c->attention + first * c->x_stride, stride, TOMERGE_F32},
+        .y = {c->rows.x + next * c->x_stride, stride, TOMERGE_F32},
+    };
+    const float *weights =
+        p->merging->weights == TOMEVIT_WEIGHTS_IMPORTANCE &&
+        tomevit_wants_importance(p, at) ? c->importance : c->rows.size;
+
+    if (tomerge_merge_tensors(&plan, 1, &rows, weights + first, NULL,
+                              s->workspace, c->workspace_bytes))
+        fail(c);
+}
+
+void tomevit_take_attention(vit_pass *p, vit_scratch *unused, const vit_at *at)
+{
+    float *rows = p->c->rows.x;
+
+    p->c->rows.x = p->c->attention;
+    p->c->attention = rows;
+    tomevit_swap(p, unused, at);
 }
 
 void tomevit_swap(vit_pass *p, vit_scratch *unused, const vit_at *at)

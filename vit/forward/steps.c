@@ -97,7 +97,7 @@ static size_t shares_of_a_head(const vit_pass *p, const vit_step *step,
     size_t heads = p->count * p->c->model->d.heads, best = 1;
     double least = 0;
 
-    if (!step->by_queries || at->read || tomevit_wants_importance(p, at))
+    if (!step->by_queries || at->read || tomevit_takes_note(p, at))
         return 1;
     for (size_t shares = 1; shares <= MOST; shares++) {
         double rounds = (double)quotient_up(heads * shares,
@@ -165,6 +165,9 @@ static void run_step(vit_pass *p, vit_scratch *s, const vit_step *step,
     case VIT_EACH_ROWS:
         each_rows(p, s, step, at, restricted ? p->count * at.read
                                              : p->c->rows.offsets[p->count]);
+        break;
+    case VIT_EACH_NEXT:
+        each_rows(p, s, step, at, p->c->next.offsets[p->count]);
         break;
     case VIT_EACH_POOLED:
         each_rows(p, s, step, at, p->count);

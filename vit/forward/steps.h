@@ -33,6 +33,8 @@ enum vit_each {
                             * layer restricts itself, packed: row i is row
                             * i % read of image i / read */
     VIT_EACH_IMAGE,
+    VIT_EACH_NEXT,         /* some of the rows that a merge leaves, before it is
+                            * carried out */
     VIT_EACH_HEAD,         /* of every image */
     VIT_EACH_LANES,        /* some channels of every image: `head` counts blocks
                             * of VIT_EMA_LANES */
@@ -84,6 +86,9 @@ vit_task tomevit_embed;
 vit_task tomevit_qkv, tomevit_keys_values, tomevit_queries;
 vit_task tomevit_projection, tomevit_mlp;
 
+/* Queries and keys alone; values of the rows that a merge will leave. */
+vit_task tomevit_queries_keys, tomevit_next_values;
+
 /* How the MLP's first product is finished. */
 enum vit_finish tomevit_activation_finish(const tomevit_description *d);
 
@@ -120,10 +125,15 @@ const float *tomevit_row_bias(const vit_pass *p, const vit_scratch *s,
                               const float *bias);
 
 /* attention_low.c: the same with products in bf16. */
-vit_task tomevit_attention_low;
+vit_task tomevit_attention_low, tomevit_look_low;
 
-/* importance.c: 1 if a layer's method asks for the importance of its tokens. */
+/* The scores alone, for the importance of tokens. */
+vit_task tomevit_look;
+
+/* importance.c: 1 if a layer's method asks for the importance of its tokens;
+ * and if the attention of the layer's output takes note of it. */
 int tomevit_wants_importance(const vit_pass *p, const vit_at *at);
+int tomevit_takes_note(const vit_pass *p, const vit_at *at);
 
 /* Takes note of softmaxed scores [rows, score_stride] of one head, of queries
  * from `query` on; then puts together what all heads of an image saw. */
@@ -154,6 +164,17 @@ vit_condition tomevit_merges;
     {VIT_ONCE, .run = tomevit_pack_offsets, .when = tomevit_merges}, \
     {VIT_EACH_IMAGE, .run = tomevit_merge, .when = tomevit_merges}, \
     {VIT_ONCE, .run = tomevit_swap, .when = tomevit_merges}
+
+/* One step ahead: conditions and what is particular to it. Where attention
+ * stands for the tokens before they merged, its rows are merged as these were;
+ * what comes of it takes their place when all images are done. */
+vit_condition tomevit_is_ahead;
+vit_task tomevit_merge_attention, tomevit_take_attention;
+
+/* The values that the keys of an image weigh, *v [.., qkv_stride] of a head,
+ * and which row each has, NULL: its own. */
+const int32_t *tomevit_values_of(const vit_pass *p, const vit_at *at,
+                                 const float **v);
 
 /* Leaves of every image the rows that are read. */
 vit_task tomevit_keep_read;

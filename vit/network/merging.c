@@ -114,6 +114,25 @@ uint32_t tomevit_needs_of(const tomevit_description *d,
     return needs;
 }
 
+/* What is compared and weighed has to be there by then. */
+static int check_where(const tomevit_description *d,
+                       const tomevit_merging *merging, size_t layer)
+{
+    int method = tomevit_options_at(merging, layer).method;
+    int combine = tomevit_combine_at(merging, layer);
+
+    if (merging->where == TOMEVIT_MERGE_BETWEEN)
+        return 0;
+    if (d->block != TOMEVIT_BLOCK_VIT ||
+        (tomerge_method_needs(method) & TOMERGE_NEEDS_METRIC &&
+         merging->metric != TOMEVIT_METRIC_X))
+        return TOMEVIT_EINVAL;
+    return merging->where == TOMEVIT_MERGE_AHEAD &&
+                   (method != TOMERGE_MCTF ||
+                    (combine != TOMERGE_WEIGHTED && combine != TOMERGE_MEAN))
+               ? TOMEVIT_EINVAL : 0;
+}
+
 static int check_layer(const tomevit_description *d,
                        const tomevit_merging *merging, size_t layer)
 {
@@ -121,6 +140,8 @@ static int check_layer(const tomevit_description *d,
     size_t bytes;
 
     options.why = NULL;
+    if (check_where(d, merging, layer))
+        return TOMEVIT_EINVAL;
     /* Mega's attention is no share that sums to one, Megalodon's not kept. */
     if (d->block != TOMEVIT_BLOCK_VIT && tomevit_ranks_at(merging, layer))
         return TOMEVIT_EINVAL;

@@ -4,6 +4,8 @@
 
 #include "../steps.h"
 
+#include <string.h>
+
 /* Rows of x[.., stride], normalised, as `to` takes them. */
 static vit_operand normalise_rows(const vit_team *c, const vit_norm *norm,
                                   const vit_matrix *to, vit_scratch *s,
@@ -63,6 +65,46 @@ void tomevit_qkv(vit_pass *p, vit_scratch *s, const vit_at *at)
                  s->gemm);
     finish_queries(p, at, q, c->qkv_stride, 0);
     finish_keys(p, at, q + m->d.dim, c->qkv_stride);
+}
+
+void tomevit_queries_keys(vit_pass *p, vit_scratch *s, const vit_at *at)
+{
+    vit_team *c = p->c;
+    const tomevit_model *m = c->model;
+    const vit_layer *l = at->layer;
+    size_t column = 0;
+    vit_matrix qk = tomevit_matrix_columns(
+        m->dsp, &l->qkv, &column, m->d.dim + tomevit_kv_width(&m->d));
+    vit_operand a = normalise(c, &l->norm1, &qk, s, at->first, at->rows);
+    float *q = c->qkv + at->first * c->qkv_stride;
+
+    tomevit_gemm(m->dsp, &qk, VIT_STORE, at->rows, &a, q, c->qkv_stride,
+                 s->gemm);
+    finish_queries(p, at, q, c->qkv_stride, 0);
+    finish_keys(p, at, q + m->d.dim, c->qkv_stride);
+}
+
+/* To where the values of as many rows from the first on would be: queries and
+ * keys are still of the tokens before they merge. The last panel of keys comes
+ * along where it holds the first columns of v. */
+void tomevit_next_values(vit_pass *p, vit_scratch *s, const vit_at *at)
+{
+    vit_team *c = p->c;
+    const tomevit_model *m = c->model;
+    const vit_layer *l = at->layer;
+    size_t width = tomevit_kv_width(&m->d), first = m->d.dim + width;
+    size_t column = first;
+    vit_matrix v = tomevit_matrix_columns(m->dsp, &l->qkv, &column, width);
+    vit_operand a = normalise_rows(c, &l->norm1, &v, s,
+                                   c->next.x + at->first * c->x_stride,
+                                   c->x_stride, at->rows);
+
+    tomevit_gemm(m->dsp, &v, VIT_STORE, at->rows, &a, s->hidden,
+                 c->hidden_stride, s->gemm);
+    for (size_t i = 0; i < at->rows; i++)
+        memcpy(c->qkv + (at->first + i) * c->qkv_stride + first,
+               s->hidden + i * c->hidden_stride + first - column,
+               width * sizeof(float));
 }
 
 /* The last panel of q comes along where it holds the first columns of k. */

@@ -8,15 +8,57 @@
 /* Planning that has to wait for more than the layer's products. */
 static int plans_late(const vit_pass *p, const vit_at *at)
 {
-    return tomevit_wants_importance(p, at) ||
-           (at->r > 0 && (p->needs & TOMERGE_NEEDS_METRIC) &&
-            p->merging->metric == TOMEVIT_METRIC_X);
+    return tomevit_merges(p, at) &&
+           (tomevit_wants_importance(p, at) ||
+            ((p->needs & TOMERGE_NEEDS_METRIC) &&
+             p->merging->metric == TOMEVIT_METRIC_X));
 }
 
 static int plans_early(const vit_pass *p, const vit_at *at)
 {
-    return at->r > 0 && !plans_late(p, at);
+    return tomevit_merges(p, at) && !plans_late(p, at);
 }
+
+/* ---- merging elsewhere --------------------------------------------------- */
+
+static int merges_before(const vit_pass *p, const vit_at *at)
+{
+    return at->r > 0 && p->merging->where == TOMEVIT_MERGE_BEFORE;
+}
+
+static int merges_after(const vit_pass *p, const vit_at *at)
+{
+    return at->r > 0 && p->merging->where == TOMEVIT_MERGE_AFTER;
+}
+
+static int merges_first(const vit_pass *p, const vit_at *at)
+{
+    return merges_before(p, at) || tomevit_is_ahead(p, at);
+}
+
+/* Queries and keys of all tokens are compared before these merge. */
+static int looks_first(const vit_pass *p, const vit_at *at)
+{
+    return merges_first(p, at) && tomevit_wants_importance(p, at);
+}
+
+static int turns_first(const vit_pass *p, const vit_at *at)
+{
+    return looks_first(p, at) && tomevit_stand_elsewhere(p, at);
+}
+
+/* One step ahead, queries and keys are those that were looked at. */
+static int is_not_ahead(const vit_pass *p, const vit_at *at)
+{
+    return !tomevit_is_ahead(p, at);
+}
+
+static int turns_then(const vit_pass *p, const vit_at *at)
+{
+    return is_not_ahead(p, at) && tomevit_stand_elsewhere(p, at);
+}
+
+/* ---- steps --------------------------------------------------------------- */
 
 /* Queries of all tokens, where few rows are read, are there to be compared. */
 static int compares_queries(const vit_pass *p, const vit_at *at)
@@ -31,23 +73,34 @@ static int compares_no_queries(const vit_pass *p, const vit_at *at)
     return !compares_queries(p, at);
 }
 
-#define TURN \
-    {VIT_EACH_IMAGE, .run = tomevit_turn_rows, .when = tomevit_stand_elsewhere}
-
 static const vit_step steps[] = {
-    TURN,
-    {VIT_EACH_ROWS, .run = tomevit_qkv},
+    {VIT_EACH_IMAGE, .run = tomevit_turn_rows, .when = turns_first},
+    {VIT_EACH_ROWS, .run = tomevit_queries_keys, .when = looks_first},
+    {VIT_EACH_HEAD, .run = tomevit_look, .when = looks_first},
+    {VIT_EACH_IMAGE, .run = tomevit_plan, .when = merges_first},
+    {VIT_ONCE, .run = tomevit_pack_offsets, .when = merges_first},
+    {VIT_EACH_IMAGE, .run = tomevit_merge, .when = merges_first},
+    {VIT_ONCE, .run = tomevit_swap, .when = merges_before},
+    {VIT_EACH_IMAGE, .run = tomevit_turn_rows, .when = turns_then},
+    {VIT_EACH_ROWS, .run = tomevit_qkv, .when = is_not_ahead},
+    {VIT_EACH_NEXT, .run = tomevit_next_values, .when = tomevit_is_ahead},
     {VIT_EACH_HEAD, .run = tomevit_attention, .beside = tomevit_plan,
      .beside_when = plans_early, .by_queries = 1},
+    {VIT_EACH_IMAGE, .run = tomevit_merge_attention, .when = tomevit_is_ahead},
+    {VIT_ONCE, .run = tomevit_take_attention, .when = tomevit_is_ahead},
     {VIT_EACH_ROWS, .run = tomevit_projection},
     {VIT_EACH_IMAGE, .run = tomevit_plan, .when = plans_late},
     VIT_MERGE,
     {VIT_EACH_ROWS, .run = tomevit_mlp},
+    {VIT_EACH_IMAGE, .run = tomevit_plan, .when = merges_after},
+    {VIT_ONCE, .run = tomevit_pack_offsets, .when = merges_after},
+    {VIT_EACH_IMAGE, .run = tomevit_merge, .when = merges_after},
+    {VIT_ONCE, .run = tomevit_swap, .when = merges_after},
     {0},
 };
 
 static const vit_step last_steps[] = {
-    TURN,
+    {VIT_EACH_IMAGE, .run = tomevit_turn_rows, .when = tomevit_stand_elsewhere},
     {VIT_EACH_ROWS, .run = tomevit_qkv, .when = compares_queries,
      .all_rows = 1},
     {VIT_EACH_ROWS, .run = tomevit_keys_values, .when = compares_no_queries,
