@@ -51,7 +51,7 @@ Test(shards, a_shard_alone_is_refused_by_the_name_of_its_index)
 {
     static const char *const cases[][2] = {
         {"shards/model-00002-of-00002.safetensors",
-         "shard 2 of 2: expected their index, \"model.safetensors.index.json\""},
+         "shard 2 of 2: expected their index, \"model.safetensors.index"},
         {"shards/pytorch_model-00001-of-00002.bin",
          "shard 1 of 2: expected their index, \"pytorch_model.bin.index.json"},
     };
