@@ -41,7 +41,8 @@ EOT
     APT_CONFIG=$2/apt/conf apt-get update -q &&
         APT_CONFIG=$2/apt/conf apt-get install -y -q --download-only \
             libc6-dev libgcc-s1 libgomp1 libpng-dev libjpeg-dev libwebp-dev \
-            zlib1g-dev libarchive-dev libdeflate-dev libjansson-dev || return 1
+            zlib1g-dev libarchive-dev libdeflate-dev libutf8proc-dev \
+            libjansson-dev || return 1
     for package in "$2"/apt/cache/archives/*.deb; do
         dpkg-deb -x "$package" "$2/root" || return 1
     done

@@ -49,6 +49,7 @@ need_to_build() {
     need zlib1g-dev have_library zlib
     need libarchive-dev have_library libarchive
     need libdeflate-dev have_library libdeflate
+    need libutf8proc-dev have_library libutf8proc
     need libjansson-dev have_library "jansson >= 2.7"
 }
 

@@ -316,7 +316,11 @@ typedef struct tomevit_open_options {
                             * (SigLIP) is in that space and stays as it is. A
                             * model with neither is EMODEL. 0: only where text
                             * embeddings are given */
-    uint64_t reserved[7];  /* 0 */
+    /* The same rows as of `text_embeddings` from memory, which is only read
+     * while the model is opened: [text_count, text_width]. NULL: none */
+    const float *text_rows;
+    size_t text_count, text_width;
+    uint64_t reserved[4];  /* 0 */
 } tomevit_open_options;
 
 /* f32, and nothing but what the checkpoint has. NULL is ignored. */
@@ -667,6 +671,85 @@ int tomevit_context_normalise(tomevit_context *context,
 int tomevit_forward(tomevit_context *context, const tomevit_merging *merging,
                     size_t batch, const tomevit_image *images,
                     const tomevit_output *output);
+
+/* ---- texts --------------------------------------------------------------- */
+
+/*
+ * The other half of CLIP [arXiv 2103.00020] and of SigLIP [arXiv 2303.15343]:
+ * a text's embedding, beside which images' lie. Towers of transformers,
+ * open_clip and OpenAI; f32, whatever the image tower runs in. Its tokenizer is
+ * what lies beside the weights: tokenizer.json (CLIP's byte pairs, or
+ * SentencePiece's unigram model), or vocab.json with merges.txt; or the list of
+ * merges of OpenAI and open_clip (.txt, .txt.gz), or a folder of any of them.
+ */
+typedef struct tomevit_text tomevit_text;
+
+/* Which row becomes the text's. */
+enum tomevit_text_pool {
+    TOMEVIT_TEXT_HIGHEST = 0, /* that of the highest number, the first of them:
+                               * CLIP's end of the text */
+    TOMEVIT_TEXT_END = 1,     /* that of the first end of the text */
+    TOMEVIT_TEXT_LAST = 2,    /* the last of the context, padded: SigLIP's */
+    TOMEVIT_TEXT_FIRST = 3
+};
+
+typedef struct tomevit_text_description {
+    char layout[32];       /* whose names the tensors have */
+    char tokenizer[192];   /* the end of its file's path */
+    size_t dim, depth, heads, mlp_dim, vocabulary;
+    size_t context;        /* tokens at most, ends included */
+    size_t embedding;      /* width of what comes out */
+    int causal;            /* rows see none behind them */
+    int pool;              /* enum tomevit_text_pool */
+    int activation;        /* enum tomevit_activation */
+    float norm_eps;
+    uint64_t parameters;
+    uint64_t reserved[8];  /* 0 */
+} tomevit_text_description;
+
+typedef struct tomevit_text_options {
+    size_t struct_size;    /* sizeof(tomevit_text_options) */
+    const char *tokenizer; /* its file or folder; NULL: beside the weights */
+    int strict;            /* 1: refuse a tower of which something is a guess */
+    uint64_t reserved[6];  /* 0 */
+} tomevit_text_options;
+
+void tomevit_text_options_init(tomevit_text_options *options);
+
+/* Opens the text tower in a checkpoint, and its tokenizer. *text is the
+ * caller's, to be closed; NULL on failure. Errors as tomevit_open; EMODEL also
+ * for a tokenizer that is missing or not run, and in a build that reads no
+ * texts. */
+int tomevit_text_open(const char *path, const tomevit_text_options *options,
+                      tomevit_text **text, tomevit_message *why);
+
+/* NULL is allowed. */
+void tomevit_text_close(tomevit_text *text);
+
+/* Valid as long as the tower. */
+const tomevit_text_description *tomevit_text_describe(const tomevit_text *text);
+
+/* As tomevit_each_fact. */
+void tomevit_text_each_fact(const tomevit_text *text,
+                            void (*each)(void *data, const tomevit_fact *fact),
+                            void *data);
+
+/* The numbers of a text, NUL-terminated UTF-8 of at most 16 KiB: ids [context],
+ * ends included, padding (or 0) behind them. *count is how many the text has
+ * as a whole: of more than the context the last before the end are cut off, as
+ * the tower's library does it. EINVAL for what is no such text, EMODEL for
+ * what a library would repair and this does not, ENOMEM; with a line in
+ * `why`. */
+int tomevit_text_tokens(const tomevit_text *text, const char *utf8,
+                        int32_t *ids, size_t *count, tomevit_message *why);
+
+/* Embeddings of `count` texts, each of unit length: [count, embedding]. *cut
+ * (NULL: of no interest) is the number of texts that were too long. The same
+ * bits for any order and number of texts, and of threads; `threads` 0 means as
+ * many as OpenMP has. Errors as tomevit_text_tokens. */
+int tomevit_text_embed(const tomevit_text *text, const char *const *texts,
+                       size_t count, int threads, float *embeddings,
+                       size_t *cut, tomevit_message *why);
 
 /* ---- models of bytes ----------------------------------------------------- */
 

@@ -31,6 +31,9 @@ typedef struct outputs {
     tomevit_bytes_context *bytes_context;
     float bits[72], probabilities[256];
     uint8_t picture[72];
+    tomevit_text *of_text;
+    int32_t ids[24];
+    float embeddings[12];
 } outputs;
 
 typedef struct arguments {
@@ -58,6 +61,12 @@ typedef struct arguments {
     const tomevit_bytes *of_bytes;
     tomevit_bytes_context **bytes_context_to, *bytes_context;
     tomevit_bytes_output bytes_output_is, *bytes_output;
+    tomevit_text_options text_options_are, *text_options;
+    tomevit_text **of_text_to;
+    const tomevit_text *of_text;
+    const char *utf8, *const *texts;
+    int32_t *ids;
+    float *embeddings;
     const uint8_t *some_bytes;
     uint8_t *other_bytes;
     float *probabilities;
@@ -67,13 +76,15 @@ typedef struct arguments {
 static tomevit_model *model;
 static tomevit_context *context;
 static tomevit_bytes *of_bytes;
+static tomevit_text *of_text;
 static tomevit_bytes_context *bytes_context;
 static uint8_t pixels[IMAGE];
 static arguments args, before;
 static char some_model[4096], no_model[4096], no_container[4096];
-static char some_bytes[4096];
+static char some_bytes[4096], some_text[4096];
 static const char converted[] = "test_refusals_vit.safetensors";
 static size_t called;
+static const float one = 1;
 static double some_number;
 
 static void count_calls(void *data, const char *name)
@@ -148,6 +159,15 @@ static arguments *fresh(void)
     a->some_bytes = pixels;
     a->other_bytes = a->out.picture;
     a->probabilities = a->out.probabilities;
+    tomevit_text_options_init(&a->text_options_are);
+    a->text_options = &a->text_options_are;
+    a->out.of_text = NULL;
+    a->of_text_to = &a->out.of_text;
+    a->of_text = of_text;
+    a->utf8 = "a dog";
+    a->texts = &a->utf8;
+    a->ids = a->out.ids;
+    a->embeddings = a->out.embeddings;
     return a;
 }
 
@@ -169,6 +189,11 @@ static void open_model(void)
     cr_assert_eq(tomevit_bytes_open(some_bytes, NULL, &of_bytes, NULL), 0);
     cr_assert_eq(tomevit_bytes_context_create(of_bytes, 1, 1, &bytes_context),
                  0);
+    in_sources(some_text, sizeof(some_text),
+               "fixtures/texts/hf_clip/model.safetensors");
+#ifdef HAVE_UTF8PROC
+    cr_assert_eq(tomevit_text_open(some_text, NULL, &of_text, NULL), 0);
+#endif
     cr_assert_eq(tomevit_random("deit_tiny_patch16_224", 1, NULL, &model), 0);
     cr_assert_eq(tomevit_context_create(model, 1, 1, &context), 0);
 }
@@ -177,6 +202,7 @@ static void close_model(void)
 {
     tomevit_bytes_context_free(bytes_context);
     tomevit_bytes_close(of_bytes);
+    tomevit_text_close(of_text);
     tomevit_context_free(context);
     tomevit_close(model);
 }
@@ -251,6 +277,16 @@ static int call_tomevit_bytes_open(arguments *a)
     return error;
 }
 
+static int call_tomevit_text_open(arguments *a)
+{
+    int error = tomevit_text_open(a->path, a->text_options, a->of_text_to,
+                                  NULL);
+
+    if (!error)
+        tomevit_text_close(*a->of_text_to);
+    return error;
+}
+
 static int call_tomevit_bytes_context_create(arguments *a)
 {
     int error = tomevit_bytes_context_create(a->of_bytes, a->max_batch,
@@ -282,6 +318,9 @@ CALL(tomevit_bytes_pixels, a->of_bytes, a->some_bytes, a->other_bytes)
 CALL(tomevit_bytes_forward, a->bytes_context, a->batch, a->some_bytes,
      a->bytes_output)
 CALL(tomevit_bytes_start, a->bytes_context, a->batch)
+CALL(tomevit_text_tokens, a->of_text, a->utf8, a->ids, a->count, NULL)
+CALL(tomevit_text_embed, a->of_text, a->texts, a->batch, a->threads,
+     a->embeddings, NULL, NULL)
 CALL(tomevit_bytes_next, a->bytes_context, a->some_bytes, a->probabilities)
 CALL(tomevit_forward, a->context, a->merging, a->batch, a->images, a->output)
 
@@ -317,7 +356,12 @@ CALL(tomevit_forward, a->context, a->merging, a->batch, a->images, a->output)
         REFUSES(function, a->options->strict = 2);                           \
         REFUSES(function, a->options->projection = 2);                       \
         REFUSES(function, a->options->reserved[0] = 1);                      \
-        REFUSES(function, a->options->reserved[6] = 1);                      \
+        REFUSES(function, a->options->reserved[3] = 1);                      \
+        REFUSES(function, a->options->text_count = 1);                       \
+        REFUSES(function, a->options->text_rows = &one);                     \
+        REFUSES(function, (a->options->text_rows = &one,                     \
+                           a->options->text_count = 1,                       \
+                           a->options->text_width = SIZE_MAX));              \
     } while (0)
 
 /* Files that are missing, that are none, and that hold no model. */
@@ -531,6 +575,54 @@ static void refuse_models_of_bytes(void)
     REFUSES(tomevit_bytes_context_create, a->bytes_context_to = NULL);
 }
 
+/* Where no texts are read that is all there is to refuse. */
+static void refuse_texts(void)
+{
+#ifndef HAVE_UTF8PROC
+    cr_expect_eq(tomevit_text_open(some_text, NULL, &args.out.of_text, NULL),
+                 TOMEVIT_EMODEL);
+    expect_accepted("tomevit_text_open", 0);
+    expect_accepted("tomevit_text_tokens", 0);
+    expect_accepted("tomevit_text_embed", 0);
+    for (int i = 0; i < 3; i++)
+        expect_refused(i == 0 ? "tomevit_text_open"
+                       : i == 1 ? "tomevit_text_tokens" : "tomevit_text_embed",
+                       "no texts", TOMEVIT_EMODEL, TOMEVIT_EMODEL);
+#else
+    REFUSES_AFTER(a->path = some_text, tomevit_text_open, TOMEVIT_EINVAL,
+                  a->path = NULL);
+    REFUSES_AFTER(a->path = some_text, tomevit_text_open, TOMEVIT_EIO,
+                  a->path = "no-such-file");
+    REFUSES_AFTER(a->path = some_text, tomevit_text_open, TOMEVIT_EFORMAT,
+                  a->path = no_container);
+    REFUSES_AFTER(a->path = some_text, tomevit_text_open, TOMEVIT_EMODEL,
+                  a->path = some_model);
+    REFUSES_AFTER(a->path = some_text, tomevit_text_open, TOMEVIT_EIO,
+                  a->text_options->tokenizer = "no-such-file");
+    REFUSES_AFTER(a->path = some_text, tomevit_text_open, TOMEVIT_EINVAL,
+                  a->of_text_to = NULL);
+    REFUSES_AFTER(a->path = some_text, tomevit_text_open, TOMEVIT_EINVAL,
+                  a->text_options->struct_size--);
+    REFUSES_AFTER(a->path = some_text, tomevit_text_open, TOMEVIT_EINVAL,
+                  a->text_options->strict = 2);
+    REFUSES_AFTER(a->path = some_text, tomevit_text_open, TOMEVIT_EINVAL,
+                  a->text_options->reserved[5] = 1);
+    REFUSES(tomevit_text_tokens, a->of_text = NULL);
+    REFUSES(tomevit_text_tokens, a->utf8 = NULL);
+    REFUSES(tomevit_text_tokens, a->utf8 = "\xff");
+    REFUSES(tomevit_text_tokens, a->ids = NULL);
+    REFUSES(tomevit_text_tokens, a->count = NULL);
+    REFUSES(tomevit_text_embed, a->of_text = NULL);
+    REFUSES(tomevit_text_embed, a->texts = NULL);
+    REFUSES(tomevit_text_embed, a->utf8 = NULL);
+    REFUSES(tomevit_text_embed, a->utf8 = "\xff");
+    REFUSES(tomevit_text_embed, a->batch = 0);
+    REFUSES(tomevit_text_embed, a->batch = SIZE_MAX / 8);
+    REFUSES(tomevit_text_embed, a->threads = -1);
+    REFUSES(tomevit_text_embed, a->embeddings = NULL);
+#endif
+}
+
 static void refuse_bytes(void)
 {
     REFUSES(tomevit_bytes_order, a->of_bytes = NULL);
@@ -594,6 +686,8 @@ static const char *const cannot_fail[] = {
     "tomevit_bytes_options_init", "tomevit_bytes_close",
     "tomevit_bytes_describe", "tomevit_bytes_cpu",
     "tomevit_bytes_context_free", "tomevit_bytes_macs",
+    "tomevit_text_options_init", "tomevit_text_close",
+    "tomevit_text_describe", "tomevit_text_each_fact",
 };
 
 Test(refusals_vit, every_function_refuses_what_it_cannot_take,
@@ -608,6 +702,7 @@ Test(refusals_vit, every_function_refuses_what_it_cannot_take,
     refuse_schedules();
     refuse_models_of_bytes();
     refuse_bytes();
+    refuse_texts();
     REFUSES_AFTER(a->name = "K", tomevit_metric_from_name, TOMEVIT_EINVAL,
                   a->name = "k");
     REFUSES_AFTER(a->name = "K", tomevit_metric_from_name, TOMEVIT_EINVAL,
@@ -643,7 +738,9 @@ Test(refusals_vit, structs_keep_their_layout)
     cr_expect_eq(sizeof(tomevit_description), 848);
     cr_expect_eq(offsetof(tomevit_description, reserved), 720);
     cr_expect_eq(sizeof(tomevit_open_options), 104);
-    cr_expect_eq(offsetof(tomevit_open_options, reserved), 48);
+    cr_expect_eq(offsetof(tomevit_open_options, reserved), 72);
+    cr_expect_eq(sizeof(tomevit_text_options), 72);
+    cr_expect_eq(sizeof(tomevit_text_description), 368);
     cr_expect_eq(sizeof(tomevit_merging), 224);
     cr_expect_eq(offsetof(tomevit_merging, where), 192);
     cr_expect_eq(sizeof(tomevit_image), 16);

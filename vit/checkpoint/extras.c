@@ -7,6 +7,7 @@
 #include "../layouts/layout.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The only tensor with so many dimensions, NULL if there is none; *more is
@@ -47,6 +48,45 @@ static int add(const vit_tensors *file, vit_tensors *view, const char *matrix,
     return code;
 }
 
+/* ---- embeddings from memory ---------------------------------------------- */
+
+static int read_rows(const vit_tensors *tensors, const vit_stored *tensor,
+                     float *out, const vit_report *report)
+{
+    (void)report;
+    memcpy(out, tensors->self, tensor->elements * sizeof(*out));
+    return 0;
+}
+
+/* The caller's rows as if they were a file's. */
+static int open_rows(const tomevit_open_options *options, vit_tensors **rows,
+                     const vit_report *report)
+{
+    size_t count = options->text_count, width = options->text_width;
+
+    *rows = tomevit_tensors_new("embeddings of texts");
+    if (*rows)
+        (*rows)->list = calloc(1, sizeof(*(*rows)->list));
+    if (!*rows || !(*rows)->list)
+        return tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory");
+    (*rows)->read = read_rows;
+    (*rows)->self = (void *)(size_t)options->text_rows;
+    (*rows)->count = 1;
+    (*rows)->list[0] = (vit_stored){
+        .name = "rows", .dtype = tomevit_dtype_find("F32"), .dims = 2,
+        .shape = {count, width}, .elements = count * width};
+    return 0;
+}
+
+static int open_texts(vit_extras *extras, const tomevit_open_options *options,
+                      const vit_report *report)
+{
+    return options->text_rows
+        ? open_rows(options, &extras->texts, report)
+        : tomevit_tensors_open(options->text_embeddings, &extras->texts,
+                               report->why);
+}
+
 /* What timm calls the head is CLIP's projection where texts are given, and in
  * the trunk of open_clip's towers. */
 static int heads_project(const tomevit_open_options *options,
@@ -55,7 +95,7 @@ static int heads_project(const tomevit_open_options *options,
     static const char trunk[] = "visual.trunk.";
     size_t length = strlen(view->prefix), tail = sizeof(trunk) - 1;
 
-    return options->text_embeddings ||
+    return options->text_embeddings || options->text_rows ||
            (length >= tail && !strcmp(view->prefix + length - tail, trunk));
 }
 
@@ -82,7 +122,7 @@ int tomevit_extras_add(vit_extras *extras, const tomevit_open_options *options,
 {
     int code = 0;
 
-    if (options->head && options->text_embeddings)
+    if (options->head && (options->text_embeddings || options->text_rows))
         return tomevit_fail(report, TOMEVIT_EMODEL, "expected a head or "
                             "embeddings of texts, found both");
     if (options->head) {
@@ -91,9 +131,8 @@ int tomevit_extras_add(vit_extras *extras, const tomevit_open_options *options,
             code = add(extras->head, view, "head.weight", "head.bias",
                        report->why);
     }
-    if (options->text_embeddings) {
-        code = tomevit_tensors_open(options->text_embeddings, &extras->texts,
-                                    report->why);
+    if (options->text_embeddings || options->text_rows) {
+        code = open_texts(extras, options, report);
         if (!code)
             code = add(extras->texts, view, "text_embeddings", NULL,
                        report->why);

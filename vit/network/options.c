@@ -5,6 +5,7 @@
 #include "../base/reserved.h"
 #include "options.h"
 
+#include <stdint.h>
 #include <string.h>
 
 static const char names[][5] = {
@@ -40,11 +41,20 @@ void tomevit_open_options_init(tomevit_open_options *options)
     options->dtype = TOMEVIT_F32;
 }
 
+/* Rows from memory, or a file, or neither. */
+static int texts_valid(const tomevit_open_options *o)
+{
+    if (!o->text_rows)
+        return o->text_count == 0 && o->text_width == 0;
+    return !o->text_embeddings && o->text_count > 0 && o->text_width > 0 &&
+           o->text_count <= SIZE_MAX / sizeof(float) / o->text_width;
+}
+
 int tomevit_open_options_valid(const tomevit_open_options *options)
 {
     return !options || (options->struct_size == sizeof(*options) &&
                         tomevit_dtype_name(options->dtype) &&
                         (unsigned)options->strict <= 1 &&
-                        options->projection <= 1 &&
+                        options->projection <= 1 && texts_valid(options) &&
                         VIT_UNUSED(options->reserved));
 }

@@ -51,7 +51,7 @@ int tomevit_open(const char *path, const tomevit_open_options *options,
 static int adds_files(const tomevit_open_options *options)
 {
     return options && (options->strict || options->head ||
-                       options->text_embeddings ||
+                       options->text_embeddings || options->text_rows ||
                        options->projection);
 }
 

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* Any bytes as a tokenizer, and as a text: numbers that there are, the same
+ * twice, or one line. */
+#include "config.h"
+
+#include "fuzz.h"
+#include "../../vit/text/tokenizer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void require(int condition)
+{
+    if (!condition)
+        abort();
+}
+
+/* Cleaned and cut into numbers, of which none is more than the highest. */
+static void encode(const vit_tokenizer *t, enum vit_cleaning how,
+                   const char *text)
+{
+    tomevit_message why = {""};
+    vit_string clean = {0};
+    vit_ids once = {0}, twice = {0};
+
+    if (tomevit_tokenizer_check(text, &why) == 0 &&
+        tomevit_clean(how, text, strlen(text), &clean, &why) == 0) {
+        const char *made = clean.bytes ? clean.bytes : "";
+        int code = tomevit_tokenizer_encode(t, made, &once, &why);
+
+        require(code == tomevit_tokenizer_encode(t, made, &twice, &why));
+        require(code != 0 || once.count == twice.count);
+        for (size_t i = 0; code == 0 && i < once.count; i++)
+            require(once.list[i] == twice.list[i] && once.list[i] >= 0 &&
+                    once.list[i] <= t->most);
+    } else {
+        require(why.text[0] && !strchr(why.text, '\n'));
+    }
+    tomevit_string_free(&clean);
+    tomevit_ids_free(&once);
+    tomevit_ids_free(&twice);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char hard[] = "it's A 42 dog\xe2\x80\x99s caf\xc3\xa9 "
+                               "\xf0\x9f\x90\x95 <a> &amp;\xe2\x96\x81";
+    tomevit_message why = {""};
+    vit_tokenizer *t;
+    char *text = malloc(size + 1);
+
+    require(text != NULL);
+    if (size)
+        memcpy(text, data, size);
+    text[size] = '\0';
+    if (tomevit_tokenizer_parse("t", text, size, &t, &why) == 0) {
+        for (int how = VIT_CLEAN_NOTHING; how <= VIT_CLEAN_SIGLIP; how++) {
+            encode(t, how, hard);
+            if (size < 1024)
+                encode(t, how, text);
+        }
+        encode(t, VIT_CLEAN_NOTHING, "");
+        tomevit_tokenizer_close(t);
+    } else {
+        require(why.text[0] && !strchr(why.text, '\n'));
+    }
+    free(text);
+    return 0;
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What no tensor of a text tower shows: heads, activation, epsilon, which rows
+ * see which, which row is the text's, how texts are cleaned. From config.json
+ * of transformers, from open_clip_config.json, from the rule of OpenAI's own
+ * files; or it is a guess, and said to be one.
+ */
+#include "config.h"
+
+#include "tower.h"
+#include "../checkpoint/neighbour.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char transformers_file[] = "config.json",
+                  open_clip_file[] = "open_clip_config.json";
+
+void tomevit_text_note(struct tomevit_text *t, const char *what,
+                       const char *value, const char *from)
+{
+    vit_text_fact *fact = &t->facts[t->fact_count];
+
+    if (t->fact_count == VIT_TEXT_FACTS)
+        return;
+    t->fact_count++;
+    fact->what = what;
+    fact->guessed = !from;
+    snprintf(fact->value, sizeof(fact->value), "%s", value);
+    snprintf(fact->from, sizeof(fact->from), "%s", from ? from : "guess");
+}
+
+/* ---- values -------------------------------------------------------------- */
+
+static int refuse(const vit_neighbour *n, const char *key, const char *value)
+{
+    return tomevit_neighbour_refuse(n, "%s \"%.60s\" of its text tower is not "
+                                    "run", key, value ? value : "");
+}
+
+static int set_heads(struct tomevit_text *t, size_t heads, const char *from,
+                     const vit_report *report)
+{
+    char value[32];
+
+    if (heads == 0 || t->d.dim % heads != 0)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "its text tower: expected "
+                            "heads that share %zu channels, found %zu",
+                            t->d.dim, heads);
+    t->d.heads = heads;
+    snprintf(value, sizeof(value), "%zu", heads);
+    tomevit_text_note(t, "text heads", value, from);
+    return 0;
+}
+
+static void set_activation(struct tomevit_text *t, int activation,
+                           const char *from)
+{
+    t->d.activation = activation;
+    tomevit_text_note(t, "text activation",
+                      activation == TOMEVIT_QUICK_GELU ? "quick_gelu"
+                      : activation == TOMEVIT_GELU_TANH ? "gelu_tanh"
+                                                        : "gelu", from);
+}
+
+static void set_eps(struct tomevit_text *t, double eps, const char *from)
+{
+    char value[32];
+
+    t->d.norm_eps = (float)eps;
+    snprintf(value, sizeof(value), "%g", eps);
+    tomevit_text_note(t, "text norm epsilon", value, from);
+}
+
+static void set_pool(struct tomevit_text *t, int causal, int pool, int end,
+                     const char *from)
+{
+    char value[64];
+
+    t->d.causal = causal;
+    t->d.pool = pool;
+    t->end = end;
+    if (pool == TOMEVIT_TEXT_END)
+        snprintf(value, sizeof(value), "first %d", end);
+    else
+        snprintf(value, sizeof(value), "%s",
+                 pool == TOMEVIT_TEXT_LAST ? "last row"
+                 : pool == TOMEVIT_TEXT_FIRST ? "first row"
+                                              : "highest number");
+    tomevit_text_note(t, "text pooling", value, from);
+    tomevit_text_note(t, "text rows see", causal ? "those before" : "all",
+                      from);
+}
+
+static double real_of(const json_t *object, const char *key, double otherwise)
+{
+    const json_t *value = json_object_get(object, key);
+
+    return json_is_number(value) ? json_number_value(value) : otherwise;
+}
+
+static size_t size_of(const json_t *object, const char *key, size_t otherwise)
+{
+    size_t value = tomevit_json_size(object, key);
+
+    return value ? value : otherwise;
+}
+
+/* ---- transformers -------------------------------------------------------- */
+
+static int is_one_of(const char *text, const char *const *list)
+{
+    while (*list && (!text || strcmp(text, *list) != 0))
+        list++;
+    return *list != NULL;
+}
+
+/* [transformers, models/clip/configuration_clip.py,
+ * models/siglip/configuration_siglip.py: what a key's absence means] */
+static int from_transformers(struct tomevit_text *t, const vit_neighbour *n,
+                             const json_t *config, int siglip)
+{
+    static const char *const clips[] = {"clip", "clip_text_model",
+                                        "metaclip_2", "metaclip_2_text_model",
+                                        NULL},
+        *const siglips[] = {"siglip", "siglip_text_model", "siglip2",
+                            "siglip2_text_model", NULL};
+    const json_t *text = json_object_get(config, "text_config");
+    const char *kind = tomevit_json_text(config, "model_type"),
+               *named = tomevit_json_text(text ? text : config, "hidden_act");
+    size_t end = 49407;
+    json_t *activation;
+    int code;
+
+    text = text ? text : config;
+    if (kind && !is_one_of(kind, siglip ? siglips : clips))
+        return refuse(n, "model_type", kind);
+    if (size_of(text, "hidden_size", t->d.dim) != t->d.dim)
+        return tomevit_neighbour_refuse(n, "hidden_size of its text tower is "
+                                        "not %zu, as in the weights",
+                                        t->d.dim);
+    code = set_heads(t, size_of(text, "num_attention_heads", siglip ? 12 : 8),
+                     n->name, n->report);
+    if (code)
+        return code;
+    activation = tomevit_activation_name(text, "hidden_act");
+    if (named && !activation)
+        return refuse(n, "hidden_act", named);
+    named = json_string_value(activation);
+    if (named && strcmp(named, "gelu") != 0 &&
+        strcmp(named, "gelu_tanh") != 0 && strcmp(named, "quick_gelu") != 0)
+        code = refuse(n, "hidden_act", named);
+    else
+        set_activation(t, named ? !strcmp(named, "gelu") ? TOMEVIT_GELU
+                                  : !strcmp(named, "gelu_tanh")
+                                      ? TOMEVIT_GELU_TANH : TOMEVIT_QUICK_GELU
+                                : siglip ? TOMEVIT_GELU_TANH
+                                         : TOMEVIT_QUICK_GELU, n->name);
+    json_decref(activation);
+    set_eps(t, real_of(text, "layer_norm_eps", siglip ? 1e-6 : 1e-5), n->name);
+    end = size_of(text, "eos_token_id", end);
+    /* Configurations from before they said the number say 2. */
+    if (siglip)
+        set_pool(t, 0, TOMEVIT_TEXT_LAST, -1, n->name);
+    else
+        set_pool(t, 1, end == 2 ? TOMEVIT_TEXT_HIGHEST : TOMEVIT_TEXT_END,
+                 end > INT32_MAX ? -1 : (int)end, n->name);
+    return code;
+}
+
+/* ---- open_clip ----------------------------------------------------------- */
+
+/* Keys of text_cfg that change nothing here, or are looked at below. */
+static int check_keys(const vit_neighbour *n, const json_t *text)
+{
+    static const char *const fine[] = {
+        "context_length", "vocab_size", "hf_tokenizer_name", "tokenizer_mode",
+        "tokenizer_kwargs", "width", "heads", "layers", "mlp_ratio",
+        "no_causal_mask", "pool_type", "proj_bias", "proj_type", "pad_id",
+        "eos_id", "output_tokens", "act_kwargs", "norm_kwargs",
+        "hf_model_pretrained", "hf_proj_type", "hf_pooler_type", NULL};
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)(size_t)text, key, value)
+        if (!is_one_of(key, fine) && !json_is_null(value) &&
+            !json_is_false(value))
+            return refuse(n, "text_cfg", key);
+    return 0;
+}
+
+/* [open_clip, model.py: CLIPTextCfg, _build_text_tower] */
+static int open_clip_pool(struct tomevit_text *t, const vit_neighbour *n,
+                          const json_t *text)
+{
+    const char *pool = tomevit_json_text(text, "pool_type");
+    int causal = !json_is_true(json_object_get(text, "no_causal_mask"));
+    int end = (int)size_of(text, "eos_id", 2);
+
+    if (!pool || strcmp(pool, "argmax") == 0)
+        set_pool(t, causal, TOMEVIT_TEXT_HIGHEST, -1, n->name);
+    else if (strcmp(pool, "last") == 0)
+        set_pool(t, causal, TOMEVIT_TEXT_LAST, -1, n->name);
+    else if (strcmp(pool, "first") == 0)
+        set_pool(t, causal, TOMEVIT_TEXT_FIRST, -1, n->name);
+    else if (strcmp(pool, "eos") == 0)
+        set_pool(t, causal, TOMEVIT_TEXT_END, end, n->name);
+    else
+        return refuse(n, "pool_type", pool);
+    return 0;
+}
+
+static int open_clip_cleaning(struct tomevit_text *t, const vit_neighbour *n,
+                              const json_t *text)
+{
+    const json_t *with = json_object_get(text, "tokenizer_kwargs");
+    const char *named = tomevit_json_text(with, "clean"),
+               *mode = tomevit_json_text(text, "tokenizer_mode"), *key;
+    int other = tomevit_json_text(text, "hf_tokenizer_name") != NULL;
+    json_t *value;
+
+    json_object_foreach((json_t *)(size_t)with, key, value)
+        if (strcmp(key, "clean") != 0 && !json_is_null(value) &&
+            !json_is_false(value))
+            return refuse(n, "tokenizer_kwargs", key);
+    if (mode && *mode)
+        return refuse(n, "tokenizer_mode", mode);
+    named = named ? named : other ? "whitespace" : "lower";
+    t->clean = strcmp(named, "lower") == 0 ? VIT_CLEAN_LOWER
+               : strcmp(named, "whitespace") == 0 ? VIT_CLEAN_WHITE
+               : strcmp(named, "canonicalize") == 0 ? VIT_CLEAN_CANONICAL
+                                                    : VIT_CLEAN_NOTHING;
+    return t->clean == VIT_CLEAN_NOTHING ? refuse(n, "clean", named) : 0;
+}
+
+static int from_open_clip(struct tomevit_text *t, const vit_neighbour *n,
+                          const json_t *config)
+{
+    const json_t *model = json_object_get(config, "model_cfg");
+    const json_t *text = json_object_get(model ? model : config, "text_cfg");
+    const json_t *act = json_object_get(text, "act_kwargs"),
+                 *norm = json_object_get(text, "norm_kwargs");
+    const char *tanh_of = tomevit_json_text(act, "approximate");
+    int code = check_keys(n, text);
+
+    model = model ? model : config;
+    if (!code && size_of(text, "width", 512) != t->d.dim)
+        code = tomevit_neighbour_refuse(n, "width of text_cfg is not %zu, as "
+                                        "in the weights", t->d.dim);
+    if (!code && tanh_of && strcmp(tanh_of, "tanh") != 0 &&
+        strcmp(tanh_of, "none") != 0)
+        code = refuse(n, "approximate", tanh_of);
+    if (!code)
+        code = set_heads(t, size_of(text, "heads", 8), n->name, n->report);
+    if (!code)
+        code = open_clip_pool(t, n, text);
+    if (!code)
+        code = open_clip_cleaning(t, n, text);
+    if (code)
+        return code;
+    set_activation(t, json_is_true(json_object_get(model, "quick_gelu"))
+                          ? TOMEVIT_QUICK_GELU
+                          : tanh_of && !strcmp(tanh_of, "tanh")
+                              ? TOMEVIT_GELU_TANH : TOMEVIT_GELU, n->name);
+    set_eps(t, real_of(norm, "eps", 1e-5), n->name);
+    return 0;
+}
+
+/* ---- neither ------------------------------------------------------------- */
+
+/* [openai/CLIP, clip/model.py: build_model] */
+static int from_openai(struct tomevit_text *t, const vit_report *report)
+{
+    static const char rule[] = "rule of OpenAI CLIP";
+    int code = set_heads(t, t->d.dim / 64, rule, report);
+
+    if (code)
+        return code;
+    set_activation(t, TOMEVIT_QUICK_GELU, rule);
+    set_eps(t, 1e-5, rule);
+    set_pool(t, 1, TOMEVIT_TEXT_HIGHEST, -1, rule);
+    t->clean = VIT_CLEAN_LOWER;
+    return 0;
+}
+
+static int guess(struct tomevit_text *t, int siglip, const vit_report *report)
+{
+    int transformers = t->names->qkv == NULL;
+    int code = set_heads(t, t->d.dim / 64, NULL, report);
+
+    if (code)
+        return code;
+    set_activation(t, siglip ? TOMEVIT_GELU_TANH
+                      : transformers ? TOMEVIT_QUICK_GELU : TOMEVIT_GELU, NULL);
+    set_eps(t, siglip ? 1e-6 : 1e-5, NULL);
+    set_pool(t, !siglip, siglip ? TOMEVIT_TEXT_LAST : TOMEVIT_TEXT_HIGHEST, -1,
+             NULL);
+    t->clean = transformers ? VIT_CLEAN_NOTHING : VIT_CLEAN_LOWER;
+    return 0;
+}
+
+/* A file beside the weights if it is there and speaks of texts. */
+static int load(const vit_neighbour *n, const char *key, json_t **config)
+{
+    int code = tomevit_neighbour_load(n, config);
+    const json_t *model = json_object_get(*config, "model_cfg");
+    const char *kind = tomevit_json_text(*config, "model_type");
+
+    if (code || json_object_get(*config, key) || json_object_get(model, key) ||
+        (kind && strstr(kind, "text_model")))
+        return code;
+    json_decref(*config);
+    *config = NULL;
+    return 0;
+}
+
+int tomevit_text_configure(struct tomevit_text *t, vit_tensors *file,
+                           const vit_report *report)
+{
+    int transformers = t->names->qkv == NULL, code;
+    int siglip = transformers &&
+                 tomevit_text_find(t, file, SIZE_MAX, "head.weight", "");
+    vit_neighbour n = {file, transformers ? transformers_file
+                                          : open_clip_file, report};
+    json_t *config;
+
+    code = load(&n, transformers ? "text_config" : "text_cfg", &config);
+    if (code)
+        return code;
+    if (config)
+        code = transformers ? from_transformers(t, &n, config, siglip)
+                            : from_open_clip(t, &n, config);
+    else if (tomevit_text_find(t, file, SIZE_MAX, "context_length", ""))
+        code = from_openai(t, report);
+    else
+        code = guess(t, siglip, report);
+    json_decref(config);
+    return code;
+}
