@@ -5,6 +5,7 @@
 #include "commands.h"
 
 #include "base/memory.h"
+#include "base/memory_limit.h"
 #include "base/message.h"
 #include "base/replace.h"
 #include "session/session.h"
@@ -27,8 +28,10 @@ void command_convert(const options *o)
     /* The process may end while the library is writing. */
     snprintf(part, size, "%s.part-%ld", path, (long)getpid());
     replacement_note(part);
-    if (tomevit_convert(o->model, &with, path, o->storage, &why) != 0)
-        message_failed("%s", why.text);
+    int error = tomevit_convert(o->model, &with, path, o->storage, &why);
+    if (error != 0)
+        message_failed("%s%s", why.text,
+                       memory_limited_by(error == TOMEVIT_ENOMEM));
     replacement_forget(part);
     free(part);
     free(target);

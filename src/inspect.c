@@ -2,6 +2,7 @@
 /* tomerge inspect: what a model is, and what merging does to each layer. */
 #include "commands.h"
 
+#include "base/memory_limit.h"
 #include "base/message.h"
 #include "session/session.h"
 
@@ -188,7 +189,8 @@ static int put_known(const session *s, json_t *object)
 
     json_object_set_new(object, "known", known);
     if (code)
-        message_failed("%s", why.text);
+        message_failed("%s%s", why.text,
+                       memory_limited_by(code == TOMEVIT_ENOMEM));
     return code ? -1 : 0;
 }
 
@@ -212,7 +214,8 @@ static int put_unused(const session *s, json_t *object)
                         json_array_get(names, 0), "names", names));
     json_decref(names);
     if (code)
-        message_failed("%s", why.text);
+        message_failed("%s%s", why.text,
+                       memory_limited_by(code == TOMEVIT_ENOMEM));
     return code ? -1 : 0;
 }
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* tomerge: the table of subcommands. */
 #include "base/args.h"
+#include "base/cpus.h"
 #include "base/memory.h"
+#include "base/memory_limit.h"
 #include "base/message.h"
 #include "base/output.h"
 #include "base/ranks.h"
@@ -190,6 +192,17 @@ static int check_ranks(options *o, const char *name, int ready)
     return ranks_alone(o->command & ALONE ? name : NULL);
 }
 
+static int limit_memory(const options *o)
+{
+    char why[ARGS_WHY];
+
+    if (memory_limit(o->max_memory, o->threads ? (int)o->threads
+                     : cpus_available(), why) == 0)
+        return 0;
+    message_failed("%s", why);
+    return -1;
+}
+
 static void parse_and_run(size_t index, int argc, char **argv, options *o)
 {
     const args_command *command = &subcommands[index].command;
@@ -209,6 +222,8 @@ static void parse_and_run(size_t index, int argc, char **argv, options *o)
     if (check_ranks(o, command->name, ready) != 0)
         return;
     message_quiet(o->quiet);
+    if (o->max_memory > 0 && limit_memory(o) != 0)
+        return;
     signals_install(replacement_abandon_all);
     atexit(replacement_abandon_all);
     subcommands[index].run(o);

@@ -2,6 +2,7 @@
 /* Memory that is there: on exhaustion the command says so and exits 1. */
 #include "memory.h"
 
+#include "memory_limit.h"
 #include "message.h"
 
 #include <stdint.h>
@@ -10,13 +11,13 @@
 
 _Noreturn void memory_exhausted(void)
 {
-    message_failed("out of memory");
+    message_failed("out of memory%s", memory_limited());
     exit(STATUS_FAILED);
 }
 
 _Noreturn void memory_exhausted_by(const char *path, const char *why)
 {
-    message_failed("%s: out of memory: %s", path, why);
+    message_failed("%s: out of memory: %s%s", path, why, memory_limited());
     exit(STATUS_FAILED);
 }
 

@@ -6,6 +6,7 @@
 
 #include "../base/cpus.h"
 #include "../base/memory.h"
+#include "../base/memory_limit.h"
 #include "../base/message.h"
 
 #include <errno.h>
@@ -59,14 +60,16 @@ int byte_model_again(const byte_model *m, byte_model_how how,
     with.group = how.group;
     int error = tomevit_bytes_open(o->model, &with, model, &why);
     if (error) {
-        message_failed("%s", why.text[0] ? why.text : tomevit_strerror(error));
+        message_failed("%s%s", why.text[0] ? why.text : tomevit_strerror(error),
+                       memory_limited_by(error == TOMEVIT_ENOMEM));
         return -1;
     }
     error = tomevit_bytes_context_create(*model, o->batch, m->s.threads,
                                          context);
     if (error)
-        message_failed("memory for batches of %zu on %d threads: %s", o->batch,
-                       m->s.threads, tomevit_strerror(error));
+        message_failed("memory for batches of %zu on %d threads: %s%s",
+                       o->batch, m->s.threads, tomevit_strerror(error),
+                       memory_limited_by(error == TOMEVIT_ENOMEM));
     return error ? -1 : 0;
 }
 

@@ -27,6 +27,8 @@ void byte_pictures_begin(byte_pictures *p, const byte_model *m, int exact)
     p->decoding.exif = o->exif;
     p->decoding.lenient = o->lenient;
     p->decoding.strict = o->strict || exact;
+    p->decoding.max_bytes = o->max_image;
+    p->decoding.max_pixels = o->max_pixels;
 }
 
 void byte_pictures_end(byte_pictures *p)

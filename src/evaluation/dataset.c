@@ -267,6 +267,7 @@ static void begin_loaders(dataset *d, const session *s, size_t count)
     decoding.lenient = o->lenient;
     decoding.strict = o->strict;
     decoding.max_bytes = o->max_image;
+    decoding.max_pixels = o->max_pixels;
     d->loaders = memory_zero(count, sizeof(*d->loaders));
     for (size_t i = 0; i < count; i++) {
         loader *l = loader_of(d, &s[i]);

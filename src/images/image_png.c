@@ -185,7 +185,7 @@ static int read_guarded(reader *r)
     return read_pixels(r);
 }
 
-/* `failed` came of it: not of what is in the file, if memory was lacking. */
+/* What came of it; that says nothing of the file if memory was lacking. */
 static int finish(const reader *r, int failed)
 {
     if (!r->no_memory && failed != IMAGE_NO_MEMORY)

@@ -21,6 +21,7 @@ uint8_t *merged_crop(const session *s, const folder_file *file)
     decoding.exif = s->options->exif;
     decoding.lenient = s->options->lenient;
     decoding.strict = s->options->strict;
+    decoding.max_pixels = s->options->max_pixels;
     uint8_t *bytes = source_read(file, s->options->max_image, &count, why);
     int failed = !bytes ? -1 : image_decode(bytes, count, &decoding, &picture,
                                             why);

@@ -35,6 +35,7 @@ void options_init(options *o)
     o->topk = 5;
     o->k = 20;
     o->max_image = (size_t)1 << 30;
+    o->max_pixels = (size_t)1 << 28;
     o->temperature = 0.07;
     o->seconds = 5;
     o->max_drop = o->min_speedup = o->target_gmacs = o->max_drift = -1;
@@ -236,6 +237,18 @@ static int check_images(const options *o, const args_command *command,
     return -1;
 }
 
+/* An image may take a quarter of what memory there may be, with its file and
+ * what a decoder keeps beside its pixels a half: of two threads both go on. */
+static void limit_images(options *o)
+{
+    size_t share = o->max_memory / 4;
+
+    if (share > 0 && o->max_image > share)
+        o->max_image = share;
+    if (share > 0 && o->max_pixels > share / 3)
+        o->max_pixels = share / 3;
+}
+
 int options_check(options *o, const args_command *command, char *why)
 {
     o->command = command->bit;
@@ -286,6 +299,7 @@ int options_check(options *o, const args_command *command, char *why)
     if (command->bit & (OPTIONS_COMPRESS | OPTIONS_EXPAND) &&
         check_archive(o, why) != 0)
         return -1;
+    limit_images(o);
     if (o->cache_mem == 0)
         o->cache_mem = (size_t)(command->bit == OPTIONS_TUNE ? 256 : 32) << 20;
     if (check_model(o, command, why) != 0 || find_in_folders(o, why) != 0)

@@ -398,6 +398,10 @@ const args_option options_table[] = {
     PARSE("cache-mem", "SIZE", MANY, REPORT, cache_mem, parse_bytes,
           "memory for decoded images waiting for the model, such as 512M "
           "(default 32M; of tune, which keeps them, 256M)"),
+    PARSE("max-memory", "SIZE", EVERY, RESULT, max_memory, parse_bytes,
+          "use no more memory than SIZE beside threads' stacks, whatever is in "
+          "a file; refuse images that take a quarter of it (default: no "
+          "limit)"),
     REAL("seconds", "S", OPTIONS_BENCH, RESULT, seconds, 0, 86400,
      "time to measure for, at least 5 passes each (default 5)"),
 

@@ -6,6 +6,7 @@
 
 #include "../base/cpus.h"
 #include "../base/memory.h"
+#include "../base/memory_limit.h"
 #include "../base/message.h"
 #include "../base/ranks.h"
 #include "../folders/valid_labels.h"
@@ -40,8 +41,9 @@ static int model_result(const options *o, int error, const tomevit_message *why)
     if (error == 0)
         return 0;
     if (o->model) {
-        message_failed("%s", why->text[0] ? why->text
-                                          : tomevit_strerror(error));
+        message_failed("%s%s", why->text[0] ? why->text
+                                            : tomevit_strerror(error),
+                       memory_limited_by(error == TOMEVIT_ENOMEM));
     } else if (error == TOMEVIT_EINVAL) {
         tomevit_description d;
 
@@ -51,7 +53,8 @@ static int model_result(const options *o, int error, const tomevit_message *why)
             message_usage("--image-size: expected a multiple of the patch "
                           "side %zu, found %zu", d.patch, o->image_size);
     } else {
-        message_failed("%s: %s", o->arch, tomevit_strerror(error));
+        message_failed("%s: %s%s", o->arch, tomevit_strerror(error),
+                       memory_limited_by(error == TOMEVIT_ENOMEM));
     }
     return -1;
 }
@@ -272,8 +275,9 @@ int session_context(session *s)
         error = tomevit_context_normalise(s->context, &s->pre);
     if (error == 0)
         return 0;
-    message_failed("memory for batches of %zu on %d threads: %s",
-                   s->options->batch, s->threads, tomevit_strerror(error));
+    message_failed("memory for batches of %zu on %d threads: %s%s",
+                   s->options->batch, s->threads, tomevit_strerror(error),
+                   memory_limited_by(error == TOMEVIT_ENOMEM));
     return -1;
 }
 
