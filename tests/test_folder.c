@@ -246,3 +246,31 @@ Test(folder, flat_and_limit)
     folder_limit(&f, 1);
     cr_expect_str_eq(names(), "0.png ");
 }
+
+/* Names lie in pieces that many share, and stay where they are. */
+Test(folder, many_names)
+{
+    enum { MANY = 3000, LONG = 400000 };
+    char *path = malloc(LONG + 32);
+    folder other = {0};
+
+    for (int i = 0; i < MANY; i++) {
+        int length = i == 1000 ? LONG : i % 300;
+        sprintf(path, "root/%d%0*d", i, length + 1, 7);
+        folder_add_member(i % 2 ? &f : &other, &source_files, (size_t)i, path,
+                          path + strlen("root/"));
+    }
+    const char *first = f.files[0].path;
+    folder_append(&f, &other);
+    cr_assert_eq(f.count, MANY);
+    cr_expect(f.files[0].path == first);
+    for (size_t i = 0; i < f.count; i++) {
+        int own = (int)f.files[i].member;
+        sprintf(path, "root/%d%0*d", own, (own == 1000 ? LONG : own % 300) + 1,
+                7);
+        cr_assert_str_eq(f.files[i].path, path, "file %d", own);
+        cr_assert_str_eq(f.files[i].name,
+                         path + (own % 2 ? strlen("root/") : 0));
+    }
+    free(path);
+}

@@ -286,10 +286,8 @@ int classes_label_given(const classes *c, folder *f, const pairs *map,
     for (size_t i = 0; i < all; i++) {
         folder_file file = f->files[i];
         char reason[CLASSES_WHY];
-        if (!file.given) {
-            folder_file_free(&file);
+        if (!file.given)
             continue;
-        }
         const pair *mapped = !map ? NULL : pairs_find(map, file.given);
         file.label = classes_find(c, mapped ? mapped->value : file.given,
                                   reason);
@@ -318,11 +316,8 @@ int classes_label_files(const classes *c, folder *f, const pairs *labels,
         folder_file file = f->files[i];
         if (entries[i] && result == 0)
             result = label_file(c, &file, entries[i], labels, map, why);
-        if (!entries[i]) {
-            folder_file_free(&file);
-        } else {
+        if (entries[i])
             f->files[kept++] = file;
-        }
     }
     free(entries);
     f->count = kept;

@@ -74,25 +74,29 @@ static int is_image(const char *path, const char *name, const struct stat *s)
 
 /* ---- lists --------------------------------------------------------------- */
 
-static void add_file(folder *f, char *path, char *name, size_t group)
+static void add_file(folder *f, const char *path, const char *name,
+                     size_t group)
 {
+    size_t length = strlen(path), last = strlen(name);
+    const char *kept = texts_keep(&f->names, path, length);
+
     f->files = memory_grow(f->files, f->count, &f->capacity,
                            sizeof(*f->files));
     f->files[f->count++] = (folder_file){
-        .source = &source_files, .path = path, .name = name, .group = group,
-        .label = -1
+        .source = &source_files, .path = kept, .name = kept + length - last,
+        .group = group, .label = -1
     };
 }
 
 void folder_add(folder *f, const char *path)
 {
-    add_file(f, memory_text(path), memory_text(path), 0);
+    add_file(f, path, path, 0);
 }
 
 void folder_add_member(folder *f, source *from, size_t member,
                        const char *path, const char *name)
 {
-    add_file(f, memory_text(path), memory_text(name), 0);
+    add_file(f, path, name, 0);
     f->files[f->count - 1].source = from;
     f->files[f->count - 1].member = member;
 }
@@ -104,20 +108,16 @@ void folder_own(folder *f, source *from)
     f->sources[f->source_count++] = from;
 }
 
-void folder_file_free(folder_file *file)
-{
-    free(file->path);
-    free(file->name);
-    free(file->given);
-}
-
 void folder_append(folder *f, folder *flat)
 {
     for (size_t i = 0; i < flat->count; i++) {
-        folder_file *file = &flat->files[i];
-        folder_add_member(f, file->source, file->member, file->path,
-                          file->path);
+        folder_file file = flat->files[i];
+        file.name = file.path;
+        f->files = memory_grow(f->files, f->count, &f->capacity,
+                               sizeof(*f->files));
+        f->files[f->count++] = file;
     }
+    texts_take(&f->names, &flat->names);
     for (size_t i = 0; i < flat->source_count; i++)
         folder_own(f, flat->sources[i]);
     flat->source_count = 0;
@@ -208,7 +208,7 @@ static void walk_entry(walk *w, const char *path, const char *name,
             w->depth--;
         }
     } else if (is_image(path, name, known ? &s : NULL)) {
-        add_file(w->out, memory_text(path), memory_text(name), group);
+        add_file(w->out, path, name, group);
     } else if (!known && error != ENOENT) {
         refuse(w, path, strerror(error));
     } else {
@@ -401,8 +401,6 @@ void folder_limit(folder *f, size_t limit)
         if (next < limit &&
             i == (size_t)((double)next * (double)f->count / (double)limit)) {
             kept[next++] = f->files[i];
-        } else {
-            folder_file_free(&f->files[i]);
         }
     }
     free(f->files);
@@ -412,9 +410,8 @@ void folder_limit(folder *f, size_t limit)
 
 void folder_free(folder *f)
 {
-    for (size_t i = 0; i < f->count; i++)
-        folder_file_free(&f->files[i]);
     free(f->files);
+    texts_free(&f->names);
     for (size_t i = 0; i < f->source_count; i++)
         f->sources[i]->kind->close(f->sources[i]);
     free(f->sources);

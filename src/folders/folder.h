@@ -3,6 +3,7 @@
 #ifndef TOMERGE_FOLDER_H
 #define TOMERGE_FOLDER_H
 
+#include "../base/texts.h"
 #include "source.h"
 
 #include <stddef.h>
@@ -13,19 +14,21 @@ enum { FOLDER_WHY = 512 };
 typedef struct folder_file {
     source *source;        /* what it is read from */
     size_t member;         /* which of the source's */
-    char *path;            /* what messages and reports call it */
-    char *name;            /* relative to the folder walked */
-    char *given;           /* its class as the source gives it, or NULL */
+    const char *path;      /* what messages and reports call it */
+    const char *name;      /* relative to the folder walked: the path's end */
+    const char *given;     /* its class as the source gives it, or NULL */
     size_t group;          /* index of its class folder; 0 if flat */
     int32_t label;         /* class index, -1 until it is known */
     int remarked;          /* 1 once it was told that it is damaged */
 } folder_file;
 
-/* Files and groups are in the order of strcmp on their names; the files of an
+/* What a list takes is its files and their names, in memory of its own: some
+ * sixty bytes and a name for each. Files and groups are in the order of strcmp on their names; the files of an
  * archive in the archive's. */
 typedef struct folder {
     folder_file *files;
     size_t count, capacity;
+    texts names;           /* what the files are called */
     char **groups;         /* names of the class folders */
     size_t group_count, group_capacity;
     source **sources;      /* those to be closed */
@@ -52,7 +55,8 @@ int folder_walk_flat(const char *path, folder *out, folder_refuse *refuse,
 /* Appends one file that is not part of a walk (name = path). */
 void folder_add(folder *f, const char *path);
 
-/* Appends a member of a source that folder_own was given. Texts are copied. */
+/* Appends a member of a source that folder_own was given. Texts are copied;
+ * the name is the path's end. */
 void folder_add_member(folder *f, source *from, size_t member,
                        const char *path, const char *name);
 
@@ -60,11 +64,8 @@ void folder_add_member(folder *f, source *from, size_t member,
 void folder_own(folder *f, source *from);
 
 /* Makes groups of a list that has none, by the name of each file's; files
- * without, NULL, are counted as strays and taken out. Frees the names. */
-void folder_group(folder *f, char **names);
-
-/* What a file holds, for who takes it out of the list. */
-void folder_file_free(folder_file *file);
+ * without, NULL, are counted as strays and taken out. */
+void folder_group(folder *f, const char **names);
 
 /* Appends the files of a flat list, called by their paths, which is then
  * empty. */

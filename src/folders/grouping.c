@@ -15,9 +15,9 @@ static int compare_text(const void *a, const void *b)
 }
 
 /* The names sorted, each once. */
-static void add_groups(folder *f, char **names)
+static void add_groups(folder *f, const char **names)
 {
-    char **all = memory_zero(f->count + 1, sizeof(*all));
+    const char **all = memory_zero(f->count + 1, sizeof(*all));
 
     memcpy(all, names, f->count * sizeof(*all));
     qsort(all, f->count, sizeof(*all), compare_text);
@@ -31,14 +31,13 @@ static void add_groups(folder *f, char **names)
     free(all);
 }
 
-void folder_group(folder *f, char **names)
+void folder_group(folder *f, const char **names)
 {
     size_t kept = 0;
 
     for (size_t i = 0; i < f->count; i++) {
         if (!names[i]) {
             f->strays++;
-            folder_file_free(&f->files[i]);
             continue;
         }
         names[kept] = names[i];
@@ -50,6 +49,5 @@ void folder_group(folder *f, char **names)
         char **group = bsearch(&names[i], f->groups, f->group_count,
                                sizeof(*f->groups), compare_text);
         f->files[i].group = (size_t)(group - f->groups);
-        free(names[i]);
     }
 }

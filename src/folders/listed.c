@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The name of the folder that a file is in; NULL if the path has none. */
-static char *folder_of(const char *path)
+/* The name of the folder that a file is in, among the texts kept; NULL if the
+ * path has none. `last` is the one before: most are of the same folder. */
+static const char *folder_of(texts *kept, const char *path, const char *last)
 {
     char *text = memory_text(path), *end = strrchr(text, '/'), *name = NULL;
 
@@ -23,19 +24,25 @@ static char *folder_of(const char *path)
         name = strrchr(text, '/');
         name = name ? name + 1 : text;
     }
-    char *out = name != NULL && *name != '\0' ? memory_text(name) : NULL;
+    const char *out = NULL;
+    if (name && *name != '\0')
+        out = last && strcmp(last, name) == 0
+            ? last : texts_keep(kept, name, strlen(name));
     free(text);
     return out;
 }
 
 static void group(folder *f)
 {
-    char **names = memory_zero(f->count + 1, sizeof(*names));
+    const char **names = memory_zero(f->count + 1, sizeof(*names));
+    texts kept = {0};
 
     for (size_t i = 0; i < f->count; i++)
-        names[i] = folder_of(f->files[i].path);
+        names[i] = folder_of(&kept, f->files[i].path,
+                             i > 0 ? names[i - 1] : NULL);
     folder_group(f, names);
     free(names);
+    texts_free(&kept);
 }
 
 int listed_read(const char *path, int classes, folder *out, char *why)

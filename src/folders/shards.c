@@ -5,6 +5,7 @@
 #include "shards.h"
 
 #include "../base/memory.h"
+#include "../base/texts.h"
 #include "archive.h"
 
 #include <jansson.h>
@@ -19,8 +20,8 @@ enum { LABEL_BYTES = 1 << 16, MOST_SHARDS = 100000 };
 
 /* What a file beside an image says of it. */
 typedef struct label {
-    char *stem;            /* archive, folders and name up to the first dot */
-    char *text;
+    const char *stem;      /* archive, folders and name up to the first dot */
+    const char *text;
     int json;              /* 1: counts only where no other does */
 } label;
 
@@ -34,8 +35,9 @@ typedef struct listing {
     folder *out;
     folder_refuse *refuse;
     void *data;
-    label *labels;
+    label *labels;         /* of one archive */
     size_t label_count, label_capacity;
+    texts label_texts;
     hard_link *links;      /* of one archive */
     size_t link_count, link_capacity;
 } listing;
@@ -149,7 +151,13 @@ static void take_label(listing *l, archive_reader *r, const char *path)
         return;
     l->labels = memory_grow(l->labels, l->label_count, &l->label_capacity,
                             sizeof(*l->labels));
-    l->labels[l->label_count++] = (label){stem_of(path), text, json};
+    char *stem = stem_of(path);
+    l->labels[l->label_count++] = (label){
+        texts_keep(&l->label_texts, stem, strlen(stem)),
+        texts_keep(&l->label_texts, text, strlen(text)), json
+    };
+    free(stem);
+    free(text);
 }
 
 static int compare_labels(const void *a, const void *b)
@@ -168,15 +176,17 @@ static int is_label(const char *name)
                       strcasecmp(ending, ".json") == 0);
 }
 
-/* Gives every image the text that was found for it. */
-static void give_labels(listing *l)
+/* Gives every image of an archive, those from `first` on, the text that was
+ * found for it; what was found goes then. */
+static void give_labels(listing *l, size_t first)
 {
     folder *f = l->out;
 
     if (l->label_count > 1)
         qsort(l->labels, l->label_count, sizeof(*l->labels), compare_labels);
-    for (size_t i = 0; i < f->count && l->label_count > 0; i++) {
-        label wanted = {stem_of(f->files[i].path), NULL, 0};
+    for (size_t i = first; i < f->count && l->label_count > 0; i++) {
+        char *stem = stem_of(f->files[i].path);
+        label wanted = {stem, NULL, 0};
         const label *found = bsearch(&wanted, l->labels, l->label_count,
                                      sizeof(*l->labels), compare_labels);
         wanted.json = 1;
@@ -184,14 +194,12 @@ static void give_labels(listing *l)
             found = bsearch(&wanted, l->labels, l->label_count,
                             sizeof(*l->labels), compare_labels);
         if (found)
-            f->files[i].given = memory_text(found->text);
-        free(wanted.stem);
+            f->files[i].given = texts_keep(&f->names, found->text,
+                                           strlen(found->text));
+        free(stem);
     }
-    for (size_t i = 0; i < l->label_count; i++) {
-        free(l->labels[i].stem);
-        free(l->labels[i].text);
-    }
-    free(l->labels);
+    l->label_count = 0;
+    texts_free(&l->label_texts);
 }
 
 /* ---- members ------------------------------------------------------------- */
@@ -283,7 +291,6 @@ static void resolve_links(listing *l, size_t first)
         int link = next < l->link_count && l->links[next].file == i;
         if (link && f->files[i].member == SIZE_MAX) {
             refuse(l, f->files[i].path, "", "a link to no image before it");
-            folder_file_free(&f->files[i]);
         } else {
             f->files[kept++] = f->files[i];
         }
@@ -317,6 +324,7 @@ static int list_one(listing *l, const char *path, char *why)
     }
     archive_close(r);
     resolve_links(l, first);
+    give_labels(l, first);
     if (result < 0 && any)
         refuse(l, path, "", reason);
     if (result < 0 && !any)
@@ -389,26 +397,29 @@ static void strip_common(folder *f, int groups)
         if (groups && length > last_folder(name))
             length = last_folder(name);
     }
-    for (size_t i = 0; i < f->count && length > 0; i++) {
-        char *name = f->files[i].name;
-        memmove(name, name + length, strlen(name + length) + 1);
-    }
+    for (size_t i = 0; i < f->count; i++)
+        f->files[i].name += length;
 }
 
 /* Groups are the first folders; images in none are strays. */
 static void make_groups(folder *f)
 {
-    char **names = memory_zero(f->count + 1, sizeof(*names));
+    const char **names = memory_zero(f->count + 1, sizeof(*names));
+    const char *last = "";
+    texts kept = {0};
 
     for (size_t i = 0; i < f->count; i++) {
-        size_t length = strcspn(f->files[i].name, "/");
-        if (f->files[i].name[length] == '\0')
+        const char *name = f->files[i].name;
+        size_t length = strcspn(name, "/");
+        if (name[length] == '\0')
             continue;
-        names[i] = memory_text(f->files[i].name);
-        names[i][length] = '\0';
+        if (strlen(last) != length || memcmp(last, name, length) != 0)
+            last = texts_keep(&kept, name, length);
+        names[i] = last;
     }
     folder_group(f, names);
     free(names);
+    texts_free(&kept);
 }
 
 static int gives_labels(const folder *f)
@@ -436,7 +447,7 @@ int shards_list(const char *path, int classes, folder *out,
     why[0] = '\0';
     int listed = list_all(&l, path, why);
     free(l.links);
-    give_labels(&l);
+    free(l.labels);
     int grouped = classes && !gives_labels(out);
     strip_common(out, grouped);
     if (listed && grouped)
