@@ -242,8 +242,11 @@ typedef struct tomevit_description {
     int class_token, distilled, patch_bias, head_bias;
     int qkv_bias;          /* 1: all three have one, 2: keys have none */
     int pos_embed;         /* embeddings of positions are added to patches */
-    int relative;          /* scores are raised by how far patches lie apart,
-                            * by tables of every layer [arXiv 2106.08254] */
+    int relative;          /* scores are raised by how far patches lie apart:
+                            * 1: by tables of every layer [arXiv 2106.08254];
+                            * 2: by what an MLP of every layer makes of the
+                            * distances' logarithms [arXiv 2111.09883]; 3: by
+                            * one MLP for all layers */
     tomevit_rope rope;     /* and how they are turned by their positions */
     int patch_norm;        /* a norm of the patches before positions come */
     int norm_pre;          /* a norm before the first layer */
@@ -275,7 +278,10 @@ typedef struct tomevit_description {
     uint64_t parameters;
     tomevit_preprocessing preprocessing;
     char preprocessing_source[32]; /* "metadata", "family", "default" */
-    uint64_t reserved[16]; /* 0 */
+    size_t relative_hidden; /* width of that MLP */
+    size_t post_norm;      /* 1: a layer's norms are of what attention and MLP
+                            * give, before it is added; 0: of what they see */
+    uint64_t reserved[14]; /* 0 */
 } tomevit_description;
 
 typedef struct tomevit_model tomevit_model;

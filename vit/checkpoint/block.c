@@ -28,6 +28,7 @@ void tomevit_find_block(const vit_tensors *file, tomevit_description *d)
                       !tomevit_has(file, "blocks.0.mlp.fc1.bias") &&
                       tomevit_has(file, "blocks.0.mlp.fc1.weight");
     d->in_order = says(file, "order", "places");
+    d->post_norm = says(file, "block", "res_post_norm");
     if (d->block == TOMEVIT_BLOCK_MEGALODON) {
         d->unbiased = 1;
         d->layer_scale = tomevit_has(file, "blocks.0.ls2.gamma");

@@ -78,7 +78,7 @@ static int set_image_size(vit_checkpoint *c, size_t size,
                             "that is a multiple of the patch side %zu with at "
                             "most %d patches, found %zu", d->patch,
                             (int)VIT_MAX_TOKENS, size);
-    if (d->relative && size / d->patch != c->side)
+    if (d->relative == 1 && size / d->patch != c->side)
         return tomevit_fail(report, TOMEVIT_EMODEL, "expected images of %zu, "
                             "which the tables of relative positions are for, "
                             "found %zu: they are not resized here",

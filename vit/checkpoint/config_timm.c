@@ -49,7 +49,9 @@ static int has_positions(const vit_neighbour *n, const vit_architecture *a)
 
     if (has(n, "pos_embed") != embeds)
         return 0;
-    if (relative != has(n, "blocks.0.attn.relative_position_bias_table"))
+    if (relative != (has(n, "blocks.0.attn.relative_position_bias_table") ||
+                     has(n, "blocks.0.attn.rel_pos.mlp.fc2.weight") ||
+                     has(n, "shared_rel_pos.mlp.fc2.weight")))
         return 0;
     return rotary ||
            (has(n, "blocks.0.attn.norm.weight") == inner &&
@@ -140,6 +142,8 @@ int tomevit_say_architecture(const vit_neighbour *n, const char *name,
         tomevit_neighbour_say(n, "cells", json_string(
             strstr(name, "deepseek_vit") ? "channels" : "patches"));
     say_resize(n, name);
+    if (strstr(name, "_rpn_") || !strncmp(name, "eva02_enormous_", 15))
+        tomevit_neighbour_say(n, "block", json_string("res_post_norm"));
     if (!strncmp(a->positions, "rotary", 6) && !a->pool)
         tomevit_neighbour_say(n, "pool_heads", json_string("8"));
     if (!has(n, "attn_pool.latent"))

@@ -18,6 +18,7 @@
 static const char *const unsupported[] = {
     "attn_pool.", "merger.", "aligner.", "patch_embed.",
     "pre_logits.", "register_tokens", "rel_pos_bias.", "rope.",
+    "shared_rel_pos.",
 };
 
 /* ---- sizes --------------------------------------------------------------- */
@@ -280,8 +281,9 @@ static int find_parts(const vit_tensors *file, tomevit_description *d,
     d->distilled = tomevit_has(file, "dist_token");
     d->norm_pre = tomevit_has(file, "norm_pre.weight");
     d->pos_embed = tomevit_has(file, "pos_embed");
-    d->relative = tomevit_has(file, "blocks.0.attn.relative_"
-                                        "position_bias_table");
+    code = tomevit_find_relative(file, d, report);
+    if (code)
+        return code;
     /* Only models of CLIP's kind, which begin with a norm, do without. */
     d->patch_bias = (!d->norm_pre && !is_clipa(file)) ||
                     tomevit_has(file, "patch_embed.proj.bias");
@@ -309,6 +311,10 @@ static int find_parts(const vit_tensors *file, tomevit_description *d,
     code = find_pool(file, d, report);
     if (code)
         return code;
+    if (d->post_norm && (d->attn_norm || d->layer_scale))
+        return tomevit_fail(report, TOMEVIT_EMODEL, "norms after attention and "
+                            "MLP beside %s cannot be run here", d->attn_norm
+                                ? "norms inside" : "layer scale");
     if (d->distilled && d->pool != TOMEVIT_POOL_CLASS)
         return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"dist_token\": "
                             "expected it beside cls_token and without fc_norm");

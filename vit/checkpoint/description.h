@@ -89,6 +89,10 @@ int tomevit_settle_distillation(vit_tensors *view, const vit_report *report);
  * fc_norm. ENOMEM. */
 int tomevit_settle_last_norm(vit_tensors *view, const vit_report *report);
 
+/* relative.c: d->relative, and of an MLP its width and d->heads. EMODEL. */
+int tomevit_find_relative(const vit_tensors *file, tomevit_description *d,
+                          const vit_report *report);
+
 /* tokens.c: tokens, pos_prefix and image_size, of a description that has the
  * parts, the patch and the prefix. EMODEL. */
 int tomevit_find_tokens(const vit_tensors *file, tomevit_description *d,

@@ -154,7 +154,7 @@ static const char *size_from(const vit_tensors *view,
         return "rule of torchvision";
     if (!strcmp(layout, "OpenAI CLIP"))
         return "rule of OpenAI CLIP";
-    return d->pos_embed || d->relative
+    return d->pos_embed || d->relative == 1
                ? tomevit_tensors_from(view, "positions") : NULL;
 }
 
@@ -222,7 +222,8 @@ static void add_structure(vit_facts *f, const vit_tensors *view,
              d->relative ? "relative" : positions,
              d->rope.kind || d->relative ? "" : " alone");
     fact = add(f, "norms", norms_from(view, d, rule));
-    snprintf(fact->value, sizeof(fact->value), "before attention and MLP");
+    snprintf(fact->value, sizeof(fact->value), "%s attention and MLP",
+             d->post_norm ? "after" : "before");
     add_ending(f, view, d);
     if (!strcmp(tomevit_view_layout(view), "MobileLLM")) {
         fact = add(f, "runs of a layer", tomevit_tensors_from(view, "share"));

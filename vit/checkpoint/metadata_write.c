@@ -79,11 +79,13 @@ static void put_parts(metadata *m, const tomevit_description *d)
     }
     if (d->rms_norm)
         put(m, "norm", json_string("rms"));
+    if (d->post_norm)
+        put(m, "block", json_string("res_post_norm"));
     if (d->in_order)
         put(m, "order", json_string("places"));
     if (d->share > 1)
         put(m, "share", number((double)d->share, 17));
-    if ((!d->pos_embed && !d->relative) || d->image_size % d->patch)
+    if ((!d->pos_embed && d->relative != 1) || d->image_size % d->patch)
         put(m, "input_size", number((double)d->image_size, 17));
     if (d->pool_heads)
         put(m, "pool_heads", number((double)d->pool_heads, 17));

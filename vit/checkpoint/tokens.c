@@ -47,8 +47,8 @@ static int find_image_size(const vit_tensors *file, tomevit_description *d,
 
 /* A table of all distances in the patches' grid, and three beside. Its other
  * side are the heads. */
-static int find_relative(const vit_tensors *file, tomevit_description *d,
-                         const vit_report *report)
+static int find_table(const vit_tensors *file, tomevit_description *d,
+                      const vit_report *report)
 {
     const vit_stored *t;
     size_t side = 1;
@@ -113,13 +113,13 @@ int tomevit_find_tokens(const vit_tensors *file, tomevit_description *d,
     size_t side = 0, i;
     int code;
 
-    if (!d->pos_embed && d->relative)
-        return find_relative(file, d, report);
+    if (!d->pos_embed && d->relative == 1)
+        return find_table(file, d, report);
     if (!d->pos_embed && tomevit_has(file, SHARED))
         return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\": relative "
                             "positions that all layers share cannot be run "
                             "here", tomevit_origin_of(file, SHARED).name);
-    if (!d->pos_embed && d->rope.kind)
+    if (!d->pos_embed && (d->rope.kind || d->relative))
         return find_image_size(file, d, report);
     code = tomevit_need(file, "pos_embed", "[1, tokens, dim]", 3, &t, report);
     if (!code)

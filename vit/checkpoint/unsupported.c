@@ -86,10 +86,9 @@ int tomevit_check_supported(const vit_tensors *file, const vit_report *report)
             return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%.80s\": %s "
                                 "cannot be run here", file->list[i].name, what);
     }
-    if (block && !strcmp(block, "res_post_norm"))
-        return tomevit_fail(report, TOMEVIT_EMODEL, "config.json: norms after "
-                            "attention and MLP (timm's ResPostBlock) cannot "
-                            "be run here");
+    if (block && strcmp(block, "res_post_norm"))
+        return tomevit_fail(report, TOMEVIT_EMODEL, "metadata \"block\": "
+                            "expected res_post_norm, found \"%.40s\"", block);
     if (unbiased(file) && (!norm || strcmp(norm, "rms")))
         return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"blocks.0.norm1."
                             "weight\": norms without biases (RMSNorm, or "

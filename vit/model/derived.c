@@ -108,3 +108,56 @@ int tomevit_read_ema(const tomevit_description *d, vit_source source,
     free(read);
     return error;
 }
+
+/* y[heads] of a distance, by the MLP's four tensors one after another. */
+static void raise_by(const tomevit_description *d, const float *w, double y,
+                     double x, float *out)
+{
+    size_t hidden = d->relative_hidden;
+    const float *bias = w + 2 * hidden, *fc2 = bias + hidden;
+    const float *bias2 = fc2 + d->heads * hidden;
+
+    y = copysign(log1p(fabs(y)), y);
+    x = copysign(log1p(fabs(x)), x);
+    for (size_t h = 0; h < d->heads; h++) {
+        double sum = (double)bias2[h];
+
+        for (size_t i = 0; i < hidden; i++) {
+            double unit = (double)w[2 * i] * y + (double)w[2 * i + 1] * x +
+                          (double)bias[i];
+
+            if (unit > 0)
+                sum += (double)fc2[h * hidden + i] * unit;
+        }
+        out[h] = (float)sum;
+    }
+}
+
+int tomevit_relative_table(const tomevit_description *d, vit_source source,
+                           size_t layer, float *table)
+{
+    static const enum vit_tensor parts[2][4] = {
+        {VIT_REL_FC1_WEIGHT, VIT_REL_FC1_BIAS, VIT_REL_FC2_WEIGHT,
+         VIT_REL_FC2_BIAS},
+        {VIT_SHARED_FC1_WEIGHT, VIT_SHARED_FC1_BIAS, VIT_SHARED_FC2_WEIGHT,
+         VIT_SHARED_FC2_BIAS}};
+    size_t side = d->image_size / d->patch, wide = 2 * side - 1, at = 0;
+    size_t hidden = d->relative_hidden;
+    float *w = malloc((3 * hidden + d->heads * (hidden + 1)) * sizeof(*w));
+    int error = w ? 0 : TOMEVIT_ENOMEM;
+
+    for (size_t i = 0; !error && i < 4; i++) {
+        enum vit_tensor t = parts[d->relative == 3][i];
+
+        error = source.read(source.self, t, layer, w + at);
+        at += tomevit_tensor_shape(d, t, NULL, NULL);
+    }
+    for (size_t i = 0; !error && i < wide * wide; i++)
+        raise_by(d, w, (double)(i / wide) - (double)side + 1,
+                 (double)(i % wide) - (double)side + 1, table + i * d->heads);
+    for (size_t i = wide * wide * d->heads;
+         !error && i < (wide * wide + 3) * d->heads; i++)
+        table[i] = 0.0f;
+    free(w);
+    return error;
+}

@@ -27,4 +27,11 @@ int tomevit_zero_shot_rows(const tomevit_description *d, vit_source source,
 int tomevit_read_ema(const tomevit_description *d, vit_source source,
                      size_t layer, float *coefficients);
 
+/* The table of relative positions that a layer's MLP makes, or the one for all
+ * layers: [distances, heads]; what a class token has to do with is not raised.
+ * What the source returns, or ENOMEM.
+ * [timm, layers/pos_embed_rel.py: RelPosMlp, mode "cr"] */
+int tomevit_relative_table(const tomevit_description *d, vit_source source,
+                           size_t layer, float *table);
+
 #endif

@@ -83,6 +83,24 @@ static void carve_averages(const struct tomevit_model *m, vit_layer *layer,
                                       TOMEVIT_BLOCK_MEGALODON));
 }
 
+/* A table of relative positions that an MLP gives, of a layer or of all. */
+static void carve_relative(const struct tomevit_model *m, vit_layer *layers,
+                           vit_arena *arena)
+{
+    size_t own = m->d.relative == 2 ? tomevit_own_layers(&m->d)
+                                    : m->d.relative == 3;
+
+    for (size_t i = 0; i < own; i++) {
+        float *table = tomevit_carve_f32(arena, tomevit_distances(&m->d) *
+                                                    m->d.heads);
+
+        if (layers)
+            layers[i].relative = table;
+    }
+    for (size_t i = 1; own == 1 && layers && i < tomevit_own_layers(&m->d); i++)
+        layers[i].relative = layers[0].relative;
+}
+
 /* The memory of all weights. */
 static void carve_model(struct tomevit_model *m, vit_arena *arena)
 {
@@ -107,6 +125,7 @@ static void carve_model(struct tomevit_model *m, vit_arena *arena)
     }
     for (int t = 0; t < VIT_FIRST_OF_LAYER; t++)
         carve_tensor(m, m, (enum vit_tensor)t, arena);
+    carve_relative(m, layers, arena);
     for (size_t i = 0; i < tomevit_own_layers(&m->d); i++)
         carve_averages(m, layers ? &layers[i] : &unused, arena);
     for (size_t i = 0; i < tomevit_own_layers(&m->d); i++)
@@ -266,6 +285,15 @@ static int fill_rest(struct tomevit_model *m, vit_source source)
             m->head.bias[i] = m->head.bias[0];
     if (m->d.rope.kind) {
         int error = fill_turns(m, source);
+
+        if (error)
+            return error;
+    }
+    for (size_t i = 0; m->d.relative > 1 && i < tomevit_own_layers(&m->d);
+         i++) {
+        int error = i && m->d.relative == 3
+                        ? 0 : tomevit_relative_table(&m->d, source, i,
+                                                     m->layers[i].relative);
 
         if (error)
             return error;

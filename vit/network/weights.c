@@ -12,7 +12,7 @@ enum {
     NONE, ONE, RGB, DIM, QKV, HEAD_DIM, MLP, FC1, PATCH, POSITIONS, REGISTERS,
     FEATURES, CLASSES, DIM2, EMBEDDING, POOL_MLP, TWO, DEPTH, HEADS, PAIRS,
     PAIRS2, DISTANCES, SHARED, VALUE, MIX, STATES, REL_BIASES,
-    CELL, CELLS_HIDDEN, CELLS_OUT
+    CELL, CELLS_HIDDEN, CELLS_OUT, REL_HIDDEN
 };
 
 /* When a tensor exists. */
@@ -26,7 +26,8 @@ enum {
     PROJECT, HAS_PROJECT_BIAS, ZERO_SHOT, HAS_LOGIT_SCALE, HAS_LOGIT_BIAS,
     HAS_POS_EMBED, FINAL_NORM, FINAL_NORM_BIAS, HAS_QV_BIAS, ATTN_NORM,
     MLP_NORM, HAS_PERIODS,
-    MIXED_ROPE, HAS_QK_NORM_BIAS, PATCH_NORM, HAS_PATCH_NORM_BIAS, RELATIVE
+    MIXED_ROPE, HAS_QK_NORM_BIAS, PATCH_NORM, HAS_PATCH_NORM_BIAS, RELATIVE,
+    RELATIVE_MLP, RELATIVE_SHARED
 };
 
 typedef struct row {
@@ -59,6 +60,8 @@ static size_t length_of(const tomevit_description *d, unsigned char symbol)
         return 2 * (d->mega.chunk ? d->mega.chunk : d->tokens) - 1;
     case CELL:
         return d->cells.side * d->cells.side * d->dim;
+    case REL_HIDDEN:
+        return d->relative_hidden;
     case CELLS_HIDDEN:
         return d->cells.hidden;
     case CELLS_OUT:
@@ -82,8 +85,7 @@ static size_t length_of(const tomevit_description *d, unsigned char symbol)
     case PAIRS2:
         return tomevit_head_dim(d) / 4;
     case DISTANCES:
-        return (2 * (d->image_size / d->patch) - 1) *
-               (2 * (d->image_size / d->patch) - 1) + 3;
+        return tomevit_distances(d);
     case DEPTH:
         return d->depth;
     case HEADS:
@@ -167,7 +169,11 @@ static int exists(const tomevit_description *d, unsigned char when)
     case HAS_PATCH_NORM_BIAS:
         return d->patch_norm && !d->rms_norm;
     case RELATIVE:
-        return d->relative != 0;
+        return d->relative == 1;
+    case RELATIVE_MLP:
+        return d->relative == 2;
+    case RELATIVE_SHARED:
+        return d->relative == 3;
     case QK_NORM:
         return d->qk_norm != 0;
     case LAYER_SCALE:

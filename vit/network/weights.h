@@ -50,6 +50,14 @@ static inline size_t tomevit_mix_width(const tomevit_description *d)
            d->mega.shared + d->mega.value;
 }
 
+/* Rows of a table of relative positions: see ../forward/relative.c. */
+static inline size_t tomevit_distances(const tomevit_description *d)
+{
+    size_t wide = 2 * (d->image_size / d->patch) - 1;
+
+    return wide * wide + 3;
+}
+
 /* Layers that have weights of their own. */
 static inline size_t tomevit_own_layers(const tomevit_description *d)
 {

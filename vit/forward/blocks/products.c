@@ -6,6 +6,37 @@
 
 #include <string.h>
 
+/* A norm is of what a product sees, or of what is added to the tokens. */
+static void norm_row(const tomevit_model *m, const vit_norm *norm,
+                     const float *x, float *y)
+{
+    if (m->d.post_norm)
+        memcpy(y, x, m->d.dim * sizeof(*y));
+    else
+        tomevit_norm(m, norm, m->d.dim, x, y);
+}
+
+/* What a layer's part gives, to the tokens x[rows, x_stride]. */
+static void add_product(const vit_team *c, const vit_matrix *w,
+                        const vit_norm *norm, const vit_operand *a,
+                        size_t rows, float *x, vit_scratch *s)
+{
+    const tomevit_model *m = c->model;
+
+    if (!m->d.post_norm) {
+        tomevit_gemm(m->dsp, w, VIT_ADD, rows, a, x, c->x_stride, s->gemm);
+        return;
+    }
+    tomevit_gemm(m->dsp, w, VIT_STORE, rows, a, s->norm, c->x_stride, s->gemm);
+    for (size_t i = 0; i < rows; i++, x += c->x_stride) {
+        float *y = s->norm + i * c->x_stride;
+
+        tomevit_norm(m, norm, m->d.dim, y, y);
+        for (size_t k = 0; k < m->d.dim; k++)
+            x[k] += y[k];
+    }
+}
+
 /* Rows of x[.., stride], normalised, as `to` takes them. */
 static vit_operand normalise_rows(const vit_team *c, const vit_norm *norm,
                                   const vit_matrix *to, vit_scratch *s,
@@ -15,8 +46,7 @@ static vit_operand normalise_rows(const vit_team *c, const vit_norm *norm,
     vit_operand a = tomevit_operand_new(to, s->norm, c->x_stride, s->in);
 
     for (size_t i = 0; i < rows; i++) {
-        tomevit_norm(m, norm, m->d.dim, x + i * stride,
-                     tomevit_operand_row(&a, i));
+        norm_row(m, norm, x + i * stride, tomevit_operand_row(&a, i));
         tomevit_operand_set(&a, i);
     }
     return a;
@@ -138,10 +168,9 @@ void tomevit_queries(vit_pass *p, vit_scratch *s, const vit_at *at)
         size_t image = (first + i) / at->read;
         size_t row = (first + i) % at->read;
 
-        tomevit_norm(
-            m, &l->norm1, m->d.dim,
-            c->rows.x + (c->rows.offsets[image] + row) * c->x_stride,
-            tomevit_operand_row(&a, i));
+        norm_row(m, &l->norm1,
+                 c->rows.x + (c->rows.offsets[image] + row) * c->x_stride,
+                 tomevit_operand_row(&a, i));
         tomevit_operand_set(&a, i);
     }
     tomevit_gemm(m->dsp, &q, VIT_STORE, rows, &a,
@@ -161,8 +190,8 @@ void tomevit_projection(vit_pass *p, vit_scratch *s, const vit_at *at)
                         : tomevit_operand(&l->proj, rows, x, c->x_stride,
                                           s->in);
 
-    tomevit_gemm(c->model->dsp, &l->proj, VIT_ADD, rows, &a,
-                 c->rows.x + first * c->x_stride, c->x_stride, s->gemm);
+    add_product(c, &l->proj, &l->norm1, &a, rows,
+                c->rows.x + first * c->x_stride, s);
 }
 
 enum vit_finish tomevit_activation_finish(const tomevit_description *d)
@@ -210,8 +239,8 @@ void tomevit_mlp_of(vit_pass *p, vit_scratch *s, const vit_at *at,
         tomevit_gemm_operand(dsp, &l->fc1, tomevit_activation_finish(d), rows,
                              &a, &hidden, s->gemm);
     }
-    tomevit_gemm(dsp, &l->fc2, VIT_ADD, rows, &hidden,
-                 c->rows.x + first * c->x_stride, c->x_stride, s->gemm);
+    add_product(c, &l->fc2, &l->norm2, &hidden, rows,
+                c->rows.x + first * c->x_stride, s);
 }
 
 void tomevit_mlp(vit_pass *p, vit_scratch *s, const vit_at *at)
