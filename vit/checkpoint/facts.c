@@ -133,6 +133,8 @@ static const char *norms_from(const vit_tensors *view,
 {
     const char *from = tomevit_tensors_from(view, "positions");
 
+    if (d->post_norm)
+        return tomevit_tensors_from(view, "block");
     if (d->block != TOMEVIT_BLOCK_VIT || d->patch_norm)
         return "tensors";
     if (!from && !strncmp(tomevit_view_layout(view), "Hugging Face", 12))
