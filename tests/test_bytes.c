@@ -327,6 +327,15 @@ static void check_steps(const bench *b)
     forward(b, 1, 1, bytes + 5 * length,
             &(tomevit_bytes_output){.probabilities = again});
     cr_assert_arr_eq(again, p + 5 * one, one * sizeof(*p), "alone");
+    /* Fewer pictures than threads, which then share the rows of each. */
+    for (int threads = 2; threads <= 7; threads++) {
+        size_t count = (size_t)threads - 1 < 3 ? (size_t)threads - 1 : 3;
+
+        forward(b, count, threads, bytes + 5 * length,
+                &(tomevit_bytes_output){.probabilities = again});
+        cr_assert_arr_eq(again, p + 5 * one, count * one * sizeof(*p),
+                         "%zu on %d threads", count, threads);
+    }
     step_through(b, COUNT, 1, bytes, p);
     step_through(b, COUNT, 3, bytes, p);
     step_through(b, 1, 1, bytes + 5 * length, p + 5 * one);

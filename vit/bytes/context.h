@@ -33,6 +33,9 @@ typedef struct vit_bytes_rows {
     const vit_bytes_part *p;
     vit_bytes_scratch *s;
     size_t x_stride, qkv_stride, hidden_stride, score_stride;
+    const vit_bytes_scratch *team; /* [threads]: of all who share one
+                            * sequence's rows; not looked at by one thread */
+    int threads;           /* 0 or 1: one, which another team's may be */
     size_t sequences, count; /* rows in all: sequences * count, each one's
                               * after those of the sequence before */
     size_t from;           /* rows that a sequence has already */
@@ -69,6 +72,9 @@ struct tomevit_bytes_context {
     size_t batch, at;      /* pictures that are stepped, bytes so far; batch 0:
                             * none are */
 };
+
+/* Which of its team the calling thread is. */
+int tomevit_bytes_thread(void);
 
 /* Floats of the keys and values of one sequence in one run of a block. */
 size_t tomevit_bytes_cache(const vit_dsp *dsp, const vit_bytes_part *p);

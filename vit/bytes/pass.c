@@ -12,7 +12,7 @@
 
 #include "context.h"
 
-static int thread(void)
+int tomevit_bytes_thread(void)
 {
 #ifdef _OPENMP
     return omp_get_thread_num();
@@ -118,7 +118,9 @@ typedef struct whole {
     const tomevit_bytes_output *out;
 } whole;
 
-static void global_pass(const whole *w, vit_bytes_scratch *s, size_t picture)
+/* By so many threads: where there are fewer pictures than threads. */
+static void global_pass(const whole *w, vit_bytes_scratch *s, size_t picture,
+                        int threads)
 {
     const tomevit_bytes_context *c = w->c;
     const tomevit_bytes *m = c->m;
@@ -131,6 +133,8 @@ static void global_pass(const whole *w, vit_bytes_scratch *s, size_t picture)
                     s->x + k * c->x_stride);
     r.sequences = 1;
     r.count = m->d.patches;
+    r.team = c->scratch;
+    r.threads = threads;
     tomevit_bytes_run(&r);
     for (size_t k = 0; k < m->d.patches; k++)
         memcpy(out + k * m->d.global_dim, s->x + k * c->x_stride,
@@ -195,7 +199,7 @@ int tomevit_bytes_forward(tomevit_bytes_context *context, size_t batch,
                           const tomevit_bytes_output *output)
 {
     whole w = {context, bytes, output};
-    size_t parts, together;
+    size_t parts, together, alone;
 
     if (!context || !bytes || !output || !batch || batch > context->max_batch)
         return TOMEVIT_EINVAL;
@@ -205,13 +209,17 @@ int tomevit_bytes_forward(tomevit_bytes_context *context, size_t batch,
     together = context->together;
     parts = (context->m->d.patches + together - 1) / together;
     context->batch = 0;
+    /* What is left over when all threads have had as many pictures. */
+    alone = batch - batch % (size_t)context->threads;
+    for (size_t i = alone; i < batch; i++)
+        global_pass(&w, context->scratch, i, context->threads);
 #pragma omp parallel num_threads(context->threads)
     {
-        vit_bytes_scratch *s = &context->scratch[thread()];
+        vit_bytes_scratch *s = &context->scratch[tomevit_bytes_thread()];
 
 #pragma omp for schedule(dynamic, 1)
-        for (size_t i = 0; i < batch; i++)
-            global_pass(&w, s, i);
+        for (size_t i = 0; i < alone; i++)
+            global_pass(&w, s, i, 1);
 #pragma omp for schedule(dynamic, 1)
         for (size_t i = 0; i < batch * parts; i++) {
             size_t first = i % parts * together;
@@ -310,8 +318,8 @@ int tomevit_bytes_next(tomevit_bytes_context *context, const uint8_t *before,
     for (size_t i = 0; i < parts; i++) {
         size_t left = c->batch - i * each;
 
-        step(c, &c->scratch[thread()], i * each, left < each ? left : each,
-             probabilities + i * each * VIT_BYTE_VALUES);
+        step(c, &c->scratch[tomevit_bytes_thread()], i * each,
+             left < each ? left : each, probabilities + i * each * VIT_BYTE_VALUES);
     }
     c->at++;
     return 0;
