@@ -11,6 +11,9 @@
  *   fixture embed MODEL R IMAGE...          the library's features, pixels to
  *                                           floats, each image alone
  *   fixture same IMAGE IMAGE                succeeds if their pixels are equal
+ *   fixture decode IMAGE...                 a line each: "read", width, height,
+ *                                           CRC and Adler sums of the pixels, or
+ *                                           "refused"; a tab and what is said
  *   fixture rename ARCHIVE OUT LENGTH NAME  what compress wrote of pictures of
  *                                           LENGTH bytes, its first one under
  *                                           another name
@@ -281,6 +284,27 @@ static int compare_images(const char *one, const char *other)
     return differ;
 }
 
+static int decode_images(int count, char **paths)
+{
+    image_options options;
+    char why[200];
+    image a;
+
+    image_options_init(&options);
+    options.max_pixels = 1 << 22;
+    for (int i = 0; i < count; i++) {
+        if (image_read(paths[i], &options, &a, why)) {
+            printf("refused\t%s\n", why);
+            continue;
+        }
+        uInt bytes = (uInt)(3 * a.width * a.height);
+        printf("read %zu %zu %08lx%08lx\t%s\n", a.width, a.height,
+               crc32(0, a.rgb, bytes), adler32(1, a.rgb, bytes), why);
+        image_free(&a);
+    }
+    return 0;
+}
+
 /* The sum of a name and what follows it, for the name alone is another: a
  * CRC is linear. */
 static uint32_t renamed_sum(const packed_picture *p, const char *name,
@@ -339,11 +363,13 @@ int main(int argc, char **argv)
         return embed_images(argv[2], number(argv[3]), argc - 4, argv + 4);
     if (strcmp(what, "same") == 0 && argc > 3)
         return compare_images(argv[2], argv[3]);
+    if (strcmp(what, "decode") == 0)
+        return decode_images(argc - 2, argv + 2);
     if (strcmp(what, "rename") == 0 && argc > 5)
         return rename_first(argv[2], argv[3], number(argv[4]), argv[5]);
     if (strcmp(what, "json") == 0)
         return print_json(argv[2], argc - 3, argv + 3);
-    fputs("usage: fixture model|head|image|embed|same|rename|json FILE ...\n",
-          stderr);
+    fputs("usage: fixture model|head|image|embed|same|decode|rename|json "
+          "FILE ...\n", stderr);
     return 2;
 }

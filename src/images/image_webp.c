@@ -43,13 +43,35 @@ static int refuse(VP8StatusCode status, char why[IMAGE_WHY])
     return -1;
 }
 
+static size_t length_at(const uint8_t *p)
+{
+    return (size_t)p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16 |
+           (size_t)p[3] << 24;
+}
+
 /* 1 if the file is shorter than it says. */
 static int is_cut(const uint8_t *bytes, size_t count)
 {
-    size_t wanted = (size_t)bytes[4] | (size_t)bytes[5] << 8
-                    | (size_t)bytes[6] << 16 | (size_t)bytes[7] << 24;
+    return length_at(bytes + 4) > count - 8;
+}
 
-    return wanted > count - 8;
+/* Where the still picture's chunk ends. libwebp would go on reading pixels from
+ * whatever comes after it, if its data are not right; Pillow does not. */
+static size_t picture_end(const uint8_t *bytes, size_t count)
+{
+    size_t at = 12;
+
+    while (count - at >= 8) {
+        size_t length = length_at(bytes + at + 4);
+
+        if (length > count - at - 8)
+            return count;
+        if (memcmp(bytes + at, "VP8", 3) == 0 && bytes[at + 3] != 'X')
+            return at + 8 + length;
+        at += 8 + length;
+        at += length % 2 && at < count;
+    }
+    return count;
 }
 
 /* A still picture into `rgb`, rows `stride` bytes apart. */
@@ -156,8 +178,8 @@ int image_decode_webp(const uint8_t *bytes, size_t count,
     if (!demuxer && errno == ENOMEM)
         return refuse(VP8_STATUS_OUT_OF_MEMORY, why);
     if (!features.has_animation)
-        status = decode_still(bytes, count, out->rgb, out->width, out->height,
-                              3 * out->width);
+        status = decode_still(bytes, picture_end(bytes, count), out->rgb,
+                              out->width, out->height, 3 * out->width);
     else
         status = demuxer ? decode_first(demuxer, out)
                          : VP8_STATUS_BITSTREAM_ERROR;

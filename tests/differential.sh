@@ -1,0 +1,23 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Files that Pillow wrote, whole and damaged, have the pixels and the verdict
+# here that they have there (tests/differential/images.py), where PYTHON
+# (python3) has Pillow and NumPy; and what was once found that way.
+. "${srcdir:-.}/tests/guard.sh"
+
+fixture=$PWD/tests/fixture
+test -x "$fixture" || skip "tests/fixture needs Criterion to be built"
+# Its pixels go on in what lies behind their chunk.
+"$fixture" decode "$srcdir/tests/fixtures/pictures/pixels-behind-chunk.webp" \
+    >"$scratch/out"
+grep -q '^refused' "$scratch/out" ||
+    fail "pixels behind a WebP's chunk are taken: $(cat "$scratch/out")"
+
+python=${PYTHON:-python3}
+"$python" -c 'import numpy, PIL' 2>"$scratch/log" ||
+    { test $status = 0 || exit 1; skip "$python has no NumPy and Pillow"; }
+# Other versions of Pillow's libraries may judge other damage otherwise.
+PYTHONDONTWRITEBYTECODE=1 "$python" "$srcdir/tests/differential/images.py" \
+    --fixture "$fixture" --count "${DIFFERENTIAL_IMAGES-400}" ||
+    fail "Pillow and this project differ"
+exit $status
