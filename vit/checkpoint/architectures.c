@@ -67,7 +67,6 @@ static const missing of_timm[] = {
                                             "differential attention"},
     {"_18x2_", "several attentions side by side (ParallelThingsBlock)"},
     {"_map_256", "attention pooling beside register tokens"},
-    {"test_vit3", "attention pooling beside a class token"},
     {"samvit", "windowed attention"}, {"swin", "windowed attention"},
     {"_resnet", "patches from a convolutional network"},
     {"_r26_", "patches from a convolutional network"},

@@ -144,6 +144,8 @@ int tomevit_say_architecture(const vit_neighbour *n, const char *name,
     say_resize(n, name);
     if (strstr(name, "_rpn_") || !strncmp(name, "eva02_enormous_", 15))
         tomevit_neighbour_say(n, "block", json_string("res_post_norm"));
+    if (!strcmp(name, "test_vit3"))
+        tomevit_neighbour_say(n, "pool_tokens", json_string("all"));
     if (!strncmp(a->positions, "rotary", 6) && !a->pool)
         tomevit_neighbour_say(n, "pool_heads", json_string("8"));
     if (!has(n, "attn_pool.latent"))

@@ -216,17 +216,18 @@ static int is_classifier(const vit_tensors *file, const char *layout)
 }
 
 /* timm's models with rotary positions look at all tokens [timm, models/eva.py],
- * its others at patches. */
+ * its others at patches unless they say so. */
 static int find_attention_pool(const vit_tensors *file, tomevit_description *d,
                                const vit_report *report)
 {
     const char *name = "attn_pool.mlp.fc1.weight";
     const vit_stored *t;
-    int code;
+    const char *said = tomevit_tensors_metadata(file, "pool_tokens");
+    int others = d->class_token || tomevit_has(file, "reg_token"), code;
 
-    d->pool_prefix = d->rope.kind != TOMEVIT_ROTARY_NONE &&
-                     (d->class_token || tomevit_has(file, "reg_token"));
-    if (!d->pool_prefix && (d->class_token || tomevit_has(file, "reg_token")))
+    d->pool_prefix = others && (d->rope.kind != TOMEVIT_ROTARY_NONE ||
+                                (said && !strcmp(said, "all")));
+    if (others && !d->pool_prefix)
         return tomevit_fail(report, TOMEVIT_EMODEL, "tensors "
                             "\"attn_pool.latent\" and \"%s\": attention "
                             "pooling beside other tokens than patches cannot "

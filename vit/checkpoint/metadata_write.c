@@ -79,6 +79,8 @@ static void put_parts(metadata *m, const tomevit_description *d)
     }
     if (d->rms_norm)
         put(m, "norm", json_string("rms"));
+    if (d->pool_prefix && !d->rope.kind)
+        put(m, "pool_tokens", json_string("all"));
     if (d->post_norm)
         put(m, "block", json_string("res_post_norm"));
     if (d->in_order)
