@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What holds of every --method that the command has, inside a model: whoever
+ * adds a row to the table has it tested here. The same bits for any batch,
+ * number of threads and place in the batch, in every type; the class token
+ * stays alone and first; sizes add up to what was not dropped; of equal tokens
+ * the first by position decide.
+ */
+#include "../src/base/args.h"
+#include "../src/session/merging_args.h"
+#include "../src/session/methods.h"
+#include "../vit/checkpoint/checkpoint.h"
+#include "../vit/forward/context.h"
+#include "oracle.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SIDE = 32, CLASSES = 10, TOKENS = 65, IMAGES = 5, DEPTH = 6 };
+
+typedef struct setting {
+    tomevit_description d;
+    vit_random random;
+    vit_source source;
+    float pixels[IMAGES][3 * SIDE * SIDE];
+} setting;
+
+static void set_up(setting *s)
+{
+    uint32_t state = 5;
+
+    *s = (setting){.d = {
+        .dim = 48, .depth = DEPTH, .heads = 3, .mlp_dim = 96, .patch = 4,
+        .image_size = SIDE, .classes = CLASSES, .norm_eps = 1e-6f,
+        .qkv_bias = 1, .pos_embed = 1, .final_norm = 1, .class_token = 1,
+        .prefix = 1, .pos_prefix = 1, .tokens = TOKENS, .features = 48,
+        .pool = TOMEVIT_POOL_CLASS,
+    }};
+    for (int k = 0; k < 3; k++)
+        s->d.preprocessing.mean[k] = s->d.preprocessing.std[k] = 0.5f;
+    s->random = (vit_random){&s->d, 17};
+    s->source = tomevit_random_source(&s->random);
+    for (size_t b = 0; b < IMAGES; b++)
+        for (size_t i = 0; i < 3 * SIDE * SIDE; i++) {
+            state = state * 1664525 + 1013904223;
+            s->pixels[b][i] = (float)(state >> 24) / 127.5f - 1.0f;
+        }
+}
+
+typedef struct results {
+    float logits[IMAGES * CLASSES], sizes[IMAGES * TOKENS];
+    int32_t map[IMAGES * TOKENS];
+    size_t rows[IMAGES], layer_rows[IMAGES * DEPTH];
+} results;
+
+/* `batch` images at a time, the first of them being image `first` of all, which
+ * come in turn; each one's results lie in its own place. */
+static void run(const setting *s, tomevit_context *context,
+                const tomevit_merging *merging, size_t batch, size_t first,
+                results *got)
+{
+    memset(got, 0, sizeof(*got));
+    for (size_t b = 0; b < IMAGES; b += batch) {
+        tomevit_image images[IMAGES];
+        results r = {0};
+        tomevit_output out = {.logits = r.logits, .sizes = r.sizes,
+                              .map = r.map, .rows = r.rows,
+                              .layer_rows = r.layer_rows};
+
+        for (size_t i = 0; i < batch; i++)
+            images[i] = (tomevit_image){s->pixels[(first + b + i) % IMAGES],
+                                        TOMEVIT_F32_CHW};
+        cr_assert_eq(tomevit_forward(context, merging, batch, images, &out),
+                     0);
+        for (size_t i = 0; i < batch; i++) {
+            size_t at = (first + b + i) % IMAGES;
+
+            memcpy(got->logits + at * CLASSES, r.logits + i * CLASSES,
+                   CLASSES * sizeof(float));
+            memcpy(got->sizes + at * TOKENS, r.sizes + i * TOKENS,
+                   r.rows[i] * sizeof(float));
+            memcpy(got->map + at * TOKENS, r.map + i * TOKENS,
+                   TOKENS * sizeof(int32_t));
+            memcpy(got->layer_rows + at * DEPTH, r.layer_rows + i * DEPTH,
+                   DEPTH * sizeof(size_t));
+            got->rows[at] = r.rows[i];
+        }
+    }
+}
+
+/* Method `index` with r = 6, or with what says by itself how many go. */
+static void resolve(const setting *s, int index, merging_run *resolved)
+{
+    const method_row *row = methods_row(index);
+    merging_args args;
+    char why[ARGS_WHY];
+
+    merging_args_init(&args);
+    cr_assert_eq(merging_parse_method(row->name, &args, why), 0, "%s", why);
+    if (row->method == TOMERGE_STRIDED)
+        cr_assert_eq(merging_parse_schedule("1,0,1,0,0,0", &args, why), 0);
+    else if (!merging_decides(&args))
+        cr_assert_eq(merging_parse_r("6", &args, why), 0, "%s", why);
+    cr_assert_eq(merging_resolve(&args, &s->d, 0, resolved, why), 0, "%s: %s",
+                 row->name, why);
+    merging_args_free(&args);
+}
+
+static void expect_sums(const method_row *row, const results *got)
+{
+    for (size_t b = 0; b < IMAGES; b++) {
+        const int32_t *map = got->map + b * TOKENS;
+        float sum = 0, kept = 0;
+
+        for (size_t t = 0; t < TOKENS; t++) {
+            kept += map[t] >= 0;
+            cr_assert_eq(map[t] == 0, t == 0, "%s: token %zu of image %zu is "
+                         "in row %d", row->name, t, b, map[t]);
+        }
+        for (size_t i = 0; i < got->rows[b]; i++)
+            sum += got->sizes[b * TOKENS + i];
+        if (row->sizes == TOMEVIT_SIZES_COUNT)
+            cr_assert_eq(sum, kept, "%s: sizes of %g, tokens %g", row->name,
+                         (double)sum, (double)kept);
+    }
+}
+
+Test(every_method, has_the_same_bits_in_any_company)
+{
+    static setting s;
+    static results alone, all;
+
+    set_up(&s);
+    for (int dtype = TOMEVIT_F32; dtype <= TOMEVIT_INT8; dtype++) {
+        tomevit_open_options with;
+        tomevit_context *one, *many;
+        tomevit_model *model;
+
+        tomevit_open_options_init(&with);
+        with.dtype = dtype;
+        cr_assert_eq(tomevit_model_build(&s.d, &with, s.source, &model), 0);
+        cr_assert_eq(tomevit_context_create(model, 1, 1, &one), 0);
+        cr_assert_eq(tomevit_context_create(model, IMAGES, 3, &many), 0);
+        for (int index = 0; methods_row(index); index++) {
+            const method_row *row = methods_row(index);
+            merging_run resolved;
+
+            resolve(&s, index, &resolved);
+            run(&s, one, &resolved.merging, 1, 0, &alone);
+            for (size_t first = 0; first < IMAGES; first += 3) {
+                run(&s, many, &resolved.merging, IMAGES, first, &all);
+                cr_assert_eq(memcmp(&alone, &all, sizeof(all)), 0,
+                             "%s, %s, from image %zu", row->name,
+                             tomevit_dtype_name(dtype), first);
+            }
+            expect_sums(row, &alone);
+            merging_run_free(&resolved);
+        }
+        tomevit_context_free(one);
+        tomevit_context_free(many);
+        tomevit_close(model);
+    }
+}
+
+static size_t members(size_t tokens, const int32_t *map, int32_t row)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < tokens; i++)
+        count += map[i] == row;
+    return count;
+}
+
+/* Whether those of every other token, from `from` on, that went are the first or
+ * the last of those that may. */
+static int is_end(size_t tokens, size_t from, const int32_t *map,
+                  const int32_t *origin, const uint8_t *role)
+{
+    int changes = 0, before = -1;
+
+    for (size_t i = from; i < tokens; i += 2) {
+        int went = map[i] < 0 || (size_t)origin[map[i]] != i;
+
+        if ((role && role[i] == TOMERGE_DESTINATION) ||
+            (!went && members(tokens, map, map[i]) > 1))
+            continue; /* others went into it */
+        changes += before >= 0 && went != before;
+        before = went;
+    }
+    return changes <= 1;
+}
+
+/* Where all tokens are equal, position decides, the same on every tier: on
+ * either side, of even and of odd positions, it is the first that go or, where
+ * the first are kept longest, the last. */
+static void check_ties(int method, const char *tier, int32_t *map)
+{
+    enum { T = 24, C = 4, R = 5 };
+    uint32_t needs = tomerge_method_needs(method);
+    tomerge_options options = TOMERGE_OPTIONS_INIT;
+    float metric[T * C], importance[T];
+    int32_t origin[T];
+    tomerge_plan plan = {T, 0, map, origin};
+    tomerge_const_view rows = {metric, C, TOMERGE_F32};
+    uint8_t role[T];
+    size_t bytes;
+    void *work;
+
+    for (size_t i = 0; i < T * C; i++)
+        metric[i] = (float)(i % C) + 1;
+    for (size_t i = 0; i < T; i++) {
+        importance[i] = 1;
+        role[i] = i % 4 ? TOMERGE_MERGEABLE : TOMERGE_DESTINATION;
+    }
+    options.method = method;
+    options.importance = importance;
+    options.threshold = 0.5f;
+    if (needs & TOMERGE_NEEDS_DESTINATIONS)
+        options.role = role;
+    cr_assert_eq(tomerge_match_workspace(&options, T, C, &bytes), 0);
+    work = malloc(bytes);
+    cr_assert(work);
+    cr_assert_eq(tomerge_match(&options, C, rows, R, &plan, work, bytes), 0);
+    free(work);
+    if (!(needs & TOMERGE_NEEDS_R) || method == TOMERGE_RANDOM ||
+        method == TOMERGE_CLUSTERS) /* in the order in which it finds pairs */
+        return;
+    cr_assert_eq(plan.rows, T - R, "%s, %s: %zu rows", tier,
+                 tomerge_method_name(method), plan.rows);
+    for (size_t from = 0; from < 2; from++)
+        cr_assert(is_end(T, from, map, origin, options.role),
+                  "%s, %s: others than the first or the last went", tier,
+                  tomerge_method_name(method));
+}
+
+Test(every_method, takes_equal_tokens_in_order)
+{
+    for (int method = 0; tomerge_method_name(method); method++) {
+        int32_t first[24], map[24];
+
+        for (int t = 0; tomerge_cpu_tier(t); t++) {
+            uint32_t mask;
+
+            tomerge_cpu_mask(tomerge_cpu_tier(t), &mask);
+            if ((tomerge_cpu_detected() & mask) != mask)
+                continue;
+            tomerge_set_cpu_mask(mask);
+            check_ties(method, tomerge_cpu_tier(t), t ? map : first);
+            if (t)
+                cr_assert_eq(memcmp(first, map, sizeof(map)), 0, "%s, %s",
+                             tomerge_cpu_tier(t), tomerge_method_name(method));
+        }
+    }
+    tomerge_set_cpu_mask(UINT32_MAX);
+}
