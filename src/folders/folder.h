@@ -22,9 +22,9 @@ typedef struct folder_file {
     int remarked;          /* 1 once it was told that it is damaged */
 } folder_file;
 
-/* What a list takes is its files and their names, in memory of its own: some
- * sixty bytes and a name for each. Files and groups are in the order of strcmp on their names; the files of an
- * archive in the archive's. */
+/* What a list takes is its files and their names, in memory of its own: 56
+ * bytes and a path for each. Files and groups are in the order of strcmp on
+ * their names; the files of an archive in the archive's. */
 typedef struct folder {
     folder_file *files;
     size_t count, capacity;
