@@ -305,6 +305,113 @@ Test(dsp, swiglu_every_tail)
 }
 
 /* Every pair by its own angle, of one set for all heads and of one for each. */
+static void check_laplace(const vit_dsp *dsp)
+{
+    for (size_t n = 1; n <= 130; n++) {
+        guarded s = guarded_new(n), bias = guarded_new(n);
+        guarded weight = guarded_new(n), from = guarded_new(n);
+        uint64_t state = n;
+
+        fill(&from, &state, n % 2 ? 3.0f : 200.0f), fill(&bias, &state, 2.0f);
+        fill(&weight, &state, 9.0f);
+        memcpy(s.data, from.data, n * sizeof(float));
+        dsp->laplace(n, 0.75f, bias.data, n % 3 ? weight.data : NULL, s.data);
+        for (size_t i = 0; i < n; i++) {
+            double x = 0.75 * (double)from.data[i] + (double)bias.data[i];
+            double by = n % 3 ? (double)weight.data[i] : 1.0;
+            double want = by * 0.5 *
+                          (1.0 + erf((x - 0.707107) / (0.282095 * sqrt(2.0))));
+
+            cr_assert_float_eq((double)s.data[i], want,
+                               5e-7 * fmax(1.0, fabs(by)),
+                               "%s: %.9g is %.9g, not %.9g", dsp->name, x,
+                               (double)s.data[i], want);
+        }
+        guarded_free(&s, "laplace s"), guarded_free(&bias, "laplace bias");
+        guarded_free(&weight, "laplace w"), guarded_free(&from, "laplace x");
+    }
+}
+
+/* The function of Mega's attention, however far from its middle. */
+Test(dsp, laplace_every_tail)
+{
+    each_tier(check_laplace);
+}
+
+static void check_highway(const vit_dsp *dsp)
+{
+    for (size_t n = 1; n <= 130; n++) {
+        guarded u = guarded_new(n), h = guarded_new(n), x = guarded_new(n);
+        guarded from = guarded_new(n);
+        uint64_t state = n;
+
+        fill(&u, &state, 30.0f), fill(&h, &state, 8.0f);
+        fill(&from, &state, 4.0f);
+        memcpy(x.data, from.data, n * sizeof(float));
+        dsp->highway(n, u.data, h.data, x.data);
+        for (size_t i = 0; i < n; i++) {
+            double was = (double)from.data[i], new = (double)h.data[i];
+
+            new = was + sigmoid((double)u.data[i]) * (new * sigmoid(new) - was);
+            cr_assert_float_eq((double)x.data[i], new, 4e-6,
+                               "%s: highway of %zu at %zu: %.9g, not %.9g",
+                               dsp->name, n, i, (double)x.data[i], new);
+        }
+        guarded_free(&u, "highway u"), guarded_free(&h, "highway h");
+        guarded_free(&x, "highway x"), guarded_free(&from, "highway from");
+    }
+}
+
+Test(dsp, highway_every_tail)
+{
+    each_tier(check_highway);
+}
+
+enum { STEPS = 23, EMA_ROWS = 17 };
+
+/* Steps in any order: some twice, some that no row passes at. */
+static void check_ema_order(const vit_dsp *dsp, int turning, int back,
+                            const guarded *weight, uint64_t *state)
+{
+    size_t each = VIT_EMA_REAL * 2 * VIT_EMA_LANES, ld = VIT_EMA_LANES + 3;
+    guarded c = guarded_new(each), x = guarded_new(EMA_ROWS * ld);
+    guarded y = guarded_new(EMA_ROWS * ld), want = guarded_new(EMA_ROWS * ld);
+    int32_t row[STEPS];
+    vit_ema_order order = {STEPS, row, weight ? weight->data : NULL, 0};
+
+    fill(&c, state, 1.0f), fill(&x, state, 3.0f), fill(&y, state, 2.0f);
+    memcpy(want.data, y.data, want.n * sizeof(float));
+    for (size_t i = 0; i < STEPS; i++)
+        row[i] = (int32_t)(i * 7 % (EMA_ROWS + 1)) - 1;
+    tomevit_ema_pass(c.data, turning, back, &order, x.data, ld, want.data, ld);
+    dsp->ema(c.data, turning, back, &order, x.data, ld, y.data, ld);
+    cr_assert_eq(memcmp(y.data, want.data, y.n * sizeof(float)), 0,
+                 "%s: turning %d, back %d, weights %d", dsp->name, turning,
+                 back, weight != NULL);
+    guarded_free(&c, "ema c"), guarded_free(&x, "ema x");
+    guarded_free(&y, "ema y"), guarded_free(&want, "ema want");
+}
+
+static void check_ema(const vit_dsp *dsp)
+{
+    guarded weight = guarded_new(EMA_ROWS);
+    uint64_t state = 5;
+
+    fill(&weight, &state, 4.0f);
+    for (int turning = 0; turning < 2; turning++)
+        for (int back = 0; back < 2; back++) {
+            check_ema_order(dsp, turning, back, NULL, &state);
+            check_ema_order(dsp, turning, back, &weight, &state);
+        }
+    guarded_free(&weight, "ema weight");
+}
+
+/* Of averages every tier has the bits of portable C. */
+Test(dsp, averages_have_the_same_bits_on_every_tier)
+{
+    each_tier(check_ema);
+}
+
 static void check_rotate(const vit_dsp *dsp)
 {
     enum { HEADS = 3 };

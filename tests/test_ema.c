@@ -90,8 +90,8 @@ static void check(const char *name, int turning)
     widen(golden_f32(f, "in.x", TOKENS * CHANNELS), TOKENS, x);
     order = tomevit_ema_order(VIT_EMA_ROWS, TOKENS, TOKENS, NULL, NULL, NULL,
                               row);
-    tomevit_ema(c, CHANNELS, STATES, turning, 0, &order, TOKENS, x, WIDE, y,
-                WIDE, count);
+    tomevit_ema(&tomevit_dsp_scalar, c, CHANNELS, STATES, turning, 0, &order,
+                TOKENS, x, WIDE, y, WIDE, count);
     compare(name, TOKENS, x, y, omega, !turning,
             golden_f32(f, "out.y", TOKENS * CHANNELS));
     widen(golden_f32(f, "in.rows", ROWS * CHANNELS), ROWS, x);
@@ -100,8 +100,8 @@ static void check(const char *name, int turning)
 
         snprintf(key, sizeof(key), "out.y_merged_%s", ways[how]);
         order = tomevit_ema_order(how, TOKENS, ROWS, trace, place, size, row);
-        tomevit_ema(c, CHANNELS, STATES, turning, 0, &order, ROWS, x, WIDE, y,
-                    WIDE, count);
+        tomevit_ema(&tomevit_dsp_scalar, c, CHANNELS, STATES, turning, 0,
+                    &order, ROWS, x, WIDE, y, WIDE, count);
         compare(key, ROWS, x, y, omega, !turning,
                 golden_f32(f, key, ROWS * CHANNELS));
     }

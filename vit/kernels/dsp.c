@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include "dsp.h"
+#include "laplace.h"
 #include "tomerge.h"
 
 #include <math.h>
@@ -146,9 +147,25 @@ static void rotate(size_t heads, size_t channels, int halves,
     }
 }
 
+static void laplace(size_t n, float scale, const float *bias,
+                    const float *weight, float *s)
+{
+    for (size_t i = 0; i < n; i++) {
+        s[i] = tomevit_laplace(s[i] * scale + bias[i]);
+        if (weight)
+            s[i] *= weight[i];
+    }
+}
+
+static void highway(size_t n, const float *u, const float *h, float *x)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] += gate(gate(h[i], h[i]) - x[i], u[i]);
+}
+
 const vit_dsp tomevit_dsp_scalar = {
     "scalar", MR, NR, gemm, finish, pack, layer_norm, rms_norm, softmax,
-    swiglu, rotate,
+    swiglu, rotate, tomevit_ema_pass, laplace, highway,
 };
 
 static const struct {

@@ -11,6 +11,8 @@
 #ifndef TOMEVIT_DSP_H
 #define TOMEVIT_DSP_H
 
+#include "ema.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -76,6 +78,19 @@ typedef struct vit_dsp {
      * the first of a pair; that of head i begins i * stride on. */
     void (*rotate)(size_t heads, size_t channels, int halves,
                    const float *turn, size_t stride, float *x);
+
+    /* Adds to y what one direction of an average makes of a group of states
+     * and a block of channels; ema.h says more. The same bits on every tier. */
+    void (*ema)(const float *coefficients, int turning, int back,
+                const vit_ema_order *order, const float *x, size_t ldx,
+                float *y, size_t ldy);
+
+    /* s[n] = laplace(scale * s + bias) * weight; weight NULL means 1 */
+    void (*laplace)(size_t n, float scale, const float *bias,
+                    const float *weight, float *s);
+
+    /* x[n] += sigmoid(u) * (silu(h) - x) */
+    void (*highway)(size_t n, const float *u, const float *h, float *x);
 } vit_dsp;
 
 /* Rows of the next tile where `left` are left: mr, unless the last tile would

@@ -2,6 +2,7 @@
 /* Damped moving averages along a sequence; see ema.h. */
 #include "config.h"
 
+#include "dsp.h"
 #include "ema.h"
 
 #include <math.h>
@@ -19,9 +20,22 @@ static size_t parts_of(int turning)
     return turning ? 4 : 2;
 }
 
+static size_t group_of(int turning)
+{
+    return turning ? VIT_EMA_TURNING : VIT_EMA_REAL;
+}
+
+/* Floats of one block's coefficients in one direction: whole groups. */
+static size_t length_of_block(size_t states, int turning)
+{
+    size_t group = group_of(turning);
+
+    return (states + group - 1) / group * group * parts_of(turning) * LANES;
+}
+
 size_t tomevit_ema_length(size_t channels, size_t states, int turning)
 {
-    return 2 * blocks_of(channels) * states * parts_of(turning) * LANES;
+    return 2 * blocks_of(channels) * length_of_block(states, turning);
 }
 
 static double sigmoid(double x)
@@ -57,6 +71,7 @@ static void pack_state(const vit_ema_source *from, size_t row, size_t state,
 void tomevit_ema_pack(const vit_ema_source *from, float *coefficients)
 {
     size_t blocks = blocks_of(from->channels), parts = parts_of(from->turning);
+    size_t each = length_of_block(from->states, from->turning);
 
     memset(coefficients, 0,
            tomevit_ema_length(from->channels, from->states, from->turning) *
@@ -66,9 +81,8 @@ void tomevit_ema_pack(const vit_ema_source *from, float *coefficients)
             size_t channel = row % from->channels;
             size_t block = row / from->channels * blocks + channel / LANES;
 
-            pack_state(from, row, s, coefficients +
-                       (block * from->states + s) * parts * LANES +
-                       channel % LANES);
+            pack_state(from, row, s, coefficients + block * each +
+                       s * parts * LANES + channel % LANES);
         }
 }
 
@@ -76,7 +90,7 @@ vit_ema_order tomevit_ema_order(int how, size_t tokens, size_t rows,
                                 const int32_t *trace, const int32_t *place,
                                 const float *size, int32_t *row)
 {
-    vit_ema_order order = {tokens, row, NULL, how != VIT_EMA_PLACE};
+    vit_ema_order order = {tokens, row, NULL, 0};
     size_t step = 0;
 
     switch (how) {
@@ -101,14 +115,14 @@ vit_ema_order tomevit_ema_order(int how, size_t tokens, size_t rows,
             row[i] = (int32_t)i;
         order.steps = rows;
     }
+    order.mean = how != VIT_EMA_PLACE && order.steps > rows;
     return order;
 }
 
-/* h = q h + x of all states. */
-static void take(const float *c, size_t states, int turning, const float *x,
-                 float *h)
+/* h = q h + x of a group's states. */
+static void take(const float *c, int turning, const float *x, float *h)
 {
-    for (size_t s = 0; s < states; s++) {
+    for (size_t s = 0; s < group_of(turning); s++) {
         if (!turning) {
             for (size_t l = 0; l < LANES; l++)
                 h[l] = c[l] * h[l] + x[l];
@@ -127,72 +141,75 @@ static void take(const float *c, size_t states, int turning, const float *x,
     }
 }
 
-/* y += the real part of w h. */
-static void give(const float *c, size_t states, int turning, const float *h,
-                 float *y)
+/* y += the real part of w h, summed over a group's states. */
+static void give(const float *c, int turning, const float *h, float *y)
 {
-    float sum[LANES] = {0};
+    float sum[LANES];
 
-    for (size_t s = 0; s < states; s++) {
-        if (!turning) {
-            for (size_t l = 0; l < LANES; l++)
-                sum[l] += c[LANES + l] * h[l];
-            h += LANES;
-            c += 2 * LANES;
-            continue;
+    for (size_t s = 0; s < group_of(turning); s++) {
+        for (size_t l = 0; l < LANES; l++) {
+            float term = turning ? c[2 * LANES + l] * h[l] -
+                                       c[3 * LANES + l] * h[LANES + l]
+                                 : c[LANES + l] * h[l];
+
+            sum[l] = s ? sum[l] + term : term;
         }
-        for (size_t l = 0; l < LANES; l++)
-            sum[l] += c[2 * LANES + l] * h[l] - c[3 * LANES + l] * h[LANES + l];
-        h += 2 * LANES;
-        c += 4 * LANES;
+        h += turning ? 2 * LANES : LANES;
+        c += turning ? 4 * LANES : 2 * LANES;
     }
     for (size_t l = 0; l < LANES; l++)
         y[l] += sum[l];
 }
 
-static void enter(const vit_ema_order *o, size_t step, const float *x,
-                  size_t ldx, float to[LANES])
+void tomevit_ema_pass(const float *c, int turning, int back,
+                      const vit_ema_order *o, const float *x, size_t ldx,
+                      float *y, size_t ldy)
 {
-    int32_t row = o->row[step];
-    float weight = row >= 0 && o->weight ? o->weight[row] : 1.0f;
+    float h[VIT_EMA_REAL * LANES] = {0}, in[LANES];
 
-    for (size_t l = 0; l < LANES; l++)
-        to[l] = row >= 0 ? x[(size_t)row * ldx + l] * weight : 0.0f;
+    for (size_t step = 0; step < o->steps; step++) {
+        int32_t row = o->row[back ? o->steps - 1 - step : step];
+        float weight = row >= 0 && o->weight ? o->weight[row] : 1.0f;
+
+        for (size_t l = 0; l < LANES; l++)
+            in[l] = row >= 0 ? x[(size_t)row * ldx + l] * weight : 0.0f;
+        if (back && row >= 0)
+            give(c, turning, h, y + (size_t)row * ldy);
+        take(c, turning, in, h);
+        if (!back && row >= 0)
+            give(c, turning, h, y + (size_t)row * ldy);
+    }
 }
 
-void tomevit_ema(const float *coefficients, size_t channels, size_t states,
-                 int turning, size_t block, const vit_ema_order *order,
-                 size_t rows, const float *x, size_t ldx, float *y, size_t ldy,
-                 float *count)
+static void divide(const vit_ema_order *order, size_t rows, float *y,
+                   size_t ldy, float *count)
 {
-    size_t each = states * parts_of(turning) * LANES;
+    for (size_t i = 0; i < rows; i++)
+        count[i] = 0.0f;
+    for (size_t t = 0; t < order->steps; t++)
+        if (order->row[t] >= 0)
+            count[order->row[t]]++;
+    for (size_t i = 0; i < rows; i++)
+        for (size_t l = 0; count[i] > 1.0f && l < LANES; l++)
+            y[i * ldy + l] /= count[i];
+}
+
+void tomevit_ema(const vit_dsp *dsp, const float *coefficients,
+                 size_t channels, size_t states, int turning, size_t block,
+                 const vit_ema_order *order, size_t rows, const float *x,
+                 size_t ldx, float *y, size_t ldy, float *count)
+{
+    size_t each = length_of_block(states, turning);
+    size_t group = group_of(turning) * parts_of(turning) * LANES;
     const float *ahead = coefficients + block * each;
     const float *back = ahead + blocks_of(channels) * each;
-    float h[2 * VIT_EMA_STATES * LANES], in[LANES];
 
-    x += block * LANES;
-    y += block * LANES;
-    for (size_t i = 0; i < rows; i++) {
+    for (size_t i = 0; i < rows; i++)
         memset(y + i * ldy, 0, LANES * sizeof(*y));
-        count[i] = 0;
-    }
-    memset(h, 0, sizeof(h));
-    for (size_t t = 0; t < order->steps; t++) {
-        enter(order, t, x, ldx, in);
-        take(ahead, states, turning, in, h);
-        if (order->row[t] < 0)
-            continue;
-        count[order->row[t]]++;
-        give(ahead, states, turning, h, y + (size_t)order->row[t] * ldy);
-    }
-    memset(h, 0, sizeof(h));
-    for (size_t t = order->steps; t-- > 0;) {
-        if (order->row[t] >= 0)
-            give(back, states, turning, h, y + (size_t)order->row[t] * ldy);
-        enter(order, t, x, ldx, in);
-        take(back, states, turning, in, h);
-    }
-    for (size_t i = 0; order->mean && i < rows; i++)
-        for (size_t l = 0; count[i] > 1 && l < LANES; l++)
-            y[i * ldy + l] /= count[i];
+    for (size_t i = 0; i < each; i += group)
+        dsp->ema(ahead + i, turning, 0, order, x, ldx, y, ldy);
+    for (size_t i = 0; i < each; i += group)
+        dsp->ema(back + i, turning, 1, order, x, ldx, y, ldy);
+    if (order->mean)
+        divide(order, rows, y, ldy, count);
 }

@@ -8,8 +8,9 @@
  *
  * from the first row on; and from the last row back, where y_t is of the state
  * before x_t: the row itself counts once, as the authors' code for images has
- * it. Portable C, the same on every tier; channels go in blocks of lanes, whose
- * states stay in registers.
+ * it. Channels go in blocks of lanes and states in groups, which stay in
+ * registers: a kernel of dsp.h passes all rows by one group of one block in one
+ * direction, and gives the same bits on every tier.
  */
 #ifndef TOMEVIT_EMA_H
 #define TOMEVIT_EMA_H
@@ -17,7 +18,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct vit_dsp;
+
 enum { VIT_EMA_LANES = 16, VIT_EMA_STATES = 64 };
+
+/* States of a group, real and complex. */
+enum { VIT_EMA_REAL = 8, VIT_EMA_TURNING = 4 };
 
 /* What a checkpoint holds, rows of both directions one after the other. */
 typedef struct vit_ema_source {
@@ -28,8 +34,8 @@ typedef struct vit_ema_source {
     const float *gamma;    /* [2 channels, states], turning: [.., 2] */
 } vit_ema_source;
 
-/* q and w of both directions: [2, blocks, states, 2 or 4, lanes], zeros past
- * the last channel. */
+/* q and w of both directions: [2, blocks, groups, states of one, 2 or 4,
+ * lanes], zeros past the last channel and the last state. */
 size_t tomevit_ema_length(size_t channels, size_t states, int turning);
 void tomevit_ema_pack(const vit_ema_source *from, float *coefficients);
 
@@ -57,11 +63,18 @@ vit_ema_order tomevit_ema_order(int how, size_t tokens, size_t rows,
                                 const int32_t *trace, const int32_t *place,
                                 const float *size, int32_t *row);
 
-/* y[rows, ldy] of x[rows, ldx], channels of block `block`; both are whole
- * lanes wide. `count` [rows] is scratch. */
-void tomevit_ema(const float *coefficients, size_t channels, size_t states,
-                 int turning, size_t block, const vit_ema_order *order,
-                 size_t rows, const float *x, size_t ldx, float *y, size_t ldy,
-                 float *count);
+/* Adds to y[rows, ldy] what the group of states at `coefficients` makes of
+ * x[rows, ldx] in the order given, or from its end back. A step is rounded
+ * product by product and sum by sum, states in their order. */
+void tomevit_ema_pass(const float *coefficients, int turning, int back,
+                      const vit_ema_order *order, const float *x, size_t ldx,
+                      float *y, size_t ldy);
+
+/* y[rows, ldy] of x[rows, ldx]: the lanes of block `block` alone. `count`
+ * [rows] is scratch. */
+void tomevit_ema(const struct vit_dsp *dsp, const float *coefficients,
+                 size_t channels, size_t states, int turning, size_t block,
+                 const vit_ema_order *order, size_t rows, const float *x,
+                 size_t ldx, float *y, size_t ldy, float *count);
 
 #endif

@@ -24,6 +24,19 @@ vit_parts tomevit_parts_of(const tomevit_description *d)
     return p;
 }
 
+void tomevit_scale_and_shift(size_t n, const float *restrict scale,
+                             const float *restrict shift,
+                             const float *restrict x, float *restrict y)
+{
+    size_t i = 0;
+
+    for (; i + 8 <= n; i += 8)
+        for (size_t j = 0; j < 8; j++)
+            y[i + j] = x[i + j] * scale[i + j] + shift[i + j];
+    for (; i < n; i++)
+        y[i] = x[i] * scale[i] + shift[i];
+}
+
 void tomevit_gated_values(vit_pass *p, vit_scratch *s, const vit_at *at)
 {
     vit_team *c = p->c;
@@ -37,31 +50,43 @@ void tomevit_gated_values(vit_pass *p, vit_scratch *s, const vit_at *at)
                  c->qkv_stride, s->gemm);
 }
 
+/* y += omega x */
+static void add_own(const float *restrict omega, const float *restrict x,
+                    float *restrict y)
+{
+    for (size_t j = 0; j < VIT_EMA_LANES; j++)
+        y[j] += omega[j] * x[j];
+}
+
+/* The lanes of all rows are brought together first: apart, they lie in few
+ * sets of a cache, and every group of states passes them anew. */
 void tomevit_average(vit_pass *p, vit_scratch *s, const vit_at *at)
 {
+    enum { LANES = VIT_EMA_LANES };
     vit_team *c = p->c;
     const tomevit_model *m = c->model;
     const tomevit_description *d = &m->d;
-    size_t first = c->rows.offsets[at->image], from = at->head * VIT_EMA_LANES;
+    size_t first = c->rows.offsets[at->image], from = at->head * LANES;
     size_t rows = c->rows.offsets[at->image + 1] - first;
-    size_t width = smaller(VIT_EMA_LANES, d->dim - from);
+    size_t width = smaller(LANES, d->dim - from);
     int mega = d->block == TOMEVIT_BLOCK_MEGA;
-    const float *x = c->attention + first * c->x_stride;
-    float *y = c->next.x + first * c->x_stride;
+    float omega[LANES] = {0}, *x = s->scores, *y = s->values;
     vit_ema_order order = tomevit_ema_order(
         p->merging->ema_merge, d->tokens, rows,
         c->rows.trace + at->image * d->tokens, c->rows.place + first,
         c->rows.size + first, s->passing);
 
-    tomevit_ema(at->layer->ema, d->dim, d->mega.states, !mega, at->head,
-                &order, rows, x, c->x_stride, y, c->x_stride, s->metric);
-    for (size_t i = 0; i < rows; i++, x += c->x_stride, y += c->x_stride) {
-        for (size_t j = from; j < from + width; j++)
-            y[j] += at->layer->omega[j] * x[j];
-        if (mega)
-            m->dsp->finish(VIT_SILU, 1, width, y + from, c->x_stride, s->zeros,
-                           y + from, c->x_stride);
-    }
+    memcpy(omega, at->layer->omega + from, width * sizeof(*omega));
+    for (size_t i = 0; i < rows; i++)
+        memcpy(x + i * LANES, c->attention + (first + i) * c->x_stride + from,
+               LANES * sizeof(*x));
+    tomevit_ema(m->dsp, at->layer->ema, d->dim, d->mega.states, !mega,
+                at->head, &order, rows, x, LANES, y, LANES, s->metric);
+    for (size_t i = 0; i < rows; i++)
+        add_own(omega, x + i * LANES, y + i * LANES);
+    m->dsp->finish(mega ? VIT_SILU : VIT_STORE, rows, width, y, LANES,
+                   s->zeros, c->next.x + first * c->x_stride + from,
+                   c->x_stride);
 }
 
 /* ---- attention ----------------------------------------------------------- */
@@ -78,16 +103,6 @@ typedef struct among {
     size_t stride;
 } among;
 
-/* Laplace's weights of one query's scores. [arXiv 2209.10655, equation 16] */
-static void weigh_by_laplace(const among *g, const float *bias, float *s)
-{
-    for (size_t j = 0; j < g->rows; j++) {
-        s[j] = tomevit_laplace(s[j] / (float)g->whole + bias[j]);
-        if (g->size)
-            s[j] *= g->size[j];
-    }
-}
-
 /* Weights of one query's scores s[rows]. */
 static void weigh(const vit_dsp *dsp, const among *g, size_t query, float *s,
                   float *bias)
@@ -103,7 +118,7 @@ static void weigh(const vit_dsp *dsp, const among *g, size_t query, float *s,
                            (ptrdiff_t)g->place[query]] +
                   (g->bias && !g->d->mega.laplace ? g->bias[j] : 0.0f);
     if (g->d->mega.laplace)
-        weigh_by_laplace(g, bias, s);
+        dsp->laplace(g->rows, 1.0f / (float)g->whole, bias, g->size, s);
     else
         dsp->softmax(g->rows, 1.0f / sqrtf((float)g->shared), bias, s);
 }
@@ -126,6 +141,18 @@ static void pack(const vit_dsp *dsp, vit_scratch *s, const among *g)
         }
 }
 
+/* y *= x, eight at a time: as many as compilers make vectors of. */
+static void multiply(size_t n, const float *restrict x, float *restrict y)
+{
+    size_t i = 0;
+
+    for (; i + 8 <= n; i += 8)
+        for (size_t j = 0; j < 8; j++)
+            y[i + j] *= x[i + j];
+    for (; i < n; i++)
+        y[i] *= x[i];
+}
+
 /* R of some rows times what their scores weigh of the values. */
 static void gate(const vit_dsp *dsp, const vit_scratch *s, const among *g,
                  size_t rows, size_t score_stride, float *r)
@@ -135,23 +162,25 @@ static void gate(const vit_dsp *dsp, const vit_scratch *s, const among *g,
 
     for (size_t j = 0; j < g->value; j += nr) {
         const float *panel = s->values + j * g->rows;
-        vit_ahead ahead = {panel, panel, 0};
+        size_t width = smaller(g->value - j, nr);
+        vit_ahead ahead = {panel, r + j, g->stride};
 
         dsp->gemm(rows, g->rows, s->scores, score_stride, panel, tile, nr, 0,
                   ahead);
         for (size_t i = 0; i < rows; i++)
-            for (size_t n = 0; n < smaller(g->value - j, nr); n++)
-                r[i * g->stride + j + n] *= tile[i * nr + n];
+            multiply(width, tile + i * nr, r + i * g->stride + j);
     }
 }
 
-static void attend(const vit_team *c, vit_scratch *s, const among *g)
+/* Queries begin .. end - 1. */
+static void attend(const vit_team *c, vit_scratch *s, const among *g,
+                   size_t begin, size_t end)
 {
     const vit_dsp *dsp = c->model->dsp;
 
     pack(dsp, s, g);
-    for (size_t i = 0, rows; i < g->rows; i += rows) {
-        rows = vit_tile_rows(g->rows - i, dsp->mr);
+    for (size_t i = begin, rows; i < end; i += rows) {
+        rows = vit_tile_rows(end - i, dsp->mr);
         for (size_t j = 0; j < g->rows; j += dsp->nr) {
             const float *panel = s->keys + j * g->shared;
             vit_ahead ahead = {panel, panel, 0};
@@ -166,20 +195,22 @@ static void attend(const vit_team *c, vit_scratch *s, const among *g)
 }
 
 /* Chunk by chunk. They are formed by place: rows that have merged stay in the
- * chunk of their destination. */
+ * chunk of their destination. Of a task that is shared out, the chunks that its
+ * queries are in. */
 void tomevit_gated_attention(vit_pass *p, vit_scratch *s, const vit_at *at)
 {
     vit_team *c = p->c;
     const tomevit_description *d = &c->model->d;
     vit_parts part = tomevit_parts_of(d);
-    size_t first = c->rows.offsets[at->image];
+    size_t first = c->rows.offsets[at->image], begin = first + at->first;
     size_t end = c->rows.offsets[at->image + 1];
+    size_t stop = at->rows ? begin + at->rows : end;
     size_t chunk = d->mega.chunk ? d->mega.chunk : d->tokens;
     among g = {.layer = at->layer, .d = d, .whole = chunk,
                .shared = d->mega.shared / d->heads,
                .value = d->mega.value / d->heads, .stride = c->qkv_stride};
 
-    while (first < end) {
+    while (first < stop) {
         size_t next = first, number = (size_t)c->rows.place[first] / chunk;
         float *row = c->qkv + first * c->qkv_stride;
 
@@ -194,7 +225,9 @@ void tomevit_gated_attention(vit_pass *p, vit_scratch *s, const vit_at *at)
         g.k = row + part.k + at->head * g.shared;
         g.v = row + part.v + at->head * g.value;
         g.r = row + part.r + at->head * g.value;
-        attend(c, s, &g);
+        if (next > begin)
+            attend(c, s, &g, begin > first ? begin - first : 0,
+                   smaller(stop, next) - first);
         first = next;
     }
 }

@@ -34,6 +34,11 @@ vit_task tomevit_average;
  * type. */
 vit_task tomevit_gated_attention;
 
+/* y = x scale + shift: queries or keys of one row. */
+void tomevit_scale_and_shift(size_t n, const float *restrict scale,
+                             const float *restrict shift,
+                             const float *restrict x, float *restrict y);
+
 /* What both work with. */
 void tomevit_carve_gated(const vit_team *c, vit_scratch *s, vit_arena *arena);
 

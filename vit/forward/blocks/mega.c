@@ -5,13 +5,6 @@
 
 #include "gated.h"
 
-#include <math.h>
-
-static float sigmoid(float x)
-{
-    return 1.0f / (1.0f + expf(-x));
-}
-
 /* Normed rows, and the values of them. */
 static void values(vit_pass *p, vit_scratch *s, const vit_at *at)
 {
@@ -41,15 +34,14 @@ static void mix(vit_pass *p, vit_scratch *s, const vit_at *at)
 
     tomevit_gemm(m->dsp, &l->mx, VIT_STORE, at->rows, &a, row, c->qkv_stride,
                  s->gemm);
+    m->dsp->finish(VIT_SILU, at->rows, width + m->d.mega.value, row + part.z,
+                   c->qkv_stride, s->zeros, row + part.z, c->qkv_stride);
     for (size_t i = 0; i < at->rows; i++, row += c->qkv_stride) {
-        m->dsp->finish(VIT_SILU, 1, width + m->d.mega.value, row + part.z,
-                       c->qkv_stride, s->zeros, row + part.z, c->qkv_stride);
-        for (size_t j = 0; j < width; j++) {
-            row[part.q + j] = row[part.z + j] * l->qk_scale[j] +
-                              l->qk_shift[j];
-            row[part.k + j] = row[part.z + j] * l->qk_scale[width + j] +
-                              l->qk_shift[width + j];
-        }
+        tomevit_scale_and_shift(width, l->qk_scale, l->qk_shift, row + part.z,
+                                row + part.q);
+        tomevit_scale_and_shift(width, l->qk_scale + width,
+                                l->qk_shift + width, row + part.z,
+                                row + part.k);
     }
 }
 
@@ -66,20 +58,16 @@ static void join(vit_pass *p, vit_scratch *s, const vit_at *at)
 
     tomevit_gemm(m->dsp, &at->layer->h, VIT_ADD, at->rows, &a, row + part.h,
                  c->qkv_stride, s->gemm);
-    for (size_t i = 0; i < at->rows; i++, row += c->qkv_stride) {
-        m->dsp->finish(VIT_SILU, 1, m->d.dim, row + part.h, c->qkv_stride,
-                       s->zeros, row + part.h, c->qkv_stride);
-        for (size_t j = 0; j < m->d.dim; j++)
-            x[j] += sigmoid(row[j]) * (row[part.h + j] - x[j]);
-        x += c->x_stride;
-    }
+    for (size_t i = 0; i < at->rows; i++)
+        m->dsp->highway(m->d.dim, row + i * c->qkv_stride,
+                        row + i * c->qkv_stride + part.h, x + i * c->x_stride);
 }
 
 static const vit_step steps[] = {
     {VIT_EACH_ROWS, .run = values},
     {VIT_EACH_LANES, .run = tomevit_average},
     {VIT_EACH_ROWS, .run = mix},
-    {VIT_EACH_HEAD, .run = tomevit_gated_attention},
+    {VIT_EACH_HEAD, .run = tomevit_gated_attention, .by_queries = 1},
     {VIT_EACH_ROWS, .run = join},
     {VIT_EACH_IMAGE, .run = tomevit_plan, .when = tomevit_merges},
     VIT_MERGE,

@@ -43,11 +43,9 @@ static void split(const vit_team *c, const vit_layer *l, float *row)
     for (size_t h = 0; h < d->heads; h++)
         c->model->dsp->rms_norm(each, z + h * each, NULL, d->norm_eps,
                                 z + h * each);
-    for (size_t j = 0; j < width; j++) {
-        row[part.q + j] = z[j] * l->qk_scale[j] + l->qk_shift[j];
-        row[part.k + j] = z[j] * l->qk_scale[width + j] +
-                          l->qk_shift[width + j];
-    }
+    tomevit_scale_and_shift(width, l->qk_scale, l->qk_shift, z, row + part.q);
+    tomevit_scale_and_shift(width, l->qk_scale + width, l->qk_shift + width,
+                            z, row + part.k);
 }
 
 /* Queries and keys, gates, and what averages alone add. */
@@ -70,13 +68,10 @@ static void mix(vit_pass *p, vit_scratch *s, const vit_at *at)
     }
     tomevit_gemm(m->dsp, &l->mx, VIT_STORE, at->rows, &a, row, c->qkv_stride,
                  s->gemm);
-    for (size_t i = 0; i < at->rows; i++) {
-        float *r = row + i * c->qkv_stride + part.r;
-
+    for (size_t i = 0; i < at->rows; i++)
         split(c, l, row + i * c->qkv_stride);
-        m->dsp->finish(VIT_SILU, 1, m->d.mega.value, r, c->qkv_stride,
-                       s->zeros, r, c->qkv_stride);
-    }
+    m->dsp->finish(VIT_SILU, at->rows, m->d.mega.value, row + part.r,
+                   c->qkv_stride, s->zeros, row + part.r, c->qkv_stride);
     k.y = row + part.k;
     k.metric = TOMEVIT_METRIC_K_UNTURNED;
     tomevit_finish_heads(p, at, &q);
@@ -124,7 +119,7 @@ static const vit_step steps[] = {
     {VIT_EACH_ROWS, .run = tomevit_gated_values},
     {VIT_EACH_LANES, .run = tomevit_average},
     {VIT_EACH_ROWS, .run = mix},
-    {VIT_EACH_HEAD, .run = tomevit_gated_attention},
+    {VIT_EACH_HEAD, .run = tomevit_gated_attention, .by_queries = 1},
     {VIT_EACH_ROWS, .run = join},
     {VIT_EACH_IMAGE, .run = tomevit_plan, .when = tomevit_merges},
     VIT_MERGE,

@@ -38,10 +38,10 @@ INLINE void exp_vectors(size_t n, V *x)
     EACH(i) x[i] = SCALE(e[i], k[i]);
 }
 
-/* gelu(x) = x / 2 (1 + erf(x / sqrt(2))), erf(z) with |error| < 4e-7: z times a
- * polynomial in z^2, minimax on |z| <= 3.7 in u = 2 z^2 / 3.7^2 - 1, where its
- * coefficients stay small; beyond, erf(3.7), which is 1 - 1.7e-7. */
-INLINE void gelu(size_t n, V *x)
+/* erf(z) with |error| < 4e-7: z times a polynomial in z^2, minimax on
+ * |z| <= 3.7 in u = 2 z^2 / 3.7^2 - 1, where its coefficients stay small;
+ * beyond, erf(3.7), which is 1 - 1.7e-7. */
+INLINE void erf_vectors(size_t n, V *z)
 {
     static const float c[] = {
         -0.00150466547f, 0.00392740965f, -0.0036473684f, 0.00522323186f,
@@ -49,9 +49,8 @@ INLINE void gelu(size_t n, V *x)
         -0.0704366341f, 0.0906248838f, -0.112645566f, 0.140789539f,
         -0.19046773f, 0.382137537f,
     };
-    V z[GROUP], u[GROUP], p[GROUP];
+    V u[GROUP], p[GROUP];
 
-    EACH(i) z[i] = MUL(x[i], SET1(0.70710678f));
     EACH(i) z[i] = MIN(MAX(z[i], SET1(-3.7f)), SET1(3.7f));
     EACH(i) u[i] = MUL(z[i], z[i]);
     EACH(i) u[i] = FMA(u[i], SET1(2.0f / (3.7f * 3.7f)), SET1(-1.0f));
@@ -59,9 +58,18 @@ INLINE void gelu(size_t n, V *x)
 #pragma GCC unroll 16
     for (size_t q = 1; q < sizeof(c) / sizeof(c[0]); q++)
         EACH(i) p[i] = FMA(p[i], u[i], SET1(c[q]));
-    EACH(i) p[i] = MUL(p[i], z[i]);
+    EACH(i) z[i] = MUL(p[i], z[i]);
+}
+
+/* gelu(x) = x / 2 (1 + erf(x / sqrt(2))) */
+INLINE void gelu(size_t n, V *x)
+{
+    V z[GROUP];
+
+    EACH(i) z[i] = MUL(x[i], SET1(0.70710678f));
+    erf_vectors(n, z);
     EACH(i) x[i] = MUL(x[i], SET1(0.5f));
-    EACH(i) x[i] = FMA(x[i], p[i], x[i]);
+    EACH(i) x[i] = FMA(x[i], z[i], x[i]);
 }
 
 /* x sigmoid(z). Beyond |z| = 87 sigmoid(z) stays as it is there: 1, or less

@@ -467,7 +467,9 @@ static void rotate(size_t heads, size_t channels, int halves,
         rotate_pairs(heads, channels, turn, stride, x);
 }
 
+#include "gated.h"
+
 const vit_dsp TABLE = {
     NAME, MR, NR, GEMM, finish, pack, layer_norm, rms_norm, softmax,
-    swiglu, rotate,
+    swiglu, rotate, ema, laplace, highway,
 };
