@@ -12,8 +12,8 @@
  *                                           floats, each image alone
  *   fixture same IMAGE IMAGE                succeeds if their pixels are equal
  *   fixture decode IMAGE...                 a line each: "read", width, height,
- *                                           CRC and Adler sums of the pixels, or
- *                                           "refused"; a tab and what is said
+ *                                           sums of the pixels, or "refused"; a
+ *                                           tab and what is said
  *   fixture rename ARCHIVE OUT LENGTH NAME  what compress wrote of pictures of
  *                                           LENGTH bytes, its first one under
  *                                           another name

@@ -55,8 +55,9 @@ static int is_cut(const uint8_t *bytes, size_t count)
     return length_at(bytes + 4) > count - 8;
 }
 
-/* Where the still picture's chunk ends. libwebp would go on reading pixels from
- * whatever comes after it, if its data are not right; Pillow does not. */
+/* Where the still picture's chunk ends, with the byte that makes it even.
+ * libwebp would go on reading pixels from whatever comes after it, if its data
+ * are not right; Pillow does not. */
 static size_t picture_end(const uint8_t *bytes, size_t count)
 {
     size_t at = 12;
@@ -66,10 +67,11 @@ static size_t picture_end(const uint8_t *bytes, size_t count)
 
         if (length > count - at - 8)
             return count;
-        if (memcmp(bytes + at, "VP8", 3) == 0 && bytes[at + 3] != 'X')
-            return at + 8 + length;
+        int found = memcmp(bytes + at, "VP8", 3) == 0 && bytes[at + 3] != 'X';
         at += 8 + length;
         at += length % 2 && at < count;
+        if (found)
+            return at;
     }
     return count;
 }
