@@ -319,7 +319,8 @@ int tomevit_bytes_next(tomevit_bytes_context *context, const uint8_t *before,
         size_t left = c->batch - i * each;
 
         step(c, &c->scratch[tomevit_bytes_thread()], i * each,
-             left < each ? left : each, probabilities + i * each * VIT_BYTE_VALUES);
+             left < each ? left : each,
+             probabilities + i * each * VIT_BYTE_VALUES);
     }
     c->at++;
     return 0;
