@@ -17,7 +17,21 @@ typedef struct oracle {
     double *seen;          /* [n] or NULL: see oracle_importance */
     double *turn;          /* [n, 2, head_dim]: rotations, merged as x is */
     long *place;           /* [n]: its patch, that of what it merged into; -1 */
+    size_t *owner;         /* [tokens]: the row that each is part of */
 } oracle;
+
+int oracle_bits;
+
+/* A side of a product as the type has it: `oracle_bits` bits of mantissa, to
+ * nearest. Halves are ties, which no random number is. */
+static double side_of(double x)
+{
+    int exponent;
+    double part = frexp(x, &exponent);
+
+    return oracle_bits ? ldexp(rint(ldexp(part, oracle_bits)),
+                               exponent - oracle_bits) : x;
+}
 
 static double *zeros(size_t n)
 {
@@ -57,7 +71,7 @@ static double *linear(const oracle *o, enum vit_tensor weight,
             double sum = b[j];
 
             for (size_t p = 0; p < k; p++)
-                sum += x[i * k + p] * w[j * k + p];
+                sum += side_of(x[i * k + p]) * side_of(w[j * k + p]);
             y[i * n + j] = sum;
         }
     }
@@ -286,7 +300,8 @@ static void attend(oracle *o, size_t layer, int prop_attn)
                 double dot = 0.0;
 
                 for (size_t c = 0; c < dh; c++)
-                    dot += qkv[i * wide + h * dh + c] * key[j * wide + c];
+                    dot += side_of(qkv[i * wide + h * dh + c]) *
+                           side_of(key[j * wide + c]);
                 s[j] = exp(dot / sqrt((double)dh) +
                            raised(o, table, h, i, j)) *
                        (prop_attn ? o->size[j] : 1.0);
@@ -296,8 +311,8 @@ static void attend(oracle *o, size_t layer, int prop_attn)
                 o->seen[j] += i == 0 || !o->d->class_token ? s[j] / sum : 0.0;
             for (size_t j = 0; j < n; j++)
                 for (size_t c = 0; c < dh; c++)
-                    out[i * dim + h * dh + c] += s[j] / sum *
-                                                 value[j * wide + c];
+                    out[i * dim + h * dh + c] += side_of(s[j]) / sum *
+                                                 side_of(value[j * wide + c]);
             for (size_t c = 0; c < dh; c++)
                 o->key[i * dh + c] += key[i * wide + c] / (double)heads;
         }
@@ -335,6 +350,9 @@ static void merge_pair(oracle *o, size_t a, size_t b)
                                  o->turn[b * turn + c] * o->size[b]) / total;
     o->size[b] = total;
     o->size[a] = 0.0;
+    for (size_t t = 0; t < o->d->tokens; t++)
+        if (o->owner[t] == a)
+            o->owner[t] = b;
 }
 
 /* Bipartite soft matching, one best edge after another. Rows keep their
@@ -371,9 +389,11 @@ static void merge(oracle *o, size_t r)
     double *x = zeros(o->n * dim), *size = zeros(o->n);
     double *turn = zeros(o->n * 2 * dh);
     long *place = calloc(o->n, sizeof(*place));
+    size_t *row = calloc(o->n, sizeof(*row));
 
-    cr_assert(place);
+    cr_assert(place && row);
     for (size_t t = 0; t < o->d->prefix; t++, kept++) {
+        row[t] = kept;
         memcpy(x + kept * dim, o->x + t * dim, dim * sizeof(*x));
         memcpy(turn + kept * 2 * dh, o->turn + t * 2 * dh,
                2 * dh * sizeof(*turn));
@@ -388,6 +408,7 @@ static void merge(oracle *o, size_t r)
             memcpy(turn + kept * 2 * dh, o->turn + t * 2 * dh,
                    2 * dh * sizeof(*turn));
             place[kept] = o->place[t];
+            row[t] = kept;
             size[kept++] = o->size[t];
         }
     }
@@ -396,8 +417,10 @@ static void merge(oracle *o, size_t r)
     memcpy(o->turn, turn, o->n * 2 * dh * sizeof(*turn));
     memcpy(o->place, place, o->n * sizeof(*place));
     o->n = kept;
+    for (size_t t = 0; t < o->d->tokens; t++)
+        o->owner[t] = row[o->owner[t]];
     free(best), free(score), free(x), free(size), free(turn);
-    free(place);
+    free(place), free(row);
 }
 
 static double sigmoid(double x)
@@ -500,6 +523,55 @@ static void attention_pool(const oracle *o, const double *rows, int prop_attn,
     free(y), free(in), free(h), free(z);
 }
 
+/* Patches in squares, each as the row that it is part of; what a grid lacks to
+ * whole squares is zeros. The mean of what an MLP makes of each square. */
+static void pool_cells(const oracle *o, const double *rows, double *pooled)
+{
+    const tomevit_cells *cells = &o->d->cells;
+    size_t dim = o->d->dim, side = o->d->image_size / o->d->patch;
+    size_t width = cells->side, across = (side + width - 1) / width;
+    size_t wide = width * width * dim;
+    double *in = zeros(across * across * wide), *h, *y;
+    double *normed = zeros(o->n * dim);
+
+    memcpy(normed, rows, o->n * dim * sizeof(*rows));
+    norm_in_place(o, VIT_CELLS_NORM_WEIGHT, VIT_CELLS_NORM_BIAS, 0, o->n,
+                  normed, dim);
+    for (size_t p = 0; p < side * side; p++)
+        for (size_t c = 0; c < dim; c++) {
+            size_t down = p / side, right = p % side;
+            size_t at = down % width * width + right % width;
+            size_t cell = down / width * across + right / width;
+
+            in[cell * wide + (cells->by_channel ? c * width * width + at
+                                                : at * dim + c)] =
+                normed[o->owner[o->d->prefix + p] * dim + c];
+        }
+    h = linear(o, VIT_CELLS_FC1_WEIGHT, VIT_CELLS_FC1_BIAS, 0, across * across,
+               in, cells->hidden, wide);
+    for (size_t i = 0; i < across * across * cells->hidden; i++)
+        h[i] = activate(TOMEVIT_GELU, h[i]);
+    y = linear(o, VIT_CELLS_FC2_WEIGHT, VIT_CELLS_FC2_BIAS, 0, across * across,
+               h, cells->out, cells->hidden);
+    for (size_t i = 0; i < across * across * cells->out; i++)
+        pooled[i % cells->out] += y[i] / (double)(across * across);
+    free(in), free(normed), free(h), free(y);
+}
+
+/* A norm that has no weights, behind pooling. */
+static void bare_norm(const oracle *o, double *x)
+{
+    size_t n = o->d->features;
+    double mean = 0.0, variance = 0.0;
+
+    for (size_t i = 0; i < n && !o->d->rms_norm; i++)
+        mean += x[i] / (double)n;
+    for (size_t i = 0; i < n; i++)
+        variance += (x[i] - mean) * (x[i] - mean) / (double)n;
+    for (size_t i = 0; i < n; i++)
+        x[i] = (x[i] - mean) / sqrt(variance + (double)o->d->norm_eps);
+}
+
 static double length(const double *x, size_t n)
 {
     double squares = 0.0;
@@ -540,7 +612,7 @@ static double *zero_shot(const oracle *o, const double *pooled)
 static double *pool(oracle *o, int prop_attn)
 {
     size_t dim = o->d->dim;
-    double *pooled = zeros(2 * dim);
+    double *pooled = zeros(2 * dim + o->d->cells.out);
     double *normed = zeros(o->n * dim);
 
     memcpy(normed, o->x, o->n * dim * sizeof(*normed));
@@ -557,12 +629,17 @@ static double *pool(oracle *o, int prop_attn)
     case TOMEVIT_POOL_ATTENTION:
         attention_pool(o, normed, prop_attn, pooled);
         break;
+    case TOMEVIT_POOL_CELLS:
+        pool_cells(o, normed, pooled);
+        break;
     default:
         mean_of_patches(o, o->d->fc_norm ? o->x : normed, pooled);
         if (o->d->fc_norm)
             norm_in_place(o, VIT_NORM_WEIGHT, VIT_NORM_BIAS, 0, 1, pooled,
                           dim);
     }
+    if (o->d->bare_norm)
+        bare_norm(o, pooled);
     free(normed);
     return pooled;
 }
@@ -573,12 +650,14 @@ void oracle_importance(const tomevit_description *d, vit_source source,
     oracle o = {d, source, d->tokens, zeros(d->tokens * d->dim),
                 zeros(d->tokens), zeros(d->tokens * d->dim), importance,
                 zeros(2 * d->tokens * d->dim),
-                calloc(d->tokens, sizeof(*o.place))};
+                calloc(d->tokens, sizeof(*o.place)),
+                calloc(d->tokens, sizeof(*o.owner))};
 
     memset(importance, 0, d->tokens * sizeof(*importance));
     embed(&o, image);
     attend(&o, 0, 0);
     free(o.x), free(o.size), free(o.key), free(o.turn), free(o.place);
+    free(o.owner);
 }
 
 void oracle_forward(const tomevit_description *d, vit_source source,
@@ -588,11 +667,14 @@ void oracle_forward(const tomevit_description *d, vit_source source,
     oracle o = {d, source, d->tokens, zeros(d->tokens * d->dim),
                 zeros(d->tokens), zeros(d->tokens * d->dim), NULL,
                 zeros(2 * d->tokens * d->dim),
-                calloc(d->tokens, sizeof(*o.place))};
+                calloc(d->tokens, sizeof(*o.place)),
+                calloc(d->tokens, sizeof(*o.owner))};
     double *pooled, *y;
 
-    for (size_t t = 0; t < o.n; t++)
+    for (size_t t = 0; t < o.n; t++) {
         o.size[t] = 1.0;
+        o.owner[t] = t;
+    }
     embed(&o, image);
     for (size_t layer = 0; layer < d->depth; layer++) {
         attend(&o, layer, prop_attn);
@@ -615,5 +697,5 @@ void oracle_forward(const tomevit_description *d, vit_source source,
         free(y);
     }
     free(pooled), free(o.x), free(o.size), free(o.key);
-    free(o.turn), free(o.place);
+    free(o.turn), free(o.place), free(o.owner);
 }

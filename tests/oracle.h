@@ -7,6 +7,10 @@
 
 #include "../vit/network/weights.h"
 
+/* 0, or how many bits of mantissa both sides of every product keep: 8 are
+ * bf16's. */
+extern int oracle_bits;
+
 /* One normalised image [3, size, size]; r [depth] or NULL; logits [classes]
  * (of the mean of both heads where there are two), features [features]. */
 void oracle_forward(const tomevit_description *d, vit_source source,
