@@ -99,7 +99,11 @@ def test_what_a_wheel_carries():
     if wheel is None:  # what building one leaves beside the sources
         pytest.skip("not installed from a wheel")
     assert "Tag: py3-none-" in wheel
-    names = {os.path.basename(str(path)) for path in installed.files}
+    paths = [str(path) for path in installed.files]
+    names = {os.path.basename(path) for path in paths}
+    if "-manylinux" in wheel:  # with the libraries that it needs, if not libc's
+        inside = [name for name in names if name.startswith("libgomp")]
+        assert inside and any("tomerge.libs" in path for path in paths)
     assert {"LICENSE", "py.typed"} <= names
     if any(name.startswith("_libtomevit") for name in names):
         assert "imagenet1k.tsv" in names
