@@ -413,7 +413,8 @@ Test(layout_errors, neighbours_are_checked, .init = enter, .fini = leave)
     refuse_with(NULL, TOMEVIT_EFORMAT, "m.safetensors", "crop_pct|\"7\"");
     write_text("config.json", "{\"architecture\":\"vit_base_patch16_rpn_224\","
                "\"model_args\":{\"num_heads\":2}}");
-    refuse_with(NULL, TOMEVIT_EMODEL, "m.safetensors", "ResPostBlock");
+    refuse_with(NULL, TOMEVIT_EMODEL, "m.safetensors",
+                "12 layers of width 768");
     write_text("config.json", "[]");
     refuse_with(NULL, TOMEVIT_EMODEL, "m.safetensors", "number of heads");
     write_text("open_clip_config.json", "{\"model_cfg\":{\"quick_gelu\":true,"

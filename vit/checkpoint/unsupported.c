@@ -77,7 +77,6 @@ static int unbiased(const vit_tensors *file)
 int tomevit_check_supported(const vit_tensors *file, const vit_report *report)
 {
     const char *norm = tomevit_tensors_metadata(file, "norm");
-    const char *block = tomevit_tensors_metadata(file, "block");
 
     for (size_t i = 0; i < file->count; i++) {
         const char *what = what_is(file->list[i].name);
@@ -86,9 +85,6 @@ int tomevit_check_supported(const vit_tensors *file, const vit_report *report)
             return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%.80s\": %s "
                                 "cannot be run here", file->list[i].name, what);
     }
-    if (block && strcmp(block, "res_post_norm"))
-        return tomevit_fail(report, TOMEVIT_EMODEL, "metadata \"block\": "
-                            "expected res_post_norm, found \"%.40s\"", block);
     if (unbiased(file) && (!norm || strcmp(norm, "rms")))
         return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"blocks.0.norm1."
                             "weight\": norms without biases (RMSNorm, or "
