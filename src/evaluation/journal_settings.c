@@ -264,6 +264,11 @@ static json_t *settings_of(const dataset *d, const session *s)
     set_preprocessing(out, s);
     session_compute_json(s, compute);
     set_members(out, compute);
+    if (s->text_rows)      /* by which tokenizer, and all templates */
+        json_object_set_new(out, "embeddings of --classes", digest(
+            mix_bytes(0, s->text_rows, s->text_count * s->text_width *
+                                           sizeof(*s->text_rows)),
+            s->text_count));
     json_object_set_new(out, "--valid-labels", valid_digest(&s->classes));
     if (!json_object_get(out, "--model") ||
         !json_object_get(out, "configuration beside --model") ||

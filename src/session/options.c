@@ -262,6 +262,16 @@ int options_check(options *o, const args_command *command, char *why)
                  "from a file, not for --arch");
         return -1;
     }
+    if (o->class_names && (o->head || o->text_embeddings)) {
+        snprintf(why, ARGS_WHY, "--classes takes the place of --head and "
+                 "--text-embeddings");
+        return -1;
+    }
+    if (!o->class_names && (o->templates.count > 0 || o->tokenizer)) {
+        snprintf(why, ARGS_WHY, "--%s is of --classes",
+                 o->tokenizer ? "tokenizer" : "template");
+        return -1;
+    }
     if (o->strict && o->lenient) {
         snprintf(why, ARGS_WHY, "--strict and --lenient exclude each other");
         return -1;

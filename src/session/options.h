@@ -72,6 +72,13 @@ typedef struct past_list {
     size_t count;
 } past_list;
 
+/* Texts around a class's name, "{}". */
+enum { OPTIONS_TEMPLATES = 128 };
+typedef struct template_list {
+    const char *text[OPTIONS_TEMPLATES];
+    size_t count;
+} template_list;
+
 /* The K-th of N parts of the files; N is 0 for all of them. */
 typedef struct options_part {
     size_t k, n;
@@ -84,6 +91,8 @@ typedef struct options {
     model_list models;     /* of sweep: the first is `model` as well */
     int dtype;             /* enum tomevit_dtype */
     const char *head, *text_embeddings;
+    const char *class_names, *tokenizer; /* of --classes */
+    template_list templates;
     size_t image_size;     /* 0: the model's */
     uint32_t cpu_mask;
     size_t threads;        /* 0: the CPUs available to the process */

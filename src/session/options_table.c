@@ -226,6 +226,20 @@ static int parse_models(const char *text, void *field, char *why)
     return why[0] == '\0' ? 0 : -1;
 }
 
+static int parse_template(const char *text, void *field, char *why)
+{
+    template_list *list = field;
+
+    if (!strstr(text, "{}"))
+        snprintf(why, ARGS_WHY, "expected a text with {} in it, for the name "
+                 "of a class, found '%.80s'", text);
+    else if (list->count == OPTIONS_TEMPLATES)
+        snprintf(why, ARGS_WHY, "more than %d templates", OPTIONS_TEMPLATES);
+    else
+        list->text[list->count++] = text;
+    return why[0] == '\0' ? 0 : -1;
+}
+
 /* The power of 1024 that a unit stands for: K, M, G or T, in either case, with
  * or without a B or iB behind it; 0 for anything else. */
 static size_t unit_of(const char *text)
@@ -313,6 +327,18 @@ const args_option options_table[] = {
     TEXT("text-embeddings", 0, "FILE", MODEL, RESULT | READS, text_embeddings,
          "for CLIP and SigLIP: one row for each class, the embedding of its "
          "text, as a matrix in a .npy or other file"),
+    TEXT("classes", 0, "FILE", OPTIONS_CLASSES, RESULT | READS, class_names,
+         "for CLIP and SigLIP: the name of a class on each line, of which the "
+         "model's own text tower makes the embeddings"),
+    PARSE("template", "TEXT", OPTIONS_CLASSES, RESULT, templates,
+          parse_template,
+          "what to say of a class, such as 'a photo of a {}', {} being its "
+          "name; given several times, their mean (default: the name alone)"),
+    TEXT("tokenizer", 0, "FILE|FOLDER", OPTIONS_CLASSES, REPORT | READS,
+         tokenizer,
+         "the tokenizer of --classes: tokenizer.json, vocab.json with "
+         "merges.txt beside it, or CLIP's bpe_simple_vocab_16e6.txt.gz "
+         "(default: beside the model)"),
     TEXT("train", 0, "FILE|FOLDER", OPTIONS_KNN, RESULT | READS, train,
          "what is known: images in class folders or archives, or embeddings in "
          "a .npy file, such as embed writes"),

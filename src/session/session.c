@@ -4,6 +4,8 @@
 
 #include "session.h"
 
+#include "class_texts.h"
+
 #include "../base/cpus.h"
 #include "../base/memory.h"
 #include "../base/memory_limit.h"
@@ -73,6 +75,17 @@ tomevit_open_options session_open_options(const options *o)
     return with;
 }
 
+/* The same with what the session has found by then. */
+static tomevit_open_options open_options_of(const session *s)
+{
+    tomevit_open_options with = session_open_options(s->options);
+
+    with.text_rows = s->text_rows;
+    with.text_count = s->text_rows ? s->text_count : 0;
+    with.text_width = s->text_rows ? s->text_width : 0;
+    return with;
+}
+
 /* One after another what had to be guessed, with commas between. */
 static void add_guess(void *data, const tomevit_fact *fact)
 {
@@ -87,7 +100,7 @@ static void add_guess(void *data, const tomevit_fact *fact)
 /* The file is looked at once more, which can fail as it did not before. */
 static int warn_of_guesses(const session *s, tomevit_message *why)
 {
-    tomevit_open_options with = session_open_options(s->options);
+    tomevit_open_options with = open_options_of(s);
     char guesses[GUESSES] = "";
     int error = s->options->model
         ? tomevit_each_fact(s->options->model, &with, add_guess, guesses, why)
@@ -103,9 +116,12 @@ static int open_model(session *s)
 {
     const options *o = s->options;
     tomevit_message why = {""};
-    tomevit_open_options with = session_open_options(o);
+    tomevit_open_options with;
     int error;
 
+    if (class_texts_open(s) != 0)
+        return -1;
+    with = open_options_of(s);
     error = o->model ? tomevit_open(o->model, &with, &s->model, &why)
                              : tomevit_random(o->arch, 1, &with, &s->model);
     if (error == 0) {
@@ -176,7 +192,7 @@ static int open_classes(session *s)
     if (s->description->classes == 0 && s->options->classifies &&
         !(s->options->command & (OPTIONS_SWEEP | OPTIONS_TUNE))) {
         message_failed("%s: the model has no head, it only gives features: "
-                       "add one with --head or --text-embeddings",
+                       "add one with --head, --text-embeddings or --classes",
                        s->options->model);
         return -1;
     }
@@ -185,6 +201,7 @@ static int open_classes(session *s)
             ? 0 : s->description->classes;
     s->classes.own_name = s->model ? own_name : NULL;
     s->classes.data = s->model;
+    class_texts_name_classes(s);
     if (!s->options->valid_labels ||
         valid_labels_read(s->options->valid_labels, &s->classes, why) == 0)
         return 0;
@@ -293,5 +310,6 @@ void session_close(session *s)
     valid_labels_free(&s->classes);
     tomevit_context_free(s->context);
     tomevit_close(s->model);
+    class_texts_close(s);
     memset(s, 0, sizeof(*s));
 }

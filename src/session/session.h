@@ -19,6 +19,9 @@ typedef struct session {
     tomevit_preprocessing pre;
     char pre_source[128];
     classes classes;
+    char **text_names;         /* of --classes, or NULL */
+    float *text_rows;          /* [text_count, text_width]: what they mean */
+    size_t text_count, text_width;
     output json, csv;          /* open if wanted, until session_write */
     int worth;                 /* enum output_worth: of what is written */
     json_t *computed;          /* what was computed with elsewhere, or NULL */

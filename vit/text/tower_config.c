@@ -43,6 +43,10 @@ static int set_heads(struct tomevit_text *t, size_t heads, const char *from,
 {
     char value[32];
 
+    if (!from && (heads == 0 || t->d.dim % heads != 0))
+        return tomevit_fail(report, TOMEVIT_EMODEL, "the number of heads of "
+                            "its text tower is not known for %zu channels: no "
+                            "configuration beside it says it", t->d.dim);
     if (heads == 0 || t->d.dim % heads != 0)
         return tomevit_fail(report, TOMEVIT_EMODEL, "its text tower: expected "
                             "heads that share %zu channels, found %zu",

@@ -1,0 +1,114 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Classes by their names: --classes, --template, --tokenizer, against the
+# embeddings that the models' own libraries make of the same texts.
+. "${srcdir:-.}/tests/guard.sh"
+texts=$(cd "${srcdir:-.}/tests/fixtures/texts" && pwd -P) || exit 99
+. "${srcdir:-.}/tests/command.sh"
+
+"$fixture" image a.png 60 50 1 || fail "no image"
+hf=$texts/hf_clip/model.safetensors
+open=$texts/open_clip/open_clip_model.safetensors
+
+printf 'dog\ncat\n' >names
+"$tomerge" classify --model "$hf" --classes names a.png >out 2>err
+if grep -q 'built without utf8proc' err; then
+    run 1 classify --model "$hf" --classes names a.png
+    lines err 1
+    test "$status" = 0 && skip "built without utf8proc"
+fi
+
+# The first texts of expected.json as they are, and the original's embeddings
+# of them, give the same answer.
+cat >first <<'EOT'
+a photo of a dog
+it's the owl's
+they've, we'll, I'd, I'M!
+A PHOTO OF A ZEBRA
+EOT
+for model in hf_clip hf_siglip; do
+    run 0 classify --model "$texts/$model/model.safetensors" a.png -k 4 \
+        --classes first --json texts.json
+    run 0 classify --model "$texts/$model/model.safetensors" a.png -k 4 \
+        --text-embeddings "$texts/$model/first.npy" --json given.json
+    grep -o '"probability": *[0-9.]*\|"index": *[0-9]*' texts.json >mine
+    grep -o '"probability": *[0-9.]*\|"index": *[0-9]*' given.json >theirs
+    test "$(wc -l <mine)" = 8 || fail "$model: $(cat mine)"
+    paste mine theirs | awk '{ d = $2 - $4; if (d < 0) d = -d
+        if (d > 1e-4) exit 1 }' || { fail "$model:"; paste mine theirs; }
+    grep -q "it's the owl's" texts.json || fail "$model: no name"
+done
+
+# A template stands around the names; of several the mean is taken.
+run 0 classify --model "$hf" a.png --classes names --json one.json \
+    --template 'a photo of a {}'
+printf 'a photo of a dog\na photo of a cat\n' >whole
+run 0 classify --model "$hf" a.png --classes whole --json other.json
+grep -o '"probability": *[0-9.]*' one.json >mine
+grep -o '"probability": *[0-9.]*' other.json >theirs
+cmp -s mine theirs || fail "a template: $(cat mine theirs)"
+run 0 classify --model "$hf" a.png --classes names --json two.json \
+    --template 'a photo of a {}' --template 'the {}, a {}!'
+grep -o '"probability": *[0-9.]*' two.json >mine
+cmp -s mine theirs && fail "the second template does nothing"
+run 0 classify --model "$hf" a.png --classes names --json again.json \
+    --template 'a photo of a {}' --template 'a photo of a {}'
+grep -o '"probability": *[0-9.]*' again.json >mine
+cmp -s mine theirs || fail "twice the same template: $(cat mine theirs)"
+
+# The tokenizer of another folder, and open_clip's own list.
+run 0 classify --model "$hf" a.png --classes whole --json pair.json \
+    --tokenizer "$texts/clip_pair"
+cmp -s pair.json other.json || fail "vocab.json and merges.txt"
+run 0 classify --model "$open" a.png --classes names \
+    --tokenizer "$texts/open_clip/bpe.txt.gz"
+says out "dog"
+
+# folders are found by the classes' names
+mkdir -p tree/cat tree/dog
+"$fixture" image tree/cat/a.png 40 40 2
+"$fixture" image tree/dog/b.png 40 40 3
+run 0 eval --model "$hf" --classes names tree --r 1 --json e.json
+grep -qi 'class name' e.json || { fail "labels by:"; grep -i label e.json; }
+run 0 eval --model "$hf" --classes names tree --resume journal
+run 2 eval --model "$hf" --classes names tree --resume journal \
+    --template 'the {}'
+says err "begun with other embeddings of --classes"
+
+# what is too long is cut, and said to be
+printf 'dog\n%0200d\n' 1 >long
+run 0 classify --model "$hf" a.png --classes long
+says err "1 of 2 texts are longer than the 24 tokens that the model takes"
+
+# what nothing says is refused: a tokenizer, the number of heads
+mkdir bare
+cp "$hf" bare/model.safetensors
+run 1 classify --model bare/model.safetensors a.png --classes names \
+    --tokenizer "$texts/hf_clip"
+says err "the number of heads of its text tower is not known"
+cp "$texts/hf_clip/config.json" bare
+run 1 classify --model bare/model.safetensors a.png --classes names
+says err "expected a tokenizer beside it, tokenizer.json or vocab.json with"
+lines err 1
+run 0 classify --model bare/model.safetensors a.png --classes names \
+    --tokenizer "$texts/hf_clip/tokenizer.json"
+
+# wrong use
+run 2 classify --model "$hf" a.png --classes names --template 'a photo'
+says err "expected a text with {} in it"
+run 2 classify --model "$hf" a.png --template 'a {}'
+says err "--template is of --classes"
+run 2 classify --model "$hf" a.png --tokenizer "$texts/clip_pair"
+says err "--tokenizer is of --classes"
+run 2 classify --model "$hf" a.png --classes names --head nowhere
+says err "takes the place of --head"
+run 1 classify --model "$hf" a.png --classes nowhere
+says err "nowhere: No such file"
+printf 'dog\n\ncat\n' >gap
+run 1 classify --model "$hf" a.png --classes gap
+says err "line 2: expected the name of a class"
+printf 'dog\n\377\n' >latin
+run 1 classify --model "$hf" a.png --classes latin
+says err "expected UTF-8"
+run 1 classify a.png --classes names
+says err "expected a text tower"
