@@ -342,7 +342,11 @@ static void remark_stopped(tune *t)
         message_refused("stopped, with nothing reported: the best of %zu "
                         "schedules is %s", t->trials, text);
     free(text);
-    write_schedule(t);
+    if (t->bounds) /* a file would not say that they meet no target yet */
+        message_note("nothing is written: thresholds meet their target only "
+                     "when the search ends");
+    else
+        write_schedule(t);
 }
 
 static void report(tune *t)

@@ -16,6 +16,8 @@ model="--model plain.safetensors"
 printf '0\n1\n2\n' >valid
 printf 'a\t0\nb\t1\nc\t2\n' >map
 printf '2,1\n' >plan
+echo keep=0.5 >own
+echo '{"prune_kept_num": "None", "merge_kept_num": [9, 8]}' >counts
 echo '[[0]]' >real.json
 echo '{"num_heads": 3}' >config.json
 ln -s plain.safetensors link.safetensors
@@ -60,6 +62,13 @@ keeps "is the input 'map'" eval $model set --class-map map --csv map
 keeps "is the input 'real.json'" eval $model set --real-labels real.json \
     --json real.json
 keeps "is the input 'plan'" eval $model set --schedule @plan --json plan
+keeps "is the input 'own'" sweep $model set --method 'tome,topk[@own]' \
+    --csv own
+keeps "is the input 'own'" eval $model set --method topk[@own] --csv own
+keeps "is the input 'counts'" sweep $model set \
+    --method 'tome,diffrate[file=counts]' --csv counts
+keeps "is the input 'counts'" eval $model set --method diffrate \
+    --method-options file=counts --json counts
 keeps "is the input" eval $model --head twin.safetensors set \
     --csv twin.safetensors
 keeps "is the input" sweep $model set --svg plain.safetensors

@@ -172,8 +172,8 @@ static size_t members(size_t tokens, const int32_t *map, int32_t row)
     return count;
 }
 
-/* Whether those of every other token, from `from` on, that went are the first or
- * the last of those that may. */
+/* Whether those of every other token, from `from` on, that went are the first
+ * or the last of those that may. */
 static int is_end(size_t tokens, size_t from, const int32_t *map,
                   const int32_t *origin, const uint8_t *role)
 {

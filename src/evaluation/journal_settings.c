@@ -85,6 +85,16 @@ static json_t *file_digest(const char *path)
                                                      : digest(c.hash, c.bytes);
 }
 
+/* Of the files that say how methods are set; null without one. */
+static json_t *methods_digest(const merging_args *args)
+{
+    content c = {0, 0};
+
+    if (merging_files_each(args, add_file, &c) != 0)
+        return NULL;
+    return c.bytes ? digest(c.hash, c.bytes) : json_null();
+}
+
 static json_t *beside_digest(const char *path)
 {
     content c = {0, 0};
@@ -260,6 +270,8 @@ static json_t *settings_of(const dataset *d, const session *s)
     json_object_set_new(out, "--model", file_digest(o->model));
     json_object_set_new(out, "configuration beside --model",
                         beside_digest(o->model));
+    json_object_set_new(out, "files of --method",
+                        methods_digest(&o->merging));
     set_merging(out, s);
     set_preprocessing(out, s);
     session_compute_json(s, compute);
@@ -272,6 +284,7 @@ static json_t *settings_of(const dataset *d, const session *s)
     json_object_set_new(out, "--valid-labels", valid_digest(&s->classes));
     if (!json_object_get(out, "--model") ||
         !json_object_get(out, "configuration beside --model") ||
+        !json_object_get(out, "files of --method") ||
         set_others(out, o) != 0) {
         json_decref(out);
         return NULL;

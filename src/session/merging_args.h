@@ -92,6 +92,11 @@ int merging_decides(const merging_args *args);
  * to be freed. */
 merging_args merging_of_method(const merging_args *args, size_t index);
 
+/* Visits the files that methods' own options are read from, "[@FILE]" and
+ * "file=FILE". Returns what `each` returned at last. */
+int merging_files_each(const merging_args *args,
+                       int (*each)(void *data, const char *path), void *data);
+
 /* What no single option shows. 0, or -1 with a line in why[256]. */
 int merging_check_lists(const merging_args *args, char *why);
 

@@ -62,6 +62,18 @@ static char *with_key(const char *options, const char *key, double value)
     return text;
 }
 
+/* The options but those of a key, each followed by a comma. */
+static void print_without(FILE *out, const char *options, const char *key)
+{
+    for (const char *at = options; *at;) {
+        size_t length = strcspn(at, ","), named = strcspn(at, "=,");
+
+        if (named != strlen(key) || strncmp(at, key, named) != 0)
+            fprintf(out, "%.*s,", (int)length, at);
+        at += length + (at[length] == ',');
+    }
+}
+
 /* The options with all thresholds halved so many times. */
 static char *with_scale(const char *options, const char *keys, double halvings)
 {
@@ -73,7 +85,8 @@ static char *with_scale(const char *options, const char *keys, double halvings)
     if (!out)
         return memory_text(options);
     method_options_read(options, "upward", keys, &read, why);
-    fprintf(out, "%s,threshold=", options);
+    print_without(out, options, "threshold");
+    fputs("threshold=", out);
     for (size_t i = 0; i < read.threshold.count; i++)
         fprintf(out, "%s%.9g", i ? ":" : "",
                 read.threshold.value[i] * exp2(-halvings));

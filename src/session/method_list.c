@@ -145,6 +145,44 @@ int merging_parse_budgets(const char *text, void *args, char *why)
     return 0;
 }
 
+/* ---- their files --------------------------------------------------------- */
+
+/* That of "upward[@FILE]", to be freed; NULL: none. */
+static char *bracketed_file(const char *text)
+{
+    const char *opening = strchr(text, '[');
+    char *path;
+
+    if (!opening || opening[1] != '@')
+        return NULL;
+    path = memory_text(opening + 2);
+    path[strcspn(path, "]")] = '\0';
+    return path;
+}
+
+static int visit(char *path, int (*each)(void *data, const char *path),
+                 void *data)
+{
+    int result = path ? each(data, path) : 0;
+
+    free(path);
+    return result;
+}
+
+int merging_files_each(const merging_args *args,
+                       int (*each)(void *data, const char *path), void *data)
+{
+    int result = visit(method_options_file(args->options), each, data);
+
+    for (size_t i = 0; i < args->method_count && result == 0; i++) {
+        result = visit(bracketed_file(args->methods[i].text), each, data);
+        if (result == 0)
+            result = visit(method_options_file(args->methods[i].options), each,
+                           data);
+    }
+    return result;
+}
+
 /* ---- one of them --------------------------------------------------------- */
 
 merging_args merging_of_method(const merging_args *args, size_t index)

@@ -309,6 +309,11 @@ static char *value_of(const char *text, const char *key)
     return NULL;
 }
 
+char *method_options_file(const char *text)
+{
+    return value_of(text, "file");
+}
+
 int method_options_target(const char *text, size_t index,
                           char name[METHOD_TARGET])
 {

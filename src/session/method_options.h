@@ -42,6 +42,9 @@ int method_options_read(const char *text, const char *method,
                         const char *allowed, method_options *options,
                         char *why);
 
+/* The file of counts that the options name, to be freed; NULL: none. */
+char *method_options_file(const char *text);
+
 enum { METHOD_TARGET = 64 };
 
 /* The name of target `index` in the file of counts that the options name; 0, or

@@ -178,5 +178,6 @@ int options_files_check(options *o, char *why)
         result = check_one(&q, o->operands[i]);
     for (size_t i = 0; options_table[i].name && result == 0; i++)
         result = check_option(&q, &options_table[i], o->given[i]);
-    return result;
+    return result != 0 ? result
+                       : merging_files_each(&o->merging, check_one, &q);
 }
