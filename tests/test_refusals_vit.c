@@ -277,6 +277,7 @@ static int call_tomevit_bytes_open(arguments *a)
     return error;
 }
 
+#ifdef HAVE_UTF8PROC
 static int call_tomevit_text_open(arguments *a)
 {
     int error = tomevit_text_open(a->path, a->text_options, a->of_text_to,
@@ -286,6 +287,7 @@ static int call_tomevit_text_open(arguments *a)
         tomevit_text_close(*a->of_text_to);
     return error;
 }
+#endif
 
 static int call_tomevit_bytes_context_create(arguments *a)
 {
@@ -318,9 +320,11 @@ CALL(tomevit_bytes_pixels, a->of_bytes, a->some_bytes, a->other_bytes)
 CALL(tomevit_bytes_forward, a->bytes_context, a->batch, a->some_bytes,
      a->bytes_output)
 CALL(tomevit_bytes_start, a->bytes_context, a->batch)
+#ifdef HAVE_UTF8PROC
 CALL(tomevit_text_tokens, a->of_text, a->utf8, a->ids, a->count, NULL)
 CALL(tomevit_text_embed, a->of_text, a->texts, a->batch, a->threads,
      a->embeddings, NULL, NULL)
+#endif
 CALL(tomevit_bytes_next, a->bytes_context, a->some_bytes, a->probabilities)
 CALL(tomevit_forward, a->context, a->merging, a->batch, a->images, a->output)
 

@@ -238,10 +238,11 @@ static void refuses_text(const tomevit_text *text, const char *utf8, int code,
 
 Test(texts, refuses_texts)
 {
-    char *large = calloc(1, VIT_TEXT_BYTES + 2);
     tomevit_text *text;
+    char *large;
 
     need_unicode();
+    large = calloc(1, VIT_TEXT_BYTES + 2);
     text = open_text("open_clip", "open_clip/bpe.txt.gz");
     memset(large, 'a', VIT_TEXT_BYTES + 1);
     refuses_text(text, large, TOMEVIT_EINVAL, "at most 16384 bytes");
