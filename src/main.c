@@ -217,7 +217,9 @@ static void parse_and_run(size_t index, int argc, char **argv, options *o)
         return;
     }
     int ready = result == ARGS_DONE && options_check(o, command, why) == 0;
-    if (!ready)
+    if (!ready && o->unreadable)
+        message_failed("%s", why);
+    else if (!ready)
         message_usage("%s", why);
     if (check_ranks(o, command->name, ready) != 0)
         return;

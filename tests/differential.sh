@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Files that Pillow wrote, whole and damaged, have the pixels and the verdict
-# here that they have there (tests/differential/images.py), where PYTHON
-# (python3) has Pillow and NumPy; and what was once found that way.
+# here that they have there (tests/differential/images.py), and merging gives
+# what NumPy gives (merges.py), where PYTHON (python3) has Pillow and NumPy; and
+# what was once found that way.
 . "${srcdir:-.}/tests/guard.sh"
 
 fixture=$PWD/tests/fixture
@@ -13,6 +14,8 @@ test -x "$fixture" || skip "tests/fixture needs Criterion to be built"
 grep -q '^refused' "$scratch/out" ||
     fail "pixels behind a WebP's chunk are taken: $(cat "$scratch/out")"
 
+test -z "$SANITIZED" || { test $status = 0 || exit 1
+    skip "a sanitized library wants a sanitized Python"; }
 python=${PYTHON:-python3}
 "$python" -c 'import numpy, PIL' 2>"$scratch/log" ||
     { test $status = 0 || exit 1; skip "$python has no NumPy and Pillow"; }
@@ -20,4 +23,10 @@ python=${PYTHON:-python3}
 PYTHONDONTWRITEBYTECODE=1 "$python" "$srcdir/tests/differential/images.py" \
     --fixture "$fixture" --count "${DIFFERENTIAL_IMAGES-400}" ||
     fail "Pillow and this project differ"
+library=$PWD/.libs/libtomerge.so
+test ! -e "$library" || TOMERGE_LIBRARY=$library \
+    PYTHONPATH=$srcdir/tomerge/python/src PYTHONDONTWRITEBYTECODE=1 \
+    "$python" "$srcdir/tests/differential/merges.py" \
+    --count "${DIFFERENTIAL_MERGES-300}" ||
+    fail "NumPy and this project differ"
 exit $status

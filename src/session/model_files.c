@@ -151,7 +151,7 @@ static int list_checkpoints(const char *folder, name_list *l)
     memset(l, 0, sizeof(*l));
     if (!d)
         return -1;
-    while ((entry = readdir(d)) != NULL) {
+    while (errno = 0, (entry = readdir(d)) != NULL) {
         if (!is_checkpoint(entry->d_name))
             continue;
         char *path = memory_path(folder, entry->d_name);
@@ -162,10 +162,12 @@ static int list_checkpoints(const char *folder, name_list *l)
         }
         free(path);
     }
+    int reason = errno;
     closedir(d);
     if (l->count > 1)
         qsort(l->names, l->count, sizeof(*l->names), compare);
-    return 0;
+    errno = reason;
+    return reason ? -1 : 0;
 }
 
 /* Leaves out the files that an index among them names. */
@@ -198,7 +200,10 @@ char *model_files_in_folder(const char *folder, char *why)
     name_list l;
 
     if (list_checkpoints(folder, &l) != 0) {
-        snprintf(why, ARGS_WHY, "%.150s: %s", folder, strerror(errno));
+        int reason = errno;
+        snprintf(why, ARGS_WHY, "%.150s: %s", folder, strerror(reason));
+        names_free(&l);
+        errno = reason;
         return NULL;
     }
     leave_out_shards(folder, &l);
@@ -212,5 +217,6 @@ char *model_files_in_folder(const char *folder, char *why)
                  "%.40s and %.40s%s: name one", folder, l.count, l.names[0],
                  l.names[1], l.count > 2 ? " among them" : "");
     names_free(&l);
+    errno = 0;
     return found;
 }

@@ -16,8 +16,8 @@ int model_files_each(const char *path, model_file *each, void *data);
 int model_files_beside(const char *path, model_file *each, void *data);
 
 /* The one checkpoint in a folder, to be freed; NULL with a line in
- * why[ARGS_WHY] if there is none, or more than one. An index and the files it
- * names are one. */
+ * why[ARGS_WHY] if there is none, or more than one, with errno where the folder
+ * cannot be read, else 0. An index and the files it names are one. */
 char *model_files_in_folder(const char *folder, char *why);
 
 #endif

@@ -11,6 +11,7 @@
 #include "model_files.h"
 #include "options_files.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +104,7 @@ static int find_in_folders(options *o, char *why)
             !S_ISDIR(status.st_mode))
             continue;
         o->found[i] = model_files_in_folder(path, why);
+        o->unreadable = !o->found[i] && errno != 0;
         if (!o->found[i])
             return -1;
         o->models.path[i] = o->found[i];

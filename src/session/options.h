@@ -98,6 +98,7 @@ typedef struct options {
     size_t threads;        /* 0: the CPUs available to the process */
     size_t batch, limit, topk;
     size_t max_image;      /* bytes of a file or member */
+    int unreadable;        /* it is not the words that options_check refused */
     size_t max_memory;     /* bytes; 0: as much as there is */
     size_t max_pixels;     /* of an image; once checked, as memory has it */
     size_t cache_mem;      /* bytes; 0 until checked: as the subcommand needs */
