@@ -147,6 +147,8 @@ run 2 density --model "$model"
 says err "PATH... is missing"
 run 1 density --model "${bytes%/bytes}/layouts/timm_gap.safetensors" many
 says err "expected a model of bytes"
+run 1 density --model "$bytes/lucidrains.pt" many
+says err "found one of MEGABYTE-pytorch: its tokens are shifted"
 run 1 inspect "$model"
 says err "a model of bytes (MEGABYTE)"
 run 2 density --model "$model" many/a/1.png --csv many/a/1.png

@@ -153,18 +153,20 @@ static json_t *classes_json(density_ranked *r, size_t count)
     return out;
 }
 
-/* Sorts by bits: the likeliest first. */
-static json_t *images_json(density_ranked *r, size_t count)
+/* Sorts by bits: the likeliest first. Without `all` the ends alone: a line of
+ * every picture takes a kilobyte each. */
+static json_t *images_json(density_ranked *r, size_t count, int all)
 {
     json_t *out = json_array();
 
     qsort(r, count, sizeof(*r), by_bits);
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(out, json_pack(
-            "{s:I,s:o,s:o,s:o,s:o}", "rank", (json_int_t)(i + 1), "image",
-            report_string(r[i].name), "class", report_string(r[i].class),
-            "bits_per_byte", report_real(r[i].bits), "png_bits_per_byte",
-            report_real(r[i].png)));
+        if (all || i < EXTREMES || i + EXTREMES >= count)
+            json_array_append_new(out, json_pack(
+                "{s:I,s:o,s:o,s:o,s:o}", "rank", (json_int_t)(i + 1), "image",
+                report_string(r[i].name), "class", report_string(r[i].class),
+                "bits_per_byte", report_real(r[i].bits), "png_bits_per_byte",
+                report_real(r[i].png)));
     return out;
 }
 
@@ -291,7 +293,7 @@ void density_report(density *p)
         r, count, offsetof(density_ranked, png)));
     json_object_set_new(object, "merging", ways_json(p));
     json_object_set_new(object, "classes", classes_json(r, count));
-    images = images_json(r, count);
+    images = images_json(r, count, p->m.s.json.file || p->m.s.csv.file);
     json_object_set_new(object, "ranked", images);
     written.rows = images;
     if (p->html.file)
