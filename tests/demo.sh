@@ -28,7 +28,7 @@ holds "$sixteen >= 1 && $sixteen <= 10" "r=16 costs visibly: $sixteen"
 holds "$most >= 20" "r=24 leaves two tokens and shows it: $most"
 
 # Encoders of other blocks, at r=0 and with about a sixth of the patches left.
-for pair in mobile:21 megalodon:42; do
+for pair in mobile:21 mega:42 megalodon:42; do
     src/tomerge sweep --model "$srcdir/data/${pair%:*}.safetensors" \
         --r "0,${pair#*:}" --csv "$scratch/sweep.csv" --quiet \
         "$scratch/pictures" >"$scratch/table" || fail "$pair: no sweep"
@@ -36,5 +36,17 @@ for pair in mobile:21 megalodon:42; do
     holds "$(column top1 1) >= 92" "top-1 of $pair at r=0 is 92 % or more"
     holds "$(column drop 2) <= 8" "$pair costs at most 8 points"
     holds "$(column tokens_left 2) <= 35" "$pair leaves 28 or 35 tokens"
+    test "$pair" != mega:42 || whole=$(column top1 1)
+done
+
+# Mega in fewer bits: bf16 within 0.3 points of f32, int8 within one.
+holds "$whole >= 95" "mega is right on 95 % or more: $whole"
+for most in bf16:0.3 int8:1; do
+    src/tomerge sweep --model "$srcdir/data/mega.safetensors" --r 0 \
+        --dtype "${most%:*}" --csv "$scratch/sweep.csv" --quiet \
+        "$scratch/pictures" >"$scratch/table" || fail "mega: no ${most%:*}"
+    found=$(column top1 1)
+    holds "$whole - $found <= ${most#*:}" \
+        "mega in ${most%:*}: $found % is within ${most#*:} of $whole"
 done
 exit $status
