@@ -107,6 +107,7 @@ static const struct {
     D(patch_bias, NULL), D(head_bias, NULL), D(qkv_bias, NULL),
     D(pos_embed, NULL), D(relative, NULL),
     D(relative_hidden, NULL), D(post_norm, "norms"), D(rope, "positions"),
+    D(relative_hidden, NULL), D(post_norm, "norms"),
     D(patch_norm, NULL), D(norm_pre, NULL), D(block, NULL),
     D(mega.laplace, "attention"), D(mega.chunk, NULL), D(mega.groups, NULL),
     D(mega.shared, NULL), D(mega.value, NULL), D(mega.states, NULL),

@@ -71,6 +71,9 @@ static int check_vision(const vit_neighbour *n, json_t *vision)
             return tomevit_neighbour_refuse(n, "\"%.40s\" of \"vision_cfg\" "
                                             "cannot be done here", key);
     }
+    if (json_is_true(json_object_get(vision, "attentional_pool")))
+        return tomevit_neighbour_refuse(n, "CoCa's attention pooling cannot be "
+                                        "run here");
     if (json_is_array(side) && !json_equal(json_array_get(side, 0),
                                            json_array_get(side, 1)))
         return tomevit_neighbour_refuse(n, "images that are not square cannot "
