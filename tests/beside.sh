@@ -245,7 +245,7 @@ done <<EOF
 "architecture": "vit_pe_core_tiny_patch16_384"|"vit_pe_core_tiny_patch16_384" has 12 layers of width 192, the tensors are others
 "architecture": "vit_small_patch16_dinov3", "model_args": {"embed_dim": 32, "depth": 2}|"vit_small_patch16_dinov3" has rotary centred theta=100 axes=hw layout=halves, the tensors are others
 "architecture": "vit_so150m_patch16_reg4_map_256"|"vit_so150m_patch16_reg4_map_256" cannot be run here: attention pooling
-"architecture": "vit_relpos_base_patch16_224"|"vit_relpos_base_patch16_224" cannot be run here: relative positions
+"architecture": "vit_relpos_base_patch16_224"|"vit_relpos_base_patch16_224" has 12 layers of width 768, the tensors are others
 "architecture": "vit_base_patch16_224"|"vit_base_patch16_224" has 12 layers of width 768, the tensors are others
 "architecture": "x", "global_pool": "avgmax"|"global_pool" "avgmax" cannot be done here
 "architecture": "x", "global_pool": "map"|"global_pool" "map" cannot be done here
