@@ -11,7 +11,7 @@
 #ifndef TOMEVIT_DSP_H
 #define TOMEVIT_DSP_H
 
-#include "ema.h"
+#include "ema_pass.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -15,15 +15,10 @@
 #ifndef TOMEVIT_EMA_H
 #define TOMEVIT_EMA_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "dsp.h"
+#include "ema_pass.h"
 
-struct vit_dsp;
-
-enum { VIT_EMA_LANES = 16, VIT_EMA_STATES = 64 };
-
-/* States of a group, real and complex. */
-enum { VIT_EMA_REAL = 8, VIT_EMA_TURNING = 4 };
+enum { VIT_EMA_STATES = 64 };
 
 /* What a checkpoint holds, rows of both directions one after the other. */
 typedef struct vit_ema_source {
@@ -48,14 +43,6 @@ enum vit_ema_merge {
     VIT_EMA_ROWS           /* as if nothing had merged */
 };
 
-/* In which order rows pass. */
-typedef struct vit_ema_order {
-    size_t steps;
-    int32_t *row;          /* [steps]: the row that passes, -1: none */
-    const float *weight;   /* [rows], or NULL: 1 */
-    int mean;              /* a row passes several times: the mean of them */
-} vit_ema_order;
-
 /* row[max(tokens, rows)] is the caller's. trace [tokens] is the row of each
  * token, place and size [rows] those of the rows, in the order of their
  * places. */
@@ -63,16 +50,9 @@ vit_ema_order tomevit_ema_order(int how, size_t tokens, size_t rows,
                                 const int32_t *trace, const int32_t *place,
                                 const float *size, int32_t *row);
 
-/* Adds to y[rows, ldy] what the group of states at `coefficients` makes of
- * x[rows, ldx] in the order given, or from its end back. A step is rounded
- * product by product and sum by sum, states in their order. */
-void tomevit_ema_pass(const float *coefficients, int turning, int back,
-                      const vit_ema_order *order, const float *x, size_t ldx,
-                      float *y, size_t ldy);
-
 /* y[rows, ldy] of x[rows, ldx]: the lanes of block `block` alone. `count`
  * [rows] is scratch. */
-void tomevit_ema(const struct vit_dsp *dsp, const float *coefficients,
+void tomevit_ema(const vit_dsp *dsp, const float *coefficients,
                  size_t channels, size_t states, int turning, size_t block,
                  const vit_ema_order *order, size_t rows, const float *x,
                  size_t ldx, float *y, size_t ldy, float *count);
