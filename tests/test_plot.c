@@ -123,9 +123,9 @@ Test(plot, odd_points_are_drawn)
     plot_point one = {.x = 5, .y = 100, .low = 72, .high = 100, .label = "<1>",
                       .text = "a&b", .front = 1};
     plot_point same[3] = {one, one, one};
-    plot none = {"t", "x", "y", 0, NULL, 0, NULL, 0},
-         alone = {"t", "x", "y", 0, &one, 1, NULL, 0},
-         heap = {"t", "x", "y", 0, same, 3, NULL, 0};
+    plot none = {"t", "x", "y", 0, 0, NULL, 0, NULL, 0},
+         alone = {"t", "x", "y", 0, 0, &one, 1, NULL, 0},
+         heap = {"t", "x", "y", 0, 0, same, 3, NULL, 0};
 
     free(written(&none));
     char *text = written(&alone);
@@ -150,7 +150,7 @@ Test(plot, several_series_have_a_legend)
         {.x = 1.5, .y = 79, .low = 77, .high = 81, .label = "c", .series = 1},
         {.x = 3, .y = 70, .low = 68, .high = 72, .label = "d", .series = 1}
     };
-    plot p = {"t", "x", "y", 0, points, 4, names, 2};
+    plot p = {"t", "x", "y", 0, 0, points, 4, names, 2};
 
     plot_front(&p);
     char *text = written(&p);
