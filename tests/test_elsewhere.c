@@ -198,7 +198,7 @@ Test(elsewhere, before_a_layer_is_behind_the_one_before)
 static int nearest(size_t tokens, size_t channels, const float *x, size_t i,
                    size_t protect)
 {
-    double best = -INFINITY;
+    double best = -(double)INFINITY;
     int found = -1;
 
     for (size_t j = protect; j < tokens; j++) {
