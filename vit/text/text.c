@@ -235,19 +235,25 @@ static size_t pooled_row(const struct tomevit_text *t, const int32_t *ids,
 static int run_all(const struct tomevit_text *t, const int32_t *ids,
                    size_t count, int threads, float *embeddings)
 {
-    int failed = 0;
+    int error = 0;
 
 #ifdef _OPENMP
     threads = threads > 0 ? threads : omp_get_max_threads();
     threads = (size_t)threads > count ? (int)count : threads;
-#pragma omp parallel num_threads(threads) reduction(|:failed)
+#pragma omp parallel num_threads(threads)
 #else
     (void)threads;
 #endif
     {
         vit_text_scratch s;
+        int failed = tomevit_text_scratch(t, &s);
 
-        failed = tomevit_text_scratch(t, &s) != 0;
+        if (failed) {
+#ifdef _OPENMP
+#pragma omp atomic write
+#endif
+            error = failed;
+        }
 #ifdef _OPENMP
 #pragma omp for schedule(dynamic)
 #endif
@@ -261,7 +267,7 @@ static int run_all(const struct tomevit_text *t, const int32_t *ids,
         }
         tomevit_arena_free(&s.arena);
     }
-    return failed ? TOMEVIT_ENOMEM : 0;
+    return error ? TOMEVIT_ENOMEM : 0;
 }
 
 int tomevit_text_embed(const tomevit_text *text, const char *const *texts,
