@@ -7,6 +7,17 @@
 
 #include "match.h"
 
+size_t tomerge_mergeable(const tomerge_job *job, int32_t *list)
+{
+    size_t count = 0;
+
+    for (size_t p = 0; p < job->present; p++) {
+        list[count] = job->space.present[p];
+        count += (size_t)tomerge_may_merge(job, p);
+    }
+    return count;
+}
+
 size_t tomerge_every_other(const tomerge_job *job, size_t first, int32_t *list)
 {
     size_t count = 0;

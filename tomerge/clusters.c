@@ -157,10 +157,7 @@ void tomerge_plan_clusters(tomerge_job *job)
     forest f = {0, s->distance, s->score, s->sources, s->best, s->b_scale,
                 s->kept};
 
-    for (size_t p = 0; p < job->present; p++) {
-        token[f.count] = s->present[p];
-        f.count += (size_t)tomerge_may_merge(job, p);
-    }
+    f.count = tomerge_mergeable(job, token);
     measure(job, &f, token);
     for (size_t i = 0; i < f.count; i++)
         f.size[i] = 1;

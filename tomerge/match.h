@@ -81,6 +81,9 @@ void tomerge_plan_upward(tomerge_job *job);
 void tomerge_plan_mctf(tomerge_job *job);
 void tomerge_plan_mutual(tomerge_job *job);
 
+/* All tokens that may merge, in the order of their positions. */
+size_t tomerge_mergeable(const tomerge_job *job, int32_t *list);
+
 /* The tokens at every other position, from `first` on, that may merge. */
 size_t tomerge_every_other(const tomerge_job *job, size_t first, int32_t *list);
 

@@ -37,12 +37,8 @@ void tomerge_plan_mutual(tomerge_job *job)
     const tomerge_match_space *s = &job->space;
     int32_t *token = s->aside;
     tomerge_panels all;
-    size_t count = 0;
+    size_t count = tomerge_mergeable(job, token);
 
-    for (size_t p = 0; p < job->present; p++) {
-        token[count] = s->present[p];
-        count += (size_t)tomerge_may_merge(job, p);
-    }
     all = tomerge_pack(job, 1, token, count, s->panels, s->a_scale);
     find(job, &all);
     tomerge_open_protected(job);

@@ -40,12 +40,8 @@ static size_t rank(tomerge_job *job, int32_t *order)
 {
     tomerge_match_space *s = &job->space;
     tomerge_panels all;
-    size_t count = 0;
+    size_t count = tomerge_mergeable(job, order);
 
-    for (size_t p = 0; p < job->present; p++) {
-        order[count] = s->present[p];
-        count += (size_t)tomerge_may_merge(job, p);
-    }
     all = tomerge_pack(job, 1, order, count, s->panels, s->a_scale);
     for (size_t i = 0; i < count; i++) {
         float e = energy(job, &all, s->a_scale, i);
