@@ -7,6 +7,7 @@
 #include "../base/machine.h"
 #include "../base/memory.h"
 #include "../plots/markup.h"
+#include "../plots/page.h"
 #include "../plots/plot.h"
 
 #include <math.h>
@@ -23,36 +24,14 @@ enum {
 };
 
 static const char style[] =
-    ":root{color-scheme:light dark;--ink:#1c1d20;--quiet:#5d6167;"
-    "--paper:#fff;--line:#dfe1e5;--bar:#0b63b0}\n"
-    "@media screen and (prefers-color-scheme:dark){:root{--ink:#e6e7ea;"
-    "--quiet:#a0a5ad;--paper:#16181b;--line:#33373d;--bar:#6fb4f2}}\n"
-    "body{margin:0 auto;padding:1.5rem 1rem 4rem;max-width:76rem;"
-    "background:var(--paper);color:var(--ink);"
-    "font:1rem/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans',"
-    "Arial,sans-serif;font-variant-numeric:tabular-nums;"
-    "overflow-wrap:anywhere}\n"
-    "h1{font-size:1.6rem;line-height:1.25;margin:0 0 .25rem}\n"
-    "h2{font-size:1.15rem;margin:2.5rem 0 .5rem}\n"
-    "p{max-width:44rem;margin:.5rem 0}"
-    "figcaption,dt,.quiet{color:var(--quiet)}\n"
-    ".plots{display:grid;gap:1.5rem;margin-top:1.5rem;"
-    "grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr))}\n"
-    ".plots svg{display:block;width:100%;height:auto;overflow:visible}\n"
-    ".wide{overflow-x:auto}table{border-collapse:collapse;font-size:.875rem;"
-    "white-space:nowrap}\nth,td{padding:.3rem .5rem;text-align:right;"
-    "border-bottom:1px solid var(--line)}th:first-child{text-align:left}\n"
+    ":root{--bar:#0b63b0}\n"
+    "@media screen and (prefers-color-scheme:dark){:root{--bar:#6fb4f2}}\n"
     ".strip{display:grid;gap:.75rem;grid-template-columns:"
     "repeat(auto-fill,minmax(6rem,1fr))}\n"
-    "figure{margin:0}figcaption{font-size:.8125rem;line-height:1.35}"
-    "figcaption b{color:var(--ink)}\n"
     ".strip img{display:block;width:100%;height:auto;"
     "image-rendering:pixelated}\n"
     ".bars{display:block;width:100%;max-width:44rem;height:auto;"
-    "font-size:11px}.bars rect{fill:var(--bar)}.bars text{fill:var(--quiet)}\n"
-    "dl{display:grid;grid-template-columns:minmax(6rem,max-content) 1fr;"
-    "gap:.25rem 1rem;font-size:.875rem}dd{margin:0}"
-    "code{white-space:pre-wrap}\n";
+    "font-size:11px}.bars rect{fill:var(--bar)}.bars text{fill:var(--quiet)}\n";
 
 static const report_column way_columns[] = {
     {"window", "window", NULL},
@@ -298,15 +277,11 @@ static void write_ways(FILE *out, const json_t *ways)
 
 static void write_head(FILE *out, const density *p, const json_t *report)
 {
-    fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/>\n"
-          "<meta name=\"viewport\" content=\"width=device-width, "
-          "initial-scale=1\"/>\n"
-          "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src "
-          "'none'; img-src data:; style-src 'unsafe-inline'\"/>\n"
-          "<link rel=\"icon\" href=\"data:,\"/>\n<title>Density: ", out);
+    page_begin(out);
+    fputs("Density: ", out);
     markup_text(out, p->m.s.options->model);
-    fprintf(out, "</title>\n<style>\n%s%s</style></head>\n<body>\n"
-            "<h1>Density: ", style, plot_style);
+    page_style(out);
+    fprintf(out, "%s</style></head>\n<body>\n<h1>Density: ", style);
     markup_text(out, p->m.s.options->model);
     fprintf(out, "</h1>\n<p class=\"quiet\">What %lld images are worth to a "
             "model of bytes%s. Few bits: like what it was trained on, and "

@@ -15,7 +15,7 @@
 #include <string.h>
 
 typedef struct part {
-    const char *path;
+    range r;
     json_t *settings;
     outcomes found;
 } part;
@@ -82,21 +82,18 @@ json_t *join_command(const char *path)
     return NULL;
 }
 
-/* Which part of `count` files a journal's settings are about. */
-static int part_of(const part *p, size_t count, size_t *from, size_t *to)
+int join_part_of(const json_t *settings, size_t count, range *r)
 {
-    const json_t *text = json_object_get(p->settings, "--part");
-    options_part range = {0, 0};
+    const char *text = json_string_value(json_object_get(settings, "--part"));
+    options_part share = {0, 0};
     char rest;
 
-    if (json_is_string(text) &&
-        (sscanf(json_string_value(text), "%zu/%zu%c", &range.k, &range.n,
-                &rest) != 2 || range.k < 1 || range.k > range.n)) {
-        message_failed("%s: '%.40s' is no part", p->path,
-                       json_string_value(text));
+    if (text && (sscanf(text, "%zu/%zu%c", &share.k, &share.n, &rest) != 2 ||
+                 share.k < 1 || share.k > share.n)) {
+        message_failed("%s: '%.40s' is no part", r->path, text);
         return -1;
     }
-    join_part(count, range, from, to);
+    join_part(count, share, &r->from, &r->to);
     return 0;
 }
 
@@ -104,7 +101,7 @@ static int part_of(const part *p, size_t count, size_t *from, size_t *to)
 static int read_part(part *p, const evaluate_request *r)
 {
     json_t *command, *line;
-    FILE *file = open_journal(p->path, &p->settings, &command);
+    FILE *file = open_journal(p->r.path, &p->settings, &command);
     journal j = {.classes = r->classes->count, .run_count = r->run_count,
                  .depth = r->depth, .width = r->width,
                  .all = r->files->count};
@@ -116,67 +113,45 @@ static int read_part(part *p, const evaluate_request *r)
     json_decref(command);
     if (ranked_is_of_rank(p->settings)) {
         message_failed("%s: it is one rank's of mpirun: the command it was "
-                       "begun by makes the report of all", p->path);
+                       "begun by makes the report of all", p->r.path);
         fclose(file);
         return -1;
     }
     outcomes_begin(&p->found, r->run_count, r->depth, r->width);
-    result = part_of(p, r->files->count, &j.next, &j.files);
+    result = join_part_of(p->settings, r->files->count, &p->r);
+    j.next = p->r.from;
+    j.files = p->r.to;
     outcomes_clear(&p->found, j.next);
-    p->found.end = j.files;
+    p->found.end = p->r.to;
     while (result == 0 && (line = next_line(file)) != NULL) {
         result = journal_line_read(&j, line, &next);
         json_decref(line);
         if (result != 0) {
-            message_failed("%s: what follows image %zu cannot follow", p->path,
-                           p->found.to);
+            message_failed("%s: what follows image %zu cannot follow",
+                           p->r.path, p->found.to);
             break;
         }
         result = outcomes_append(&p->found, &next);
         j.next = p->found.to;
         outcomes_free(&next);
     }
+    p->r.done = p->found.to - p->r.from;
     fclose(file);
     return result;
 }
 
 /* ---- all of them --------------------------------------------------------- */
 
-static int by_range(const void *a, const void *b)
-{
-    const part *x = a, *y = b;
-
-    if (x->found.from != y->found.from)
-        return x->found.from < y->found.from ? -1 : 1;
-    return (x->found.end > y->found.end) - (x->found.end < y->found.end);
-}
-
-/* That the parts, in order, are all files, and finished. */
 static int check_ranges(const part *parts, size_t count, size_t files)
 {
-    size_t at = 0;
+    range *ranges = memory_zero(count, sizeof(*ranges));
+    int result;
 
-    for (size_t i = 0; i <= count; i++) {
-        size_t from = i < count ? parts[i].found.from : files;
-        if (i < count && parts[i].found.end == from)
-            continue;                   /* a part without an image */
-        if (from > at)
-            message_failed("join: images %zu to %zu of %zu are in no journal",
-                           at + 1, from, files);
-        else if (from < at)
-            message_failed("join: %s and %s are both of image %zu",
-                           parts[i - 1].path, parts[i].path, from + 1);
-        else if (i < count && outcomes_are_partial(&parts[i].found))
-            message_failed("%s: it is not finished, %zu of %zu images are "
-                           "done: the command it was begun by goes on from "
-                           "there", parts[i].path,
-                           parts[i].found.to - from,
-                           parts[i].found.end - from);
-        if (from != at || (i < count && outcomes_are_partial(&parts[i].found)))
-            return -1;
-        at = i < count ? parts[i].found.end : at;
-    }
-    return 0;
+    for (size_t i = 0; i < count; i++)
+        ranges[i] = parts[i].r;
+    result = ranges_check(ranges, count, files);
+    free(ranges);
+    return result;
 }
 
 /* That all are of one evaluation, and that one this. */
@@ -187,11 +162,11 @@ static int check_settings(const part *parts, size_t count, json_t *settings)
         "--part", "--cpu", "--threads", NULL
     };
 
-    if (journal_compare("join", parts[0].path, parts[0].settings, settings,
+    if (journal_compare("join", parts[0].r.path, parts[0].settings, settings,
                         machine) != 0)
         return -1;
     for (size_t i = 1; i < count; i++)
-        if (journal_compare("join", parts[i].path, parts[i].settings,
+        if (journal_compare("join", parts[i].r.path, parts[i].settings,
                             parts[0].settings, own) != 0)
             return -1;
     return 0;
@@ -213,14 +188,14 @@ int join_outcomes(char **paths, size_t count, json_t *settings,
 
     outcomes_begin(o, r->run_count, r->depth, r->width);
     for (size_t i = 0; i < count && result == 0; i++) {
-        parts[i].path = paths[i];
+        parts[i].r.path = paths[i];
         result = read_part(&parts[i], r);
     }
     if (result == 0)
         result = check_settings(parts, count, settings);
     if (result == 0) {
         set_machine(settings, parts[0].settings);
-        qsort(parts, count, sizeof(*parts), by_range);
+        qsort(parts, count, sizeof(*parts), range_order);
         result = check_ranges(parts, count, r->files->count);
     }
     for (size_t i = 0; i < count && result == 0; i++)

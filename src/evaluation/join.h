@@ -5,12 +5,17 @@
 
 #include "evaluate.h"
 #include "../session/options.h"
+#include "ranges.h"
 
 #include <jansson.h>
 
 /* The files from .. to - 1 of `count` that are a part: parts differ by one file
  * at most, and those of one N are all files. */
 void join_part(size_t count, options_part part, size_t *from, size_t *to);
+
+/* Which part of `count` files a journal's settings are about: `from` and `to`
+ * of a range whose path is known. 0, or -1 after a message. */
+int join_part_of(const json_t *settings, size_t count, range *r);
 
 /* The command that a journal was begun by: an array of words, the subcommand
  * first, to be released. NULL after a message. */

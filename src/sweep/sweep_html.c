@@ -5,6 +5,7 @@
 #include "../base/machine.h"
 #include "../evaluation/confusions.h"
 #include "../plots/markup.h"
+#include "../plots/page.h"
 #include "../plots/plot.h"
 #include "sweep_plots.h"
 
@@ -15,33 +16,14 @@
 enum { CELL = 128, PAIRS = 12 };
 
 static const char style[] =
-    ":root{color-scheme:light dark;--ink:#1c1d20;--quiet:#5d6167;"
-    "--paper:#fff;--line:#dfe1e5;--mark:#fff2e3}\n"
-    "@media screen and (prefers-color-scheme:dark){:root{--ink:#e6e7ea;"
-    "--quiet:#a0a5ad;--paper:#16181b;--line:#33373d;--mark:#3a2a1c}}\n"
-    "*{box-sizing:border-box}\n"
-    "body{margin:0 auto;padding:1.5rem 1rem 4rem;max-width:76rem;"
-    "background:var(--paper);color:var(--ink);"
-    "font:1rem/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans',"
-    "Arial,sans-serif;font-variant-numeric:tabular-nums;"
-    "overflow-wrap:anywhere}\n"
-    "h1{font-size:1.6rem;line-height:1.25;margin:0 0 .25rem}\n"
-    "h2{font-size:1.15rem;margin:2.5rem 0 .5rem}\n"
+    ":root{--mark:#fff2e3}\n"
+    "@media screen and (prefers-color-scheme:dark){:root{--mark:#3a2a1c}}\n"
     "h3{font-size:1rem;margin:1.5rem 0 .5rem}\n"
-    "p{max-width:44rem;margin:.5rem 0}\n"
-    "small,figcaption,dt,.quiet{color:var(--quiet)}\n"
-    "small{font-weight:400;font-size:.8125rem}\n"
-    ".plots{display:grid;gap:1.5rem;margin-top:1.5rem;"
-    "grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr))}\n"
-    ".plots svg{display:block;width:100%;height:auto;overflow:visible}\n"
-    ".wide{overflow-x:auto}\n"
-    "table{border-collapse:collapse;font-size:.875rem;white-space:nowrap}\n"
-    "th,td{padding:.3rem .5rem;text-align:right;"
-    "border-bottom:1px solid var(--line)}\n"
+    "small{color:var(--quiet);font-weight:400;font-size:.8125rem}\n"
     "th{font-weight:600}"
     "thead th{vertical-align:bottom;white-space:normal;line-height:1.2;"
     "overflow-wrap:normal}\n"
-    "th:first-child,td.text{text-align:left}\n"
+    "td.text{text-align:left}\n"
     ".group th{padding-top:.9rem}.group span{position:sticky;left:0}\n"
     ".group svg,h4 svg{width:14px;height:14px;vertical-align:-2px;"
     "margin-right:.4rem}\n"
@@ -50,15 +32,11 @@ static const char style[] =
     "background:var(--paper)}\n"
     "th:first-child{padding-left:0}\n"
     "tr:hover>*{background:var(--mark)}\n"
-    "figure{margin:0}figcaption{font-size:.8125rem;line-height:1.35;"
-    "padding-top:.25rem}\n"
-    "figcaption b{color:var(--ink)}\n"
+    "figcaption{padding-top:.25rem}\n"
     ".pictures{display:grid;gap:.75rem;grid-template-columns:repeat(6,1fr)}\n"
     "@media(max-width:40rem){.pictures{grid-template-columns:repeat(3,1fr)}}\n"
     ".pictures img{display:block;width:100%;height:auto}\n"
-    "dl{display:grid;grid-template-columns:minmax(6rem,max-content) 1fr;"
-    "gap:.25rem 1rem;margin:.5rem 0;font-size:.875rem}\n"
-    "dd{margin:0}code{font-size:.8125rem;white-space:pre-wrap}\n"
+    "dl{margin:.5rem 0}code{font-size:.8125rem}\n"
     "@media print{body{max-width:none;padding:0;font-size:10pt}"
     ".wide{overflow:visible}table{font-size:7.5pt}th,td{padding:.15rem .3rem}"
     "figure,tr,.plots,.pictures{break-inside:avoid}h2,h3,h4,.group"
@@ -123,14 +101,11 @@ static void write_head(FILE *out, const sweep_models *m, const json_t *sweep)
 {
     size_t count = sweep_models_runs(m);
 
-    fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/>\n"
-          "<meta name=\"viewport\" content=\"width=device-width, "
-          "initial-scale=1\"/>\n"
-          "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src "
-          "'none'; img-src data:; style-src 'unsafe-inline'\"/>\n"
-          "<link rel=\"icon\" href=\"data:,\"/>\n<title>Token merging: ", out);
+    page_begin(out);
+    fputs("Token merging: ", out);
     sweep_title(out, sweep);
-    fprintf(out, "</title>\n<style>\n%s%s", style, plot_style);
+    page_style(out);
+    fputs(style, out);
     /* A point and its row are marked together. */
     for (size_t i = 0; i < count; i++)
         fprintf(out, "body:has(.p%zu:hover) tr.p%zu>*{background:"
