@@ -76,20 +76,10 @@ static inline void each_narrow_tier(void (*check)(const char *tier))
 {
     const char *tier;
 
-    for (int i = 0; (tier = tomerge_cpu_tier(i)); i++) {
-        uint32_t mask;
-
-        cr_assert_eq(tomerge_cpu_mask(tier, &mask), 0);
-        if ((tomerge_cpu_detected() & mask) != mask) {
-            note_absent(tier);
-            continue;
-        }
-        tomerge_set_cpu_mask(mask);
+    for (int at = 0; (tier = next_cpu_tier(&at));)
         for (dtype = TOMEVIT_BF16; dtype <= TOMEVIT_INT8; dtype++)
             check(tier);
-    }
     dtype = TOMEVIT_F32;
-    tomerge_set_cpu_mask(UINT32_MAX);
 }
 
 static inline uint8_t *random_crops(size_t count)

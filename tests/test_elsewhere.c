@@ -5,7 +5,6 @@
  * in a batch, and bf16 and int8 what their rounding allows. Mutual nearest
  * neighbours are those of a plain search in double precision.
  */
-#include "../vit/checkpoint/checkpoint.h"
 #include "../vit/forward/context.h"
 #include "oracle.h"
 #include "planning.h"
@@ -15,45 +14,8 @@
 #include <math.h>
 #include <string.h>
 
-enum { SIDE = 32, CLASSES = 10, TOKENS = 65, IMAGES = 5, DEPTH = 4 };
-
-typedef struct setting {
-    tomevit_description d;
-    vit_random random;
-    vit_source source;
-    float pixels[IMAGES][3 * SIDE * SIDE];
-    tomevit_image images[IMAGES];
-} setting;
-
-static void set_up(setting *s)
-{
-    uint32_t state = 5;
-
-    *s = (setting){.d = {
-        .dim = 48, .depth = DEPTH, .heads = 3, .mlp_dim = 96, .patch = 4,
-        .image_size = SIDE, .classes = CLASSES, .norm_eps = 1e-6f,
-        .qkv_bias = 1, .pos_embed = 1, .final_norm = 1, .class_token = 1,
-        .prefix = 1, .pos_prefix = 1, .tokens = TOKENS, .features = 48,
-        .pool = TOMEVIT_POOL_CLASS,
-    }};
-    for (int k = 0; k < 3; k++)
-        s->d.preprocessing.mean[k] = s->d.preprocessing.std[k] = 0.5f;
-    s->random = (vit_random){&s->d, 17};
-    s->source = tomevit_random_source(&s->random);
-    for (size_t b = 0; b < IMAGES; b++) {
-        for (size_t i = 0; i < 3 * SIDE * SIDE; i++) {
-            state = state * 1664525 + 1013904223;
-            s->pixels[b][i] = (float)(state >> 24) / 127.5f - 1.0f;
-        }
-        s->images[b] = (tomevit_image){s->pixels[b], TOMEVIT_F32_CHW};
-    }
-}
-
-typedef struct results {
-    float logits[IMAGES * CLASSES], sizes[IMAGES * TOKENS];
-    int32_t map[IMAGES * TOKENS];
-    size_t rows[IMAGES], layer_rows[IMAGES * DEPTH];
-} results;
+enum { IMAGES = 5, DEPTH = 4 };
+#include "merged_model.h"
 
 /* `batch` images at a time. */
 static void run(const setting *s, int dtype, const tomevit_merging *merging,
@@ -99,7 +61,7 @@ static void check_bits(const char *tier)
     static setting s;
     static results one, all;
 
-    set_up(&s);
+    set_up(&s, 1);
     for (int where = TOMEVIT_MERGE_AHEAD; where <= TOMEVIT_MERGE_AFTER; where++)
         for (int dtype = TOMEVIT_F32; dtype <= TOMEVIT_INT8; dtype++) {
             tomevit_merging m;
@@ -124,7 +86,7 @@ static void check_types(const char *tier)
     static results exact, got;
     tomevit_merging m;
 
-    set_up(&s);
+    set_up(&s, 1);
     merge_mctf(&m, TOMEVIT_MERGE_AHEAD, r);
     run(&s, TOMEVIT_F32, &m, 1, 1, &exact);
     for (int dtype = TOMEVIT_BF16; dtype <= TOMEVIT_INT8; dtype++) {
@@ -140,28 +102,14 @@ static void check_types(const char *tier)
     }
 }
 
-static void each_tier(void (*check)(const char *tier))
-{
-    for (int t = 0; tomerge_cpu_tier(t); t++) {
-        uint32_t mask;
-
-        tomerge_cpu_mask(tomerge_cpu_tier(t), &mask);
-        if ((tomerge_cpu_detected() & mask) != mask)
-            continue;
-        tomerge_set_cpu_mask(mask);
-        check(tomerge_cpu_tier(t));
-    }
-    tomerge_set_cpu_mask(UINT32_MAX);
-}
-
 Test(elsewhere, the_same_bits_in_any_batch)
 {
-    each_tier(check_bits);
+    each_cpu_tier(check_bits);
 }
 
 Test(elsewhere, narrow_types_are_near)
 {
-    each_tier(check_types);
+    each_cpu_tier(check_types);
 }
 
 /* Where no attention is asked for, nothing tells the two apart. */
@@ -173,7 +121,7 @@ Test(elsewhere, before_a_layer_is_behind_the_one_before)
     static results one, other;
     tomevit_merging m;
 
-    set_up(&s);
+    set_up(&s, 1);
     tomevit_merging_init(&m);
     m.matching.method = TOMERGE_MUTUAL;
     m.combine = TOMERGE_MEAN;

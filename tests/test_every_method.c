@@ -9,50 +9,16 @@
 #include "../src/base/args.h"
 #include "../src/session/merging_args.h"
 #include "../src/session/methods.h"
-#include "../vit/checkpoint/checkpoint.h"
 #include "../vit/forward/context.h"
 #include "oracle.h"
+#include "tiers.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIDE = 32, CLASSES = 10, TOKENS = 65, IMAGES = 5, DEPTH = 6 };
-
-typedef struct setting {
-    tomevit_description d;
-    vit_random random;
-    vit_source source;
-    float pixels[IMAGES][3 * SIDE * SIDE];
-} setting;
-
-static void set_up(setting *s)
-{
-    uint32_t state = 5;
-
-    *s = (setting){.d = {
-        .dim = 48, .depth = DEPTH, .heads = 3, .mlp_dim = 96, .patch = 4,
-        .image_size = SIDE, .classes = CLASSES, .norm_eps = 1e-6f,
-        .qkv_bias = 1, .pos_embed = 1, .final_norm = 1, .class_token = 1,
-        .prefix = 1, .pos_prefix = 1, .tokens = TOKENS, .features = 48,
-        .pool = TOMEVIT_POOL_CLASS,
-    }};
-    for (int k = 0; k < 3; k++)
-        s->d.preprocessing.mean[k] = s->d.preprocessing.std[k] = 0.5f;
-    s->random = (vit_random){&s->d, 17};
-    s->source = tomevit_random_source(&s->random);
-    for (size_t b = 0; b < IMAGES; b++)
-        for (size_t i = 0; i < 3 * SIDE * SIDE; i++) {
-            state = state * 1664525 + 1013904223;
-            s->pixels[b][i] = (float)(state >> 24) / 127.5f - 1.0f;
-        }
-}
-
-typedef struct results {
-    float logits[IMAGES * CLASSES], sizes[IMAGES * TOKENS];
-    int32_t map[IMAGES * TOKENS];
-    size_t rows[IMAGES], layer_rows[IMAGES * DEPTH];
-} results;
+enum { IMAGES = 5, DEPTH = 6 };
+#include "merged_model.h"
 
 /* `batch` images at a time, the first of them being image `first` of all, which
  * come in turn; each one's results lie in its own place. */
@@ -131,7 +97,7 @@ Test(every_method, has_the_same_bits_in_any_company)
     static setting s;
     static results alone, all;
 
-    set_up(&s);
+    set_up(&s, 1);
     for (int dtype = TOMEVIT_F32; dtype <= TOMEVIT_INT8; dtype++) {
         tomevit_open_options with;
         tomevit_context *one, *many;
@@ -238,19 +204,15 @@ Test(every_method, takes_equal_tokens_in_order)
 {
     for (int method = 0; tomerge_method_name(method); method++) {
         int32_t first[24], map[24];
+        const char *tier;
 
-        for (int t = 0; tomerge_cpu_tier(t); t++) {
-            uint32_t mask;
+        for (int at = 0; (tier = next_cpu_tier(&at));) {
+            int is_first = strcmp(tier, "scalar") == 0;
 
-            tomerge_cpu_mask(tomerge_cpu_tier(t), &mask);
-            if ((tomerge_cpu_detected() & mask) != mask)
-                continue;
-            tomerge_set_cpu_mask(mask);
-            check_ties(method, tomerge_cpu_tier(t), t ? map : first);
-            if (t)
+            check_ties(method, tier, is_first ? first : map);
+            if (!is_first)
                 cr_assert_eq(memcmp(first, map, sizeof(map)), 0, "%s, %s",
-                             tomerge_cpu_tier(t), tomerge_method_name(method));
+                             tier, tomerge_method_name(method));
         }
     }
-    tomerge_set_cpu_mask(UINT32_MAX);
 }

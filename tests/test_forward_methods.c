@@ -2,7 +2,6 @@
 /* Methods that look at the importance of tokens, inside a model: what attention
  * pays to each is as a plain double precision pass has it, on every tier and in
  * every type, and the output says what every layer leaves. */
-#include "../vit/checkpoint/checkpoint.h"
 #include "../vit/forward/context.h"
 #include "oracle.h"
 #include "tiers.h"
@@ -11,7 +10,8 @@
 #include <math.h>
 #include <string.h>
 
-enum { SIDE = 32, CLASSES = 10, TOKENS = 65, IMAGES = 3, GO = 9 };
+enum { IMAGES = 3, DEPTH = 4, GO = 9 };
+#include "merged_model.h"
 
 /* Weights large enough that attention differs from token to token. */
 static int read_stronger(void *self, enum vit_tensor t, size_t layer,
@@ -27,46 +27,11 @@ static int read_stronger(void *self, enum vit_tensor t, size_t layer,
     return error;
 }
 
-/* Patches, and a class token if it is there. */
-typedef struct setting {
-    tomevit_description d;
-    vit_random random;
-    vit_source source;
-    float pixels[IMAGES][3 * SIDE * SIDE];
-    tomevit_image images[IMAGES];
-} setting;
-
-static void set_up(setting *s, int class_token)
+static void set_up_stronger(setting *s, int class_token)
 {
-    uint32_t state = 5;
-
-    *s = (setting){.d = {
-        .dim = 48, .depth = 4, .heads = 3, .mlp_dim = 96, .patch = 4,
-        .image_size = SIDE, .classes = CLASSES, .norm_eps = 1e-6f,
-        .qkv_bias = 1, .pos_embed = 1, .final_norm = 1,
-        .class_token = class_token,
-        .prefix = (size_t)class_token, .pos_prefix = (size_t)class_token,
-        .tokens = 64 + (size_t)class_token, .features = 48,
-        .pool = class_token ? TOMEVIT_POOL_CLASS : TOMEVIT_POOL_MEAN,
-    }};
-    for (int k = 0; k < 3; k++)
-        s->d.preprocessing.mean[k] = s->d.preprocessing.std[k] = 0.5f;
-    s->random = (vit_random){&s->d, 17};
+    set_up(s, class_token);
     s->source = (vit_source){.read = read_stronger, .self = &s->random};
-    for (size_t b = 0; b < IMAGES; b++) {
-        for (size_t i = 0; i < 3 * SIDE * SIDE; i++) {
-            state = state * 1664525 + 1013904223;
-            s->pixels[b][i] = (float)(state >> 24) / 127.5f - 1.0f;
-        }
-        s->images[b] = (tomevit_image){s->pixels[b], TOMEVIT_F32_CHW};
-    }
 }
-
-typedef struct results {
-    float logits[IMAGES * CLASSES], sizes[IMAGES * TOKENS];
-    int32_t map[IMAGES * TOKENS];
-    size_t rows[IMAGES], layer_rows[IMAGES * 4];
-} results;
 
 static void run(const setting *s, int dtype, const tomevit_merging *merging,
                 results *got)
@@ -119,7 +84,7 @@ static void check_topk(const char *tier)
             size_t r[4] = {GO, 0, 0, 0};
             tomevit_merging m;
 
-            set_up(&s, with);
+            set_up_stronger(&s, with);
             tomevit_merging_init(&m);
             m.matching.method = TOMERGE_TOPK;
             m.r = r;
@@ -135,30 +100,9 @@ static void check_topk(const char *tier)
     }
 }
 
-/* Calls `check` under the CPU mask of every tier this machine has. */
-static void each_tier(void (*check)(const char *tier))
-{
-    static const char *const tiers[] = {"scalar", "avx2", "avx512",
-        "avx512-vnni", "avx512-bf16", "amx-bf16", "amx-int8", "neon",
-        "neon-dotprod", "neon-i8mm", "neon-bf16"};
-
-    for (size_t i = 0; i < sizeof(tiers) / sizeof(tiers[0]); i++) {
-        uint32_t mask;
-
-        cr_assert_eq(tomerge_cpu_mask(tiers[i], &mask), 0);
-        if ((tomerge_cpu_detected() & mask) != mask) {
-            note_absent(tiers[i]);
-            continue;
-        }
-        tomerge_set_cpu_mask(mask);
-        check(tiers[i]);
-    }
-    tomerge_set_cpu_mask(UINT32_MAX);
-}
-
 Test(methods, topk_drops_what_attention_passes_over)
 {
-    each_tier(check_topk);
+    each_cpu_tier(check_topk);
 }
 
 /* In every layer, the last one too, which computes the rows that are read. */
@@ -170,7 +114,7 @@ Test(methods, evit_fuses_and_counts_what_it_fused)
     tomevit_merging m;
 
     for (int with = 0; with <= 1; with++) {
-        set_up(&s, with);
+        set_up_stronger(&s, with);
         tomevit_merging_init(&m);
         m.matching.method = TOMERGE_EVIT;
         m.combine = TOMERGE_WEIGHTED_SUM;
@@ -223,7 +167,7 @@ Test(methods, rows_that_leave_layers_cost_nothing)
     tomevit_model *model;
     tomevit_context *context;
 
-    set_up(&s, 1);
+    set_up_stronger(&s, 1);
     tomevit_open_options_init(&with);
     tomevit_merging_init(&m);
     m.r = r;
@@ -254,7 +198,7 @@ Test(methods, every_layer_says_what_it_leaves)
     size_t r[4] = {0, 6, 0, 100};
     tomevit_merging m;
 
-    set_up(&s, 1);
+    set_up_stronger(&s, 1);
     tomevit_merging_init(&m);
     m.r = r;
     run(&s, TOMEVIT_F32, &m, &got);

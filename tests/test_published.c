@@ -234,7 +234,7 @@ static void check_model(const char *folder, const json_t *entry,
 
 static void check_all(const char *key)
 {
-    const char *folder = golden_methods_folder();
+    const char *folder = golden_methods_folder(), *tier;
     json_t *index;
     const json_t *entry;
     size_t i;
@@ -242,17 +242,9 @@ static void check_all(const char *key)
     if (!folder)
         cr_skip_test("no ../shared/golden-methods");
     index = golden_index(folder);
-    for (int t = 0; tomerge_cpu_tier(t); t++) {
-        uint32_t mask;
-
-        tomerge_cpu_mask(tomerge_cpu_tier(t), &mask);
-        if ((tomerge_cpu_detected() & mask) != mask)
-            continue;
-        tomerge_set_cpu_mask(mask);
+    for (int at = 0; (tier = next_cpu_tier(&at));)
         json_array_foreach(json_object_get(index, key), i, entry)
-            check_model(folder, entry, tomerge_cpu_tier(t));
-    }
-    tomerge_set_cpu_mask(UINT32_MAX);
+            check_model(folder, entry, tier);
     json_decref(index);
 }
 

@@ -25,6 +25,35 @@ static inline void use_tier(const char *name)
     tomerge_set_cpu_mask(mask);
 }
 
+/* The next tier that this machine has, the CPU mask being set to it; NULL, and
+ * no mask, behind the last. `at` is 0 to begin with. */
+static inline const char *next_cpu_tier(int *at)
+{
+    const char *name;
+
+    while ((name = tomerge_cpu_tier((*at)++))) {
+        uint32_t mask;
+
+        cr_assert_eq(tomerge_cpu_mask(name, &mask), 0);
+        if ((tomerge_cpu_detected() & mask) == mask) {
+            tomerge_set_cpu_mask(mask);
+            return name;
+        }
+        note_absent(name);
+    }
+    tomerge_set_cpu_mask(UINT32_MAX);
+    return NULL;
+}
+
+/* Runs `check` on every tier of this machine, also those of one number type. */
+static inline void each_cpu_tier(void (*check)(const char *tier))
+{
+    const char *tier;
+
+    for (int at = 0; (tier = next_cpu_tier(&at));)
+        check(tier);
+}
+
 /* TIER_TEST(suite, name) { ... } defines name_scalar, name_avx2, ... */
 #define TIER_TEST(suite, name)                                               \
     static void suite##_##name(void);                                        \
