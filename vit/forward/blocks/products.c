@@ -83,35 +83,34 @@ static void finish_keys(const vit_pass *p, const vit_at *at, float *y,
     tomevit_finish_heads(p, at, &h);
 }
 
-void tomevit_qkv(vit_pass *p, vit_scratch *s, const vit_at *at)
+/* The columns of qkv that `m` has, queries and keys at least. */
+static void project(vit_pass *p, vit_scratch *s, const vit_at *at,
+                    const vit_matrix *m)
 {
     vit_team *c = p->c;
-    const tomevit_model *m = c->model;
-    const vit_layer *l = at->layer;
-    vit_operand a = normalise(c, &l->norm1, &l->qkv, s, at->first, at->rows);
+    vit_operand a = normalise(c, &at->layer->norm1, m, s, at->first, at->rows);
     float *q = c->qkv + at->first * c->qkv_stride;
 
-    tomevit_gemm(m->dsp, &l->qkv, VIT_STORE, at->rows, &a, q, c->qkv_stride,
+    tomevit_gemm(c->model->dsp, m, VIT_STORE, at->rows, &a, q, c->qkv_stride,
                  s->gemm);
     finish_queries(p, at, q, c->qkv_stride, 0);
-    finish_keys(p, at, q + m->d.dim, c->qkv_stride);
+    finish_keys(p, at, q + c->model->d.dim, c->qkv_stride);
+}
+
+void tomevit_qkv(vit_pass *p, vit_scratch *s, const vit_at *at)
+{
+    project(p, s, at, &at->layer->qkv);
 }
 
 void tomevit_queries_keys(vit_pass *p, vit_scratch *s, const vit_at *at)
 {
-    vit_team *c = p->c;
-    const tomevit_model *m = c->model;
-    const vit_layer *l = at->layer;
+    const tomevit_model *m = p->c->model;
     size_t column = 0;
     vit_matrix qk = tomevit_matrix_columns(
-        m->dsp, &l->qkv, &column, m->d.dim + tomevit_kv_width(&m->d));
-    vit_operand a = normalise(c, &l->norm1, &qk, s, at->first, at->rows);
-    float *q = c->qkv + at->first * c->qkv_stride;
+        m->dsp, &at->layer->qkv, &column,
+        m->d.dim + tomevit_kv_width(&m->d));
 
-    tomevit_gemm(m->dsp, &qk, VIT_STORE, at->rows, &a, q, c->qkv_stride,
-                 s->gemm);
-    finish_queries(p, at, q, c->qkv_stride, 0);
-    finish_keys(p, at, q + m->d.dim, c->qkv_stride);
+    project(p, s, at, &qk);
 }
 
 /* To where the values of as many rows from the first on would be: queries and
