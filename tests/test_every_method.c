@@ -4,7 +4,7 @@
  * adds a row to the table has it tested here. The same bits for any batch,
  * number of threads and place in the batch, in every type; the class token
  * stays alone and first; sizes add up to what was not dropped; of equal tokens
- * the first by position decide.
+ * the first by position decide; no row is computed that is no image's.
  */
 #include "../src/base/args.h"
 #include "../src/session/merging_args.h"
@@ -127,6 +127,72 @@ Test(every_method, has_the_same_bits_in_any_company)
         tomevit_context_free(many);
         tomevit_close(model);
     }
+}
+
+/* ---- rows that are multiplied -------------------------------------------- */
+
+/* Of all products in f32, rows times depth for each panel. */
+static uint64_t multiplied;
+static const vit_dsp *counted;
+
+static void count_gemm(size_t rows, size_t k, const float *a, size_t lda,
+                       const float *b, float *c, size_t ldc, int add,
+                       vit_ahead ahead)
+{
+    multiplied += rows * k;
+    counted->gemm(rows, k, a, lda, b, c, ldc, add, ahead);
+}
+
+static int differ(const results *got)
+{
+    for (size_t b = 1; b < IMAGES; b++)
+        if (memcmp(got->layer_rows, got->layer_rows + b * DEPTH,
+                   DEPTH * sizeof(size_t)) != 0)
+            return 1;
+    return 0;
+}
+
+/* Images that keep unequal numbers of tokens are not filled up to the longest:
+ * a batch multiplies as many rows as its images do one by one. */
+Test(every_method, multiplies_no_row_for_padding)
+{
+    static setting s;
+    static results got;
+    tomevit_context *one, *many;
+    tomevit_model *model;
+    vit_dsp counting;
+    int unequal = 0;
+
+    set_up(&s, 1);
+    cr_assert_eq(tomevit_model_build(&s.d, NULL, s.source, &model), 0);
+    counted = model->dsp;
+    counting = *counted;
+    counting.gemm = count_gemm;
+    model->dsp = &counting;
+    cr_assert_eq(tomevit_context_create(model, 1, 1, &one), 0);
+    cr_assert_eq(tomevit_context_create(model, IMAGES, 1, &many), 0);
+    for (int index = 0; methods_row(index); index++) {
+        merging_run resolved;
+        uint64_t singly;
+
+        resolve(&s, index, &resolved);
+        multiplied = 0;
+        run(&s, one, &resolved.merging, 1, 0, &got);
+        singly = multiplied;
+        multiplied = 0;
+        run(&s, many, &resolved.merging, IMAGES, 0, &got);
+        cr_expect(singly > 0 && multiplied == singly,
+                  "%s: %llu in a batch, %llu one by one",
+                  methods_row(index)->name, (unsigned long long)multiplied,
+                  (unsigned long long)singly);
+        unequal += differ(&got);
+        merging_run_free(&resolved);
+    }
+    cr_expect_gt(unequal, 0, "every method left all images the same number");
+    tomevit_context_free(one);
+    tomevit_context_free(many);
+    model->dsp = counted;
+    tomevit_close(model);
 }
 
 static size_t members(size_t tokens, const int32_t *map, int32_t row)
