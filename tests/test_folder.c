@@ -2,7 +2,7 @@
 /* Walking folders: order, nesting, links, and what is said of the rest. */
 #include "config.h"
 
-#include "../src/folders/folder.h"
+#include "../src/folders/walk.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -94,7 +94,7 @@ Test(folder, classes_are_walked_in_order_and_depth)
     put("README", "not a class");
     put("beside.png", "");
     put("beside", "\x89PNG\r\n\x1a\n............");
-    cr_assert_eq(folder_walk_classes(root, &f, say, NULL, why), 0, "%s", why);
+    cr_assert_eq(walk_classes(root, &f, say, NULL, why), 0, "%s", why);
     cr_expect_str_eq(names(), "a/deep/deeper/y.jpg a/unnamed a/z.jpg "
                      "b/10.jpeg b/2.PNG ", "%s", names());
     cr_expect_eq(f.group_count, 2);
@@ -113,7 +113,7 @@ Test(folder, links_are_followed_but_not_in_circles)
     cr_assert_eq(symlink("..", at("a/more/up")), 0);
     cr_assert_eq(symlink("a", at("b")), 0);
     cr_assert_eq(symlink("nowhere.png", at("a/broken.png")), 0);
-    cr_assert_eq(folder_walk_classes(root, &f, say, NULL, why), 0, "%s", why);
+    cr_assert_eq(walk_classes(root, &f, say, NULL, why), 0, "%s", why);
     cr_expect_str_eq(names(),
                      "a/broken.png a/more/1.png b/broken.png b/more/1.png ",
                      "%s", names());
@@ -126,7 +126,7 @@ Test(folder, a_class_without_image_is_named)
     make("void");
     put("full/1.png", "");
     put("void/readme.txt", "nothing here");
-    cr_assert_eq(folder_walk_classes(root, &f, say, NULL, why), 0);
+    cr_assert_eq(walk_classes(root, &f, say, NULL, why), 0);
     cr_expect_str_eq(lines, "/void: this class folder holds no image\n");
     cr_expect_eq(f.group_count, 2, "it still counts as a class");
 }
@@ -141,7 +141,7 @@ Test(folder, many_classes_without_image_are_one_line)
         snprintf(name, sizeof(name), "void%03d", i);
         make(name);
     }
-    cr_assert_eq(folder_walk_classes(root, &f, say, NULL, why), 0);
+    cr_assert_eq(walk_classes(root, &f, say, NULL, why), 0);
     cr_expect_str_eq(lines, "/void000: this class folder and 979 others hold "
                      "no image\n", "%s", lines);
     cr_expect_eq(f.group_count, 981);
@@ -164,7 +164,7 @@ Test(folder, depth_has_no_limit_of_ours)
     FILE *file = fopen(path, "wb");
     cr_assert_not_null(file);
     fclose(file);
-    cr_assert_eq(folder_walk_flat(root, &f, say, NULL, why), 0, "%s", why);
+    cr_assert_eq(walk_flat(root, &f, say, NULL, why), 0, "%s", why);
     cr_expect_gt(depth, 300);
     cr_expect_eq(f.count, 1);
     cr_expect_str_eq(f.files[0].path, path);
@@ -180,7 +180,7 @@ Test(folder, depth_has_no_limit_of_ours)
     cr_assert_eq(chdir(path + 4096), 0);
     cr_assert_eq(mkdir(path + 4096, 0777), 0);
     cr_assert_eq(chdir(here), 0);
-    cr_assert_eq(folder_walk_flat(root, &f, say, NULL, why), 0, "%s", why);
+    cr_assert_eq(walk_flat(root, &f, say, NULL, why), 0, "%s", why);
     cr_expect_eq(f.count, 1);
     cr_expect_neq(lines[0], '\0', "what could not be reached is said");
     free(path);
@@ -198,7 +198,7 @@ Test(folder, an_unreadable_class_is_named)
     int root_runs_this = geteuid() == 0;
     if (root_runs_this)
         cr_assert_eq(seteuid(65534), 0);
-    int result = folder_walk_classes(root, &f, say, NULL, why);
+    int result = walk_classes(root, &f, say, NULL, why);
     if (root_runs_this)
         cr_assert_eq(seteuid(0), 0);
     cr_assert_eq(result, 0);
@@ -208,22 +208,22 @@ Test(folder, an_unreadable_class_is_named)
 
 Test(folder, nothing_to_walk)
 {
-    cr_expect_eq(folder_walk_classes(root, &f, say, NULL, why), -1);
+    cr_expect_eq(walk_classes(root, &f, say, NULL, why), -1);
     cr_expect_not_null(strstr(why, "the folder is empty"));
     put("1.png", "");
-    cr_expect_eq(folder_walk_classes(root, &f, say, NULL, why), -1);
+    cr_expect_eq(walk_classes(root, &f, say, NULL, why), -1);
     cr_expect_not_null(strstr(why, "no class folders in it"));
-    cr_expect_eq(folder_walk_classes(at("1.png"), &f, say, NULL, why), -1);
+    cr_expect_eq(walk_classes(at("1.png"), &f, say, NULL, why), -1);
     cr_expect_not_null(strstr(why, "not a folder"));
-    cr_expect_eq(folder_walk_classes(at("x"), &f, say, NULL, why), -1);
+    cr_expect_eq(walk_classes(at("x"), &f, say, NULL, why), -1);
     cr_expect_not_null(strstr(why, "No such file or directory"));
     make("a");
-    cr_expect_eq(folder_walk_classes(root, &f, say, NULL, why), -1);
+    cr_expect_eq(walk_classes(root, &f, say, NULL, why), -1);
     cr_expect_not_null(strstr(why, "no images in its class folders"));
     make("flat");
-    cr_expect_eq(folder_walk_flat(at("flat"), &f, say, NULL, why), -1);
+    cr_expect_eq(walk_flat(at("flat"), &f, say, NULL, why), -1);
     cr_expect_not_null(strstr(why, "no images in it"));
-    cr_expect_eq(folder_walk_flat(at("x"), &f, say, NULL, why), -1);
+    cr_expect_eq(walk_flat(at("x"), &f, say, NULL, why), -1);
 }
 
 Test(folder, flat_and_limit)
@@ -236,7 +236,7 @@ Test(folder, flat_and_limit)
     }
     make("more");
     put("more/x.jpg", "");
-    cr_assert_eq(folder_walk_flat(root, &f, say, NULL, why), 0, "%s", why);
+    cr_assert_eq(walk_flat(root, &f, say, NULL, why), 0, "%s", why);
     cr_expect_eq(f.count, 11);
     cr_expect_str_eq(f.files[10].name, "more/x.jpg");
     folder_limit(&f, 20);

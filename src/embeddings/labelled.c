@@ -8,6 +8,7 @@
 #include "../base/message.h"
 #include "../evaluation/dataset.h"
 #include "../folders/pairs.h"
+#include "../folders/walk.h"
 #include "embedding.h"
 #include "npy_read.h"
 
@@ -107,7 +108,7 @@ static int open_images(labelled *l, const char *path, session *s)
     dataset d;
 
     memset(&d, 0, sizeof(d));
-    if (folder_walk_classes(path, &d.files, refuse, l, why) != 0) {
+    if (walk_classes(path, &d.files, refuse, l, why) != 0) {
         message_failed("%s", why);
         return -1;
     }

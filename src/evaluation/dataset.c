@@ -8,6 +8,7 @@
 #include "../folders/collect.h"
 #include "../folders/listed.h"
 #include "../folders/valid_labels.h"
+#include "../folders/walk.h"
 #include "../session/options_files.h"
 #include "drift.h"
 #include "join.h"
@@ -41,8 +42,8 @@ static int list_images(dataset *d, const options *o, int grouped, char *why)
     if (o->list)
         return listed_read(o->list, grouped, &d->files, why);
     return grouped
-        ? folder_walk_classes(o->operands[0], &d->files, refuse, d, why)
-        : folder_walk_flat(o->operands[0], &d->files, refuse, d, why);
+        ? walk_classes(o->operands[0], &d->files, refuse, d, why)
+        : walk_flat(o->operands[0], &d->files, refuse, d, why);
 }
 
 static int open_flat(dataset *d, const session *s, const pairs *map, char *why)

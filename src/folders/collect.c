@@ -6,6 +6,7 @@
 
 #include "listed.h"
 #include "shards.h"
+#include "walk.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -25,7 +26,7 @@ static void collect_path(const char *path, int alone, folder *out,
         refuse(data, why);
     } else if (!archives && !S_ISDIR(s.st_mode)) {
         folder_add(out, path);
-    } else if (folder_walk_flat(path, &below, refuse, data, why) != 0) {
+    } else if (walk_flat(path, &below, refuse, data, why) != 0) {
         refuse(data, why);
     } else if (alone) {
         *out = below;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The images of a folder: one folder a class, or flat. */
+/* A list of images, in groups or flat, whatever they are read from. */
 #ifndef TOMERGE_FOLDER_H
 #define TOMERGE_FOLDER_H
 
@@ -37,26 +37,16 @@ typedef struct folder {
     size_t strays;         /* images beside the class folders, in none */
 } folder;
 
-/* A subfolder or file that cannot be reached is a line through `refuse`, and
- * the walk goes on; class folders without an image are one line, with their
- * number. Hidden files and folders
- * are left out; symbolic links are followed, but not in circles. */
+/* What cannot be had of a list, as one line, while it is made. */
 typedef void folder_refuse(void *data, const char *line);
 
-/* Class folders and everything below them, or all images below `path`, which
- * may be archives instead (see shards.h).
- * 0, or -1 with a line in why[FOLDER_WHY] and nothing to free: `path` cannot
- * be read, or holds no class folder or image. */
-int folder_walk_classes(const char *path, folder *out, folder_refuse *refuse,
-                        void *data, char *why);
-int folder_walk_flat(const char *path, folder *out, folder_refuse *refuse,
-                     void *data, char *why);
-
-/* Appends one file that is not part of a walk (name = path). */
+/* Appends a file of a group, by default called by its path. Texts are copied;
+ * the name is the path's end. */
+void folder_add_file(folder *f, const char *path, const char *name,
+                     size_t group);
 void folder_add(folder *f, const char *path);
 
-/* Appends a member of a source that folder_own was given. Texts are copied;
- * the name is the path's end. */
+/* The same of a member of a source that folder_own was given. */
 void folder_add_member(folder *f, source *from, size_t member,
                        const char *path, const char *name);
 
