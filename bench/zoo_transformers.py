@@ -2,113 +2,15 @@
 """transformers' part of bench/zoo.py: every class that looks at images with a
 Vision Transformer, small, through its own configuration, saved by
 save_pretrained with its image processor beside it."""
-import json
 import os
-import shutil
 
 import numpy as np
 import torch
 
-from zoo import judge, randomize, save
+import zoo_transformers_classes as classes
+from zoo import judge, randomize
 from zoo_library import Refused
-
-SIDE, LAYERS = 32, 3
-CASES = []
-
-
-class Case:
-    """One class in one configuration. `results` makes of a model and pixels
-    what the library is to give, {"logits": ..}, or is None where the model has
-    nothing that it gives: it has to be refused then."""
-
-    def __init__(self, kind, name, make, results, processor=None, **other):
-        self.kind, self.name, self.make = kind, name, make
-        self.results, self.processor = results, processor
-        self.side = other.pop("side", SIDE)         # of the pixels
-        self.options = other.pop("options", {})     # to open with
-        self.save = other.pop("save", None)         # how, if in another way
-        assert not other, other
-
-    def write(self, model, folder):
-        shutil.rmtree(folder, ignore_errors=True)
-        os.makedirs(folder)
-        path = os.path.join(folder, "model.safetensors")
-        if self.save:
-            path = self.save(model, folder) or path
-        else:
-            model.save_pretrained(folder)
-        if self.processor:
-            self.processor().save_pretrained(folder)
-        return path
-
-
-def case(*args, **other):
-    CASES.append(Case(*args, **other))
-
-
-# ---- what a model gives ------------------------------------------------------
-
-def logits(m, x):
-    return {"logits": m(x).logits}
-
-
-def first(part=lambda m: m):
-    return lambda m, x: {"features": part(m)(x).last_hidden_state[:, 0]}
-
-
-def mean(part=lambda m: m, begin=0):
-    return lambda m, x: {
-        "features": part(m)(x).last_hidden_state[:, begin:].mean(1)}
-
-
-def pooled(part=lambda m: m):
-    return lambda m, x: {"features": part(m)(x).pooler_output}
-
-
-def embedded(m, x):
-    """What a pair of towers compares, and what its image tower gives."""
-    y = m.get_image_features(x)
-    return {"embedding": getattr(y, "pooler_output", y)}
-
-
-def projected(m, x):
-    return {"embedding": m(x).image_embeds}
-
-
-# ---- how it is saved ---------------------------------------------------------
-
-def new_names(model, folder):
-    model.save_pretrained(folder, save_original_format=False)
-
-
-def in_memory(model, folder):
-    model.config.save_pretrained(folder)
-    path = os.path.join(folder, "pytorch_model.bin")
-    torch.save(model.state_dict(), path)
-    return path
-
-
-def behind(prefix):
-    """As files published before the class dropped it from its names."""
-    def save_it(model, folder):
-        model.config.save_pretrained(folder)
-        save({prefix + k: v for k, v in model.state_dict().items()},
-             os.path.join(folder, "model.safetensors"))
-        with open(os.path.join(folder, "config.json"), encoding="utf-8") as f:
-            config = json.load(f)
-        config["architectures"] = [type(model).__name__]
-        with open(os.path.join(folder, "config.json"), "w",
-                  encoding="utf-8") as f:
-            json.dump(config, f)
-    return save_it
-
-
-# ---- comparing ---------------------------------------------------------------
-
-def processor(name, **kw):
-    """The one that works as Pillow does: the others round in another way."""
-    import transformers
-    return lambda: getattr(transformers, name + "ImageProcessorPil")(**kw)
+from zoo_transformers_case import CASES
 
 
 def transform(made):
@@ -176,7 +78,6 @@ def look(c, args, jury):
 
 def visit(args, jury, counts):
     import transformers
-    import zoo_transformers_classes as classes
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     for fill in (classes.of_vit, classes.of_dino, classes.of_clip,

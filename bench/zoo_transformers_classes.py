@@ -3,9 +3,9 @@
 configuration allows."""
 import torch
 
-from zoo_transformers import (LAYERS, SIDE, behind, case, embedded, first,
-                              in_memory, logits, mean, new_names, pooled,
-                              processor, projected)
+from zoo_transformers_case import (LAYERS, SIDE, behind, case, embedded,
+                                   first, in_memory, logits, mean, new_names,
+                                   pooled, processor, projected)
 
 BASE = dict(hidden_size=128, num_hidden_layers=LAYERS, num_attention_heads=4,
             intermediate_size=160, image_size=SIDE, patch_size=8)
