@@ -281,7 +281,10 @@ typedef struct tomevit_description {
     size_t relative_hidden; /* width of that MLP */
     size_t post_norm;      /* 1: a layer's norms are of what attention and MLP
                             * give, before it is added; 0: of what they see */
-    uint64_t reserved[14]; /* 0 */
+    size_t differential;   /* 1: attention is the difference of two, each with
+                            * half of a head's queries and keys, and a norm of
+                            * what that weighs [arXiv 2410.05258] */
+    uint64_t reserved[13]; /* 0 */
 } tomevit_description;
 
 typedef struct tomevit_model tomevit_model;

@@ -149,6 +149,7 @@ static void parts_text(const tomevit_description *d, char *text, size_t size)
         {d->qk_norm, "norm of queries and keys"},
         {d->qkv_bias == 2, "no bias of keys"},
         {d->attn_norm, "norm inside attention"},
+        {d->differential != 0, "differential attention"},
         {d->mlp_norm, "norm inside the MLP"},
         {!d->final_norm, "no last norm"},
         {d->fc_norm, "norm after pooling"},

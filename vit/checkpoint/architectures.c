@@ -63,8 +63,8 @@ static const missing of_timm[] = {
     {"_relpos_", "relative positions of another kind"},
     {"_xp_", "attention and MLP side by side (ParallelScalingBlock)"},
     {"_pwee_", "attention and MLP side by side (ParallelScalingBlock)"},
-    {"_dpwee_", "differential attention"}, {"_dlittle_",
-                                            "differential attention"},
+    {"_dpwee_", "differential attention beside the MLP "
+                "(DiffParallelScalingBlock)"},
     {"_18x2_", "several attentions side by side (ParallelThingsBlock)"},
     {"_map_256", "attention pooling beside register tokens"},
     {"samvit", "windowed attention"}, {"swin", "windowed attention"},

@@ -201,3 +201,32 @@ int tomevit_find_share(const vit_tensors *file, tomevit_description *d,
     d->depth *= share;
     return 0;
 }
+
+/* Attention that is the difference of two: its norm shows the heads' width. */
+int tomevit_find_differential(const vit_tensors *file, tomevit_description *d,
+                              const vit_report *report)
+{
+    const char *name = "blocks.0.attn.sub_norm.weight";
+    const vit_stored *t = tomevit_tensors_find(file, name);
+    size_t width = t && t->dims == 1 ? t->shape[0] : 0;
+
+    if (!t)
+        return 0;
+    if (width < 2 || width % 2 || d->dim % width)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\": expected "
+                            "an even number that divides dim %zu, found %s",
+                            name, d->dim,
+                            tomevit_shape_text(t->shape, t->dims).text);
+    t = tomevit_tensors_find(file, "blocks.0.attn.qkv.weight");
+    if (d->qk_norm || d->attn_norm || d->relative || d->rope.kind ||
+        d->post_norm || tomevit_tensors_metadata(file, "share") ||
+        (t && t->dims == 2 && t->shape[0] != 3 * d->dim))
+        return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\": "
+                            "differential attention beside other norms, "
+                            "rotary or relative positions, fewer keys than "
+                            "queries, or shared layers cannot be run here",
+                            name);
+    d->differential = 1;
+    d->heads = d->dim / width;
+    return 0;
+}

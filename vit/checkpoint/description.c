@@ -50,7 +50,8 @@ static int find_widths(const vit_tensors *file, tomevit_description *d,
     return tomevit_limit(name, "an MLP dim", d->mlp_dim, VIT_MAX_MLP, report);
 }
 
-/* Where every head has a norm, its width tells their number. */
+/* Where every head has a norm, or what they do together its own tensors, these
+ * tell their number. */
 static int find_head_dim(const vit_tensors *file, tomevit_description *d,
                          const vit_report *report)
 {
@@ -58,7 +59,8 @@ static int find_head_dim(const vit_tensors *file, tomevit_description *d,
     const vit_stored *t;
     int code;
 
-    if ((code = tomevit_check_rates(file, d, report)))
+    if ((code = tomevit_check_rates(file, d, report)) ||
+        (code = tomevit_find_differential(file, d, report)))
         return code;
     if (!d->qk_norm)
         return 0;

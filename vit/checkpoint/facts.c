@@ -54,7 +54,7 @@ static const char *heads_from(const vit_tensors *view,
     json_t *value;
 
     if (d->block == TOMEVIT_BLOCK_MEGA || d->qk_norm || d->relative ||
-        tomevit_rope_heads(view, d))
+        d->differential || tomevit_rope_heads(view, d))
         return "tensors";
     if (!from && arch) {
         value = tomevit_json_parse(arch, strlen(arch), 8, &error);

@@ -17,7 +17,7 @@ static size_t smaller(size_t a, size_t b)
 }
 
 /* Keys as panels [head_dim, nr]. */
-static void pack_keys(const vit_dsp *dsp, vit_scratch *s, const float *k,
+static void pack_keys(const vit_dsp *dsp, float *keys, const float *k,
                       size_t stride, size_t tokens, size_t head_dim)
 {
     size_t nr = dsp->nr;
@@ -27,7 +27,7 @@ static void pack_keys(const vit_dsp *dsp, vit_scratch *s, const float *k,
             vit_fetch(k + (j + nr) * stride, stride,
                       smaller(tokens - j - nr, nr), head_dim);
         dsp->pack(smaller(tokens - j, nr), head_dim, k + j * stride,
-                  stride, nr, s->keys + j * head_dim);
+                  stride, nr, keys + j * head_dim);
     }
 }
 
@@ -82,23 +82,23 @@ static void weigh_values(const vit_dsp *dsp, const vit_scratch *s, size_t rows,
 
 /* scores[rows, tokens] = q k^T. Every panel of keys brings a part of the
  * queries that come next, 8 rows of nr columns, until all are there. */
-static void compare(const vit_dsp *dsp, const vit_scratch *s, size_t rows,
-                    size_t tokens, size_t head_dim, size_t score_stride,
-                    const float *q, size_t ldq)
+static void compare(const vit_dsp *dsp, const float *keys, float *scores,
+                    size_t rows, size_t tokens, size_t head_dim,
+                    size_t score_stride, const float *q, size_t ldq)
 {
     const float *next = q + rows * ldq;
     size_t nr = dsp->nr, parts = (head_dim + nr - 1) / nr;
 
     for (size_t j = 0, n = 0; j < tokens; j += nr, n++) {
-        const float *panel = s->keys + j * head_dim;
+        const float *panel = keys + j * head_dim;
         vit_ahead ahead = {panel, panel, 0};
 
         if (n / parts * 8 < rows) {
             ahead.rows = next + n / parts * 8 * ldq + n % parts * nr;
             ahead.stride = ldq;
         }
-        dsp->gemm(rows, head_dim, q, ldq, panel, s->scores + j, score_stride,
-                  0, ahead);
+        dsp->gemm(rows, head_dim, q, ldq, panel, scores + j, score_stride, 0,
+                  ahead);
     }
 }
 
@@ -135,16 +135,78 @@ void tomevit_look(vit_pass *p, vit_scratch *s, const vit_at *at)
         tomevit_look_low(p, s, at);
         return;
     }
-    pack_keys(dsp, s, k, stride, tokens, head_dim);
+    pack_keys(dsp, s->keys, k, stride, tokens, head_dim);
     for (size_t i = 0, rows; i < tokens; i += rows) {
         rows = vit_tile_rows(tokens - i, dsp->mr);
-        compare(dsp, s, rows, tokens, head_dim, c->score_stride,
-                q + i * stride, stride);
+        compare(dsp, s->keys, s->scores, rows, tokens, head_dim,
+                c->score_stride, q + i * stride, stride);
         for (size_t r = 0; r < rows; r++)
             dsp->softmax(tokens, scale,
                          tomevit_row_bias(p, s, at, i + r, bias),
                          s->scores + r * c->score_stride);
         tomevit_note_scores(p, s, at, i, rows);
+    }
+}
+
+/* ---- the difference of two ----------------------------------------------- */
+
+/* softmax(q1 k1^T) - lambda softmax(q2 k2^T), a head's channels being those of
+ * both: its first half, its second. The scores of rows from query i on. */
+static void subtract(const vit_pass *p, vit_scratch *s, const vit_at *at,
+                     size_t i, size_t rows, size_t tokens, const float *q,
+                     size_t ldq)
+{
+    const vit_team *c = p->c;
+    const vit_dsp *dsp = c->model->dsp;
+    size_t half = tomevit_head_dim(&c->model->d) / 2;
+    size_t panels = (tokens + dsp->nr - 1) / dsp->nr * dsp->nr;
+    const float *bias = vit_bias(p, c->rows.offsets[at->image]);
+    float scale = 1.0f / sqrtf((float)half), lambda = at->layer->lambda;
+
+    compare(dsp, s->keys, s->scores, rows, tokens, half, c->score_stride, q,
+            ldq);
+    compare(dsp, s->keys + panels * half, s->second, rows, tokens, half,
+            c->score_stride, q + half, ldq);
+    for (size_t r = 0; r < rows; r++) {
+        float *y = s->scores + r * c->score_stride;
+        float *x = s->second + r * c->score_stride;
+
+        dsp->softmax(tokens, scale, tomevit_row_bias(p, s, at, i + r, bias), y);
+        dsp->softmax(tokens, scale, tomevit_row_bias(p, s, at, i + r, bias), x);
+        for (size_t t = 0; t < tokens; t++)
+            y[t] -= lambda * x[t];
+    }
+}
+
+static void attend_differently(vit_pass *p, vit_scratch *s, const vit_at *at)
+{
+    const vit_team *c = p->c;
+    const tomevit_description *d = &c->model->d;
+    const vit_dsp *dsp = c->model->dsp;
+    size_t first = c->rows.offsets[at->image], stride = c->qkv_stride;
+    size_t tokens = c->rows.offsets[at->image + 1] - first;
+    size_t head_dim = tomevit_head_dim(d), half = head_dim / 2;
+    const float epsilon = 1e-5f; /* whatever that of the other norms is */
+    size_t panels = (tokens + dsp->nr - 1) / dsp->nr * dsp->nr;
+    size_t end = at->rows ? at->first + at->rows : at->read ? at->read : tokens;
+    float *y = c->attention + at->head * head_dim +
+               (at->read ? at->image * at->read : first) * c->x_stride;
+    const float *head = c->qkv + first * stride + at->head * head_dim;
+    const float *q = at->read ? y : head, *k = head + d->dim, *v;
+    size_t ldq = at->read ? c->x_stride : stride;
+    const int32_t *row = tomevit_values_of(p, at, &v);
+
+    pack_keys(dsp, s->keys, k, stride, tokens, half);
+    pack_keys(dsp, s->keys + panels * half, k + half, stride, tokens, half);
+    pack_values(dsp, s, v, row, stride, tokens, head_dim);
+    for (size_t i = at->first, rows; i < end; i += rows) {
+        rows = vit_tile_rows(end - i, dsp->mr);
+        subtract(p, s, at, i, rows, tokens, q + i * ldq, ldq);
+        weigh_values(dsp, s, rows, tokens, head_dim, c->score_stride,
+                     y + i * c->x_stride, c->x_stride);
+        for (size_t r = i; r < i + rows; r++)
+            dsp->rms_norm(head_dim, y + r * c->x_stride, at->layer->sub_norm,
+                          epsilon, y + r * c->x_stride);
     }
 }
 
@@ -174,13 +236,17 @@ void tomevit_attention(vit_pass *p, vit_scratch *s, const vit_at *at)
         tomevit_attention_low(p, s, at);
         return;
     }
+    if (d->differential) {
+        attend_differently(p, s, at);
+        return;
+    }
     row = tomevit_values_of(p, at, &v);
-    pack_keys(dsp, s, k, stride, tokens, head_dim);
+    pack_keys(dsp, s->keys, k, stride, tokens, head_dim);
     pack_values(dsp, s, v, row, stride, tokens, head_dim);
     for (size_t i = at->first, rows; i < end; i += rows) {
         rows = vit_tile_rows(end - i, dsp->mr);
-        compare(dsp, s, rows, tokens, head_dim, c->score_stride,
-                q + i * ldq, ldq);
+        compare(dsp, s->keys, s->scores, rows, tokens, head_dim,
+                c->score_stride, q + i * ldq, ldq);
         for (size_t r = 0; r < rows; r++)
             dsp->softmax(tokens, scale,
                          tomevit_row_bias(p, s, at, i + r, bias),

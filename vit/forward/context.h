@@ -44,6 +44,7 @@ typedef struct vit_scratch {
     float *values;         /* packed values of one head: panels [tokens, nr] */
     vit_narrow_head narrow; /* the same in bf16 */
     float *scores;         /* [mr or strip, score_stride] */
+    float *second;         /* as scores, of the attention that is subtracted */
     float *metric;         /* [tokens, head_dim] */
     float *relative;       /* [score_stride]: what a query's scores are raised
                             * by, where places are compared */

@@ -161,3 +161,42 @@ int tomevit_relative_table(const tomevit_description *d, vit_source source,
     free(w);
     return error;
 }
+
+/* exp(q k) of one of the two; `read` has room for both vectors. */
+static int exp_product(vit_source source, enum vit_tensor q, enum vit_tensor k,
+                       size_t layer, size_t n, float *read, double *value)
+{
+    double sum = 0.0;
+    int error = source.read(source.self, q, layer, read);
+
+    if (!error)
+        error = source.read(source.self, k, layer, read + n);
+    for (size_t i = 0; !error && i < n; i++)
+        sum += (double)read[i] * (double)read[n + i];
+    *value = exp(sum);
+    return error;
+}
+
+int tomevit_read_lambda(const tomevit_description *d, vit_source source,
+                        size_t layer, float *lambda, float *norm)
+{
+    double start = 0.8 - 0.6 * exp(-0.3 * (double)layer);
+    double first = 0.0, second = 0.0;
+    size_t n = tomevit_head_dim(d) / 2;
+    float *read = malloc(2 * n * sizeof(*read));
+    int error = read ? 0 : TOMEVIT_ENOMEM;
+
+    if (!error)
+        error = exp_product(source, VIT_LAMBDA_Q1, VIT_LAMBDA_K1, layer, n,
+                            read, &first);
+    if (!error)
+        error = exp_product(source, VIT_LAMBDA_Q2, VIT_LAMBDA_K2, layer, n,
+                            read, &second);
+    free(read);
+    if (error)
+        return error;
+    *lambda = (float)(first - second + start);
+    for (size_t i = 0; i < 2 * n; i++)
+        norm[i] *= (float)(1.0 - start);
+    return 0;
+}

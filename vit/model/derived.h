@@ -34,4 +34,10 @@ int tomevit_read_ema(const tomevit_description *d, vit_source source,
 int tomevit_relative_table(const tomevit_description *d, vit_source source,
                            size_t layer, float *table);
 
+/* Of a layer's two attentions, which are subtracted: the factor of the second;
+ * that of the outcome multiplies norm [head_dim]. ENOMEM, and what the source
+ * returns. [arXiv 2410.05258, equations 2 and 3] */
+int tomevit_read_lambda(const tomevit_description *d, vit_source source,
+                        size_t layer, float *lambda, float *norm);
+
 #endif

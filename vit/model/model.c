@@ -307,6 +307,13 @@ static int fill_rest(struct tomevit_model *m, vit_source source)
         if (error)
             return error;
     }
+    for (size_t i = 0; m->d.differential && i < m->d.depth; i++) {
+        int error = tomevit_read_lambda(&m->d, source, i, &m->layers[i].lambda,
+                                        m->layers[i].sub_norm);
+
+        if (error)
+            return error;
+    }
     if (m->d.pool != TOMEVIT_POOL_ATTENTION)
         return 0;
     return tomevit_pool_query(&m->d, source, m->pool.query);
@@ -383,7 +390,8 @@ static int build(struct tomevit_model *m, vit_source source)
 
     m->dsp = tomevit_dsp_choose(flags);
     m->low = tomevit_low_choose(m->dtype, flags);
-    m->outer = tomevit_low_outer(m->low, flags);
+    if (!m->d.differential)
+        m->outer = tomevit_low_outer(m->low, flags);
     m->block_rows = m->low ? m->low->block_rows : VIT_BLOCK_ROWS;
     carve_model(m, &m->arena);
     m->bytes = m->arena.used;

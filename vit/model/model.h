@@ -19,6 +19,10 @@ typedef struct vit_layer {
     vit_norm attn_norm;    /* before proj, if the model has it */
     float *relative;       /* [(2 side - 1)^2 + 3, heads], if there are such
                             * positions; see ../forward/relative.c */
+    /* of attention that is the difference of two; see
+     * ../forward/attention.c */
+    float *sub_norm;       /* [head_dim], with the outcome's factor */
+    float lambda;          /* what the second is multiplied by */
     vit_matrix proj;       /* [dim, dim] */
     vit_matrix fc1, fc2;   /* [fc1 width, dim], [dim, mlp_dim] */
     vit_norm mlp_norm;     /* of [mlp_dim], before fc2, if the model has it */

@@ -142,8 +142,10 @@ static int check_layer(const tomevit_description *d,
     options.why = NULL;
     if (check_where(d, merging, layer))
         return TOMEVIT_EINVAL;
-    /* Mega's attention is no share that sums to one, Megalodon's not kept. */
-    if (d->block != TOMEVIT_BLOCK_VIT && tomevit_ranks_at(merging, layer))
+    /* Mega's attention is no share that sums to one, nor is a difference;
+     * Megalodon's is not kept. */
+    if ((d->block != TOMEVIT_BLOCK_VIT || d->differential) &&
+        tomevit_ranks_at(merging, layer))
         return TOMEVIT_EINVAL;
     if (options.method == TOMERGE_GIVEN &&
         (!merging->tile || merging->tile > d->image_size / d->patch))

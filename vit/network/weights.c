@@ -12,7 +12,7 @@ enum {
     NONE, ONE, RGB, DIM, QKV, HEAD_DIM, MLP, FC1, PATCH, POSITIONS, REGISTERS,
     FEATURES, CLASSES, DIM2, EMBEDDING, POOL_MLP, TWO, DEPTH, HEADS, PAIRS,
     PAIRS2, DISTANCES, SHARED, VALUE, MIX, STATES, REL_BIASES,
-    CELL, CELLS_HIDDEN, CELLS_OUT, REL_HIDDEN
+    CELL, CELLS_HIDDEN, CELLS_OUT, REL_HIDDEN, HALF_HEAD
 };
 
 /* When a tensor exists. */
@@ -27,7 +27,7 @@ enum {
     HAS_POS_EMBED, FINAL_NORM, FINAL_NORM_BIAS, HAS_QV_BIAS, ATTN_NORM,
     MLP_NORM, HAS_PERIODS,
     MIXED_ROPE, HAS_QK_NORM_BIAS, PATCH_NORM, HAS_PATCH_NORM_BIAS, RELATIVE,
-    RELATIVE_MLP, RELATIVE_SHARED
+    RELATIVE_MLP, RELATIVE_SHARED, DIFFERENTIAL
 };
 
 typedef struct row {
@@ -80,6 +80,7 @@ static size_t length_of(const tomevit_description *d, unsigned char symbol)
         return d->embedding;
     case HEAD_DIM:
         return tomevit_head_dim(d);
+    case HALF_HEAD:
     case PAIRS:
         return tomevit_head_dim(d) / 2;
     case PAIRS2:
@@ -174,6 +175,8 @@ static int exists(const tomevit_description *d, unsigned char when)
         return d->relative == 2;
     case RELATIVE_SHARED:
         return d->relative == 3;
+    case DIFFERENTIAL:
+        return d->differential != 0;
     case QK_NORM:
         return d->qk_norm != 0;
     case LAYER_SCALE:

@@ -152,6 +152,8 @@ static void carve(const vit_team *c, vit_scratch *s, vit_arena *arena)
     }
     strip = strip > VIT_MAX_MR ? strip : VIT_MAX_MR;
     s->scores = tomevit_carve_f32(arena, strip * c->score_stride);
+    s->second = tomevit_carve_f32(
+        arena, m->d.differential ? strip * c->score_stride : 0);
     s->relative = tomevit_carve_f32(arena,
                                     m->d.relative ? c->score_stride : 0);
     s->metric = tomevit_carve_f32(arena, tokens * head_dim);
