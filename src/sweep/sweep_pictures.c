@@ -126,6 +126,8 @@ static void one_row(FILE *out, const session *s, const dataset *d,
                         crop, file->path) == 0) {
             figure(out, s, crop, &m, label);
             fprintf(out, ", %zu tokens", m.rows);
+            if (m.groups.dropped > 0)
+                fprintf(out, ", %zu patches pruned", m.groups.dropped);
             caption(out, s, d, o, place, run);
             fputs("</figcaption></figure>\n", out);
         }
@@ -164,7 +166,8 @@ void sweep_pictures(FILE *out, const sweep_models *m, const dataset *d,
     if (count == 0 || m->s[0].run_count < 2)
         return;
     fputs("<section><h2>What is merged</h2>\n<p>Patches that end in one token "
-          "have its mean colour and an outline of its own. Below each "
+          "have its mean colour and an outline of its own; those that were "
+          "pruned, and are in no token, are dark. Below each "
           "picture is the answer under that schedule.</p>\n", out);
     for (size_t i = 0; i < count; i++)
         one_image(out, m, d, o, chosen[i], runs);
