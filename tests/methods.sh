@@ -42,6 +42,24 @@ for word in tome topk threshold; do
 done
 says out 'threshold[threshold=0.5]'
 
+# Images of which each keeps its own number of tokens, and of no other run: a
+# bar stands for some of the twelve, from the least to the most.
+says s.html '<h2>Tokens an image keeps</h2>'
+test "$(grep -c 'images by tokens' s.html)" = 1 || fail "not one histogram"
+sed -n 's/.*images by tokens//p' s.html | sed 's/<title>/&\n/g' |
+    sed -n 's/^\([0-9]*\) images*: \([0-9]*\) tokens.*/\1 \2/p' >bars
+awk -v least="$(column tokens_least 6)" -v most="$(column tokens_most 6)" '
+    NR == 1 && $2 != least { bad = 1 }
+    { images += $1; sum += $1 * $2; last = $2 }
+    END { exit bad || images != 12 || last != most ||
+               (sum / 12 - '"$(column tokens_left 6)"') ^ 2 > 1e-6 }' bars ||
+    fail "the histogram is of other images: $(cat bars)"
+run 0 sweep $common --method tome --r 1,2 --html even.html set
+test "$(grep -c 'Tokens an image keeps' even.html)" = 0 ||
+    fail "a histogram of equal numbers"
+grep -q '[1-9][0-9]* patches pruned' s.html || fail "nothing is pruned"
+test "$(grep -c 'patches pruned' even.html)" = 0 || fail "tome prunes"
+
 # ---- what a budget finds, and that it does as it says
 
 all=$(column gmacs 1)

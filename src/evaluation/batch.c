@@ -197,7 +197,7 @@ static int one_model(batch *b, const evaluate_model *m, size_t first)
 /* ---- what is found ------------------------------------------------------- */
 
 /* What image i cost in every run, from the rows that were there. */
-static void add_work(batch *b, size_t i)
+static void add_work(batch *b, size_t i, outcome *said)
 {
     const evaluate_request *r = b->request;
     size_t run = 0;
@@ -209,6 +209,7 @@ static void add_work(batch *b, size_t i)
             outcomes_add_work(&b->found, run, d->depth, rows,
                               tomevit_macs_merged(
                                   d, &r->models[k].runs[n].merging, rows));
+            said[run].tokens = (uint32_t)rows[d->depth - 1];
         }
     }
 }
@@ -245,7 +246,7 @@ static void accept(batch *b, size_t i)
     outcome *said = outcomes_add_image(&b->found, b->files[i]);
 
     memset(said, 0, r->run_count * sizeof(*said));
-    add_work(b, i);
+    add_work(b, i, said);
     if (r->compares)
         add_drift(b, i, said);
     for (size_t run = 0; run < r->run_count; run++) {

@@ -54,7 +54,8 @@ json_t *journal_line_write(const outcomes *o)
 {
     json_t *refused = json_array(), *classes = json_array();
     json_t *probabilities = json_array(), *seconds = json_array();
-    json_t *cosines = json_array(), *divergences = json_array(), *line;
+    json_t *cosines = json_array(), *divergences = json_array();
+    json_t *left = json_array(), *line;
 
     for (size_t i = 0; i < o->refused_count; i++)
         json_array_append_new(refused, json_pack("[I,o]",
@@ -71,14 +72,17 @@ json_t *journal_line_write(const outcomes *o)
     for (size_t i = 0; i < o->images * o->run_count; i++)
         json_array_append_new(divergences, report_real(
             (double)o->items[i].divergence));
+    for (size_t i = 0; i < o->images * o->run_count; i++)
+        json_array_append_new(left, json_integer(o->items[i].tokens));
     for (size_t i = 0; i < o->run_count; i++)
         json_array_append_new(seconds, report_real(
             o->batches > 0 ? o->seconds[i] : 0));
-    line = json_pack("{s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:f,s:f,s:f}",
+    line = json_pack("{s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:f,s:f,"
+                     "s:f}",
                      "from", (json_int_t)o->from, "to", (json_int_t)o->to,
                      "refused", refused, "classes", classes,
                      "probabilities", probabilities, "cosines", cosines,
-                     "divergences", divergences,
+                     "divergences", divergences, "left", left,
                      "seconds", seconds,
                      "work", work_json(o), "wall", o->wall, "decode",
                      o->decode, "preprocess", o->preprocess);
@@ -156,6 +160,15 @@ static int read_divergence(const json_t *value, outcome *said)
     return result;
 }
 
+static int read_left(const json_t *value, outcome *said)
+{
+    json_int_t left;
+    int result = read_number(value, 1, INT32_MAX, &left);
+
+    said->tokens = result == 0 ? (uint32_t)left : 0;
+    return result;
+}
+
 /* The embeddings of one image; entry `at` of the list and those that follow. */
 static int read_kept(const json_t *list, size_t at, outcomes *o)
 {
@@ -186,6 +199,7 @@ static int read_images(const journal *j, const json_t *line, outcomes *o)
     const json_t *probabilities = json_object_get(line, "probabilities");
     const json_t *cosines = json_object_get(line, "cosines");
     const json_t *divergences = json_object_get(line, "divergences");
+    const json_t *left = json_object_get(line, "left");
     const json_t *kept = json_object_get(line, "embeddings");
     size_t images = o->to - o->from - o->refused_count, refused = 0, at = 0;
     size_t count = images * o->run_count * OUTCOME_TOP;
@@ -193,7 +207,8 @@ static int read_images(const journal *j, const json_t *line, outcomes *o)
     if (json_array_size(classes) != count ||
         json_array_size(probabilities) != count ||
         json_array_size(cosines) != images * o->run_count ||
-        json_array_size(divergences) != images * o->run_count)
+        json_array_size(divergences) != images * o->run_count ||
+        json_array_size(left) != images * o->run_count)
         return -1;
     for (size_t file = o->from; file < o->to; file++) {
         if (refused < o->refused_count && o->refused[refused].file == file) {
@@ -206,13 +221,32 @@ static int read_images(const journal *j, const json_t *line, outcomes *o)
                 read_cosine(json_array_get(cosines, at / OUTCOME_TOP),
                             &said[run]) != 0 ||
                 read_divergence(json_array_get(divergences, at / OUTCOME_TOP),
-                                &said[run]) != 0)
+                                &said[run]) != 0 ||
+                read_left(json_array_get(left, at / OUTCOME_TOP),
+                          &said[run]) != 0)
                 return -1;
         if (o->width > 0 && drift_keeps(file, j->all) &&
             read_kept(kept, o->kept_count * o->run_count, o) != 0)
             return -1;
     }
     return json_array_size(kept) == o->kept_count * o->run_count ? 0 : -1;
+}
+
+/* Whether what images left of their tokens lies between what is least and most,
+ * and is both. */
+static int work_fits(const outcomes *o, size_t run)
+{
+    const outcome_work *w = &o->work[run];
+    size_t least = SIZE_MAX, most = 0;
+
+    for (size_t i = 0; i < o->images; i++) {
+        size_t left = outcomes_at(o, i, run)->tokens;
+
+        least = left < least ? left : least;
+        most = left > most ? left : most;
+    }
+    return o->images == 0 ||
+           (least == w->tokens_least && most == w->tokens_most);
 }
 
 /* Of one run: what is least is no more than what is most. */
@@ -247,7 +281,8 @@ static int read_work(const json_t *line, outcomes *o)
         return -1;
     for (size_t i = 0; i < o->run_count; i++)
         if (read_run_work(json_array_get(list, i), o->depth, o->images,
-                          &o->work[i], o->tokens + i * o->depth) != 0)
+                          &o->work[i], o->tokens + i * o->depth) != 0 ||
+            !work_fits(o, i))
             return -1;
     return 0;
 }

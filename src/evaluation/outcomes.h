@@ -17,6 +17,7 @@ typedef struct outcome {
                             * run that merges nothing; 0 if none was asked */
     float divergence;      /* of its answer from that run's, over all classes:
                             * see divergence.h; 0 likewise */
+    uint32_t tokens;       /* that the image leaves in the end */
 } outcome;
 
 /* What one run computed, over images: sums are of whole numbers, so that they

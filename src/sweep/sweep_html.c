@@ -37,6 +37,7 @@ static const char style[] =
     "@media(max-width:40rem){.pictures{grid-template-columns:repeat(3,1fr)}}\n"
     ".pictures img{display:block;width:100%;height:auto}\n"
     "dl{margin:.5rem 0}code{font-size:.8125rem}\n"
+    ".counts svg{fill:var(--quiet);border-bottom:1px solid var(--line)}\n"
     "@media print{body{max-width:none;padding:0;font-size:10pt}"
     ".wide{overflow:visible}table{font-size:7.5pt}th,td{padding:.15rem .3rem}"
     "figure,tr,.plots,.pictures{break-inside:avoid}h2,h3,h4,.group"
@@ -336,6 +337,7 @@ void sweep_html(FILE *out, const sweep_models *m, const dataset *d,
     write_head(out, m, sweep);
     write_plots(out, m, runs);
     write_table(out, m, runs);
+    sweep_histograms(out, o, runs, m->each[0].merging.kind);
     sweep_pictures(out, m, d, o, runs);
     write_confusions(out, m, d, o, runs);
     write_facts(out, m, sweep);

@@ -11,6 +11,10 @@
 void sweep_html(FILE *out, const sweep_models *m, const dataset *d,
                 const outcomes *o, const json_t *sweep);
 
+/* Its part with how many tokens images keep, where that differs. */
+void sweep_histograms(FILE *out, const outcomes *o, const json_t *runs,
+                      int kind);
+
 /* Its part with those pictures. */
 void sweep_pictures(FILE *out, const sweep_models *m, const dataset *d,
                     const outcomes *o, const json_t *runs);
