@@ -589,6 +589,10 @@ int tomevit_metric_from_name(const char *name, int *metric);
 const char *tomevit_rope_merge_name(int how);
 int tomevit_rope_merge_from_name(const char *name, int *how);
 
+/* "unmerge", "place", "steps", "rows" and back. */
+const char *tomevit_ema_merge_name(int how);
+int tomevit_ema_merge_from_name(const char *name, int *how);
+
 /* The tokens that leave each layer, [depth] or NULL, if every image has that
  * many to merge: r lowered to what the method can remove. A method that
  * decides by itself, as TOMERGE_UPWARD does with a threshold, is taken to

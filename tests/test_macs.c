@@ -208,6 +208,22 @@ Test(merging, defaults_are_the_paper_s)
     cr_assert_eq(merging.metric, TOMEVIT_METRIC_K);
     cr_assert_eq(merging.prop_attn, 1);
     cr_assert_eq(merging.rope_merge, TOMEVIT_ROPE_MEAN);
+    cr_assert_eq(merging.ema_merge, TOMEVIT_EMA_UNMERGE);
+}
+
+Test(merging, averages_have_names)
+{
+    static const char *const names[] = {"unmerge", "place", "steps", "rows"};
+    int i, how;
+
+    for (i = 0; i < 4; i++) {
+        cr_assert_str_eq(tomevit_ema_merge_name(i), names[i]);
+        cr_assert_eq(tomevit_ema_merge_from_name(names[i], &how), 0);
+        cr_assert_eq(how, i);
+    }
+    how = 77;
+    cr_assert_eq(tomevit_ema_merge_from_name("mean", &how), TOMEVIT_EINVAL);
+    cr_assert_eq(how, 77);
 }
 
 Test(merging, metrics_have_names)

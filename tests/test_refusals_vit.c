@@ -309,6 +309,7 @@ CALL(tomevit_resize_crop, a->pre, a->rgb, a->width, a->height, a->stride,
 CALL(tomevit_crop_rows, a->pre, a->width, a->height, a->first, a->count)
 CALL(tomevit_metric_from_name, a->name, a->value)
 CALL(tomevit_rope_merge_from_name, a->name, a->value)
+CALL(tomevit_ema_merge_from_name, a->name, a->value)
 CALL(tomevit_dtype_from_name, a->name, a->value)
 CALL(tomevit_context_normalise, a->context, a->pre)
 CALL(tomevit_read_description, a->path, a->options, a->description, NULL)
@@ -682,7 +683,7 @@ static const char *const cannot_fail[] = {
     "tomevit_resized_side", "tomevit_arch_name", "tomevit_close",
     "tomevit_describe", "tomevit_class_name", "tomevit_cpu",
     "tomevit_model_bytes", "tomevit_merging_init", "tomevit_metric_name",
-    "tomevit_rope_merge_name",
+    "tomevit_rope_merge_name", "tomevit_ema_merge_name",
     "tomevit_macs", "tomevit_macs_merged", "tomevit_macs_unread",
     "tomevit_context_free",
     "tomevit_context_bytes", "tomevit_dtype_name", "tomevit_model_dtype",
@@ -718,6 +719,12 @@ Test(refusals_vit, every_function_refuses_what_it_cannot_take,
     REFUSES_AFTER(a->name = "mean", tomevit_rope_merge_from_name,
                   TOMEVIT_EINVAL, a->name = NULL);
     REFUSES_AFTER(a->name = "mean", tomevit_rope_merge_from_name,
+                  TOMEVIT_EINVAL, a->value = NULL);
+    REFUSES_AFTER(a->name = "rows", tomevit_ema_merge_from_name,
+                  TOMEVIT_EINVAL, a->name = "K");
+    REFUSES_AFTER(a->name = "rows", tomevit_ema_merge_from_name,
+                  TOMEVIT_EINVAL, a->name = NULL);
+    REFUSES_AFTER(a->name = "rows", tomevit_ema_merge_from_name,
                   TOMEVIT_EINVAL, a->value = NULL);
     REFUSES_AFTER(a->name = "bf16", tomevit_dtype_from_name, TOMEVIT_EINVAL,
                   a->name = "f64");
@@ -758,6 +765,8 @@ Test(refusals_vit, what_cannot_fail_takes_anything)
 
     cr_expect_null(tomevit_rope_merge_name(-1));
     cr_expect_null(tomevit_rope_merge_name(3));
+    cr_expect_null(tomevit_ema_merge_name(-1));
+    cr_expect_null(tomevit_ema_merge_name(4));
     cr_expect_null(tomevit_metric_name(-1));
     cr_expect_null(tomevit_metric_name(6));
     cr_expect_null(tomevit_dtype_name(-1));

@@ -24,6 +24,7 @@ void merging_args_init(merging_args *args)
     args->similarity = TOMERGE_COSINE;
     args->combine = args->metric = args->prop_attn = -1;
     args->rope_merge = TOMEVIT_ROPE_MEAN;
+    args->ema_merge = TOMEVIT_EMA_UNMERGE;
     args->stride = 2;
 }
 
@@ -223,6 +224,12 @@ int merging_parse_rope_merge(const char *text, void *args, char *why)
     return args_name(text, &((merging_args *)args)->rope_merge,
                      tomevit_rope_merge_from_name, tomevit_rope_merge_name,
                      why);
+}
+
+int merging_parse_ema_merge(const char *text, void *args, char *why)
+{
+    return args_name(text, &((merging_args *)args)->ema_merge,
+                     tomevit_ema_merge_from_name, tomevit_ema_merge_name, why);
 }
 
 int merging_parse_prop_attn(const char *text, void *args, char *why)

@@ -40,7 +40,7 @@ typedef struct merging_args {
     const char *options;   /* of --method-options, or of the method itself;
                             * NULL: none */
     char *from_file;       /* if they are, their memory */
-    int similarity, rope_merge;
+    int similarity, rope_merge, ema_merge;
     int combine, metric, prop_attn; /* -1: as the method has it */
     uint64_t seed;
     size_t stride;
@@ -82,6 +82,7 @@ int merging_parse_similarity(const char *text, void *args, char *why);
 int merging_parse_combine(const char *text, void *args, char *why);
 int merging_parse_metric(const char *text, void *args, char *why);
 int merging_parse_rope_merge(const char *text, void *args, char *why);
+int merging_parse_ema_merge(const char *text, void *args, char *why);
 int merging_parse_prop_attn(const char *text, void *args, char *why);
 int merging_parse_seed(const char *text, void *args, char *why);
 

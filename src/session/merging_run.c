@@ -63,6 +63,7 @@ static void begin(const merging_args *args, const method_options *options,
     run->merging.matching.seed = args->seed;
     run->merging.matching.stride = args->stride;
     run->merging.rope_merge = args->rope_merge;
+    run->merging.ema_merge = args->ema_merge;
     run->merging.r = run->r;
     methods_apply(args->row, options, model->depth, &run->merging,
                   run->layers);

@@ -117,6 +117,9 @@ void session_run_json(const session *s, const merging_run *run, json_t *out)
     set_text(out, "metric", tomevit_metric_name(m->metric));
     if (s->description->rope.kind)
         set_text(out, "rope_merge", tomevit_rope_merge_name(m->rope_merge));
+    if (s->description->block == TOMEVIT_BLOCK_MEGA ||
+        s->description->block == TOMEVIT_BLOCK_MEGALODON)
+        set_text(out, "ema_merge", tomevit_ema_merge_name(m->ema_merge));
     json_object_set_new(out, "prop_attn", json_boolean(m->prop_attn));
     json_object_set_new(out, "r", count_array(run->r, depth));
     json_object_set_new(out, "merge_ratio", report_real(run->ratio));

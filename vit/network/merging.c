@@ -21,9 +21,17 @@ static const char *const places[] = {
     [TOMEVIT_ROPE_MEAN] = "mean",
 };
 
+static const char *const averages[] = {
+    [TOMEVIT_EMA_UNMERGE] = "unmerge",
+    [TOMEVIT_EMA_PLACE] = "place",
+    [TOMEVIT_EMA_STEPS] = "steps",
+    [TOMEVIT_EMA_ROWS] = "rows",
+};
+
 enum {
     METRICS = sizeof(names) / sizeof(*names),
-    PLACES = sizeof(places) / sizeof(*places)
+    PLACES = sizeof(places) / sizeof(*places),
+    AVERAGES = sizeof(averages) / sizeof(*averages)
 };
 
 void tomevit_merging_init(tomevit_merging *merging)
@@ -37,6 +45,7 @@ void tomevit_merging_init(tomevit_merging *merging)
     merging->metric = TOMEVIT_METRIC_K;
     merging->prop_attn = 1;
     merging->rope_merge = TOMEVIT_ROPE_MEAN;
+    merging->ema_merge = TOMEVIT_EMA_UNMERGE;
 }
 
 const char *tomevit_metric_name(int metric)
@@ -70,6 +79,16 @@ const char *tomevit_rope_merge_name(int how)
 int tomevit_rope_merge_from_name(const char *name, int *how)
 {
     return from_name(places, PLACES, name, how);
+}
+
+const char *tomevit_ema_merge_name(int how)
+{
+    return how >= 0 && how < AVERAGES ? averages[how] : NULL;
+}
+
+int tomevit_ema_merge_from_name(const char *name, int *how)
+{
+    return from_name(averages, AVERAGES, name, how);
 }
 
 /* ---- layer by layer ------------------------------------------------------ */
