@@ -278,6 +278,110 @@ Test(encoders, opens_mega_as_its_authors_write_it)
     free(folder);
 }
 
+/* ---- the same bits ------------------------------------------------------- */
+
+enum { IMAGES = 5, BITS_CLASSES = 7, BITS_TOKENS = 81 };
+
+/* What a forward says of all images. */
+typedef struct answer {
+    float logits[IMAGES * BITS_CLASSES], sizes[IMAGES * BITS_TOKENS];
+    int32_t map[IMAGES * BITS_TOKENS];
+    size_t rows[IMAGES];
+} answer;
+
+/* The images, `batch` at a time, the last ones fewer. */
+static void run_in_batches(const bench *b, const run *r, size_t batch,
+                           int threads, answer *a)
+{
+    memset(a, 0, sizeof(*a));
+    for (size_t i = 0; i < IMAGES; i += batch) {
+        size_t left = IMAGES - i;
+        tomevit_output out = {
+            .logits = a->logits + i * b->d->classes, .rows = a->rows + i,
+            .sizes = a->sizes + i * b->d->tokens,
+            .map = a->map + i * b->d->tokens};
+
+        forward(b, r, batch < left ? batch : left, threads, &out, i);
+    }
+}
+
+static void bits_agree(const bench *b, const run *r)
+{
+    static const struct {
+        size_t batch;
+        int threads;
+    } ways[] = {{1, 7}, {2, 3}, {IMAGES, 1}, {IMAGES, 7}};
+    static answer first, other;
+
+    run_in_batches(b, r, 1, 1, &first);
+    for (size_t i = 0; i < IMAGES; i++)
+        cr_assert_eq(first.rows[i], b->d->tokens -
+                     (r->merges ? b->plan[0] + b->plan[1] : 0));
+    cr_assert_neq(memcmp(first.logits, first.logits + b->d->classes,
+                         b->d->classes * sizeof(float)), 0);
+    for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+        run_in_batches(b, r, ways[i].batch, ways[i].threads, &other);
+        cr_assert_eq(memcmp(&first, &other, sizeof(first)), 0,
+                     "%s %s, EMA %d: other bits in batches of %zu on %d "
+                     "threads", b->name, tomevit_cpu(b->model), r->ema,
+                     ways[i].batch, ways[i].threads);
+    }
+}
+
+/* An encoder on larger pictures than it was made for, 81 patches: where it has
+ * chunks they are of 10, the last of one, and as rows merge they become
+ * shorter. Threads that are more than images and heads share out a head's
+ * queries by so many as a tier computes at once, which are not 10, so that a
+ * share begins inside a chunk and ends inside another. */
+static void check_bits(const char *folder, const char *name, size_t side,
+                       const size_t *plan)
+{
+    static const int dtypes[] = {TOMEVIT_F32, TOMEVIT_BF16, TOMEVIT_INT8};
+    static float pixels[IMAGES * 3 * 36 * 36];
+    char *path = golden_path(folder, name);
+    uint32_t state = 1;
+
+    for (size_t i = 0; i < sizeof(pixels) / sizeof(*pixels); i++) {
+        state = state * 1664525u + 1013904223u;
+        pixels[i] = (float)(state >> 8) / 8388608.0f - 1.0f;
+    }
+    for (size_t i = 0; i < sizeof(dtypes) / sizeof(*dtypes); i++) {
+        bench b = {.name = name, .pixels = pixels, .plan = plan};
+        tomevit_open_options options;
+        tomevit_message why = {""};
+
+        tomevit_open_options_init(&options);
+        options.dtype = dtypes[i];
+        options.image_size = side;
+        cr_assert_eq(tomevit_open(path, &options, &b.model, &why), 0, "%s",
+                     why.text);
+        b.d = tomevit_describe(b.model);
+        cr_assert_eq(b.d->classes, BITS_CLASSES);
+        cr_assert_leq(b.d->tokens, BITS_TOKENS);
+        bits_agree(&b, &(run){"r0", 0, 0, 0});
+        bits_agree(&b, &(run){"r", 1, TOMEVIT_EMA_UNMERGE, 0});
+        for (int ema = TOMEVIT_EMA_UNMERGE + 1;
+             dtypes[i] == TOMEVIT_F32 && ema <= TOMEVIT_EMA_ROWS; ema++)
+            bits_agree(&b, &(run){"r", 1, ema, 0});
+        tomevit_close(b.model);
+    }
+    free(path);
+}
+
+TIER_TEST(encoders, give_the_same_bits_in_any_batch_and_threads)
+{
+    static const size_t plan[] = {17, 19};
+    char *folder = own_folder();
+
+    check_bits(folder, "mega.safetensors", 0, own_plan);
+    check_bits(folder, "mega_softmax_chunk.safetensors", 36, plan);
+    check_bits(folder, "megalodon.safetensors", 36, plan);
+    check_bits(folder, "megalodon_swiglu_chunk.safetensors", 36, plan);
+    check_bits(folder, "mobile.safetensors", 36, plan);
+    check_bits(folder, "mobile_shared.safetensors", 36, plan);
+    free(folder);
+}
+
 Test(encoders, are_near_in_bf16_and_int8)
 {
     const char *folder = folder_of_others();
