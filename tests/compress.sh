@@ -7,7 +7,11 @@
 . "${srcdir:-.}/tests/command.sh"
 
 bytes=$srcdir/tests/fixtures/bytes
-case $bytes in /*) ;; *) bytes=$build/$bytes ;; esac
+demonstration=$srcdir/data/density.safetensors
+case $bytes in
+    /*) ;;
+    *) bytes=$build/$bytes demonstration=$build/$demonstration ;;
+esac
 
 # same FOLDER FOLDER: pictures of these names have these pixels
 same() {
@@ -57,6 +61,17 @@ for type in bf16 int8; do
     run 0 compress -q --model "$model" many -o $type.tmb --dtype $type
     run 0 expand -q --model "$model" $type.tmb -o again -b 7
     same many again
+done
+
+# A model whose pictures have more rows than products take at once.
+mkdir drawn
+"$fixture" image drawn/1.png 32 32 1
+"$fixture" image drawn/2.png 32 32 40
+for type in f32 bf16 int8; do
+    rm -rf again
+    run 0 compress -q --model "$demonstration" drawn -o $type.tmb --dtype $type
+    run 0 expand -q --model "$demonstration" $type.tmb -o again
+    same drawn again
 done
 
 rm -rf again

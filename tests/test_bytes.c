@@ -372,6 +372,62 @@ Test(bytes, come_one_by_one_with_the_same_bits_in_other_arithmetic)
     }
 }
 
+/* ---- a model of many rows ------------------------------------------------ */
+
+static void open_demonstration(bench *b, int dtype)
+{
+    const char *srcdir = getenv("srcdir");
+    char path[1024];
+    tomevit_bytes_options options = options_of(dtype, 0);
+    tomevit_message why = {""};
+
+    snprintf(path, sizeof(path), "%s/data/density.safetensors",
+             srcdir && *srcdir ? srcdir : ".");
+    cr_assert_eq(tomevit_bytes_open(path, &options, &b->model, &why), 0, "%s",
+                 why.text);
+    b->d = tomevit_bytes_describe(b->model);
+}
+
+/* Bits a byte of two pictures of plain gradients. */
+static double demonstration_bits(int dtype)
+{
+    enum { COUNT = 2 };
+    bench b;
+    double sum = 0.0;
+
+    open_demonstration(&b, dtype);
+    size_t all = COUNT * b.d->length;
+    uint8_t *bytes = malloc(all);
+    float *bits = floats(all);
+    for (size_t i = 0; i < all; i++)
+        bytes[i] = (uint8_t)(i % 3 * 40 + i / 24 % 128);
+    forward(&b, COUNT, 1, bytes, &(tomevit_bytes_output){.bits = bits});
+    for (size_t i = 0; i < all; i++)
+        sum += (double)bits[i];
+    free(bits);
+    free(bytes);
+    tomevit_bytes_close(b.model);
+    return sum / (double)all;
+}
+
+static void check_demonstration(const char *tier)
+{
+    double f32 = demonstration_bits(TOMEVIT_F32);
+    double bf16 = demonstration_bits(TOMEVIT_BF16);
+    double int8 = demonstration_bits(TOMEVIT_INT8);
+
+    cr_assert_float_eq(bf16, f32, 0.01 * f32, "%s: bf16 %g, f32 %g", tier,
+                       bf16, f32);
+    cr_assert_float_eq(int8, f32, 0.05 * f32, "%s: int8 %g, f32 %g", tier,
+                       int8, f32);
+}
+
+/* Its pictures have more rows than products take at once, in any type. */
+Test(bytes, of_the_demonstration_are_near_in_bf16_and_int8)
+{
+    each_cpu_tier(check_demonstration);
+}
+
 /* ---- merging in the past ------------------------------------------------- */
 
 static void bits_agree(const bench *b, const float *expected, float within,

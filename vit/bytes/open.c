@@ -238,7 +238,11 @@ static int choose_tier(struct tomevit_bytes *m, const vit_report *report,
                                 "computed in f32, which portable models need, "
                                 "found a compiler that keeps more");
     }
-    m->block_rows = m->low ? m->low->block_rows : VIT_BLOCK_ROWS;
+    /* In whatever type the blocks' weights are, the rows that go through them
+     * meet matrices of f32 before and after. */
+    m->block_rows = VIT_BLOCK_ROWS;
+    if (m->low && m->low->block_rows < m->block_rows)
+        m->block_rows = m->low->block_rows;
     return 0;
 }
 
