@@ -131,8 +131,11 @@ enum tomevit_pool {
     TOMEVIT_POOL_MEAN = 1,  /* mean of the patch tokens, weighted by size */
     TOMEVIT_POOL_CLASS_MEAN = 2, /* the class token, then that mean */
     TOMEVIT_POOL_ATTENTION = 3, /* attention of one learnt query, and an MLP */
-    TOMEVIT_POOL_CELLS = 4  /* mean of what an MLP makes of each square of
+    TOMEVIT_POOL_CELLS = 4, /* mean of what an MLP makes of each square of
                              * patches, joined; see tomevit_cells */
+    TOMEVIT_POOL_CLASS_LAYERS = 5 /* the class token comes in behind the
+                             * layers: it alone goes through some of its own,
+                             * which look at all tokens [arXiv 2103.17239] */
 };
 
 enum tomevit_activation {
@@ -284,7 +287,10 @@ typedef struct tomevit_description {
     size_t differential;   /* 1: attention is the difference of two, each with
                             * half of a head's queries and keys, and a norm of
                             * what that weighs [arXiv 2410.05258] */
-    uint64_t reserved[13]; /* 0 */
+    size_t talking;        /* 1: heads mix their scores, and what the softmax
+                            * makes of them [arXiv 2003.02436] */
+    size_t class_layers;   /* of TOMEVIT_POOL_CLASS_LAYERS */
+    uint64_t reserved[11]; /* 0 */
 } tomevit_description;
 
 typedef struct tomevit_model tomevit_model;

@@ -115,6 +115,8 @@ static const char *pool_name(const tomevit_description *d)
         return "attention";
     case TOMEVIT_POOL_CELLS:
         return "mean of projected squares of patches";
+    case TOMEVIT_POOL_CLASS_LAYERS:
+        return "class, in layers of its own";
     default:
         return d->distilled ? "class and distillation" : "class";
     }
@@ -149,6 +151,8 @@ static void parts_text(const tomevit_description *d, char *text, size_t size)
         {d->qk_norm, "norm of queries and keys"},
         {d->qkv_bias == 2, "no bias of keys"},
         {d->attn_norm, "norm inside attention"},
+        {d->talking != 0, "heads that talk"},
+        {d->class_layers > 0, "class attention"},
         {d->differential != 0, "differential attention"},
         {d->mlp_norm, "norm inside the MLP"},
         {!d->final_norm, "no last norm"},

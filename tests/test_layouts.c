@@ -197,6 +197,59 @@ Test(layouts, give_the_logits_of_their_libraries)
     each_tier(check_models);
 }
 
+/* Logits of one image, merged; what tomevit_forward returns. */
+static int merged(tomevit_model *model, int threads, int method,
+                  const golden_file *inputs, float logits[CLASSES])
+{
+    tomevit_image image = {golden_f32(inputs, "x_24", 3 * 24 * 24),
+                           TOMEVIT_F32_CHW};
+    tomevit_output out = {.logits = logits};
+    size_t r[8] = {7, 5, 3};
+    tomevit_context *context;
+    tomevit_merging merging;
+    int error;
+
+    tomevit_merging_init(&merging);
+    merging.r = r;
+    merging.matching.method = method;
+    cr_assert_eq(tomevit_context_create(model, 1, threads, &context), 0);
+    error = tomevit_forward(context, &merging, 1, &image, &out);
+    tomevit_context_free(context);
+    return error;
+}
+
+/* Where heads are put together, their weights are no shares that tokens could
+ * be ranked by; and threads that share the work give the same bits. */
+Test(layouts, put_heads_together)
+{
+    static const char *const names[] = {"timm_cait", "timm_differential"};
+    char *from = folder();
+    golden_file *inputs = golden_open(from, "inputs.safetensors");
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        json_t *entry = json_pack("{s:s+}", "weights", names[i],
+                                  ".safetensors");
+        vit_checkpoint *checkpoint;
+        tomevit_model *model = open_model(entry, from, 24, &checkpoint);
+        float one[CLASSES], more[CLASSES];
+
+        cr_assert_eq(merged(model, 1, TOMERGE_TOPK, inputs, one),
+                     TOMEVIT_EINVAL);
+        cr_assert_eq(merged(model, 1, TOMERGE_ALTERNATING, inputs, one), 0);
+        for (int threads = 2; threads <= 3; threads++) {
+            cr_assert_eq(merged(model, threads, TOMERGE_ALTERNATING, inputs,
+                                more), 0);
+            cr_assert_arr_eq(one, more, 5 * sizeof(*one), "%s, %d threads",
+                             names[i], threads);
+        }
+        tomevit_close(model);
+        tomevit_checkpoint_close(checkpoint);
+        json_decref(entry);
+    }
+    golden_close(inputs);
+    free(from);
+}
+
 /* ---- what stands beside the tensors -------------------------------------- */
 
 static void expect_three(const json_t *expect, const char *key,

@@ -93,12 +93,14 @@ static int check_ranks(const tomevit_description *model,
     for (size_t i = 0; i < model->depth && run->merging.layers; i++)
         if (run->merging.layers[i].cutoff > 0)
             ranks = 1;
-    if ((model->block == TOMEVIT_BLOCK_VIT && !model->differential) || !ranks)
+    if ((model->block == TOMEVIT_BLOCK_VIT && !model->differential &&
+         !model->talking) || !ranks)
         return 0;
     snprintf(why, ARGS_WHY, "--method: expected one that ranks no tokens by "
              "attention, as that of a model with %s does not say what a token "
              "is worth, found %s", model->differential
-                 ? "differential attention" : "moving averages",
+                 ? "differential attention"
+                 : model->talking ? "heads that talk" : "moving averages",
              tomerge_method_name(method));
     return -1;
 }

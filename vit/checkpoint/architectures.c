@@ -75,7 +75,6 @@ static const missing of_timm[] = {
     {"_mci_", "patches from a convolutional network"},
     {"vitamin", "stages of convolutions"},
     {"xcit", "attention over channels"},
-    {"cait", "class attention and talking heads"},
     {"volo", "outlook attention"}, {"tnt_", "transformers inside patches"},
 };
 

@@ -230,3 +230,41 @@ int tomevit_find_differential(const vit_tensors *file, tomevit_description *d,
     d->heads = d->dim / width;
     return 0;
 }
+
+/* Heads that talk show their number in what mixes them. [timm, models/cait.py:
+ * the class token comes in behind such layers] */
+int tomevit_find_talking(const vit_tensors *file, tomevit_description *d,
+                         const vit_report *report)
+{
+    const char *mix = "blocks.0.attn.proj_l.weight";
+    const char *first = "blocks_token_only.0.norm1.weight";
+    const char *fc1 = "blocks_token_only.0.mlp.fc1.weight";
+    const vit_stored *t = tomevit_tensors_find(file, mix);
+    int code;
+
+    if (!t && !tomevit_has(file, first))
+        return 0;
+    if ((code = tomevit_need(file, mix, "[heads, heads]", 2, &t, report)) ||
+        (code = tomevit_limit(mix, "a number of heads", t->shape[0], d->dim,
+                              report)))
+        return code;
+    if (d->dim % t->shape[0] || !tomevit_has(file, first) || d->qk_norm ||
+        d->attn_norm || d->mlp_norm || d->relative || d->rope.kind ||
+        d->post_norm || d->differential || d->rms_norm || d->fc_norm ||
+        d->distilled || d->activation == TOMEVIT_SWIGLU ||
+        tomevit_tensors_metadata(file, "share"))
+        return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\": heads "
+                            "that talk, other than in layers of CaiT, cannot "
+                            "be run here", mix);
+    d->talking = 1;
+    d->heads = d->pool_heads = t->shape[0];
+    if ((code = tomevit_need(file, fc1, "[mlp dim, dim]", 2, &t, report)) ||
+        (code = tomevit_limit(fc1, "an MLP dim", t->shape[0], VIT_MAX_MLP,
+                              report)))
+        return code;
+    d->pool_mlp_dim = t->shape[0];
+    d->pool = TOMEVIT_POOL_CLASS_LAYERS;
+    d->class_layers = tomevit_has(file, "blocks_token_only.1.norm1.weight")
+                          ? 2 : 1;
+    return 0;
+}

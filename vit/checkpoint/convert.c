@@ -231,6 +231,7 @@ static int same_model(const tomevit_description *a,
            a->pos_embed == b->pos_embed && same_rope(&a->rope, &b->rope) &&
            a->relative == b->relative && a->post_norm == b->post_norm &&
            a->differential == b->differential &&
+           a->talking == b->talking && a->class_layers == b->class_layers &&
            a->patch_norm == b->patch_norm &&
            a->final_norm == b->final_norm && a->pool_prefix == b->pool_prefix &&
            a->activation == b->activation && a->fc_norm == b->fc_norm &&

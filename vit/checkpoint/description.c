@@ -18,7 +18,7 @@
 static const char *const unsupported[] = {
     "attn_pool.", "merger.", "aligner.", "patch_embed.",
     "pre_logits.", "register_tokens", "rel_pos_bias.", "rope.",
-    "shared_rel_pos.",
+    "shared_rel_pos.", "blocks_token_only.",
 };
 
 /* ---- sizes --------------------------------------------------------------- */
@@ -60,7 +60,8 @@ static int find_head_dim(const vit_tensors *file, tomevit_description *d,
     int code;
 
     if ((code = tomevit_check_rates(file, d, report)) ||
-        (code = tomevit_find_differential(file, d, report)))
+        (code = tomevit_find_differential(file, d, report)) ||
+        (code = tomevit_find_talking(file, d, report)))
         return code;
     if (!d->qk_norm)
         return 0;
@@ -280,7 +281,8 @@ static int find_parts(const vit_tensors *file, tomevit_description *d,
     const char *said;
     int code;
 
-    d->class_token = tomevit_has(file, "cls_token");
+    d->class_token = tomevit_has(file, "cls_token") &&
+                     !tomevit_has(file, "blocks_token_only.0.norm1.weight");
     d->distilled = tomevit_has(file, "dist_token");
     d->norm_pre = tomevit_has(file, "norm_pre.weight");
     d->pos_embed = tomevit_has(file, "pos_embed");

@@ -54,7 +54,7 @@ static const char *heads_from(const vit_tensors *view,
     json_t *value;
 
     if (d->block == TOMEVIT_BLOCK_MEGA || d->qk_norm || d->relative ||
-        d->differential || tomevit_rope_heads(view, d))
+        d->differential || d->talking || tomevit_rope_heads(view, d))
         return "tensors";
     if (!from && arch) {
         value = tomevit_json_parse(arch, strlen(arch), 8, &error);
@@ -79,6 +79,7 @@ static const char *pool_from(const vit_tensors *view,
         d->pool == TOMEVIT_POOL_MEAN)
         return "rule of CLIPForImageClassification";
     if (d->pool == TOMEVIT_POOL_ATTENTION || d->pool == TOMEVIT_POOL_CELLS ||
+        d->pool == TOMEVIT_POOL_CLASS_LAYERS ||
         d->pool == TOMEVIT_POOL_CLASS_MEAN || d->distilled)
         return "tensors";
     if (from)
@@ -197,7 +198,8 @@ static void add_structure(vit_facts *f, const vit_tensors *view,
                                               "quick_gelu", "swiglu",
                                               "silu"};
     static const char *const pools[] = {"class", "mean", "class and mean",
-                                        "attention", "cells"};
+                                        "attention", "cells",
+                                        "class"};
     char rule[64], positions[96];
     vit_fact *fact = add(f, "heads", heads_from(view, d));
 

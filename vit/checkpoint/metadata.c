@@ -176,6 +176,11 @@ int tomevit_metadata_pool(const vit_tensors *file, tomevit_description *d,
     if (!text || d->pool == TOMEVIT_POOL_ATTENTION ||
         d->pool == TOMEVIT_POOL_CELLS)
         return 0;
+    if (d->pool == TOMEVIT_POOL_CLASS_LAYERS)
+        return strcmp(text, "class")
+                   ? wrong("pool", "class, of layers of class attention", text,
+                           report)
+                   : 0;
     if (!strcmp(text, "mean"))
         d->pool = TOMEVIT_POOL_MEAN;
     else if (strcmp(text, "class") || !d->class_token || d->fc_norm)

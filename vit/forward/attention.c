@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include "attention.h"
 #include "steps.h"
 
 #include <math.h>
@@ -16,9 +17,8 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Keys as panels [head_dim, nr]. */
-static void pack_keys(const vit_dsp *dsp, float *keys, const float *k,
-                      size_t stride, size_t tokens, size_t head_dim)
+void tomevit_pack_keys(const vit_dsp *dsp, float *keys, const float *k,
+                       size_t stride, size_t tokens, size_t head_dim)
 {
     size_t nr = dsp->nr;
 
@@ -31,11 +31,9 @@ static void pack_keys(const vit_dsp *dsp, float *keys, const float *k,
     }
 }
 
-/* Values as panels [tokens, nr], of each token that of its row, if `row` is not
- * NULL. */
-static void pack_values(const vit_dsp *dsp, vit_scratch *s, const float *v,
-                        const int32_t *row, size_t stride, size_t tokens,
-                        size_t head_dim)
+void tomevit_pack_values(const vit_dsp *dsp, float *values, const float *v,
+                         const int32_t *row, size_t stride, size_t tokens,
+                         size_t head_dim)
 {
     enum { AHEAD = 16 };
     size_t nr = dsp->nr;
@@ -47,7 +45,7 @@ static void pack_values(const vit_dsp *dsp, vit_scratch *s, const float *v,
             vit_fetch(v + (t + AHEAD) * stride, stride, 1, head_dim);
         for (size_t j = 0; j < head_dim; j += nr) {
             size_t width = smaller(head_dim - j, nr);
-            float *to = s->values + j * tokens + t * nr;
+            float *to = values + j * tokens + t * nr;
 
             memcpy(to, from + j, width * sizeof(*v));
             memset(to + width, 0, (nr - width) * sizeof(*v));
@@ -55,36 +53,35 @@ static void pack_values(const vit_dsp *dsp, vit_scratch *s, const float *v,
     }
 }
 
-/* y[rows, head_dim] = scores v, panel by panel. */
-static void weigh_values(const vit_dsp *dsp, const vit_scratch *s, size_t rows,
-                         size_t tokens, size_t head_dim, size_t score_stride,
-                         float *y, size_t ldy)
+void tomevit_weigh(const vit_dsp *dsp, const float *scores,
+                   const float *values, size_t rows, size_t tokens,
+                   size_t head_dim, size_t score_stride, float *y, size_t ldy)
 {
     float tile[VIT_MAX_MR * VIT_MAX_NR];
     size_t nr = dsp->nr;
 
     for (size_t j = 0; j < head_dim; j += nr) {
-        const float *panel = s->values + j * tokens;
+        const float *panel = values + j * tokens;
         size_t width = head_dim - j;
         vit_ahead ahead = {panel, y + j, ldy};
 
         if (width >= nr) {
-            dsp->gemm(rows, tokens, s->scores, score_stride, panel, y + j,
-                      ldy, 0, ahead);
+            dsp->gemm(rows, tokens, scores, score_stride, panel, y + j, ldy, 0,
+                      ahead);
             continue;
         }
-        dsp->gemm(rows, tokens, s->scores, score_stride, panel, tile, nr, 0,
+        dsp->gemm(rows, tokens, scores, score_stride, panel, tile, nr, 0,
                   ahead);
         for (size_t i = 0; i < rows; i++)
             memcpy(y + i * ldy + j, tile + i * nr, width * sizeof(*y));
     }
 }
 
-/* scores[rows, tokens] = q k^T. Every panel of keys brings a part of the
- * queries that come next, 8 rows of nr columns, until all are there. */
-static void compare(const vit_dsp *dsp, const float *keys, float *scores,
-                    size_t rows, size_t tokens, size_t head_dim,
-                    size_t score_stride, const float *q, size_t ldq)
+/* Every panel of keys brings a part of the queries that come next, 8 rows of nr
+ * columns, until all are there. */
+void tomevit_compare(const vit_dsp *dsp, const float *keys, float *scores,
+                     size_t rows, size_t tokens, size_t head_dim,
+                     size_t score_stride, const float *q, size_t ldq)
 {
     const float *next = q + rows * ldq;
     size_t nr = dsp->nr, parts = (head_dim + nr - 1) / nr;
@@ -135,11 +132,11 @@ void tomevit_look(vit_pass *p, vit_scratch *s, const vit_at *at)
         tomevit_look_low(p, s, at);
         return;
     }
-    pack_keys(dsp, s->keys, k, stride, tokens, head_dim);
+    tomevit_pack_keys(dsp, s->keys, k, stride, tokens, head_dim);
     for (size_t i = 0, rows; i < tokens; i += rows) {
         rows = vit_tile_rows(tokens - i, dsp->mr);
-        compare(dsp, s->keys, s->scores, rows, tokens, head_dim,
-                c->score_stride, q + i * stride, stride);
+        tomevit_compare(dsp, s->keys, s->scores, rows, tokens, head_dim,
+                        c->score_stride, q + i * stride, stride);
         for (size_t r = 0; r < rows; r++)
             dsp->softmax(tokens, scale,
                          tomevit_row_bias(p, s, at, i + r, bias),
@@ -159,14 +156,14 @@ static void subtract(const vit_pass *p, vit_scratch *s, const vit_at *at,
     const vit_team *c = p->c;
     const vit_dsp *dsp = c->model->dsp;
     size_t half = tomevit_head_dim(&c->model->d) / 2;
-    size_t panels = (tokens + dsp->nr - 1) / dsp->nr * dsp->nr;
+    size_t panels = vit_panels(dsp, tokens);
     const float *bias = vit_bias(p, c->rows.offsets[at->image]);
     float scale = 1.0f / sqrtf((float)half), lambda = at->layer->lambda;
 
-    compare(dsp, s->keys, s->scores, rows, tokens, half, c->score_stride, q,
-            ldq);
-    compare(dsp, s->keys + panels * half, s->second, rows, tokens, half,
-            c->score_stride, q + half, ldq);
+    tomevit_compare(dsp, s->keys, s->scores, rows, tokens, half,
+                    c->score_stride, q, ldq);
+    tomevit_compare(dsp, s->keys + panels * half, s->second, rows, tokens,
+                    half, c->score_stride, q + half, ldq);
     for (size_t r = 0; r < rows; r++) {
         float *y = s->scores + r * c->score_stride;
         float *x = s->second + r * c->score_stride;
@@ -187,7 +184,7 @@ static void attend_differently(vit_pass *p, vit_scratch *s, const vit_at *at)
     size_t tokens = c->rows.offsets[at->image + 1] - first;
     size_t head_dim = tomevit_head_dim(d), half = head_dim / 2;
     const float epsilon = 1e-5f; /* whatever that of the other norms is */
-    size_t panels = (tokens + dsp->nr - 1) / dsp->nr * dsp->nr;
+    size_t panels = vit_panels(dsp, tokens);
     size_t end = at->rows ? at->first + at->rows : at->read ? at->read : tokens;
     float *y = c->attention + at->head * head_dim +
                (at->read ? at->image * at->read : first) * c->x_stride;
@@ -196,14 +193,15 @@ static void attend_differently(vit_pass *p, vit_scratch *s, const vit_at *at)
     size_t ldq = at->read ? c->x_stride : stride;
     const int32_t *row = tomevit_values_of(p, at, &v);
 
-    pack_keys(dsp, s->keys, k, stride, tokens, half);
-    pack_keys(dsp, s->keys + panels * half, k + half, stride, tokens, half);
-    pack_values(dsp, s, v, row, stride, tokens, head_dim);
+    tomevit_pack_keys(dsp, s->keys, k, stride, tokens, half);
+    tomevit_pack_keys(dsp, s->keys + panels * half, k + half, stride, tokens,
+                      half);
+    tomevit_pack_values(dsp, s->values, v, row, stride, tokens, head_dim);
     for (size_t i = at->first, rows; i < end; i += rows) {
         rows = vit_tile_rows(end - i, dsp->mr);
         subtract(p, s, at, i, rows, tokens, q + i * ldq, ldq);
-        weigh_values(dsp, s, rows, tokens, head_dim, c->score_stride,
-                     y + i * c->x_stride, c->x_stride);
+        tomevit_weigh(dsp, s->scores, s->values, rows, tokens, head_dim,
+                      c->score_stride, y + i * c->x_stride, c->x_stride);
         for (size_t r = i; r < i + rows; r++)
             dsp->rms_norm(head_dim, y + r * c->x_stride, at->layer->sub_norm,
                           epsilon, y + r * c->x_stride);
@@ -240,20 +238,24 @@ void tomevit_attention(vit_pass *p, vit_scratch *s, const vit_at *at)
         attend_differently(p, s, at);
         return;
     }
+    if (d->talking) {
+        tomevit_talking(p, s, at);
+        return;
+    }
     row = tomevit_values_of(p, at, &v);
-    pack_keys(dsp, s->keys, k, stride, tokens, head_dim);
-    pack_values(dsp, s, v, row, stride, tokens, head_dim);
+    tomevit_pack_keys(dsp, s->keys, k, stride, tokens, head_dim);
+    tomevit_pack_values(dsp, s->values, v, row, stride, tokens, head_dim);
     for (size_t i = at->first, rows; i < end; i += rows) {
         rows = vit_tile_rows(end - i, dsp->mr);
-        compare(dsp, s->keys, s->scores, rows, tokens, head_dim,
-                c->score_stride, q + i * ldq, ldq);
+        tomevit_compare(dsp, s->keys, s->scores, rows, tokens, head_dim,
+                        c->score_stride, q + i * ldq, ldq);
         for (size_t r = 0; r < rows; r++)
             dsp->softmax(tokens, scale,
                          tomevit_row_bias(p, s, at, i + r, bias),
                          s->scores + r * c->score_stride);
         if (tomevit_takes_note(p, at))
             tomevit_note_scores(p, s, at, i, rows);
-        weigh_values(dsp, s, rows, tokens, head_dim, c->score_stride,
-                     y + i * c->x_stride, c->x_stride);
+        tomevit_weigh(dsp, s->scores, s->values, rows, tokens, head_dim,
+                      c->score_stride, y + i * c->x_stride, c->x_stride);
     }
 }

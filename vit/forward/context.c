@@ -109,6 +109,7 @@ static void carve_scratch(const vit_team *c, vit_scratch *s,
     s->embedding = tomevit_carve_f32(
         arena, d->embedding ? m->block_rows * c->embedding_stride : 0);
     s->cells = tomevit_carve_f32(arena, m->block_rows * c->cell_stride);
+    s->class_rows = tomevit_carve_f32(arena, d->class_layers ? 4 * d->dim : 0);
     s->gemm = tomevit_carve_f32(arena, gemm_scratch(m));
     tomevit_carve_block(c, s, arena);
     s->workspace = tomevit_carve(arena, c->workspace_bytes, 1);

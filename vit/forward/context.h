@@ -25,6 +25,12 @@ static inline size_t vit_columns(size_t n)
     return (n + VIT_MAX_NR - 1) / VIT_MAX_NR * VIT_MAX_NR;
 }
 
+/* Columns of whole panels of this tier. */
+static inline size_t vit_panels(const vit_dsp *dsp, size_t n)
+{
+    return (n + dsp->nr - 1) / dsp->nr * dsp->nr;
+}
+
 /* One head in bf16: see attention_low.c. */
 typedef struct vit_narrow_head {
     uint32_t *keys, *values; /* panels */
@@ -39,12 +45,17 @@ typedef struct vit_scratch {
                             * such a space */
     vit_operand_buffer in, out; /* narrowed rows, [block_rows] of the widest */
     float *cells;          /* [block_rows, cell_stride]: squares of patches */
+    float *class_rows;     /* [4 dim]: the class token, its query, key and
+                            * value, in layers of its own */
     float *gemm;           /* see tomevit_gemm_scratch */
-    float *keys;           /* packed keys of one head: panels [head_dim, nr] */
-    float *values;         /* packed values of one head: panels [tokens, nr] */
+    float *keys;           /* packed keys of one head: panels [head_dim, nr];
+                            * of all, one after another, if they talk */
+    float *values;         /* packed values: panels [tokens, nr] */
     vit_narrow_head narrow; /* the same in bf16 */
-    float *scores;         /* [mr or strip, score_stride] */
+    float *scores;         /* [mr or strip, score_stride], of one head or of
+                            * all that talk */
     float *second;         /* as scores, of the attention that is subtracted */
+    float *panel;          /* [heads, nr]: scores of all heads that talk */
     float *metric;         /* [tokens, head_dim] */
     float *relative;       /* [score_stride]: what a query's scores are raised
                             * by, where places are compared */

@@ -61,6 +61,8 @@ void tomevit_pool(vit_pass *p, vit_scratch *s, const vit_at *at)
         tomevit_attention_pool(p, s, image, y);
     else if (m->d.pool == TOMEVIT_POOL_CELLS)
         tomevit_pool_cells(p, s, image, y);
+    else if (m->d.pool == TOMEVIT_POOL_CLASS_LAYERS)
+        tomevit_class_layers(p, s, image, y);
     else
         tomevit_final_norm(m, x, y);
     if (m->d.pool == TOMEVIT_POOL_CLASS_MEAN)

@@ -24,6 +24,17 @@ static double look_macs(const tomevit_description *d, double tokens)
     return tokens * dim * (dim + kv) + tokens * tokens * dim;
 }
 
+/* Layers of the class token, which looks at all tokens and at itself: keys and
+ * values; its own query, scores, projection and MLP. */
+static double class_layers_macs(const tomevit_description *d, double tokens)
+{
+    double dim = (double)d->dim;
+
+    return (double)d->class_layers *
+           (2 * (tokens + 1) * dim * dim + 2 * dim * dim +
+            2 * (tokens + 1) * dim + 2 * dim * (double)d->pool_mlp_dim);
+}
+
 /* Of a layer by where its tokens merge. */
 static double layer_macs(const tomevit_description *d,
                          const tomevit_merging *merging, size_t layer,
@@ -71,6 +82,8 @@ double tomevit_macs_merged(const tomevit_description *d,
                 2 * dim * (double)d->mlp_dim;
     if (d->pool == TOMEVIT_POOL_CELLS)
         macs += cells_macs(d);
+    if (d->pool == TOMEVIT_POOL_CLASS_LAYERS)
+        macs += class_layers_macs(d, after);
     if (d->projection)
         macs += (double)d->features * (double)d->embedding;
     return macs + (d->distilled ? 2 : 1) * (double)d->classes *

@@ -97,7 +97,8 @@ static size_t shares_of_a_head(const vit_pass *p, const vit_step *step,
     size_t heads = p->count * p->c->model->d.heads, best = 1;
     double least = 0;
 
-    if (!step->by_queries || at->read || tomevit_takes_note(p, at))
+    if (!step->by_queries || p->c->model->d.talking || at->read ||
+        tomevit_takes_note(p, at))
         return 1;
     for (size_t shares = 1; shares <= MOST; shares++) {
         double rounds = (double)quotient_up(heads * shares,

@@ -124,6 +124,9 @@ const float *tomevit_row_bias(const vit_pass *p, const vit_scratch *s,
                               const vit_at *at, size_t query,
                               const float *bias);
 
+/* talking.c: all heads of a part of an image's queries. */
+vit_task tomevit_talking;
+
 /* attention_low.c: the same with products in bf16. */
 vit_task tomevit_attention_low, tomevit_look_low;
 
@@ -185,6 +188,10 @@ vit_task tomevit_report_merging;
 /* attention_pool.c: y [dim] of one image. */
 void tomevit_attention_pool(const vit_pass *p, vit_scratch *s, size_t image,
                             float *y);
+
+/* class_layers.c: y [dim] of one image. */
+void tomevit_class_layers(const vit_pass *p, vit_scratch *s, size_t image,
+                          float *y);
 
 /* cells.c: y [features] of one image. */
 void tomevit_pool_cells(const vit_pass *p, vit_scratch *s, size_t image,

@@ -9,6 +9,18 @@
 
 #include "layout.h"
 
+#define CLASS_LAYER(i) \
+    {"blocks_token_only." #i ".attn.kv.weight", \
+     {"blocks_token_only." #i ".attn.k.weight", \
+      "blocks_token_only." #i ".attn.v.weight"}, VIT_AS_IS}, \
+    {"blocks_token_only." #i ".attn.kv.bias", \
+     {"blocks_token_only." #i ".attn.k.bias", \
+      "blocks_token_only." #i ".attn.v.bias"}, VIT_AS_IS}, \
+    {"blocks_token_only." #i ".ls1.gamma", \
+     {"blocks_token_only." #i ".gamma_1"}, VIT_AS_IS}, \
+    {"blocks_token_only." #i ".ls2.gamma", \
+     {"blocks_token_only." #i ".gamma_2"}, VIT_AS_IS},
+
 static const vit_rule rules[] = {
     /* DeiT-III */
     {"blocks.#.ls1.gamma", {"blocks.#.gamma_1"}, VIT_AS_IS},
@@ -30,6 +42,9 @@ static const vit_rule rules[] = {
      {"blocks.#.mlp.fc1_g.weight", "blocks.#.mlp.fc1_x.weight"}, VIT_AS_IS},
     {"blocks.#.mlp.fc1.bias",
      {"blocks.#.mlp.fc1_g.bias", "blocks.#.mlp.fc1_x.bias"}, VIT_AS_IS},
+    /* layers of class attention [timm, models/cait.py] */
+    CLASS_LAYER(0)
+    CLASS_LAYER(1)
     /* what hands patches on to language models
      * [timm, models/deepseek_vit.py] */
     {"merger.fc1.weight", {"aligner.fc1.weight"}, VIT_AS_IS},

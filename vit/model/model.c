@@ -390,7 +390,7 @@ static int build(struct tomevit_model *m, vit_source source)
 
     m->dsp = tomevit_dsp_choose(flags);
     m->low = tomevit_low_choose(m->dtype, flags);
-    if (!m->d.differential)
+    if (!m->d.differential && !m->d.talking)
         m->outer = tomevit_low_outer(m->low, flags);
     m->block_rows = m->low ? m->low->block_rows : VIT_BLOCK_ROWS;
     carve_model(m, &m->arena);

@@ -23,6 +23,9 @@ typedef struct vit_layer {
      * ../forward/attention.c */
     float *sub_norm;       /* [head_dim], with the outcome's factor */
     float lambda;          /* what the second is multiplied by */
+    /* of heads that talk, see ../forward/talking.c: what mixes their scores,
+     * and what comes of these, [heads, heads]; [heads] */
+    float *mix_scores, *mix_weights, *mix_weights_bias;
     vit_matrix proj;       /* [dim, dim] */
     vit_matrix fc1, fc2;   /* [fc1 width, dim], [dim, mlp_dim] */
     vit_norm mlp_norm;     /* of [mlp_dim], before fc2, if the model has it */
@@ -42,6 +45,14 @@ typedef struct vit_attention_pool {
     vit_norm norm;
     vit_matrix fc1, fc2;   /* [pool_mlp_dim, dim], [dim, pool_mlp_dim] */
 } vit_attention_pool;
+
+/* A layer of the class token alone: see ../forward/class_layers.c. */
+typedef struct vit_class_layer {
+    vit_norm norm1, norm2;
+    vit_matrix q, kv, proj; /* [dim, dim], [2 dim, dim], [dim, dim] */
+    vit_matrix fc1, fc2;   /* [pool_mlp_dim, dim], [dim, pool_mlp_dim] */
+    float *scale1, *scale2; /* [dim]: of what attention and MLP add */
+} vit_class_layer;
 
 /* An MLP on squares of patches: see tomevit_cells. */
 typedef struct vit_cells {
@@ -73,6 +84,8 @@ struct tomevit_model {
     vit_norm bare;         /* [features], behind it: ones and zeros */
     vit_matrix out;        /* [dim, dim], behind Mega's last norm */
     vit_attention_pool pool; /* if the model pools so */
+    float *class_row;      /* [dim]: the class token, if it comes in late */
+    vit_class_layer class_layers[VIT_MAX_CLASS_LAYERS];
     vit_cells cells;       /* if it pools so */
     vit_matrix project;    /* [embedding, features], if there is one */
     vit_matrix head;       /* [classes, features or embedding] */

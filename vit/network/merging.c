@@ -161,9 +161,9 @@ static int check_layer(const tomevit_description *d,
     options.why = NULL;
     if (check_where(d, merging, layer))
         return TOMEVIT_EINVAL;
-    /* Mega's attention is no share that sums to one, nor is a difference;
-     * Megalodon's is not kept. */
-    if ((d->block != TOMEVIT_BLOCK_VIT || d->differential) &&
+    /* Mega's attention is no share that sums to one, nor is a difference or
+     * a mix of heads'; Megalodon's is not kept. */
+    if ((d->block != TOMEVIT_BLOCK_VIT || d->differential || d->talking) &&
         tomevit_ranks_at(merging, layer))
         return TOMEVIT_EINVAL;
     if (options.method == TOMERGE_GIVEN &&

@@ -27,7 +27,8 @@ enum {
     HAS_POS_EMBED, FINAL_NORM, FINAL_NORM_BIAS, HAS_QV_BIAS, ATTN_NORM,
     MLP_NORM, HAS_PERIODS,
     MIXED_ROPE, HAS_QK_NORM_BIAS, PATCH_NORM, HAS_PATCH_NORM_BIAS, RELATIVE,
-    RELATIVE_MLP, RELATIVE_SHARED, DIFFERENTIAL
+    RELATIVE_MLP, RELATIVE_SHARED, DIFFERENTIAL, TALKING, CLASS_LAYERS,
+    CLASS_LAYERS_0, CLASS_LAYERS_BIAS_0, CLASS_LAYERS_1, CLASS_LAYERS_BIAS_1
 };
 
 typedef struct row {
@@ -177,6 +178,17 @@ static int exists(const tomevit_description *d, unsigned char when)
         return d->relative == 3;
     case DIFFERENTIAL:
         return d->differential != 0;
+    case TALKING:
+        return d->talking != 0;
+    case CLASS_LAYERS:
+    case CLASS_LAYERS_0:
+        return d->class_layers > 0;
+    case CLASS_LAYERS_BIAS_0:
+        return d->class_layers > 0 && d->qkv_bias;
+    case CLASS_LAYERS_1:
+        return d->class_layers > 1;
+    case CLASS_LAYERS_BIAS_1:
+        return d->class_layers > 1 && d->qkv_bias;
     case QK_NORM:
         return d->qk_norm != 0;
     case LAYER_SCALE:

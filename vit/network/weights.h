@@ -9,6 +9,9 @@
 
 #include "tomevit.h"
 
+/* As many layers of class attention as there can be: CaiT has two. */
+enum { VIT_MAX_CLASS_LAYERS = 2 };
+
 enum vit_tensor {
 #define TENSOR(identifier, name, when, shape, place) VIT_##identifier,
 #define LAYER_TENSOR TENSOR

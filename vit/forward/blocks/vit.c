@@ -141,17 +141,19 @@ static void carve(const vit_team *c, vit_scratch *s, vit_arena *arena)
     const tomevit_model *m = c->model;
     size_t tokens = m->d.tokens, head_dim = m->d.dim / m->d.heads;
     size_t nr = m->dsp->nr, strip = m->outer ? m->outer->strip : 0;
+    size_t together = m->d.talking ? m->d.heads : 1;
 
     if (m->outer) {
         carve_narrow_head(m, &s->narrow, arena);
     } else {
-        s->keys = tomevit_carve_f32(arena,
-                                    (tokens + nr - 1) / nr * nr * head_dim);
+        s->keys = tomevit_carve_f32(
+            arena, together * vit_panels(m->dsp, tokens) * head_dim);
         s->values = tomevit_carve_f32(
-            arena, tokens * ((head_dim + nr - 1) / nr * nr));
+            arena, together * vit_panels(m->dsp, head_dim) * tokens);
     }
     strip = strip > VIT_MAX_MR ? strip : VIT_MAX_MR;
-    s->scores = tomevit_carve_f32(arena, strip * c->score_stride);
+    s->scores = tomevit_carve_f32(arena, together * strip * c->score_stride);
+    s->panel = tomevit_carve_f32(arena, m->d.talking ? together * nr : 0);
     s->second = tomevit_carve_f32(
         arena, m->d.differential ? strip * c->score_stride : 0);
     s->relative = tomevit_carve_f32(arena,
@@ -159,14 +161,17 @@ static void carve(const vit_team *c, vit_scratch *s, vit_arena *arena)
     s->metric = tomevit_carve_f32(arena, tokens * head_dim);
 }
 
-/* Keys and values of all tokens; queries, scores and projection; the MLP. */
+/* Keys and values of all tokens; queries, scores, how heads mix them, and
+ * projection; the MLP. */
 static double macs(const tomevit_description *d, double before, double queries,
                    double rows)
 {
     double dim = (double)d->dim, kv = (double)tomevit_kv_width(d);
 
+    double mixes = d->talking ? 2 * (double)d->heads * (double)d->heads : 0;
+
     return 2 * before * dim * kv +
-           queries * (2 * dim * dim + 2 * before * dim) +
+           queries * (2 * dim * dim + before * (2 * dim + mixes)) +
            rows * dim * (double)(tomevit_fc1_width(d) + d->mlp_dim);
 }
 
