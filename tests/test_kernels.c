@@ -321,7 +321,7 @@ static void check_dots(const tomerge_dsp *ref, const tomerge_dsp *new)
 {
     uint64_t state = 4;
 
-    for (size_t rows = 1; rows <= 18; rows++) {
+    for (size_t rows = 1; rows <= TOMERGE_PANEL; rows++) {
         for (size_t channels = 1; channels <= LONGEST; channels += 3) {
             enum kind kind = (enum kind)(rows % KINDS);
             packed_rows a = new_rows(TOMERGE_PANEL, channels, kind, &state);
@@ -329,15 +329,65 @@ static void check_dots(const tomerge_dsp *ref, const tomerge_dsp *new)
             guarded sums[2];
 
             for (int i = 0; i < 2; i++) {
-                sums[i] = guarded_new(TOMERGE_PANEL * sizeof(float));
-                (i ? new : ref)->dots(a.panels.data, &b.panels, rows - 1,
-                                      f32(&sums[i]));
+                sums[i] = guarded_new(TOMERGE_PANEL * TOMERGE_PANEL *
+                                      sizeof(float));
+                (i ? new : ref)->dots(
+                    a.panels.data, b.panels.data, channels,
+                    (float (*)[TOMERGE_PANEL])(void *)sums[i].data);
             }
-            expect_same("dots", channels, &sums[0], &sums[1], TOMERGE_PANEL);
+            expect_same("dots", channels, &sums[0], &sums[1],
+                        TOMERGE_PANEL * TOMERGE_PANEL);
             guarded_free(&sums[0]);
             guarded_free(&sums[1]);
             free_rows(&a);
             free_rows(&b);
+        }
+    }
+}
+
+static void check_elu(const tomerge_dsp *ref, const tomerge_dsp *new)
+{
+    uint64_t state = 6;
+
+    for (int round = 0; round < 200 * KINDS; round++) {
+        enum kind kind = (enum kind)(round % KINDS);
+        guarded dots = floats(TOMERGE_PANEL, kind, &state);
+        guarded own = floats(TOMERGE_PANEL, kind, &state);
+        float scale = draw(kind, &state), margin = draw(kind, &state);
+        double sums[2][TOMERGE_PANEL] = {{0}};
+
+        for (int i = 0; i < 2; i++)
+            (i ? new : ref)->elu(sums[i], f32(&dots), scale, f32(&own), margin);
+        for (size_t i = 0; i < TOMERGE_PANEL; i++)
+            cr_assert(memcmp(&sums[0][i], &sums[1][i], sizeof(double)) == 0,
+                      "elu, element %zu: %a, not %a", i, sums[1][i],
+                      sums[0][i]);
+        guarded_free(&dots);
+        guarded_free(&own);
+    }
+}
+
+/* e^x - 1 as near as a sum of them needs, whatever the margin. */
+Test(kernels, elu_is_what_it_says)
+{
+    static const float one[TOMERGE_PANEL] = {1, 1, 1, 1, 1, 1, 1, 1,
+                                             1, 1, 1, 1, 1, 1, 1, 1};
+    tomerge_dsp dsp;
+
+    tomerge_dsp_init(&dsp, 0);
+    for (float x = -40; x < 4; x += 0.0625f) {
+        double sum[TOMERGE_PANEL] = {0}, found;
+        float dots[TOMERGE_PANEL];
+
+        for (int i = 0; i < TOMERGE_PANEL; i++)
+            dots[i] = x + (float)i / 256;
+        dsp.elu(sum, dots, 1, one, 0.25f);
+        for (int i = 0; i < TOMERGE_PANEL; i++) {
+            double at = (double)(dots[i] - 0.25f);
+
+            found = at > 0 ? at : expm1(at);
+            cr_assert_float_eq(sum[i], found, 3e-7, "of %g: %g, not %g", at,
+                               sum[i], found);
         }
     }
 }

@@ -30,24 +30,34 @@ static float *between(const forest *f, size_t i, size_t j)
     return &f->distance[i * f->count + j];
 }
 
+/* Of the tokens in one panel to those in another. */
+static void measure_panels(const tomerge_job *job, const forest *f,
+                           const tomerge_panels *all, size_t i, size_t j)
+{
+    const float *scale = job->space.a_scale;
+    float dots[TOMERGE_PANEL][TOMERGE_PANEL];
+
+    job->dsp->dots(tomerge_packed_row(all, j), tomerge_packed_row(all, i),
+                   all->channels, dots);
+    for (size_t n = 0; n < TOMERGE_PANEL && i + n < f->count; n++) {
+        for (size_t k = 0; k < TOMERGE_PANEL && j + k < f->count; k++) {
+            float cosine = dots[n][k] * scale[i + n] * scale[j + k];
+
+            *between(f, i + n, j + k) = cosine == cosine ? 1 - cosine : 4;
+        }
+    }
+}
+
 /* 1 - cosine; rows that cannot be compared are farther than all others. */
 static void measure(const tomerge_job *job, const forest *f,
                     const int32_t *token)
 {
-    const float *scale = job->space.a_scale;
     tomerge_panels all = tomerge_pack(job, 1, token, f->count,
                                       job->space.panels, job->space.a_scale);
 
-    for (size_t i = 0; i < f->count; i++) {
-        for (size_t j = 0; j < f->count; j++) {
-            float dots[TOMERGE_PANEL], cosine;
-
-            if (j % TOMERGE_PANEL == 0)
-                job->dsp->dots(tomerge_packed_row(&all, j), &all, i, dots);
-            cosine = dots[j % TOMERGE_PANEL] * scale[i] * scale[j];
-            *between(f, i, j) = cosine == cosine ? 1 - cosine : 4;
-        }
-    }
+    for (size_t i = 0; i < f->count; i += TOMERGE_PANEL)
+        for (size_t j = i; j < f->count; j += TOMERGE_PANEL)
+            measure_panels(job, f, &all, i, j);
     for (size_t i = 0; i < f->count; i++) /* the two differ in rounding */
         for (size_t j = 0; j < i; j++)
             *between(f, i, j) = *between(f, j, i);

@@ -74,8 +74,8 @@ static void pack(float *panel, float *squares, const float *const *rows,
     }
 }
 
-static void dots(const float *panel, const tomerge_panels *b, size_t j,
-                 float *out)
+static void row_dots(const float *panel, const tomerge_panels *b, size_t j,
+                     float *out)
 {
     const float *row = tomerge_packed_row(b, j);
 
@@ -85,6 +85,17 @@ static void dots(const float *panel, const tomerge_panels *b, size_t j,
         for (int i = 0; i < TOMERGE_PANEL; i++)
             out[i] = tomerge_fma(panel[i], row[c * TOMERGE_PANEL], out[i]);
 }
+
+static void dots(const float *panel, const float *other, size_t channels,
+                 float (*out)[TOMERGE_PANEL])
+{
+    tomerge_panels b = {other, TOMERGE_PANEL, channels};
+
+    for (size_t n = 0; n < TOMERGE_PANEL; n++)
+        row_dots(panel, &b, n, out[n]);
+}
+
+#include "elu.h"
 
 /* Minus the squared distances, likewise. */
 static void distances(const float *panel, const tomerge_panels *b, size_t j,
@@ -133,7 +144,7 @@ static void best_of(row_sums *sums, const tomerge_panels *a,
 static void best_dot(const tomerge_panels *a, const tomerge_panels *b,
                      const float *scale, float *best, int32_t *index)
 {
-    best_of(dots, a, b, scale, best, index);
+    best_of(row_dots, a, b, scale, best, index);
 }
 
 static void best_distance(const tomerge_panels *a, const tomerge_panels *b,

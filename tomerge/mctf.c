@@ -58,6 +58,32 @@ static float of_cosine(float cosine, float tau)
     return tau == 1 ? half : powf(half, 1 / tau);
 }
 
+/* Of the sources in one panel with the destinations in another, whose factors
+ * are job->space.score. */
+static void measure_panels(tomerge_job *job, const tomerge_panels *a,
+                           const tomerge_panels *b, const float *factor,
+                           size_t i, size_t j)
+{
+    const tomerge_match_space *s = &job->space;
+    size_t left = b->rows - j;
+    size_t columns = left < TOMERGE_PANEL ? left : TOMERGE_PANEL;
+    float dots[TOMERGE_PANEL][TOMERGE_PANEL], tau = job->options.tau[0];
+
+    job->dsp->dots(tomerge_packed_row(b, j), tomerge_packed_row(a, i),
+                   job->channels, dots);
+    for (size_t n = 0; n < TOMERGE_PANEL && i + n < a->rows; n++) {
+        float *row = s->distance + (i + n) * b->rows + j;
+        float own = factor[s->sources[i + n]], scale = s->a_scale[i + n];
+
+        for (size_t k = 0; k < columns; k++) {
+            float cosine = dots[n][k] * scale * s->b_scale[j + k];
+
+            if (cosine == cosine)
+                row[k] = of_cosine(cosine, tau) * own * s->score[j + k];
+        }
+    }
+}
+
 /* w [sources, destinations]: -1 where a pair cannot be compared, or 0 where one
  * has to go all the same. */
 static void measure(tomerge_job *job, const float *factor, size_t sources,
@@ -74,21 +100,11 @@ static void measure(tomerge_job *job, const float *factor, size_t sources,
 
     for (size_t i = 0; i < sources * destinations; i++)
         s->distance[i] = none;
-    for (size_t i = 0; i < sources; i++) {
-        float *row = s->distance + i * destinations;
-        float dots[TOMERGE_PANEL];
-
-        for (size_t j = 0; j < destinations; j++) {
-            float cosine;
-
-            if (j % TOMERGE_PANEL == 0)
-                job->dsp->dots(tomerge_packed_row(&b, j), &a, i, dots);
-            cosine = dots[j % TOMERGE_PANEL] * s->a_scale[i] * s->b_scale[j];
-            if (cosine == cosine)
-                row[j] = of_cosine(cosine, job->options.tau[0]) *
-                         factor[s->sources[i]] * factor[s->destinations[j]];
-        }
-    }
+    for (size_t j = 0; j < destinations; j++)
+        s->score[j] = factor[s->destinations[j]];
+    for (size_t i = 0; i < sources; i += TOMERGE_PANEL)
+        for (size_t j = 0; j < destinations; j += TOMERGE_PANEL)
+            measure_panels(job, &a, &b, factor, i, j);
 }
 
 /* ---- matching ------------------------------------------------------------ */

@@ -7,6 +7,32 @@
 
 #include <math.h>
 
+/* The tokens of one panel with those of another. */
+static void compare(const tomerge_job *job, const tomerge_panels *all,
+                    size_t first, size_t others)
+{
+    const tomerge_match_space *s = &job->space;
+    float dots[TOMERGE_PANEL][TOMERGE_PANEL];
+
+    job->dsp->dots(tomerge_packed_row(all, others),
+                   tomerge_packed_row(all, first), all->channels, dots);
+    for (size_t n = 0; n < TOMERGE_PANEL && first + n < all->rows; n++) {
+        size_t i = first + n;
+
+        if (s->a_scale[i] != s->a_scale[i])
+            continue;
+        for (size_t k = 0; k < TOMERGE_PANEL && others + k < all->rows; k++) {
+            /* Without the scale of i, which may be none. */
+            float score = dots[n][k] * s->a_scale[others + k];
+
+            if (others + k == i || !(score > s->score[i]))
+                continue;
+            s->score[i] = score;
+            s->best[i] = (int32_t)(others + k);
+        }
+    }
+}
+
 /* Of every token the most similar other one, the first of equals; -1 if there
  * is none that it can be compared with. */
 static void find(tomerge_job *job, const tomerge_panels *all)
@@ -14,22 +40,12 @@ static void find(tomerge_job *job, const tomerge_panels *all)
     const tomerge_match_space *s = &job->space;
 
     for (size_t i = 0; i < all->rows; i++) {
-        float best = -INFINITY, dots[TOMERGE_PANEL];
-
         s->best[i] = -1;
-        for (size_t j = 0; j < all->rows; j++) {
-            float score;
-
-            if (j % TOMERGE_PANEL == 0)
-                job->dsp->dots(tomerge_packed_row(all, j), all, i, dots);
-            /* Without the scale of i, which may be none. */
-            score = dots[j % TOMERGE_PANEL] * s->a_scale[j];
-            if (j == i || s->a_scale[i] != s->a_scale[i] || !(score > best))
-                continue;
-            best = score;
-            s->best[i] = (int32_t)j;
-        }
+        s->score[i] = -INFINITY;
     }
+    for (size_t first = 0; first < all->rows; first += TOMERGE_PANEL)
+        for (size_t j = 0; j < all->rows; j += TOMERGE_PANEL)
+            compare(job, all, first, j);
 }
 
 void tomerge_plan_mutual(tomerge_job *job)

@@ -8,30 +8,28 @@
 
 #include "match.h"
 
-#include <math.h>
-
-/* The mean over all tokens, itself too, of ELU(cosine - margin). */
-static float energy(const tomerge_job *job, const tomerge_panels *all,
-                    const float *scale, size_t i)
+/* Of each token the mean over all, itself too, of ELU(cosine - margin). */
+static void find_energy(const tomerge_job *job, const tomerge_panels *all,
+                        const float *scale, float *energy)
 {
-    double sum = 0;
+    size_t size = all->channels * TOMERGE_PANEL;
 
-    for (size_t p = 0; p < tomerge_panels_of(all->rows); p++) {
-        const float *panel = tomerge_packed_row(all, p * TOMERGE_PANEL);
-        float dots[TOMERGE_PANEL];
+    for (size_t first = 0; first < all->rows; first += TOMERGE_PANEL) {
+        const float *own = all->data + first / TOMERGE_PANEL * size;
+        double sum[TOMERGE_PANEL] = {0};
+        float dots[TOMERGE_PANEL][TOMERGE_PANEL];
 
-        job->dsp->dots(panel, all, i, dots);
-        for (size_t k = 0; k < TOMERGE_PANEL; k++) {
-            size_t j = p * TOMERGE_PANEL + k;
-            float x;
-
-            if (j >= all->rows || scale[j] != scale[j])
-                continue;
-            x = dots[k] * scale[j] * scale[i] - job->options.threshold;
-            sum += (double)(x > 0 ? x : expm1f(x));
+        for (size_t j = 0; j < all->rows; j++) {
+            if (j % TOMERGE_PANEL == 0)
+                job->dsp->dots(own, all->data + j / TOMERGE_PANEL * size,
+                               all->channels, dots);
+            if (scale[j] == scale[j])
+                job->dsp->elu(sum, dots[j % TOMERGE_PANEL], scale[j],
+                              scale + first, job->options.threshold);
         }
+        for (size_t k = 0; k < TOMERGE_PANEL && first + k < all->rows; k++)
+            energy[first + k] = (float)(sum[k] / (double)all->rows);
     }
-    return (float)(sum / (double)all->rows);
 }
 
 /* The tokens that may merge by falling energy, into `order`; those that cannot
@@ -43,9 +41,10 @@ static size_t rank(tomerge_job *job, int32_t *order)
     size_t count = tomerge_mergeable(job, order);
 
     all = tomerge_pack(job, 1, order, count, s->panels, s->a_scale);
+    find_energy(job, &all, s->a_scale, s->rest);
     for (size_t i = 0; i < count; i++) {
-        float e = energy(job, &all, s->a_scale, i);
-        uint32_t key = e == e ? tomerge_descending(e) : UINT32_MAX;
+        int compares = s->a_scale[i] == s->a_scale[i];
+        uint32_t key = compares ? tomerge_descending(s->rest[i]) : UINT32_MAX;
 
         s->key[i] = (uint64_t)key << 32 | (uint32_t)order[i];
     }

@@ -26,17 +26,27 @@ static void score_euclidean(tomerge_job *job)
                             job->space.score, job->space.best);
 }
 
-/* Adds what destination j is to every source's rest; see below. */
-static void add_shares(tomerge_job *job, size_t j, float unit)
+/* Adds what destinations are to the rest of the sources in a panel from `first`
+ * on; see below. */
+static void add_shares(tomerge_job *job, size_t first, float unit)
 {
     tomerge_match_space *s = &job->space;
-    float dots[TOMERGE_PANEL];
+    size_t left = job->a.rows - first;
+    size_t rows = left < TOMERGE_PANEL ? left : TOMERGE_PANEL;
+    float dots[TOMERGE_PANEL][TOMERGE_PANEL];
 
-    for (size_t i = 0; i < job->a.rows; i++) {
-        if (i % TOMERGE_PANEL == 0)
-            job->dsp->dots(tomerge_packed_row(&job->a, i), &job->b, j, dots);
-        if ((int32_t)j != s->best[i])
-            s->rest[i] += expf((dots[i % TOMERGE_PANEL] - s->score[i]) * unit);
+    for (size_t j = 0; j < job->b.rows; j++) {
+        if (j % TOMERGE_PANEL == 0)
+            job->dsp->dots(tomerge_packed_row(&job->a, first),
+                           tomerge_packed_row(&job->b, j), job->channels,
+                           dots);
+        if (s->b_scale[j] != 1)
+            continue; /* it may not merge */
+        for (size_t i = 0; i < rows; i++)
+            if ((int32_t)j != s->best[first + i])
+                s->rest[first + i] +=
+                    expf((dots[j % TOMERGE_PANEL][i] - s->score[first + i]) *
+                         unit);
     }
 }
 
@@ -51,9 +61,8 @@ static void score_softmax(tomerge_job *job)
     score_product(job);
     for (size_t i = 0; i < job->a.rows; i++)
         s->rest[i] = 0;
-    for (size_t j = 0; j < job->b.rows; j++)
-        if (s->b_scale[j] == 1) /* else it may not merge */
-            add_shares(job, j, unit);
+    for (size_t i = 0; i < job->a.rows; i += TOMERGE_PANEL)
+        add_shares(job, i, unit);
     for (size_t i = 0; i < job->a.rows; i++)
         s->score[i] = -s->rest[i];
 }

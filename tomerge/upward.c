@@ -26,13 +26,12 @@ static void look_within(const tomerge_job *job, const tomerge_panels *all,
 {
     const tomerge_match_space *s = &job->space;
     const float *panel = tomerge_packed_row(all, first);
+    float dots[TOMERGE_PANEL][TOMERGE_PANEL];
 
+    job->dsp->dots(panel, panel, all->channels, dots);
     for (size_t j = 0; j + 1 < count; j++) {
-        float dots[TOMERGE_PANEL];
-
-        job->dsp->dots(panel, all, first + j, dots);
         for (size_t i = j + 1; i < count; i++) {
-            float score = dots[i] * s->b_scale[first + j];
+            float score = dots[j][i] * s->b_scale[first + j];
 
             if (score > s->score[first + i])
                 s->score[first + i] = score;

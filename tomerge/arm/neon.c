@@ -256,15 +256,22 @@ INLINE void best_rows(enum scoring mode, const float *panel,
 
 #include "../vectors/best.h"
 
-static void dots(const float *panel, const tomerge_panels *b, size_t j,
-                 float *out)
+static void dots(const float *panel, const float *other, size_t channels,
+                 float (*out)[TOMERGE_PANEL])
 {
-    float32x4_t sum[1][PARTS];
+    enum { N = 4 };
 
-    gather(DOT, 1, panel, b->channels, tomerge_packed_row(b, j), sum);
-    UNROLL for (int h = 0; h < PARTS; h++)
-        vst1q_f32(out + h * LANES, sum[0][h]);
+    for (int first = 0; first < TOMERGE_PANEL; first += N) {
+        float32x4_t sum[N][PARTS];
+
+        gather(DOT, N, panel, channels, other + first, sum);
+        UNROLL for (int n = 0; n < N; n++)
+            UNROLL for (int h = 0; h < PARTS; h++)
+                vst1q_f32(out[first + n] + h * LANES, sum[n][h]);
+    }
 }
+
+#include "../elu.h"
 
 /* ---- combining ----------------------------------------------------------- */
 

@@ -286,15 +286,23 @@ INLINE void best_rows(enum scoring mode, const float *panel,
 
 #include "../vectors/best.h"
 
-static void dots(const float *panel, const tomerge_panels *b, size_t j,
-                 float *out)
+static void dots(const float *panel, const float *other, size_t channels,
+                 float (*out)[TOMERGE_PANEL])
 {
-    __m256 sum[1][2];
+    enum { N = 4 };
 
-    gather(DOT, 1, panel, b->channels, tomerge_packed_row(b, j), sum);
-    _mm256_storeu_ps(out, sum[0][0]);
-    _mm256_storeu_ps(out + LANES, sum[0][1]);
+    for (int first = 0; first < TOMERGE_PANEL; first += N) {
+        __m256 sum[N][2];
+
+        gather(DOT, N, panel, channels, other + first, sum);
+        UNROLL for (int n = 0; n < N; n++) {
+            _mm256_storeu_ps(out[first + n], sum[n][0]);
+            _mm256_storeu_ps(out[first + n] + LANES, sum[n][1]);
+        }
+    }
 }
+
+#include "../elu.h"
 
 /* ---- combining ----------------------------------------------------------- */
 

@@ -252,14 +252,17 @@ INLINE void best_rows(enum scoring mode, int P, const float *panel,
 #define AT_ONCE 2
 #include "../vectors/best.h"
 
-static void dots(const float *panel, const tomerge_panels *b, size_t j,
-                 float *out)
+static void dots(const float *panel, const float *other, size_t channels,
+                 float (*out)[TOMERGE_PANEL])
 {
-    __m512 sum[1][2];
+    __m512 sum[TOMERGE_PANEL][2];
 
-    gather(DOT, 1, 1, panel, b->channels, tomerge_packed_row(b, j), sum);
-    _mm512_storeu_ps(out, sum[0][0]);
+    gather(DOT, 1, TOMERGE_PANEL, panel, channels, other, sum);
+    UNROLL for (int n = 0; n < TOMERGE_PANEL; n++)
+        _mm512_storeu_ps(out[n], sum[n][0]);
 }
+
+#include "../elu.h"
 
 /* ---- combining ----------------------------------------------------------- */
 
