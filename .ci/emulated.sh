@@ -6,16 +6,21 @@
 # The libraries of that architecture are Debian's packages, unpacked into a
 # folder of ours: apt finds them by lists of its own.
 
-# emulated_names ARCHITECTURE: the names that compiler and emulator have for it.
+# emulated_names ARCHITECTURE: the names that compiler and emulator have for it,
+# and what the folder of its libraries is called.
 emulated_names() {
     case $1 in
     arm64) triplet=aarch64-linux-gnu emulator=qemu-aarch64 ;;
+    s390x) triplet=s390x-linux-gnu emulator=qemu-s390x ;;
+    i386) triplet=i686-linux-gnu emulator= multiarch=i386-linux-gnu; return ;;
     *) return 1 ;;
     esac
+    multiarch=$triplet
 }
 
 get_emulator() {
-    have "$triplet-gcc" && have "$emulator" && return 0
+    have "$triplet-gcc" && { test -z "$emulator" || have "$emulator"; } &&
+        return 0
     have apt-get && test "$(id -u)" = 0 || return 1
     apt-get update -q &&
         apt-get install -y -q --no-install-recommends qemu-user \
@@ -38,11 +43,12 @@ Dir::State::status "$2/apt/status";
 Dir::Cache "$2/apt/cache";
 Debug::NoLocking "true";
 EOT
-    APT_CONFIG=$2/apt/conf apt-get update -q &&
-        APT_CONFIG=$2/apt/conf apt-get install -y -q --download-only \
-            libc6-dev libgcc-s1 libgomp1 libpng-dev libjpeg-dev libwebp-dev \
-            zlib1g-dev libarchive-dev libdeflate-dev libutf8proc-dev \
-            libjansson-dev || return 1
+    # Lists that do not come today need not be those of these packages.
+    APT_CONFIG=$2/apt/conf apt-get update -q
+    APT_CONFIG=$2/apt/conf apt-get install -y -q --download-only \
+        libc6-dev libgcc-s1 libgomp1 libpng-dev libjpeg-dev libwebp-dev \
+        zlib1g-dev libarchive-dev libdeflate-dev libutf8proc-dev \
+        libjansson-dev || return 1
     for package in "$2"/apt/cache/archives/*.deb; do
         dpkg-deb -x "$package" "$2/root" || return 1
     done
@@ -68,7 +74,7 @@ build_emulated() {
         test -f Makefile || "$top/configure" -q --host="$triplet" \
             --enable-werror --disable-shared CC="$cross" \
             PKG_CONFIG_SYSROOT_DIR="$root" \
-            PKG_CONFIG_LIBDIR="$root/usr/lib/$triplet/pkgconfig" \
+            PKG_CONFIG_LIBDIR="$root/usr/lib/$multiarch/pkgconfig" \
             CRITERION_CFLAGS="-I$top/tests/plain" \
             CRITERION_LIBS="$PWD/librunner.a -lm" || exit 1
         make -j"$JOBS" && make -j"$JOBS" check TESTS=
