@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading golden data: folders, index.json, .safetensors. */
+#include "config.h"
+
 #include "golden.h"
 
 #include <criterion/criterion.h>

@@ -11,6 +11,7 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 static char *text;
@@ -173,7 +174,7 @@ Test(progress, fits_a_terminal)
     cr_expect_str_eq(line, "0/200  0.0 images/s  - left");
     progress_line(1000000, 10000000, 1e5, 100, line);
     cr_expect_not_null(strstr(line, "250:00:00 left"));
-    progress_line((size_t)1 << 62, (size_t)1 << 63, 1e-9, 100, line);
+    progress_line(SIZE_MAX / 4 + 1, SIZE_MAX / 2 + 1, 1e-9, 100, line);
     cr_expect_leq(strlen(line), 79);
 }
 

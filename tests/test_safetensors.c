@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <criterion/criterion.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,11 +97,18 @@ static const struct {
     {T("[1e0]", "[0,4]"), 4, "dimension 0|whole number"},
     {T("[9223372036854775808]", "[0,4]"), 4, "bad header|too big"},
     {T("[1,1,1,1,1,1,1,1,1]", "[0,4]"), 4, "at most 8 dimensions, found 9"},
+#if SIZE_MAX > UINT32_MAX
     {T("[4294967296,4294967296]", "[0,0]"), 0, "overflows at dimension 1"},
     {T("[9223372036854775807,3]", "[0,4]"), 4, "overflows at dimension 1"},
     /* 2^62 elements of 4 bytes are 2^64 bytes: 0 if the product wrapped */
     {T("[4611686018427387904]", "[0,0]"), 0, "[0, 0]|0 bytes|F32 of shape"},
     {T("[576460752303423488]", "[0,0]"), 0, "[0, 0]|0 bytes|F32 of shape"},
+#else
+    {T("[4294967296,1]", "[0,0]"), 0, "dimension 0|from 0 to 4294967295"},
+    {T("[1]", "[0,4294967300]"), 4, "two whole numbers from 0 to 4294967295"},
+    {T("[65536,65536]", "[0,0]"), 0, "overflows at dimension 1"},
+    {T("[1073741824]", "[0,0]"), 0, "[0, 0]|0 bytes|F32 of shape"},
+#endif
     /* offsets */
     {"{\"a\":{\"dtype\":\"U8\",\"shape\":[0]}}", 0, "two whole numbers"},
     {T("[1]", "[0]"), 4, "two whole numbers"},
@@ -112,8 +120,12 @@ static const struct {
     {T("[1]", "{\"begin\":0}"), 4, "two whole numbers"},
     {T("[1]", "[4,0]"), 4, "[4, 0]|not a range|4 bytes of data"},
     {T("[1]", "[4,8]"), 4, "[4, 8]|not a range|4 bytes of data"},
+#if SIZE_MAX > UINT32_MAX
     {T("[1]", "[0,9223372036854775807]"), 4, "not a range"},
     {T("[1]", "[9223372036854775803,9223372036854775807]"), 4, "not a range"},
+#else
+    {T("[1]", "[4294967291,4294967295]"), 4, "not a range"},
+#endif
     {T("[1]", "[0,8]"), 8, "8 bytes|F32 of shape [1]"},
     {T("[2]", "[0,4]"), 4, "4 bytes|F32 of shape [2]"},
     {T("[0]", "[0,4]"), 4, "4 bytes|F32 of shape [0]"},

@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <criterion/criterion.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,7 +159,11 @@ Test(torch, big_endian_files_are_refused)
     "ctorch._utils\n_rebuild_tensor_v2\n(" id offset shape strides "\x89)tRs."
 #define STORAGE ID("FloatStorage", "0", "K\4")
 #define MINUS "\x8a\1\xff"
+#if SIZE_MAX > UINT32_MAX
 #define HUGE "\x8a\x08\0\0\0\0\0\0\0\x40"
+#else
+#define HUGE "\x8a\x08\0\0\0\x40\0\0\0\0"
+#endif
 
 typedef struct bad_pickle {
     const char *bytes;

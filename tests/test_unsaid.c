@@ -10,6 +10,7 @@
 #include <criterion/criterion.h>
 #include <jansson.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,7 @@ static void write_stripped(FILE *f, const unsigned char *bytes, size_t count,
 {
     unsigned char prefix[8];
     size_t length = 0, used;
+    uint64_t padded;
     char number[24];
     json_t *header;
     char *text;
@@ -55,10 +57,11 @@ static void write_stripped(FILE *f, const unsigned char *bytes, size_t count,
                         json_pack("{s:s}", "num_heads", number));
     text = json_dumps(header, JSON_COMPACT);
     used = strlen(text);
+    padded = (used + 7) / 8 * 8;
     for (int i = 0; i < 8; i++)
-        prefix[i] = (unsigned char)((used + 7) / 8 * 8 >> 8 * i);
+        prefix[i] = (unsigned char)(padded >> 8 * i);
     fwrite(prefix, 1, 8, f);
-    fprintf(f, "%s%*s", text, (int)((used + 7) / 8 * 8 - used), "");
+    fprintf(f, "%s%*s", text, (int)(padded - used), "");
     fwrite(bytes + 8 + length, 1, count - 8 - length, f);
     free(text);
     json_decref(header);

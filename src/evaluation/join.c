@@ -22,9 +22,12 @@ typedef struct part {
 
 void join_part(size_t count, options_part p, size_t *from, size_t *to)
 {
-    *from = p.n == 0 ? 0 : count / p.n * (p.k - 1) + count % p.n * (p.k - 1) /
-                                                     p.n;
-    *to = p.n == 0 ? count : count / p.n * p.k + count % p.n * p.k / p.n;
+    uint64_t rest = p.n == 0 ? 0 : count % p.n; /* times k more than 32 bits */
+
+    *from = p.n == 0 ? 0 : count / p.n * (p.k - 1) +
+                           (size_t)(rest * (p.k - 1) / p.n);
+    *to = p.n == 0 ? count : count / p.n * p.k +
+                             (size_t)(rest * p.k / p.n);
 }
 
 /* ---- one journal --------------------------------------------------------- */

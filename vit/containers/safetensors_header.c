@@ -2,6 +2,7 @@
 /* The JSON header of a .safetensors file: parsed, checked, sorted. */
 #include "config.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,7 +64,7 @@ static int parse_shape(vit_stored *t, const json_t *shape,
         if (!get_size(json_array_get(shape, i), &t->shape[i]))
             return tomevit_fail(report, TOMEVIT_EFORMAT, "tensor \"%.80s\": "
                                 "dimension %zu of its shape is not a whole "
-                                "number from 0 up", t->name, i);
+                                "number from 0 to %zu", t->name, i, SIZE_MAX);
         if (t->shape[i] && t->elements > SIZE_MAX / t->shape[i])
             return tomevit_fail(report, TOMEVIT_EFORMAT, "tensor \"%.80s\": "
                                 "its shape's product overflows at dimension "
@@ -83,8 +84,8 @@ static int parse_offsets(vit_stored *t, const json_t *offsets,
         !get_size(json_array_get(offsets, 0), &t->begin) ||
         !get_size(json_array_get(offsets, 1), &t->end))
         return tomevit_fail(report, TOMEVIT_EFORMAT, "tensor \"%.80s\": "
-                            "data_offsets are not two whole numbers from 0 up",
-                            t->name);
+                            "data_offsets are not two whole numbers from 0 to "
+                            "%zu", t->name, SIZE_MAX);
     if (t->begin > t->end || t->end > data_bytes)
         return tomevit_fail(report, TOMEVIT_EFORMAT, "tensor \"%.80s\": "
                             "data_offsets [%zu, %zu] are not a range within "
