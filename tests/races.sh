@@ -45,6 +45,13 @@ export flags
     { fail "the command does not compile"; exit 1; }
 $CC $flags -o raced objects/*.o $COMMAND_LIBS ||
     { fail "the command does not link"; exit 1; }
+rm objects/src_main.c.o
+$CC $flags -pthread -o contexts "$srcdir/tests/test_contexts.c" objects/*.o \
+    $COMMAND_LIBS || { fail "test_contexts.c does not link"; exit 1; }
+
+# Eight threads with contexts of their own on one model.
+setarch -R ./contexts >out 2>err </dev/null ||
+    { fail "contexts on one model"; head -n 40 out err; }
 
 "$fixture" model plain.safetensors 3 '{"num_heads": "3"}' || fail "no model"
 for class in a b c; do
