@@ -129,17 +129,40 @@ static void choose(const tomerge_job *job, size_t count, size_t r,
         goes[s->key[k] & UINT32_MAX] = 1;
 }
 
-/* The best of row[stride * i] among those not `gone`; the first of equals. */
-static void best_of(const float *row, size_t stride, size_t count,
-                    const uint8_t *gone, float *score, int32_t *best)
+/* The best destination of every source, the first of equals. */
+static void look_right(const tomerge_match_space *s, size_t sources,
+                       size_t destinations, int32_t *into)
 {
-    *score = -1;
-    *best = -1;
-    for (size_t i = 0; i < count; i++)
-        if (!(gone && gone[i]) && row[i * stride] > *score) {
-            *score = row[i * stride];
-            *best = (int32_t)i;
+    for (size_t i = 0; i < sources; i++) {
+        const float *row = s->distance + i * destinations;
+        float score = -1;
+        int32_t best = -1;
+
+        for (size_t j = 0; j < destinations; j++) {
+            best = row[j] > score ? (int32_t)j : best;
+            score = row[j] > score ? row[j] : score;
         }
+        s->score[i] = score;
+        into[i] = best;
+    }
+}
+
+/* And of every destination among the sources that are not gone. */
+static void look_left(const tomerge_match_space *s, size_t sources,
+                      size_t destinations, const uint8_t *gone)
+{
+    for (size_t j = 0; j < destinations; j++) {
+        s->score[j] = -1;
+        s->best[j] = -1;
+    }
+    for (size_t i = 0; i < sources; i++) {
+        const float *row = s->distance + i * destinations;
+
+        for (size_t j = 0; !gone[i] && j < destinations; j++) {
+            s->best[j] = row[j] > s->score[j] ? (int32_t)i : s->best[j];
+            s->score[j] = row[j] > s->score[j] ? row[j] : s->score[j];
+        }
+    }
 }
 
 /* The destinations that stay, by falling weight, those that cannot be compared
@@ -187,17 +210,13 @@ void tomerge_plan_mctf(tomerge_job *job)
     weigh(job, job->options.size, job->options.tau[2], s->rest);
     measure(job, s->rest, sources, destinations);
 
-    for (size_t i = 0; i < sources; i++)
-        best_of(s->distance + i * destinations, 1, destinations, NULL,
-                &s->score[i], &into[i]);
+    look_right(s, sources, destinations, into);
     choose(job, sources, first, gone);
     tomerge_open_protected(job);
     for (size_t i = 0; i < sources; i++)
         tomerge_open_rows(job, &s->sources[i], !gone[i]);
 
-    for (size_t j = 0; j < destinations; j++)
-        best_of(s->distance + j, destinations, sources, gone, &s->score[j],
-                &s->best[j]);
+    look_left(s, sources, destinations, gone);
     choose(job, destinations, second, goes);
     if (one_way)
         for (size_t j = 0; j < destinations; j++)

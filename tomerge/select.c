@@ -42,6 +42,27 @@ void tomerge_select(uint64_t *key, size_t n, size_t count)
     }
 }
 
+/* Lets `value`, which comes from the end and seldom stays high up, take the
+ * root's place: first the larger children move up, down to a leaf, then it does
+ * from there. No comparison on the way down is a branch. */
+static void replace_root(uint64_t *key, size_t n, uint64_t value)
+{
+    size_t at = 0, child;
+
+    while ((child = 2 * at + 1) + 1 < n) {
+        child += key[child + 1] > key[child];
+        key[at] = key[child];
+        at = child;
+    }
+    if (child < n) {
+        key[at] = key[child];
+        at = child;
+    }
+    for (; at > 0 && key[(at - 1) / 2] < value; at = (at - 1) / 2)
+        key[at] = key[(at - 1) / 2];
+    key[at] = value;
+}
+
 void tomerge_sort(uint64_t *key, size_t n)
 {
     for (size_t i = n / 2; i-- > 0;)
@@ -49,8 +70,7 @@ void tomerge_sort(uint64_t *key, size_t n)
     for (size_t last = n; last-- > 1;) {
         uint64_t largest = key[0];
 
-        key[0] = key[last];
+        replace_root(key, last, key[last]);
         key[last] = largest;
-        sink(key, last, 0);
     }
 }
