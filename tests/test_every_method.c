@@ -131,9 +131,10 @@ Test(every_method, has_the_same_bits_in_any_company)
 
 /* ---- rows that are multiplied -------------------------------------------- */
 
-/* Of all products in f32, rows times depth for each panel. */
+/* Of all products rows times depth, for each panel or each column. */
 static uint64_t multiplied;
 static const vit_dsp *counted;
+static const vit_low *counted_low, *counted_outer;
 
 static void count_gemm(size_t rows, size_t k, const float *a, size_t lda,
                        const float *b, float *c, size_t ldc, int add,
@@ -141,6 +142,18 @@ static void count_gemm(size_t rows, size_t k, const float *a, size_t lda,
 {
     multiplied += rows * k;
     counted->gemm(rows, k, a, lda, b, c, ldc, add, ahead);
+}
+
+static void count_low(const vit_low *low, const vit_low_product *p)
+{
+    multiplied += p->rows * p->words * p->n;
+    counted_low->product(low, p);
+}
+
+static void count_outer(const vit_low *low, const vit_low_product *p)
+{
+    multiplied += p->rows * p->words * p->n;
+    counted_outer->product(low, p);
 }
 
 static int differ(const results *got)
@@ -152,35 +165,25 @@ static int differ(const results *got)
     return 0;
 }
 
-/* Images that keep unequal numbers of tokens are not filled up to the longest:
- * a batch multiplies as many rows as its images do one by one. */
-Test(every_method, multiplies_no_row_for_padding)
+/* How many methods left the images unequal. */
+static int count_methods(const setting *s, tomevit_model *model)
 {
-    static setting s;
     static results got;
     tomevit_context *one, *many;
-    tomevit_model *model;
-    vit_dsp counting;
     int unequal = 0;
 
-    set_up(&s, 1);
-    cr_assert_eq(tomevit_model_build(&s.d, NULL, s.source, &model), 0);
-    counted = model->dsp;
-    counting = *counted;
-    counting.gemm = count_gemm;
-    model->dsp = &counting;
     cr_assert_eq(tomevit_context_create(model, 1, 1, &one), 0);
     cr_assert_eq(tomevit_context_create(model, IMAGES, 1, &many), 0);
     for (int index = 0; methods_row(index); index++) {
         merging_run resolved;
         uint64_t singly;
 
-        resolve(&s, index, &resolved);
+        resolve(s, index, &resolved);
         multiplied = 0;
-        run(&s, one, &resolved.merging, 1, 0, &got);
+        run(s, one, &resolved.merging, 1, 0, &got);
         singly = multiplied;
         multiplied = 0;
-        run(&s, many, &resolved.merging, IMAGES, 0, &got);
+        run(s, many, &resolved.merging, IMAGES, 0, &got);
         cr_expect(singly > 0 && multiplied == singly,
                   "%s: %llu in a batch, %llu one by one",
                   methods_row(index)->name, (unsigned long long)multiplied,
@@ -188,11 +191,50 @@ Test(every_method, multiplies_no_row_for_padding)
         unequal += differ(&got);
         merging_run_free(&resolved);
     }
-    cr_expect_gt(unequal, 0, "every method left all images the same number");
     tomevit_context_free(one);
     tomevit_context_free(many);
-    model->dsp = counted;
-    tomevit_close(model);
+    return unequal;
+}
+
+/* Images that keep unequal numbers of tokens are not filled up to the longest:
+ * a batch multiplies as many rows as its images do one by one, in every type. */
+Test(every_method, multiplies_no_row_for_padding)
+{
+    static setting s;
+
+    set_up(&s, 1);
+    for (int dtype = TOMEVIT_F32; dtype <= TOMEVIT_INT8; dtype++) {
+        tomevit_open_options with;
+        tomevit_model *model;
+        vit_dsp dsp;
+        vit_low low, outer;
+
+        tomevit_open_options_init(&with);
+        with.dtype = dtype;
+        cr_assert_eq(tomevit_model_build(&s.d, &with, s.source, &model), 0);
+        counted = model->dsp;
+        dsp = *counted;
+        dsp.gemm = count_gemm;
+        model->dsp = &dsp;
+        counted_low = model->low;
+        counted_outer = model->outer;
+        if (counted_low) {
+            low = *counted_low;
+            low.product = count_low;
+            model->low = &low;
+        }
+        if (counted_outer) {
+            outer = *counted_outer;
+            outer.product = count_outer;
+            model->outer = &outer;
+        }
+        cr_expect_gt(count_methods(&s, model), 0,
+                     "every method left all images the same number");
+        model->dsp = counted;
+        model->low = counted_low;
+        model->outer = counted_outer;
+        tomevit_close(model);
+    }
 }
 
 static size_t members(size_t tokens, const int32_t *map, int32_t row)
