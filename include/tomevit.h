@@ -133,9 +133,7 @@ enum tomevit_pool {
     TOMEVIT_POOL_ATTENTION = 3, /* attention of one learnt query, and an MLP */
     TOMEVIT_POOL_CELLS = 4, /* mean of what an MLP makes of each square of
                              * patches, joined; see tomevit_cells */
-    TOMEVIT_POOL_CLASS_LAYERS = 5 /* the class token comes in behind the
-                             * layers: it alone goes through some of its own,
-                             * which look at all tokens [arXiv 2103.17239] */
+    TOMEVIT_POOL_CLASS_LAYERS = 5 /* layers of the class token [2103.17239] */
 };
 
 enum tomevit_activation {
@@ -284,13 +282,11 @@ typedef struct tomevit_description {
     size_t relative_hidden; /* width of that MLP */
     size_t post_norm;      /* 1: a layer's norms are of what attention and MLP
                             * give, before it is added; 0: of what they see */
-    size_t differential;   /* 1: attention is the difference of two, each with
-                            * half of a head's queries and keys, and a norm of
-                            * what that weighs [arXiv 2410.05258] */
-    size_t talking;        /* 1: heads mix their scores, and what the softmax
-                            * makes of them [arXiv 2003.02436] */
+    size_t differential;   /* 1: attention is that of [arXiv 2410.05258] */
+    size_t talking;        /* 1: heads mix their scores [arXiv 2003.02436] */
     size_t class_layers;   /* of TOMEVIT_POOL_CLASS_LAYERS */
-    uint64_t reserved[11]; /* 0 */
+    size_t parallel;       /* MLP beside attention [2302.05442]; 2: joined */
+    uint64_t reserved[10]; /* 0 */
 } tomevit_description;
 
 typedef struct tomevit_model tomevit_model;

@@ -52,7 +52,6 @@ typedef struct missing {
 
 /* The first row that fits. [timm 1.0, the modules of models/] */
 static const missing of_timm[] = {
-    {"_parfac_", "positions of rows and of columns"},
     {"naflexvit", "an unknown model of any aspect (NaFlex)"},
     {"_rope_", "rotary positions"}, {"_dinov3", "rotary positions"},
     {"eva02_", "rotary positions"}, {"vit_pe_", "rotary positions"},
@@ -62,9 +61,6 @@ static const missing of_timm[] = {
     {"gemma4_vit", "RMSNorm"},
     {"_relpos_", "relative positions of another kind"},
     {"_xp_", "attention and MLP side by side (ParallelScalingBlock)"},
-    {"_pwee_", "attention and MLP side by side (ParallelScalingBlock)"},
-    {"_dpwee_", "differential attention beside the MLP "
-                "(DiffParallelScalingBlock)"},
     {"_18x2_", "several attentions side by side (ParallelThingsBlock)"},
     {"_map_256", "attention pooling beside register tokens"},
     {"samvit", "windowed attention"}, {"swin", "windowed attention"},

@@ -28,6 +28,10 @@ void tomevit_find_block(const vit_tensors *file, tomevit_description *d)
                       !tomevit_has(file, "blocks.0.mlp.fc1.bias") &&
                       tomevit_has(file, "blocks.0.mlp.fc1.weight");
     d->in_order = says(file, "order", "places");
+    if (tomevit_has(file, "blocks.0.in_proj.weight")) {
+        d->parallel = tomevit_has(file, "blocks.0.out_proj.weight") ? 2 : 1;
+        d->qkv_bias = tomevit_has(file, "blocks.0.in_proj.bias");
+    }
     d->post_norm = says(file, "block", "res_post_norm");
     if (d->block == TOMEVIT_BLOCK_MEGALODON) {
         d->unbiased = 1;
@@ -229,6 +233,20 @@ int tomevit_find_differential(const vit_tensors *file, tomevit_description *d,
     d->differential = 1;
     d->heads = d->dim / width;
     return 0;
+}
+
+/* A stored product of the MLP and of what attention sees, in one. */
+int tomevit_check_parallel(const tomevit_description *d,
+                           const vit_report *report)
+{
+    if (!d->parallel || (!d->attn_norm && !d->mlp_norm && !d->relative &&
+                         !d->post_norm && !d->rms_norm && d->share <= 1 &&
+                         !d->kv_heads && d->block == TOMEVIT_BLOCK_VIT))
+        return 0;
+    return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"blocks.0.in_proj."
+                        "weight\": attention and MLP side by side beside "
+                        "other norms, relative positions or shared layers "
+                        "cannot be run here");
 }
 
 /* Heads that talk show their number in what mixes them. [timm, models/cait.py:

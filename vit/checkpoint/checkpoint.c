@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "checkpoint.h"
+#include "checks.h"
 #include "config_own.h"
 #include "description.h"
 #include "extras.h"
@@ -229,6 +230,38 @@ size_t tomevit_checkpoint_unused(const vit_checkpoint *checkpoint,
     return tomevit_view_unused(checkpoint->view, each, data);
 }
 
+/* grid[side, side, dim] = the sums of those of rows and of columns. */
+static void add_axes(const tomevit_description *d, size_t side,
+                     const float *axes, float *grid)
+{
+    for (size_t i = 0; i < side * side; i++)
+        for (size_t k = 0; k < d->dim; k++)
+            grid[i * d->dim + k] = axes[i / side * d->dim + k] +
+                                   axes[(side + i % side) * d->dim + k];
+}
+
+/* The same of positions of rows and of columns. */
+static int read_axes(const vit_checkpoint *c, const vit_stored *tensor,
+                     float *out, tomevit_message *why)
+{
+    const tomevit_description *d = &c->description;
+    size_t side = d->image_size / d->patch;
+    float *axes = malloc(tensor->elements * sizeof(*axes));
+    float *grid = malloc(c->side * c->side * d->dim * sizeof(*grid));
+    int code = axes && grid ? tomevit_tensors_read(c->view, tensor, axes, why)
+                            : TOMEVIT_ENOMEM;
+
+    if (!code) {
+        add_axes(d, c->side, axes, c->side == side ? out : grid);
+        if (c->side != side)
+            code = tomevit_resize_positions(c->resize, d->dim, c->side, grid,
+                                            side, out);
+    }
+    free(axes);
+    free(grid);
+    return code;
+}
+
 /* The file's positions, resized: the prefix's rows stay as they are. */
 static int read_positions(const vit_checkpoint *c, const vit_stored *tensor,
                           float *out, tomevit_message *why)
@@ -272,7 +305,9 @@ static int read_tensor(void *self, enum vit_tensor t, size_t layer, float *out)
 
     if (!tensor)
         return TOMEVIT_EINVAL;
-    if (t == VIT_POS_EMBED && c->side != d->image_size / d->patch)
+    if (t == VIT_POS_EMBED && tomevit_has_axes(c->view))
+        code = read_axes(c, tensor, out, &why);
+    else if (t == VIT_POS_EMBED && c->side != d->image_size / d->patch)
         code = read_positions(c, tensor, out, &why);
     else
         code = tomevit_tensors_read(c->view, tensor, out, &why);

@@ -67,6 +67,8 @@ int tomevit_check_table(const vit_tensors *file,
     for (t = 0; t < VIT_TENSORS; t++) {
         if (!tomevit_tensor_shape(d, (enum vit_tensor)t, shape, &dims))
             continue;
+        if (t == VIT_POS_EMBED && tomevit_has_axes(file))
+            shape[0] = 2, shape[1] = d->image_size / d->patch;
         for (layer = 0; layer < tomevit_own_layers(d); layer++) {
             if (t < VIT_FIRST_OF_LAYER && layer > 0)
                 break;
@@ -119,4 +121,11 @@ int tomevit_limit(const char *name, const char *what, size_t value, size_t most,
 int tomevit_has(const vit_tensors *file, const char *name)
 {
     return tomevit_tensors_find(file, name) != NULL;
+}
+
+int tomevit_has_axes(const vit_tensors *file)
+{
+    const vit_stored *t = tomevit_tensors_find(file, "pos_embed");
+
+    return t && t->dims == 3 && t->shape[0] == 2;
 }

@@ -14,6 +14,10 @@ typedef struct vit_origin {
 
 vit_origin tomevit_origin_of(const vit_tensors *file, const char *name);
 
+/* 1 if positions are those of rows and of columns, [2, side, dim], whose sums
+ * are those of patches. */
+int tomevit_has_axes(const vit_tensors *file);
+
 int tomevit_has(const vit_tensors *file, const char *name);
 
 /* A tensor whose shape tells a size: *t, with so many dimensions. EMODEL. */

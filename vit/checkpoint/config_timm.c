@@ -101,7 +101,7 @@ static void say_resize(const vit_neighbour *n, const char *name)
         !strcmp(name, "naflexvit_huge_patch16_radio_v3"))
         how = "linear_corners";
     else if (!strncmp(name, "naflexvit_", 10))
-        how = strstr(name, "_radio_")    ? "linear"
+        how = strstr(name, "_radio_") || strstr(name, "_parfac_") ? "linear"
               : strstr(name, "_siglip") ? "linear_antialias"
                                          : "bicubic_antialias";
     tomevit_neighbour_say(n, "position_resize", how ? json_string(how) : NULL);

@@ -119,8 +119,9 @@ static int list_parts(model *m)
             enum vit_tensor t = (enum vit_tensor)i;
             int rounded = m->int8 && is_int8(t);
 
-            if (tomevit_tensor_shape(&m->written, t, NULL, NULL))
-                add_part(m, t, layer, rounded ? ROUNDED : WHOLE);
+            if (!tomevit_tensor_shape(&m->written, t, NULL, NULL))
+                continue;
+            add_part(m, t, layer, rounded ? ROUNDED : WHOLE);
             if (rounded)
                 add_part(m, t, layer, SCALES);
         }
@@ -231,7 +232,8 @@ static int same_model(const tomevit_description *a,
            a->pos_embed == b->pos_embed && same_rope(&a->rope, &b->rope) &&
            a->relative == b->relative && a->post_norm == b->post_norm &&
            a->differential == b->differential &&
-           a->talking == b->talking && a->class_layers == b->class_layers &&
+           a->talking == b->talking && a->parallel == b->parallel &&
+           a->class_layers == b->class_layers &&
            a->patch_norm == b->patch_norm &&
            a->final_norm == b->final_norm && a->pool_prefix == b->pool_prefix &&
            a->activation == b->activation && a->fc_norm == b->fc_norm &&

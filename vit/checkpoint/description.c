@@ -28,8 +28,8 @@ static int find_widths(const vit_tensors *file, tomevit_description *d,
 {
     const vit_stored *t;
     const char *name = "patch_embed.proj.weight";
-    int code = tomevit_need(file, name, "[dim, 3, patch, patch]", 4, &t,
-                            report);
+    int joint, code = tomevit_need(file, name, "[dim, 3, patch, patch]", 4, &t,
+                                   report);
 
     if (code)
         return code;
@@ -42,11 +42,14 @@ static int find_widths(const vit_tensors *file, tomevit_description *d,
     if (code)
         return code;
 
-    name = "blocks.0.mlp.fc2.weight";
-    code = tomevit_need(file, name, "[dim, mlp dim]", 2, &t, report);
+    joint = tomevit_has(file, "blocks.0.out_proj.weight");
+    name = joint ? "blocks.0.out_proj.weight" : "blocks.0.mlp.fc2.weight";
+    code = tomevit_need(file, name, joint ? "[dim, dim + mlp dim]"
+                                          : "[dim, mlp dim]", 2, &t, report);
     if (code)
         return code;
-    d->mlp_dim = t->shape[1];
+    d->mlp_dim = joint ? t->shape[1] > d->dim ? t->shape[1] - d->dim : 0
+                       : t->shape[1];
     return tomevit_limit(name, "an MLP dim", d->mlp_dim, VIT_MAX_MLP, report);
 }
 
@@ -81,9 +84,12 @@ static int find_activation(const vit_tensors *file, tomevit_description *d,
                            const vit_report *report)
 {
     const vit_stored *t;
-    int code = tomevit_need(file, "blocks.0.mlp.fc1.weight", "[mlp dim, dim]",
-                            2, &t, report);
+    int code;
 
+    if (d->parallel)
+        return 0;
+    code = tomevit_need(file, "blocks.0.mlp.fc1.weight", "[mlp dim, dim]", 2,
+                        &t, report);
     if (!code && t->shape[0] == 2 * d->mlp_dim)
         d->activation = TOMEVIT_SWIGLU;
     return code;
@@ -451,6 +457,7 @@ int tomevit_describe_file(const vit_tensors *file, tomevit_description *d,
         (code = find_head(file, d, report)) ||
         (code = find_depth(file, d, report)) ||
         (code = tomevit_find_share(file, d, report)) ||
+        (code = tomevit_check_parallel(d, report)) ||
         (code = check_others(file, d, report)) ||
         (code = tomevit_check_table(file, d, report)) ||
         (code = tomevit_metadata_heads(file, d, report)))

@@ -127,6 +127,8 @@ int tomevit_find_tokens(const vit_tensors *file, tomevit_description *d,
                      VIT_MAX_TOKENS, report);
     if (code)
         return code;
+    if (tomevit_has_axes(file) && t->shape[1] <= VIT_MAX_IMAGE / d->patch)
+        side = t->shape[1];
     for (i = 0; i < 3 && !side; i++) {
         d->pos_prefix = covered[i];
         if (t->shape[1] > covered[i])
@@ -138,6 +140,11 @@ int tomevit_find_tokens(const vit_tensors *file, tomevit_description *d,
                             "%zu", d->prefix, t->shape[1]);
     d->tokens = d->prefix + side * side;
     d->image_size = side * d->patch;
+    if (tomevit_has_axes(file)) /* nor do the tokens in front have any */
+        d->pos_prefix = 0;
+    if (tomevit_has_axes(file) && d->tokens > VIT_MAX_TOKENS)
+        return tomevit_limit("pos_embed", "a number of tokens", d->tokens,
+                             VIT_MAX_TOKENS, report);
     return tomevit_limit("pos_embed", "an image side", d->image_size,
                          VIT_MAX_IMAGE, report);
 }

@@ -13,10 +13,6 @@ static const struct {
     const char *part;      /* of the names of a block's tensors */
     const char *what;
 } known[] = {
-    {".attn_out_proj.", "attention and MLP side by side (timm's "
-                        "ParallelScalingBlock)"},
-    {".in_norm.", "attention and MLP side by side (timm's "
-                  "ParallelScalingBlock)"},
     {".attns.", "several attentions side by side (timm's "
                 "ParallelThingsBlock)"},
 };

@@ -69,7 +69,7 @@ typedef struct vit_block {
 } vit_block;
 
 extern const vit_block tomevit_block_vit, tomevit_block_mega;
-extern const vit_block tomevit_block_megalodon;
+extern const vit_block tomevit_block_megalodon, tomevit_block_parallel;
 
 /* blocks/blocks.c: the kind that a model's layers are of. */
 const vit_block *tomevit_block_of(const tomevit_description *d);

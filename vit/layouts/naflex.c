@@ -13,6 +13,7 @@ static const vit_rule rules[] = {
     {"cls_token", {"embeds.cls_token"}, VIT_AS_IS},
     {"reg_token", {"embeds.reg_token"}, VIT_AS_IS},
     {"pos_embed", {"embeds.pos_embed"}, VIT_TOKENS},
+    {"pos_embed", {"embeds.pos_embed_y", "embeds.pos_embed_x"}, VIT_AS_IS},
     {"patch_embed.proj.weight", {"embeds.proj.weight"}, VIT_PATCH_ROWS},
     {"patch_embed.proj.bias", {"embeds.proj.bias"}, VIT_AS_IS},
     {"patch_embed.norm.weight", {"embeds.norm.weight"}, VIT_AS_IS},

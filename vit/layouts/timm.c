@@ -42,6 +42,24 @@ static const vit_rule rules[] = {
      {"blocks.#.mlp.fc1_g.weight", "blocks.#.mlp.fc1_x.weight"}, VIT_AS_IS},
     {"blocks.#.mlp.fc1.bias",
      {"blocks.#.mlp.fc1_g.bias", "blocks.#.mlp.fc1_x.bias"}, VIT_AS_IS},
+    /* attention and MLP side by side */
+    {"blocks.#.norm1.weight", {"blocks.#.in_norm.weight"}, VIT_AS_IS},
+    {"blocks.#.norm1.bias", {"blocks.#.in_norm.bias"}, VIT_AS_IS},
+    {"blocks.#.attn.proj.weight", {"blocks.#.attn_out_proj.weight"}, VIT_AS_IS},
+    {"blocks.#.attn.proj.bias", {"blocks.#.attn_out_proj.bias"}, VIT_AS_IS},
+    {"blocks.#.mlp.fc2.weight", {"blocks.#.mlp_out_proj.weight"}, VIT_AS_IS},
+    {"blocks.#.mlp.fc2.bias", {"blocks.#.mlp_out_proj.bias"}, VIT_AS_IS},
+    {"blocks.#.attn.q_norm.weight", {"blocks.#.q_norm.weight"}, VIT_AS_IS},
+    {"blocks.#.attn.q_norm.bias", {"blocks.#.q_norm.bias"}, VIT_AS_IS},
+    {"blocks.#.attn.k_norm.weight", {"blocks.#.k_norm.weight"}, VIT_AS_IS},
+    {"blocks.#.attn.k_norm.bias", {"blocks.#.k_norm.bias"}, VIT_AS_IS},
+    {"blocks.#.attn.lambda_q1", {"blocks.#.lambda_q1"}, VIT_AS_IS},
+    {"blocks.#.attn.lambda_k1", {"blocks.#.lambda_k1"}, VIT_AS_IS},
+    {"blocks.#.attn.lambda_q2", {"blocks.#.lambda_q2"}, VIT_AS_IS},
+    {"blocks.#.attn.lambda_k2", {"blocks.#.lambda_k2"}, VIT_AS_IS},
+    {"blocks.#.attn.sub_norm.weight", {"blocks.#.sub_norm.weight"}, VIT_AS_IS},
+    {"blocks.#.ls1.gamma", {"blocks.#.ls.gamma"}, VIT_AS_IS},
+    {"blocks.#.ls2.gamma", {"blocks.#.ls.gamma"}, VIT_AS_IS},
     /* layers of class attention [timm, models/cait.py] */
     CLASS_LAYER(0)
     CLASS_LAYER(1)

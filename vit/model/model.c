@@ -128,6 +128,8 @@ static void carve_model(struct tomevit_model *m, vit_arena *arena)
     carve_relative(m, layers, arena);
     for (size_t i = 0; i < tomevit_own_layers(&m->d); i++)
         carve_averages(m, layers ? &layers[i] : &unused, arena);
+    for (size_t i = 0; m->d.parallel && i < m->d.depth; i++)
+        tomevit_carve_parallel(m, layers ? &layers[i] : &unused, arena);
     for (size_t i = 0; i < tomevit_own_layers(&m->d); i++)
         for (int t = VIT_FIRST_OF_LAYER; t < VIT_TENSORS; t++)
             carve_tensor(m, layers ? &layers[i] : &unused, (enum vit_tensor)t,
@@ -303,6 +305,12 @@ static int fill_rest(struct tomevit_model *m, vit_source source)
     for (size_t i = 0; m->d.block != TOMEVIT_BLOCK_VIT &&
                        i < tomevit_own_layers(&m->d); i++) {
         int error = tomevit_read_ema(&m->d, source, i, m->layers[i].ema);
+
+        if (error)
+            return error;
+    }
+    for (size_t i = 0; m->d.parallel && i < m->d.depth; i++) {
+        int error = tomevit_read_parallel(m, source, i);
 
         if (error)
             return error;

@@ -118,6 +118,13 @@ static inline const double *tomevit_rates(const tomevit_model *m, size_t layer,
     return m->rates + index * tomevit_head_dim(&m->d);
 }
 
+/* parallel.c: the products of a layer whose attention and MLP are side by side,
+ * carved and read. ENOMEM, and what the source returns. */
+void tomevit_carve_parallel(const struct tomevit_model *m, vit_layer *layer,
+                            vit_arena *arena);
+int tomevit_read_parallel(struct tomevit_model *m, vit_source source,
+                          size_t layer);
+
 /* Allocates a model of this description and fills it from a source. The
  * options are valid. ENOMEM, or what the source returns. */
 int tomevit_model_build(const tomevit_description *d,

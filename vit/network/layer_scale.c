@@ -9,13 +9,14 @@
 int tomevit_scaled(const tomevit_description *d, enum vit_tensor t)
 {
     return d->layer_scale && (t == VIT_PROJ_WEIGHT || t == VIT_PROJ_BIAS ||
-                              t == VIT_FC2_WEIGHT || t == VIT_FC2_BIAS);
+                              t == VIT_FC2_WEIGHT || t == VIT_FC2_BIAS ||
+                              t == VIT_JOINT_WEIGHT || t == VIT_JOINT_BIAS);
 }
 
 int tomevit_scale_rows(const tomevit_description *d, vit_source source,
                        enum vit_tensor t, size_t layer, float *rows)
 {
-    int first = t == VIT_PROJ_WEIGHT || t == VIT_PROJ_BIAS;
+    int first = t != VIT_FC2_WEIGHT && t != VIT_FC2_BIAS;
     size_t length = tomevit_tensor_shape(d, t, NULL, NULL) / d->dim;
     float *factors;
     int error;

@@ -142,7 +142,7 @@ static int check_where(const tomevit_description *d,
 
     if (merging->where == TOMEVIT_MERGE_BETWEEN)
         return 0;
-    if (d->block != TOMEVIT_BLOCK_VIT ||
+    if (d->block != TOMEVIT_BLOCK_VIT || d->parallel ||
         (tomerge_method_needs(method) & TOMERGE_NEEDS_METRIC &&
          merging->metric != TOMEVIT_METRIC_X))
         return TOMEVIT_EINVAL;

@@ -12,14 +12,14 @@ enum {
     NONE, ONE, RGB, DIM, QKV, HEAD_DIM, MLP, FC1, PATCH, POSITIONS, REGISTERS,
     FEATURES, CLASSES, DIM2, EMBEDDING, POOL_MLP, TWO, DEPTH, HEADS, PAIRS,
     PAIRS2, DISTANCES, SHARED, VALUE, MIX, STATES, REL_BIASES,
-    CELL, CELLS_HIDDEN, CELLS_OUT, REL_HIDDEN, HALF_HEAD
+    CELL, CELLS_HIDDEN, CELLS_OUT, REL_HIDDEN, HALF_HEAD,
+    SIDE, JOINT
 };
 
 /* When a tensor exists. */
 enum {
-    ALWAYS, OF_VIT, OF_VIT_WITH_BIAS, OF_MEGA, OF_MEGALODON, OF_AVERAGES,
-    LAYER_SCALE_1, HAS_NORM_BIAS, HAS_MLP_BIAS,
-    CELLS, CELLS_NORM,
+    ALWAYS, OF_MEGA, OF_MEGALODON, OF_AVERAGES,
+    LAYER_SCALE_1, HAS_NORM_BIAS,     CELLS, CELLS_NORM,
     CLASS_TOKEN, DISTILLED, REGISTER_TOKENS,
     HAS_PATCH_BIAS, NORM_PRE,
     HAS_QKV_BIAS, QK_NORM, LAYER_SCALE, ATTENTION_POOL, HEAD, HAS_HEAD_BIAS,
@@ -28,7 +28,10 @@ enum {
     MLP_NORM, HAS_PERIODS,
     MIXED_ROPE, HAS_QK_NORM_BIAS, PATCH_NORM, HAS_PATCH_NORM_BIAS, RELATIVE,
     RELATIVE_MLP, RELATIVE_SHARED, DIFFERENTIAL, TALKING, CLASS_LAYERS,
-    CLASS_LAYERS_0, CLASS_LAYERS_BIAS_0, CLASS_LAYERS_1, CLASS_LAYERS_BIAS_1
+    CLASS_LAYERS_0, CLASS_LAYERS_BIAS_0, CLASS_LAYERS_1, CLASS_LAYERS_BIAS_1,
+    HAS_QKV, HAS_PROJ, HAS_PROJ_BIAS, HAS_NORM2, HAS_NORM2_BIAS, HAS_FC1,
+    HAS_FC1_BIAS, HAS_FC2, HAS_FC2_BIAS, PARALLEL, PARALLEL_BIAS,
+    PARALLEL_UNBIASED, PARALLEL_JOINT
 };
 
 typedef struct row {
@@ -79,6 +82,10 @@ static size_t length_of(const tomevit_description *d, unsigned char symbol)
         return 2 * d->dim;
     case EMBEDDING:
         return d->embedding;
+    case SIDE:
+        return d->mlp_dim + 3 * d->dim;
+    case JOINT:
+        return d->dim + d->mlp_dim;
     case HEAD_DIM:
         return tomevit_head_dim(d);
     case HALF_HEAD:
@@ -113,13 +120,47 @@ static size_t length_of(const tomevit_description *d, unsigned char symbol)
     }
 }
 
+/* Of products and norms of a layer, which attention and MLP side by side share
+ * or have joined. */
+static int exists_in_layer(const tomevit_description *d, unsigned char when)
+{
+    int vit = d->block == TOMEVIT_BLOCK_VIT;
+    int mlp_bias = !d->unbiased && !d->mlp_unbiased;
+
+    switch (when) {
+    case HAS_QKV:
+        return vit && !d->parallel;
+    case HAS_QKV_BIAS:
+        return d->qkv_bias == 1 && !d->parallel;
+    case HAS_PROJ:
+        return vit && d->parallel != 2;
+    case HAS_PROJ_BIAS:
+        return vit && !d->unbiased && d->parallel != 2;
+    case HAS_NORM2:
+    case HAS_FC1:
+        return !d->parallel;
+    case HAS_NORM2_BIAS:
+        return !d->rms_norm && !d->parallel;
+    case HAS_FC1_BIAS:
+        return mlp_bias && !d->parallel;
+    case HAS_FC2:
+        return d->parallel != 2;
+    case HAS_FC2_BIAS:
+        return mlp_bias && d->parallel != 2;
+    case PARALLEL:
+        return d->parallel != 0;
+    case PARALLEL_BIAS:
+        return d->parallel && d->qkv_bias;
+    case PARALLEL_UNBIASED:
+        return d->parallel && !d->qkv_bias;
+    default:
+        return d->parallel == 2;
+    }
+}
+
 static int exists(const tomevit_description *d, unsigned char when)
 {
     switch (when) {
-    case OF_VIT:
-        return d->block == TOMEVIT_BLOCK_VIT;
-    case OF_VIT_WITH_BIAS:
-        return d->block == TOMEVIT_BLOCK_VIT && !d->unbiased;
     case OF_MEGA:
         return d->block == TOMEVIT_BLOCK_MEGA;
     case OF_MEGALODON:
@@ -130,8 +171,6 @@ static int exists(const tomevit_description *d, unsigned char when)
         return d->layer_scale && d->block == TOMEVIT_BLOCK_VIT;
     case HAS_NORM_BIAS:
         return !d->rms_norm;
-    case HAS_MLP_BIAS:
-        return !d->unbiased && !d->mlp_unbiased;
     case CELLS:
         return d->pool == TOMEVIT_POOL_CELLS;
     case CELLS_NORM:
@@ -146,8 +185,6 @@ static int exists(const tomevit_description *d, unsigned char when)
         return d->patch_bias != 0;
     case NORM_PRE:
         return d->norm_pre != 0;
-    case HAS_QKV_BIAS:
-        return d->qkv_bias == 1;
     case HAS_QV_BIAS:
         return d->qkv_bias == 2;
     case HAS_POS_EMBED:
@@ -209,8 +246,10 @@ static int exists(const tomevit_description *d, unsigned char when)
         return d->logit_scale != 0;
     case HAS_LOGIT_BIAS:
         return d->logit_bias != 0;
-    default:
+    case ALWAYS:
         return 1;
+    default:
+        return exists_in_layer(d, when);
     }
 }
 

@@ -12,7 +12,7 @@ const vit_block *tomevit_block_of(const tomevit_description *d)
         [TOMEVIT_BLOCK_MEGALODON] = &tomevit_block_megalodon,
     };
 
-    return blocks[d->block];
+    return d->parallel ? &tomevit_block_parallel : blocks[d->block];
 }
 
 void tomevit_carve_block(const vit_team *c, vit_scratch *s, vit_arena *arena)

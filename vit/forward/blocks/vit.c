@@ -117,6 +117,46 @@ static const vit_step last_steps[] = {
     {0},
 };
 
+/* ---- side by side -------------------------------------------------------- */
+
+/* The MLP sees what attention saw: it comes first, as both add to the rows. */
+static void side_by_side(vit_pass *p, vit_scratch *s, const vit_at *at)
+{
+    tomevit_mlp(p, s, at);
+    tomevit_projection(p, s, at);
+}
+
+/* Nothing stands between attention and MLP: tokens merge behind both. */
+static const vit_step parallel_steps[] = {
+    {VIT_EACH_IMAGE, .run = tomevit_turn_rows, .when = tomevit_stand_elsewhere},
+    {VIT_EACH_ROWS, .run = tomevit_qkv},
+    {VIT_EACH_HEAD, .run = tomevit_attention, .beside = tomevit_plan,
+     .beside_when = plans_early, .by_queries = 1},
+    {VIT_EACH_ROWS, .run = side_by_side},
+    {VIT_EACH_IMAGE, .run = tomevit_plan, .when = plans_late},
+    VIT_MERGE,
+    {0},
+};
+
+static const vit_step parallel_last_steps[] = {
+    {VIT_EACH_IMAGE, .run = tomevit_turn_rows, .when = tomevit_stand_elsewhere},
+    {VIT_EACH_ROWS, .run = tomevit_qkv, .when = compares_queries,
+     .all_rows = 1},
+    {VIT_EACH_ROWS, .run = tomevit_keys_values, .when = compares_no_queries,
+     .all_rows = 1},
+    {VIT_EACH_ROWS, .run = tomevit_queries},
+    {VIT_EACH_HEAD, .run = tomevit_attention, .beside = tomevit_plan,
+     .beside_when = plans_early},
+    {VIT_EACH_IMAGE, .run = tomevit_plan, .when = plans_late},
+    VIT_MERGE,
+    {VIT_ONCE, .run = tomevit_report_merging},
+    {VIT_ONCE, .run = tomevit_keep_read},
+    {VIT_EACH_ROWS, .run = side_by_side},
+    {0},
+};
+
+/* ---- memory and arithmetic ----------------------------------------------- */
+
 /* One head of one image in bf16. */
 static void carve_narrow_head(const tomevit_model *m, vit_narrow_head *h,
                               vit_arena *arena)
@@ -176,3 +216,13 @@ static double macs(const tomevit_description *d, double before, double queries,
 }
 
 const vit_block tomevit_block_vit = {steps, last_steps, carve, macs};
+
+static double parallel_macs(const tomevit_description *d, double before,
+                            double queries, double rows)
+{
+    (void)rows; /* they merge behind the MLP */
+    return macs(d, before, queries, queries);
+}
+
+const vit_block tomevit_block_parallel = {parallel_steps, parallel_last_steps,
+                                          carve, parallel_macs};
