@@ -61,42 +61,81 @@ static void measure(const tomerge_job *job, const forest *f,
     for (size_t i = 0; i < f->count; i++) /* the two differ in rounding */
         for (size_t j = 0; j < i; j++)
             *between(f, i, j) = *between(f, j, i);
+    for (size_t i = 0; i < f->count; i++)
+        *between(f, i, i) = INFINITY;
 }
 
-/* The live cluster nearest to i, `before` among equals. */
+/* Loops over a row of distances go in steps that the compiler makes vectors
+ * of, and know of no cluster that is gone: it is infinitely far from all, and
+ * so is each from itself. */
+enum { STEP = 8 };
+
+static float least_of(size_t n, const float *row)
+{
+    float least[STEP], all = INFINITY;
+    size_t j = 0;
+
+    for (int k = 0; k < STEP; k++)
+        least[k] = INFINITY;
+    for (; n - j >= STEP; j += STEP)
+        for (int k = 0; k < STEP; k++)
+            least[k] = row[j + (size_t)k] < least[k] ? row[j + (size_t)k]
+                                                     : least[k];
+    for (int k = 0; k < STEP; k++)
+        all = least[k] < all ? least[k] : all;
+    for (; j < n; j++)
+        all = row[j] < all ? row[j] : all;
+    return all;
+}
+
+/* The live cluster nearest to i, `before` among equals, or else the first. */
 static size_t nearest(const forest *f, size_t i, size_t before)
 {
-    size_t best = before;
-    float least = before < f->count ? *between(f, i, before) : INFINITY;
+    const float *row = between(f, i, 0);
+    float least = least_of(f->count, row);
+    size_t j = 0;
 
-    for (size_t j = 0; j < f->count; j++) {
-        if (j != i && f->size[j] > 0 && *between(f, i, j) < least) {
-            least = *between(f, i, j);
-            best = j;
-        }
-    }
-    return best;
+    if (before < f->count && row[before] == least)
+        return before;
+    while (row[j] != least)
+        j++;
+    return j;
+}
+
+/* How far others are from what two clusters become, from how far they are from
+ * these: into b. */
+static void join_step(int linkage, size_t n, const float *restrict a,
+                      float *restrict b, float a_size, float b_size)
+{
+    float total = a_size + b_size;
+
+    if (linkage == TOMERGE_AVERAGE)
+        for (size_t k = 0; k < n; k++)
+            b[k] = (a[k] * a_size + b[k] * b_size) / total;
+    else if (linkage == TOMERGE_COMPLETE)
+        for (size_t k = 0; k < n; k++)
+            b[k] = a[k] > b[k] ? a[k] : b[k];
+    else
+        for (size_t k = 0; k < n; k++)
+            b[k] = a[k] < b[k] ? a[k] : b[k];
 }
 
 /* Cluster i becomes part of j. */
 static void join(forest *f, int linkage, size_t i, size_t j)
 {
-    float total = f->size[i] + f->size[j];
+    float *from = between(f, i, 0), *to = between(f, j, 0);
+    size_t k = 0;
 
-    for (size_t k = 0; k < f->count; k++) {
-        float a = *between(f, k, i), b = *between(f, k, j), d;
-
-        if (k == i || k == j || f->size[k] == 0)
-            continue;
-        if (linkage == TOMERGE_AVERAGE)
-            d = (a * f->size[i] + b * f->size[j]) / total;
-        else if (linkage == TOMERGE_COMPLETE)
-            d = a > b ? a : b;
-        else
-            d = a < b ? a : b;
-        *between(f, k, j) = *between(f, j, k) = d;
+    for (; f->count - k >= STEP; k += STEP)
+        join_step(linkage, STEP, from + k, to + k, f->size[i], f->size[j]);
+    join_step(linkage, f->count - k, from + k, to + k, f->size[i],
+              f->size[j]);
+    to[i] = to[j] = INFINITY;
+    for (k = 0; k < f->count; k++) {
+        from[k] = *between(f, k, i) = INFINITY;
+        *between(f, k, j) = to[k];
     }
-    f->size[j] = total;
+    f->size[j] += f->size[i];
     f->size[i] = 0;
 }
 
