@@ -25,7 +25,8 @@ enum vit_form {
     VIT_FIRST_THIRD,       /* [3 n, ..] -> its first n rows */
     VIT_OTHER_THIRDS,      /* [3 n, ..] -> its other 2 n rows */
     VIT_LAST_THIRD,        /* [3 n, ..] -> its last n rows */
-    VIT_PATCH_ROWS         /* [out, h h 3], channels last -> [out, 3, h, h] */
+    VIT_PATCH_ROWS,        /* [out, h h 3], channels last -> [out, 3, h, h] */
+    VIT_SUMMED             /* tensors of one shape -> their sum */
 };
 
 /* Names end with NUL or contain one '#', the number of the layer. A tensor
@@ -34,7 +35,8 @@ enum vit_form {
  * file has. */
 typedef struct vit_rule {
     const char *name;      /* timm's */
-    const char *from[3];   /* the file's: joined along the first axis */
+    const char *from[3];   /* the file's: joined along the first axis, unless
+                            * the form says otherwise */
     enum vit_form form;
 } vit_rule;
 
@@ -83,6 +85,8 @@ extern const vit_layout tomevit_layout_torchvision;
 extern const vit_layout tomevit_layout_google;
 extern const vit_layout tomevit_layout_openai;
 extern const vit_layout tomevit_layout_clip;
+extern const vit_layout tomevit_layout_mmproj_pairs;
+extern const vit_layout tomevit_layout_mmproj;
 
 /* The layout whose names the file has; timm's if it is none that is known. */
 const vit_layout *tomevit_layout_of(const vit_tensors *file);

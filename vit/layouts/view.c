@@ -11,12 +11,34 @@
 
 /* ---- reading ------------------------------------------------------------- */
 
+/* The sum of the pieces, which have one shape. */
+static int read_sum(vit_view *v, const vit_moved *m, float *out,
+                    const vit_report *report)
+{
+    size_t count = m->pieces[0].axes.elements;
+    float *more = malloc((count ? count : 1) * sizeof(*more));
+    int code = more ? 0 : tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory");
+
+    for (size_t i = 0; !code && i < m->count; i++) {
+        const vit_piece *p = &m->pieces[i];
+
+        code = tomevit_piece_read(&v->kept, m->file, p->from, &p->axes,
+                                  i ? more : out, report->why);
+        for (size_t k = 0; !code && i && k < count; k++)
+            out[k] += more[k];
+    }
+    free(more);
+    return code;
+}
+
 static int read_moved(const vit_tensors *tensors, const vit_stored *tensor,
                       float *out, const vit_report *report)
 {
     vit_view *v = tensors->self;
     const vit_moved *m = &v->moved[tensor->begin];
 
+    if (m->summed)
+        return read_sum(v, m, out, report);
     for (size_t i = 0; i < m->count; i++) {
         const vit_piece *p = &m->pieces[i];
         int code = tomevit_piece_read(&v->kept, m->file, p->from, &p->axes,
@@ -73,6 +95,13 @@ static void describe(const vit_moved *m, size_t index, vit_stored *out)
 
         if (!from->dtype->to_f32)
             out->dtype = from->dtype;
+        if (m->summed) {
+            if (more->dims != first->dims ||
+                memcmp(more->shape, first->shape,
+                       first->dims * sizeof(*first->shape)))
+                out->shape[0] = 0; /* fits nothing */
+            continue;
+        }
         if (more->dims == first->dims && first->dims > 0 &&
             !memcmp(more->shape + 1, first->shape + 1,
                     (first->dims - 1) * sizeof(*first->shape)))

@@ -16,12 +16,14 @@ typedef struct vit_piece {
     vit_axes axes;
 } vit_piece;
 
-/* A tensor of a view: pieces of tensors of one file, one after another. */
+/* A tensor of a view: pieces of tensors of one file, one after another or
+ * added. */
 typedef struct vit_moved {
     const char *name;
     const vit_tensors *file;
     vit_piece *pieces;     /* [count] */
     size_t count;
+    int summed;            /* the pieces are added to one another */
 } vit_moved;
 
 typedef struct vit_view {

@@ -44,6 +44,7 @@ vit_moved *tomevit_view_append(vit_view *v, const char *name, size_t pieces)
     m->name = name;
     m->file = v->file;
     m->count = pieces;
+    m->summed = 0;
     m->pieces = tomevit_region_take(&v->region, pieces * sizeof(*m->pieces));
     if (!name || !m->pieces)
         return NULL;
@@ -99,6 +100,7 @@ static int apply(vit_view *v, const vit_rule *rule, size_t layer, size_t begun)
     m = tomevit_view_append(v, tomevit_view_keep(v, name), count);
     if (!m)
         return TOMEVIT_ENOMEM;
+    m->summed = rule->form == VIT_SUMMED;
     for (size_t i = 0; i < count; i++) {
         int stacked = strchr(rule->name, '#') && !strchr(rule->from[i], '#');
 
