@@ -9,6 +9,7 @@
 
 #include "checkpoint.h"
 #include "checks.h"
+#include "config_mmproj.h"
 #include "config_own.h"
 #include "description.h"
 #include "extras.h"
@@ -140,6 +141,7 @@ static int describe(vit_checkpoint *c, const tomevit_open_options *options,
     if ((code = tomevit_extras_add(&c->extras, options, c->view, report)) ||
         (code = tomevit_settle_distillation(c->view, report)) ||
         (code = tomevit_config_say(c->view, report)) ||
+        (code = tomevit_mmproj_say(c->view, report)) ||
         (code = tomevit_layout_imply(c->view, report)) ||
         (code = tomevit_settle_last_norm(c->view, report)) ||
         (code = tomevit_describe_file(c->view, &c->description, report)) ||

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "checks.h"
+#include "config_mmproj.h"
 #include "config_own.h"
 #include "description.h"
 #include "rope.h"
@@ -464,7 +465,8 @@ int tomevit_describe_file(const vit_tensors *file, tomevit_description *d,
         return code;
     if ((code = tomevit_metadata_pool_heads(file, d, report)) ||
         (code = tomevit_check_rope(file, d, report)) ||
-        (code = tomevit_config_check(file, d, report)))
+        (code = tomevit_config_check(file, d, report)) ||
+        (code = tomevit_mmproj_check(file, d, report)))
         return code;
     d->parameters = tomevit_count_parameters(d);
     snprintf(d->family, sizeof(d->family), "%.31s", family_of(file, d));

@@ -38,6 +38,8 @@ static const vit_layout *const layouts[] = {
     &tomevit_layout_google,
     &tomevit_layout_openai,
     &tomevit_layout_clip,
+    &tomevit_layout_mmproj_pairs,
+    &tomevit_layout_mmproj,
 };
 
 /* The length of what stands before the anchor in a name, -1 without one. */
