@@ -251,7 +251,9 @@ static int say_kind(vit_tensors *view, const kind *k)
            tomevit_tensors_say(view, "positions", k->positions, IMPLIED) ||
            /* every patch is handed on: which of them is asked for is open */
            tomevit_tensors_say(view, "pool", "mean", OPEN) ||
-           (cells && tomevit_tensors_say(view, "cells", "patches", IMPLIED)) ||
+           (cells && (tomevit_tensors_say(view, "cells", "patches", IMPLIED) ||
+                      tomevit_tensors_say(view, "position_resize",
+                                          "linear_corners", IMPLIED))) ||
            (k->endless && !tomevit_has(view, "norm.weight") &&
             tomevit_tensors_say(view, "final_norm", "none", IMPLIED)) ||
            say_pixels(view, k);
