@@ -33,6 +33,7 @@ typedef struct kind {
                                       * or neither; NULL: not seen */
     const char *positions;
     int endless;           /* there may be no norm behind the last layer */
+    int pairs;             /* of pictures, and squares of patches */
     const char *pixels[3]; /* how images are resized: crop_mode, interpolation,
                             * and from where that is */
 } kind;
@@ -42,18 +43,18 @@ typedef struct kind {
 /* Of LLaVA's projectors any tower may stand before: CLIP's activation shows in
  * the metadata, as neither flag is set for its own function. */
 static const kind kinds[] = {
-    {"mlp", "clip", "quick_gelu", "gelu", NULL, "learned", 1, LLAVA},
-    {"mlp_norm", "clip", "quick_gelu", "gelu", NULL, "learned", 1, LLAVA},
-    {"ldp", "clip", "quick_gelu", "gelu", NULL, "learned", 1, LLAVA},
-    {"ldpv2", "clip", "quick_gelu", "gelu", NULL, "learned", 1, LLAVA},
-    {"gemma3", "siglip", NULL, "gelu_tanh", NULL, "learned", 0,
+    {"mlp", "clip", "quick_gelu", "gelu", NULL, "learned", 1, 0, LLAVA},
+    {"mlp_norm", "clip", "quick_gelu", "gelu", NULL, "learned", 1, 0, LLAVA},
+    {"ldp", "clip", "quick_gelu", "gelu", NULL, "learned", 1, 0, LLAVA},
+    {"ldpv2", "clip", "quick_gelu", "gelu", NULL, "learned", 1, 0, LLAVA},
+    {"gemma3", "siglip", NULL, "gelu_tanh", NULL, "learned", 0, 0,
      {"squash", "bilinear", IMPLIED}},
-    {"idefics3", "siglip", NULL, "gelu_tanh", NULL, "learned", 0,
+    {"idefics3", "siglip", NULL, "gelu_tanh", NULL, "learned", 0, 0,
      {"squash", "bicubic", OPEN}},
-    {"internvl", "internvl", NULL, "gelu", NULL, "learned", 1,
+    {"internvl", "internvl", NULL, "gelu", NULL, "learned", 1, 0,
      {"squash", "bicubic", OPEN}},
     {"qwen3vl_merger", "qwen3-vl", NULL, "gelu_tanh", NULL,
-     "rotary index theta=10000 axes=hw layout=halves", 0,
+     "rotary index theta=10000 axes=hw layout=halves", 0, 1,
      {"squash", "bicubic", OPEN}},
 };
 
@@ -118,6 +119,9 @@ static int refuse_type(const char *type, const vit_report *report)
     for (size_t i = 0; i < sizeof(missing) / sizeof(*missing); i++)
         if (!strcmp(type, missing[i].type))
             why = missing[i].missing;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+        if (!strcmp(type, kinds[i].type))
+            why = "tensor \"v.patch_embd.weight\" is missing";
     return tomevit_fail(report, TOMEVIT_EMODEL, "metadata \"" TYPE "\": the "
                         "tower of \"%.40s\" cannot be run here: %s", type, why);
 }
@@ -127,9 +131,19 @@ static const kind *kind_of(const vit_tensors *view, int *code,
                            const vit_report *report)
 {
     const char *type = type_of(view);
+    const char *architecture = said(view, "general.architecture");
 
     *code = 0;
-    if (!type && !is_true(view, "clip.has_llava_projector"))
+    if (!architecture || strcmp(architecture, "clip"))
+        *code = tomevit_fail(report, TOMEVIT_EMODEL, "metadata \"general."
+                             "architecture\": expected \"clip\", found %.40s",
+                             architecture ? architecture : "none");
+    else if (!type && !is_true(view, "clip.has_llava_projector") &&
+             !tomevit_has(view, "cls_token"))
+        *code = tomevit_fail(report, TOMEVIT_EMODEL, "metadata \"" TYPE "\": "
+                             "expected the type of a tower without a class "
+                             "token, found none");
+    if (*code || (!type && !is_true(view, "clip.has_llava_projector")))
         return NULL;
     if (!type)
         type = "mlp";      /* files from before there were others */
@@ -245,13 +259,11 @@ static int say_pixels(vit_tensors *view, const kind *k)
 
 static int say_kind(vit_tensors *view, const kind *k)
 {
-    int cells = tomevit_has(view, "merger.fc1.weight");
-
     return tomevit_tensors_say(view, "family", k->family, IMPLIED) ||
            tomevit_tensors_say(view, "positions", k->positions, IMPLIED) ||
            /* every patch is handed on: which of them is asked for is open */
            tomevit_tensors_say(view, "pool", "mean", OPEN) ||
-           (cells && (tomevit_tensors_say(view, "cells", "patches", IMPLIED) ||
+           (k->pairs && (tomevit_tensors_say(view, "cells", "patches", IMPLIED) ||
                       tomevit_tensors_say(view, "position_resize",
                                           "linear_corners", IMPLIED))) ||
            (k->endless && !tomevit_has(view, "norm.weight") &&
@@ -288,9 +300,15 @@ int tomevit_mmproj_say(vit_tensors *view, const vit_report *report)
     const kind *k;
     int code;
 
+    /* Towers of sound, and others that do not begin with patches. */
     if (!is_mmproj(view))
-        return 0;
+        return type_of(view) ? refuse_type(type_of(view), report) : 0;
     k = kind_of(view, &code, report);
+    if (!code && k && k->pairs != tomevit_has(view, "merger.fc1.weight"))
+        code = tomevit_fail(report, TOMEVIT_EMODEL, "metadata \"" TYPE "\": "
+                            "expected %s \"v.patch_embd.weight.1\" and "
+                            "\"mm.0.weight\" with \"%s\"", k->pairs
+                                ? "tensors" : "not both of tensors", k->type);
     if (!code)
         code = check_features(view, report);
     if (!code)
