@@ -200,6 +200,9 @@ typedef struct tomevit_rope {
     int periods;           /* the file brings p, h / 4 of them */
     float theta, offset;
     size_t grid;           /* side of the grid that it was trained on; 0: any */
+    int alternating;       /* the other axis has the periods between, from p
+                            * times theta^(2 / h) on [Pixtral, arXiv
+                            * 2410.07073] */
 } tomevit_rope;
 
 /*

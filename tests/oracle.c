@@ -147,7 +147,9 @@ static void place_turns(oracle *o)
                 at = (at + (double)rope->offset) *
                      (rope->grid ? (double)rope->grid / (double)side : 1.0);
             angle = at / pow((double)rope->theta,
-                             (double)(k % bands) / (double)bands);
+                             ((double)(k % bands) +
+                              (second && rope->alternating ? 0.5 : 0.0)) /
+                                 (double)bands);
             c[i] = c[j] = cos(angle);
             s[i] = -sin(angle);
             s[j] = sin(angle);

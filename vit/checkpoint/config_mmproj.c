@@ -34,27 +34,35 @@ typedef struct kind {
     const char *positions;
     int endless;           /* there may be no norm behind the last layer */
     int pairs;             /* of pictures, and squares of patches */
+    int rms;               /* norms are RMSNorm */
     const char *pixels[3]; /* how images are resized: crop_mode, interpolation,
                             * and from where that is */
 } kind;
 
+/* Queries and keys lie in the file as neighbours turn together. */
+#define PIXTRAL "rotary index theta=10000 axes=hw layout=interleaved " \
+                "periods=alternating"
 #define LLAVA {"squash", "bicubic", OPEN}
 
 /* Of LLaVA's projectors any tower may stand before: CLIP's activation shows in
  * the metadata, as neither flag is set for its own function. */
 static const kind kinds[] = {
-    {"mlp", "clip", "quick_gelu", "gelu", NULL, "learned", 1, 0, LLAVA},
-    {"mlp_norm", "clip", "quick_gelu", "gelu", NULL, "learned", 1, 0, LLAVA},
-    {"ldp", "clip", "quick_gelu", "gelu", NULL, "learned", 1, 0, LLAVA},
-    {"ldpv2", "clip", "quick_gelu", "gelu", NULL, "learned", 1, 0, LLAVA},
-    {"gemma3", "siglip", NULL, "gelu_tanh", NULL, "learned", 0, 0,
+    {"mlp", "clip", "quick_gelu", "gelu", NULL, "learned", 1, 0, 0, LLAVA},
+    {"mlp_norm", "clip", "quick_gelu", "gelu", NULL, "learned", 1, 0, 0, LLAVA},
+    {"ldp", "clip", "quick_gelu", "gelu", NULL, "learned", 1, 0, 0, LLAVA},
+    {"ldpv2", "clip", "quick_gelu", "gelu", NULL, "learned", 1, 0, 0, LLAVA},
+    {"gemma3", "siglip", NULL, "gelu_tanh", NULL, "learned", 0, 0, 0,
      {"squash", "bilinear", IMPLIED}},
-    {"idefics3", "siglip", NULL, "gelu_tanh", NULL, "learned", 0, 0,
+    {"idefics3", "siglip", NULL, "gelu_tanh", NULL, "learned", 0, 0, 0,
      {"squash", "bicubic", OPEN}},
-    {"internvl", "internvl", NULL, "gelu", NULL, "learned", 1, 0,
+    {"internvl", "internvl", NULL, "gelu", NULL, "learned", 1, 0, 0,
      {"squash", "bicubic", OPEN}},
     {"qwen3vl_merger", "qwen3-vl", NULL, "gelu_tanh", NULL,
-     "rotary index theta=10000 axes=hw layout=halves", 0, 1,
+     "rotary index theta=10000 axes=hw layout=halves", 0, 1, 0,
+     {"squash", "bicubic", OPEN}},
+    {"pixtral", "pixtral", NULL, NULL, "silu", PIXTRAL, 1, 0, 1,
+     {"squash", "bicubic", OPEN}},
+    {"lightonocr", "pixtral", NULL, NULL, "silu", PIXTRAL, 1, 0, 1,
      {"squash", "bicubic", OPEN}},
 };
 
@@ -70,8 +78,6 @@ static const struct {
     {"resampler", "positions of images of any aspect"},
     {"lfm2", "positions of images of any aspect"},
     {"phi4", "positions of images of any aspect"},
-    {"pixtral", "rotary positions whose columns turn at rates of their own"},
-    {"lightonocr", "rotary positions whose columns turn at rates of their own"},
     {"deepseekocr", "SAM's windows before a CLIP"},
     {"youtuvl", "attention in windows"},
 };
@@ -263,6 +269,7 @@ static int say_kind(vit_tensors *view, const kind *k)
            tomevit_tensors_say(view, "positions", k->positions, IMPLIED) ||
            /* every patch is handed on: which of them is asked for is open */
            tomevit_tensors_say(view, "pool", "mean", OPEN) ||
+           (k->rms && tomevit_tensors_say(view, "norm", "rms", IMPLIED)) ||
            (k->pairs && (tomevit_tensors_say(view, "cells", "patches", IMPLIED) ||
                       tomevit_tensors_say(view, "position_resize",
                                           "linear_corners", IMPLIED))) ||
@@ -284,6 +291,18 @@ static int say_clip(vit_tensors *view)
                                gelu && !strcmp(gelu, "true") ? "gelu"
                                                              : "quick_gelu",
                                gelu ? "clip.use_gelu" : OPEN);
+}
+
+/* Of the models there are all have the same. */
+static int check_theta(const vit_tensors *view, const kind *k,
+                       const vit_report *report)
+{
+    const char *text = said(view, "clip.rope.freq_base");
+
+    return !k || !text || strtod(text, NULL) == 10000.0
+               ? 0 : tomevit_fail(report, TOMEVIT_EMODEL, "metadata \"clip."
+                                  "rope.freq_base\": expected 10000, found "
+                                  "%.40s", text);
 }
 
 static int say_numbers(vit_tensors *view)
@@ -313,6 +332,8 @@ int tomevit_mmproj_say(vit_tensors *view, const vit_report *report)
         code = check_features(view, report);
     if (!code)
         code = settle_products(view, report);
+    if (!code)
+        code = check_theta(view, k, report);
     if (!code && k)
         code = say_activation(view, k, report);
     if (code)
@@ -334,7 +355,7 @@ int tomevit_mmproj_check(const vit_tensors *file, const tomevit_description *d,
         {VISION "attention.head_count", d->heads},
         {VISION "patch_size", d->patch},
         {VISION "image_size", d->image_size},
-        {VISION "spatial_merge_size", d->cells.side},
+        {VISION "spatial_merge_size", d->cells.side}, /* 0: not the tower's */
     };
 
     for (size_t i = 0; is_mmproj(file) && i < sizeof(known) / sizeof(*known);
@@ -343,7 +364,7 @@ int tomevit_mmproj_check(const vit_tensors *file, const tomevit_description *d,
         char expected[32];
 
         snprintf(expected, sizeof(expected), "%zu", known[i].value);
-        if (text && strcmp(text, expected))
+        if (text && known[i].value && strcmp(text, expected))
             return tomevit_fail(report, TOMEVIT_EMODEL, "metadata \"%s\": "
                                 "expected %s, as its tensors have it, found "
                                 "%.40s", known[i].key, expected, text);

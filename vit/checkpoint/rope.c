@@ -6,7 +6,7 @@
  *
  *     learned
  *     rotary KIND [theta=N] [offset=N] [grid=N] [axes=hw|xy]
- *            [layout=halves|interleaved|quarters]
+ *            [layout=halves|interleaved|quarters] [periods=alternating]
  *
  * KIND being centred, index, mixed or line: see tomevit_rope.
  */
@@ -50,8 +50,9 @@ void tomevit_rope_text(const tomevit_rope *rope, char text[96])
     if (rope->grid)
         used += (size_t)snprintf(text + used, 96 - used, " grid=%zu",
                                  rope->grid);
-    snprintf(text + used, 96 - used, " axes=%s layout=%s",
-             rope->xy ? "xy" : "hw", layouts[rope->halves]);
+    snprintf(text + used, 96 - used, " axes=%s layout=%s%s",
+             rope->xy ? "xy" : "hw", layouts[rope->halves],
+             rope->alternating ? " periods=alternating" : "");
 }
 
 /* The number behind a word's "=", from 0 to `most`; -1 if it is none. */
@@ -84,6 +85,8 @@ static int take_word(const char *word, tomevit_rope *rope)
             rope->halves = i;
             return 1;
         }
+    if (!strcmp(word, "periods=alternating"))
+        return rope->alternating = 1;
     if (strncmp(word, "theta=", 6) && strncmp(word, "offset=", 7) &&
         strncmp(word, "grid=", 5))
         return 0;
@@ -114,6 +117,9 @@ static int parse(const char *text, tomevit_rope *rope)
          word = strtok_r(NULL, " ", &rest))
         if (!take_word(word, rope))
             return 0;
+    if (rope->alternating && (rope->kind != TOMEVIT_ROTARY_INDEX ||
+                              rope->offset != 0.0f || rope->grid))
+        return 0;
     return rope->kind && (rope->kind == TOMEVIT_ROTARY_MIXED ||
                           rope->theta == 0 || rope->theta > 1);
 }

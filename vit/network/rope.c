@@ -72,6 +72,8 @@ void tomevit_rope_axial(const tomevit_description *d, const float *periods,
         size_t first = d->rope.xy ? half : 0;
 
         rates[first + k] = full / period;
+        if (d->rope.alternating)
+            period *= pow((double)d->rope.theta, 1 / (double)half);
         rates[half - first + bands + k] = full / period;
     }
 }

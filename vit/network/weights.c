@@ -31,7 +31,7 @@ enum {
     CLASS_LAYERS_0, CLASS_LAYERS_BIAS_0, CLASS_LAYERS_1, CLASS_LAYERS_BIAS_1,
     HAS_QKV, HAS_PROJ, HAS_PROJ_BIAS, HAS_NORM2, HAS_NORM2_BIAS, HAS_FC1,
     HAS_FC1_BIAS, HAS_FC2, HAS_FC2_BIAS, PARALLEL, PARALLEL_BIAS,
-    PARALLEL_UNBIASED, PARALLEL_JOINT
+    PARALLEL_UNBIASED, PARALLEL_JOINT, NORM_PRE_BIASED
 };
 
 typedef struct row {
@@ -185,6 +185,8 @@ static int exists(const tomevit_description *d, unsigned char when)
         return d->patch_bias != 0;
     case NORM_PRE:
         return d->norm_pre != 0;
+    case NORM_PRE_BIASED:
+        return d->norm_pre && !d->rms_norm;
     case HAS_QV_BIAS:
         return d->qkv_bias == 2;
     case HAS_POS_EMBED:
