@@ -346,7 +346,8 @@ void tomevit_open_options_init(tomevit_open_options *options);
  * TorchScript's); .npz; .gguf version 2 and 3; the index of a checkpoint in
  * several files. Weights of F32, F16, BF16, F64, Q8_0, or int8 as
  * tomevit_convert writes it. Names of tensors: those of timm (and DeiT, MAE,
- * DINO, DINOv2), transformers, torchvision, SWAG, Google and CLIP.
+ * DINO, DINOv2), transformers, torchvision, SWAG, Google, CLIP, and llama.cpp's
+ * of image towers ("mmproj").
  *
  * What no tensor shows comes from the file's metadata, from
  * processor_config.json, preprocessor_config.json, config.json or

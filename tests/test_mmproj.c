@@ -93,8 +93,8 @@ static const damage damages[] = {
       "the tower of \"mlp\" cannot be run here: tensor "
       "\"v.patch_embd.weight\" is missing"),
     D("qwen3", "v.patch_embd.weight.1", "v.patch_embd.weight.2",
-      "metadata \"clip.projector_type\": expected tensors \"v.patch_embd.weight."
-      "1\" and \"mm.0.weight\" with \"qwen3vl_merger\""),
+      "metadata \"clip.projector_type\": expected tensors "
+      "\"v.patch_embd.weight.1\" and \"mm.0.weight\" with \"qwen3vl_merger\""),
 };
 
 static int parse(const unsigned char *bytes, size_t count,

@@ -67,7 +67,7 @@ static void check_near(const char *tier, tomevit_description d)
 }
 
 /* What sets published kinds of models apart. */
-enum { KINDS = 6 };
+enum { KINDS = 7 };
 static tomevit_description of_kind(int kind)
 {
     tomevit_description d = small_description(TOMEVIT_POOL_MEAN, kind < 2, 0);
@@ -97,6 +97,14 @@ static tomevit_description of_kind(int kind)
     case 4:                             /* AIMv2 */
         d.rms_norm = d.unbiased = d.patch_norm = 1;
         d.qkv_bias = 0;
+        d.activation = TOMEVIT_SWIGLU;
+        break;
+    case 5:                             /* Pixtral */
+        d.rope = (tomevit_rope){.kind = TOMEVIT_ROTARY_INDEX, .theta = 10000,
+                                .alternating = 1};
+        d.pos_embed = 0, d.pos_prefix = 0;
+        d.rms_norm = d.unbiased = d.norm_pre = 1;
+        d.qkv_bias = d.patch_bias = d.final_norm = 0;
         d.activation = TOMEVIT_SWIGLU;
         break;
     default:                            /* MobileLLM's heads */

@@ -270,9 +270,10 @@ static int say_kind(vit_tensors *view, const kind *k)
            /* every patch is handed on: which of them is asked for is open */
            tomevit_tensors_say(view, "pool", "mean", OPEN) ||
            (k->rms && tomevit_tensors_say(view, "norm", "rms", IMPLIED)) ||
-           (k->pairs && (tomevit_tensors_say(view, "cells", "patches", IMPLIED) ||
-                      tomevit_tensors_say(view, "position_resize",
-                                          "linear_corners", IMPLIED))) ||
+           (k->pairs && (tomevit_tensors_say(view, "cells", "patches",
+                                             IMPLIED) ||
+                         tomevit_tensors_say(view, "position_resize",
+                                             "linear_corners", IMPLIED))) ||
            (k->endless && !tomevit_has(view, "norm.weight") &&
             tomevit_tensors_say(view, "final_norm", "none", IMPLIED)) ||
            say_pixels(view, k);
@@ -281,12 +282,12 @@ static int say_kind(vit_tensors *view, const kind *k)
 /* clip.cpp's own files, of a CLIP whole or its image tower. */
 static int say_clip(vit_tensors *view)
 {
+    static const char from[] = "general.architecture";
     const char *gelu = said(view, "clip.use_gelu");
 
-    return tomevit_tensors_say(view, "family", "clip", "general.architecture") ||
-           tomevit_tensors_say(view, "positions", "learned",
-                               "general.architecture") ||
-           tomevit_tensors_say(view, "pool", "class", "general.architecture") ||
+    return tomevit_tensors_say(view, "family", "clip", from) ||
+           tomevit_tensors_say(view, "positions", "learned", from) ||
+           tomevit_tensors_say(view, "pool", "class", from) ||
            tomevit_tensors_say(view, "activation",
                                gelu && !strcmp(gelu, "true") ? "gelu"
                                                              : "quick_gelu",
