@@ -143,6 +143,39 @@ Test(mmproj, quantised_types_are_refused_by_their_name)
     free(bytes);
 }
 
+/* A few bytes before the tensors' own, changed at random: the same each time. */
+Test(mmproj, damaged_files_open_or_are_refused_in_one_line)
+{
+    static const char *const names[] = {"clip", "llava", "internvl", "qwen3",
+                                        "pixtral"};
+    uint32_t random = 1;
+    size_t refused = 0;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        size_t count;
+        unsigned char *bytes = read_fixture(names[i], &count);
+        unsigned char *copy = malloc(count);
+
+        cr_assert_not_null(copy);
+        for (int trial = 0; trial < 1000; trial++) {
+            tomevit_message why = {""};
+
+            memcpy(copy, bytes, count);
+            for (int k = 0; k < 3; k++) {
+                random = random * 1664525u + 1013904223u;
+                copy[(random >> 8) % 3600] = (unsigned char)(random >> 3);
+            }
+            if (parse(copy, count, &why)) {
+                cr_assert(why.text[0] && !strchr(why.text, '\n'));
+                refused++;
+            }
+        }
+        free(copy);
+        free(bytes);
+    }
+    cr_assert(refused > 2500 && refused < 5000, "%zu", refused);
+}
+
 /* ---- guesses ------------------------------------------------------------- */
 
 typedef struct expected {
