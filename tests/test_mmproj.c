@@ -143,7 +143,7 @@ Test(mmproj, quantised_types_are_refused_by_their_name)
     free(bytes);
 }
 
-/* A few bytes before the tensors' own, changed at random: the same each time. */
+/* A few bytes before the tensors, changed at random, the same each time. */
 Test(mmproj, damaged_files_open_or_are_refused_in_one_line)
 {
     static const char *const names[] = {"clip", "llava", "internvl", "qwen3",
