@@ -180,6 +180,14 @@ enum tomevit_rotary {
                                  * text [arXiv 2104.09864] */
 };
 
+enum tomevit_periods {
+    TOMEVIT_PERIODS_OF_THETA = 0, /* as below */
+    TOMEVIT_PERIODS_READ = 1,     /* the file brings them, h / 4 */
+    TOMEVIT_PERIODS_BETWEEN = 2   /* as below, and theta^(2 / h) times that for
+                                   * the other axis: the periods between
+                                   * [Pixtral, arXiv 2410.07073] */
+};
+
 /*
  * Pair k of a head's channels is turned by the angle
  *
@@ -197,12 +205,9 @@ typedef struct tomevit_rope {
     int halves;            /* pair k: channels k and k + h / 2; 0: 2k and
                             * 2k + 1; 2: each axis has half of the channels,
                             * and pairs k and k + h / 4 of it */
-    int periods;           /* the file brings p, h / 4 of them */
+    int periods;           /* enum tomevit_periods: where p is from */
     float theta, offset;
     size_t grid;           /* side of the grid that it was trained on; 0: any */
-    int alternating;       /* the other axis has the periods between, from p
-                            * times theta^(2 / h) on [Pixtral, arXiv
-                            * 2410.07073] */
 } tomevit_rope;
 
 /*

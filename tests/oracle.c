@@ -148,7 +148,7 @@ static void place_turns(oracle *o)
                      (rope->grid ? (double)rope->grid / (double)side : 1.0);
             angle = at / pow((double)rope->theta,
                              ((double)(k % bands) +
-                              (second && rope->alternating ? 0.5 : 0.0)) /
+                              (second && rope->periods ? 0.5 : 0.0)) /
                                  (double)bands);
             c[i] = c[j] = cos(angle);
             s[i] = -sin(angle);

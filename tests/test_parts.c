@@ -101,7 +101,7 @@ static tomevit_description of_kind(int kind)
         break;
     case 5:                             /* Pixtral */
         d.rope = (tomevit_rope){.kind = TOMEVIT_ROTARY_INDEX, .theta = 10000,
-                                .alternating = 1};
+                                .periods = TOMEVIT_PERIODS_BETWEEN};
         d.pos_embed = 0, d.pos_prefix = 0;
         d.rms_norm = d.unbiased = d.norm_pre = 1;
         d.qkv_bias = d.patch_bias = d.final_norm = 0;

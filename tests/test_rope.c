@@ -66,6 +66,10 @@ Test(rope, words_are_understood)
                      "layout=interleaved"),
                 (tomevit_rope){.kind = TOMEVIT_ROTARY_INDEX, .xy = 1,
                                .theta = 10000, .offset = 1, .grid = 24});
+    understands(RULE("rotary index theta=10000 axes=hw layout=interleaved "
+                     "periods=between"),
+                (tomevit_rope){.kind = TOMEVIT_ROTARY_INDEX, .theta = 10000,
+                               .periods = TOMEVIT_PERIODS_BETWEEN});
     understands(RULE("rotary mixed axes=xy layout=interleaved"),
                 (tomevit_rope){.kind = TOMEVIT_ROTARY_MIXED, .xy = 1});
     /* Tensors say it where nothing else does. */
@@ -100,11 +104,18 @@ Test(rope, other_words_are_refused)
         RULE("rotary index theta=100 grid=1.5"),
         RULE("rotary index theta=nan"), RULE("rotary index theta=100 axes=yx"),
         RULE("rotary index index theta=100"), RULE("learned rotary"),
+        RULE("rotary centred theta=100 periods=between"),
+        RULE("rotary index theta=100 offset=1 periods=between"),
+        RULE("rotary index theta=100 periods=alike"),
     };
 
     for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
         refuses((tomevit_rope){0}, wrong[i], TOMEVIT_EFORMAT,
                 "metadata \"positions\"|expected learned, or rotary");
+    refuses((tomevit_rope){.kind = TOMEVIT_ROTARY_INDEX, .theta = 100,
+                           .periods = TOMEVIT_PERIODS_READ},
+            RULE("rotary index theta=100 periods=between"), TOMEVIT_EFORMAT,
+            "expected learned, or rotary");
     refuses((tomevit_rope){0}, RULE("rotary index axes=hw"), TOMEVIT_EFORMAT,
             "expected a theta above 1");
 }

@@ -41,7 +41,7 @@ typedef struct kind {
 
 /* Queries and keys lie in the file as neighbours turn together. */
 #define PIXTRAL "rotary index theta=10000 axes=hw layout=interleaved " \
-                "periods=alternating"
+                "periods=between"
 #define LLAVA {"squash", "bicubic", OPEN}
 
 /* Of LLaVA's projectors any tower may stand before: CLIP's activation shows in

@@ -6,7 +6,7 @@
  *
  *     learned
  *     rotary KIND [theta=N] [offset=N] [grid=N] [axes=hw|xy]
- *            [layout=halves|interleaved|quarters] [periods=alternating]
+ *            [layout=halves|interleaved|quarters] [periods=between]
  *
  * KIND being centred, index, mixed or line: see tomevit_rope.
  */
@@ -41,7 +41,8 @@ void tomevit_rope_text(const tomevit_rope *rope, char text[96])
         return;
     }
     used = (size_t)snprintf(text, 96, "rotary %s", kinds[rope->kind]);
-    if (rope->kind != TOMEVIT_ROTARY_MIXED && !rope->periods)
+    if (rope->kind != TOMEVIT_ROTARY_MIXED &&
+        rope->periods != TOMEVIT_PERIODS_READ)
         used += (size_t)snprintf(text + used, 96 - used, " theta=%.9g",
                                  (double)rope->theta);
     if (rope->offset != 0.0f)
@@ -52,7 +53,8 @@ void tomevit_rope_text(const tomevit_rope *rope, char text[96])
                                  rope->grid);
     snprintf(text + used, 96 - used, " axes=%s layout=%s%s",
              rope->xy ? "xy" : "hw", layouts[rope->halves],
-             rope->alternating ? " periods=alternating" : "");
+             rope->periods == TOMEVIT_PERIODS_BETWEEN ? " periods=between"
+                                                      : "");
 }
 
 /* The number behind a word's "=", from 0 to `most`; -1 if it is none. */
@@ -85,8 +87,10 @@ static int take_word(const char *word, tomevit_rope *rope)
             rope->halves = i;
             return 1;
         }
-    if (!strcmp(word, "periods=alternating"))
-        return rope->alternating = 1;
+    if (!strcmp(word, "periods=between")) {
+        rope->periods = TOMEVIT_PERIODS_BETWEEN;
+        return 1;
+    }
     if (strncmp(word, "theta=", 6) && strncmp(word, "offset=", 7) &&
         strncmp(word, "grid=", 5))
         return 0;
@@ -117,8 +121,8 @@ static int parse(const char *text, tomevit_rope *rope)
          word = strtok_r(NULL, " ", &rest))
         if (!take_word(word, rope))
             return 0;
-    if (rope->alternating && (rope->kind != TOMEVIT_ROTARY_INDEX ||
-                              rope->offset != 0.0f || rope->grid))
+    if (rope->periods && (rope->kind != TOMEVIT_ROTARY_INDEX ||
+                          rope->offset != 0.0f || rope->grid))
         return 0;
     return rope->kind && (rope->kind == TOMEVIT_ROTARY_MIXED ||
                           rope->theta == 0 || rope->theta > 1);
@@ -162,11 +166,13 @@ int tomevit_metadata_rope(const vit_tensors *file, tomevit_description *d,
     const char *text = said ? said : usual(file, d);
 
     d->rope = (tomevit_rope){0};
-    if (text && !parse(text, &d->rope))
+    if (text && (!parse(text, &d->rope) ||
+                 (d->rope.periods && tomevit_has(file, "rope.periods"))))
         return tomevit_fail(report, TOMEVIT_EFORMAT, "metadata \"positions\": "
                             "expected learned, or rotary and its rule, found "
                             "\"%.80s\"", text);
-    d->rope.periods = d->rope.kind && tomevit_has(file, "rope.periods");
+    if (d->rope.kind && tomevit_has(file, "rope.periods"))
+        d->rope.periods = TOMEVIT_PERIODS_READ;
     return 0;
 }
 
@@ -189,7 +195,7 @@ int tomevit_check_rates(const vit_tensors *file, tomevit_description *d,
     int mixed = d->rope.kind == TOMEVIT_ROTARY_MIXED;
 
     d->heads = tomevit_rope_heads(file, d);
-    if (d->heads || (!mixed && !d->rope.periods))
+    if (d->heads || (!mixed && d->rope.periods != TOMEVIT_PERIODS_READ))
         return 0;
     return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\": expected shape "
                         "%s", mixed ? "rope.freqs" : "rope.periods",
@@ -226,7 +232,7 @@ int tomevit_check_rope(const vit_tensors *file, const tomevit_description *d,
                             "expected heads of a multiple of %zu channels, "
                             "found %zu", least, head_dim);
     if (d->rope.kind != TOMEVIT_ROTARY_MIXED && d->rope.theta <= 1 &&
-        !d->rope.periods)
+        d->rope.periods != TOMEVIT_PERIODS_READ)
         return tomevit_fail(report, TOMEVIT_EFORMAT, "metadata \"positions\": "
                             "expected a theta above 1");
     if ((d->rope.kind == TOMEVIT_ROTARY_MIXED) !=

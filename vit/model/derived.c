@@ -51,7 +51,9 @@ int tomevit_read_rates(const tomevit_description *d, vit_source source,
                        double *rates)
 {
     size_t channels = tomevit_head_dim(d), half = channels / 2;
-    enum vit_tensor t = d->rope.periods ? VIT_ROPE_PERIODS : VIT_ROPE_FREQS;
+    enum vit_tensor t = d->rope.periods == TOMEVIT_PERIODS_READ
+                            ? VIT_ROPE_PERIODS
+                            : VIT_ROPE_FREQS;
     size_t count = tomevit_tensor_shape(d, t, NULL, NULL);
     float *read = count ? malloc(count * sizeof(*read)) : NULL;
     int error = 0;

@@ -72,7 +72,7 @@ void tomevit_rope_axial(const tomevit_description *d, const float *periods,
         size_t first = d->rope.xy ? half : 0;
 
         rates[first + k] = full / period;
-        if (d->rope.alternating)
+        if (d->rope.periods == TOMEVIT_PERIODS_BETWEEN)
             period *= pow((double)d->rope.theta, 1 / (double)half);
         rates[half - first + bands + k] = full / period;
     }

@@ -192,7 +192,7 @@ static int exists(const tomevit_description *d, unsigned char when)
     case HAS_POS_EMBED:
         return d->pos_embed != 0;
     case HAS_PERIODS:
-        return d->rope.periods != 0;
+        return d->rope.periods == TOMEVIT_PERIODS_READ;
     case MIXED_ROPE:
         return d->rope.kind == TOMEVIT_ROTARY_MIXED;
     case FINAL_NORM:
