@@ -58,15 +58,10 @@ typedef struct tomevit_message {
 
 /* ---- pixels -------------------------------------------------------------- */
 
-enum tomevit_interpolation {
-    TOMEVIT_BICUBIC = 0,
-    TOMEVIT_BILINEAR = 1
-};
+enum tomevit_interpolation { TOMEVIT_BICUBIC = 0, TOMEVIT_BILINEAR = 1 };
 
 enum tomevit_crop_mode {
-    TOMEVIT_CENTER = 0,
-    TOMEVIT_SQUASH = 1,
-    TOMEVIT_BORDER = 2
+    TOMEVIT_CENTER = 0, TOMEVIT_SQUASH = 1, TOMEVIT_BORDER = 2
 };
 
 /* Whose pixels: columns or rows are resized first, and rounded in between.
@@ -74,9 +69,7 @@ enum tomevit_crop_mode {
  * rows where a picture over 100 times as tall as wide gets less tall; 13 where
  * the height loses more than twice the pixels that the width loses. */
 enum tomevit_pixels {
-    TOMEVIT_PILLOW_12 = 0,
-    TOMEVIT_PILLOW_12_3 = 1,
-    TOMEVIT_PILLOW_13 = 2
+    TOMEVIT_PILLOW_12 = 0, TOMEVIT_PILLOW_12_3 = 1, TOMEVIT_PILLOW_13 = 2
 };
 
 /* From a decoded image to the model's input: the shorter side (TOMEVIT_SQUASH:
@@ -157,8 +150,7 @@ enum tomevit_block {
 
 /* Of blocks of Mega's kind and Megalodon's. */
 typedef struct tomevit_mega {
-    size_t shared, value;  /* widths of queries and keys, and of values, of all
-                            * heads */
+    size_t shared, value;  /* widths of all heads' queries and of values */
     size_t states;         /* of a channel's moving average */
     size_t chunk;          /* patches that attention stays among; 0: all */
     size_t groups;         /* of channels that Megalodon norms together */
@@ -181,11 +173,10 @@ enum tomevit_rotary {
 };
 
 enum tomevit_periods {
-    TOMEVIT_PERIODS_OF_THETA = 0, /* as below */
-    TOMEVIT_PERIODS_READ = 1,     /* the file brings them, h / 4 */
-    TOMEVIT_PERIODS_BETWEEN = 2   /* as below, and theta^(2 / h) times that for
-                                   * the other axis: the periods between
-                                   * [Pixtral, arXiv 2410.07073] */
+    TOMEVIT_PERIODS_OF_THETA = 0,
+    TOMEVIT_PERIODS_READ = 1,    /* from the file, h / 4 */
+    TOMEVIT_PERIODS_BETWEEN = 2  /* of theta, times theta^(2 / h) by the other
+                                  * axis [Pixtral, arXiv 2410.07073] */
 };
 
 /*
@@ -218,8 +209,7 @@ typedef struct tomevit_rope {
  */
 typedef struct tomevit_cells {
     size_t side;           /* 0: there are none */
-    int by_channel;        /* rows of [channels, side, side]; 0: of [side, side,
-                            * channels] */
+    int by_channel;        /* rows [channels, side, side]; 0: channels last */
     int norm;              /* of every patch, before they are joined */
     size_t hidden, out;    /* of the MLP: widths of its products */
     uint64_t reserved[2];  /* 0 */
@@ -351,8 +341,7 @@ void tomevit_open_options_init(tomevit_open_options *options);
  * TorchScript's); .npz; .gguf version 2 and 3; the index of a checkpoint in
  * several files. Weights of F32, F16, BF16, F64, Q8_0, or int8 as
  * tomevit_convert writes it. Names of tensors: those of timm (and DeiT, MAE,
- * DINO, DINOv2), transformers, torchvision, SWAG, Google, CLIP, and llama.cpp's
- * of image towers ("mmproj").
+ * DINO, DINOv2), transformers, torchvision, SWAG, Google, CLIP, llama.cpp.
  *
  * What no tensor shows comes from the file's metadata, from
  * processor_config.json, preprocessor_config.json, config.json or
@@ -588,8 +577,7 @@ typedef struct tomevit_merging {
 } tomevit_merging;
 
 /* Nothing merges; alternating, cosine, weighted, K, proportional attention,
- * rotations meaned.
- * NULL is ignored. */
+ * rotations meaned. NULL is ignored. */
 void tomevit_merging_init(tomevit_merging *merging);
 
 /* "K", "Q", "V", "X", "K-unturned", "Q-unturned" and back, as in tomerge.h. */
