@@ -197,7 +197,7 @@ static int count_methods(const setting *s, tomevit_model *model)
 }
 
 /* Images that keep unequal numbers of tokens are not filled up to the longest:
- * a batch multiplies as many rows as its images do one by one, in every type. */
+ * in every type a batch multiplies as many rows as its images one by one. */
 Test(every_method, multiplies_no_row_for_padding)
 {
     static setting s;
