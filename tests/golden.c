@@ -211,6 +211,17 @@ static void read_shape(const char *path, golden_tensor *t, const json_t *entry)
     }
 }
 
+/* Little-endian numbers of `bytes` bytes each, as this machine has them. */
+static void copy_numbers(unsigned char *to, const unsigned char *from,
+                         size_t count, size_t bytes)
+{
+    const union { uint16_t number; unsigned char first; } one = {1};
+
+    memcpy(to, from, count * bytes);
+    for (size_t i = 0; i < count * bytes && !one.first; i++)
+        to[i] = from[i / bytes * bytes + bytes - 1 - i % bytes];
+}
+
 static void read_tensor(const char *path, const char *name,
                         const json_t *entry, const unsigned char *data,
                         size_t bytes, golden_tensor *t)
@@ -231,7 +242,7 @@ static void read_tensor(const char *path, const char *name,
                  " to %" JSON_INTEGER_FORMAT " do not hold its %zu bytes",
                  path, name, from, to, length);
     t->data = allocate(length);
-    memcpy(t->data, data + from, length);
+    copy_numbers(t->data, data + from, t->count, dtypes[t->dtype].bytes);
 }
 
 golden_file *golden_open(const char *folder, const char *name)
