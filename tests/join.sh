@@ -154,6 +154,7 @@ refused 1 "torn.2: it is not finished" part.1 torn.2 part.3
 sed 2d part.2 >hole.2
 refused 1 "hole.2: what follows image 10 cannot follow" part.1 hole.2 part.3
 refused 1 "gone: No such file" part.1 gone part.3
+refused 1 "gone: No such file" gone part.1
 refused 1 "set/a/100.png: it is not a journal" part.1 set/a/100.png
 refused 1 "set/a/100.png: it is not a journal" set/a/100.png
 refused 2 "--json: 'part.1' is the input 'part.1'" part.1 part.2 part.3 \

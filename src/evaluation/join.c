@@ -70,12 +70,13 @@ json_t *join_command(const char *path)
 {
     json_t *settings, *command;
     FILE *file = open_journal(path, &settings, &command);
-    int words = json_array_size(command) > 0;
+    int words;
 
     if (!file)
         return NULL;
     fclose(file);
     json_decref(settings);
+    words = json_array_size(command) > 0;
     for (size_t i = 0; i < json_array_size(command); i++)
         words &= json_is_string(json_array_get(command, i));
     if (words)
