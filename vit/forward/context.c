@@ -207,10 +207,14 @@ static void carve_context(tomevit_context *c, vit_arena *arena)
 static void set_strides(vit_team *c, const tomevit_description *d)
 {
     c->x_stride = tomevit_row_stride(d->dim);
-    c->qkv_stride = tomevit_row_stride(
-        d->block != TOMEVIT_BLOCK_VIT
-            ? tomevit_mix_width(d) + d->mega.value + 2 * d->mega.shared
-            : d->dim + 2 * tomevit_kv_width(d));
+    c->parts_stride = tomevit_row_stride(
+        tomevit_mix_width(d) + d->mega.value + 2 * d->mega.shared);
+    c->by_chunks = d->mega.chunk && c->group * (d->tokens / d->mega.chunk) >=
+                                        2 * (size_t)c->threads;
+    c->qkv_stride = c->by_chunks ? tomevit_row_stride(
+        larger(d->dim, larger(d->mega.value, d->mega.shared)))
+        : d->block != TOMEVIT_BLOCK_VIT ? c->parts_stride
+        : tomevit_row_stride(d->dim + 2 * tomevit_kv_width(d));
     c->hidden_stride = tomevit_row_stride(
         larger(larger(tomevit_fc1_width(d),
                       larger(d->pool_mlp_dim, d->cells.hidden)),
@@ -218,7 +222,8 @@ static void set_strides(vit_team *c, const tomevit_description *d)
                       tomevit_kv_width(d) + VIT_MAX_NR)));
     c->cell_stride = d->cells.side
                          ? tomevit_row_stride(tomevit_cell_length(d)) : 0;
-    c->score_stride = tomevit_row_stride(vit_columns(d->tokens));
+    c->score_stride = tomevit_row_stride(
+        vit_columns(d->mega.chunk ? d->mega.chunk : d->tokens));
     c->pooled_stride = tomevit_row_stride(d->features);
     c->embedding_stride = tomevit_row_stride(d->embedding);
 }

@@ -56,6 +56,9 @@ typedef struct vit_scratch {
                             * all that talk */
     float *second;         /* as scores, of the attention that is subtracted */
     float *panel;          /* [heads, nr]: scores of all heads that talk */
+    float *parts;          /* [chunk, parts_stride], where chunks are taken one
+                            * at a time: of rows from parts_first on */
+    size_t parts_first;
     float *metric;         /* [tokens, head_dim] */
     float *relative;       /* [score_stride]: what a query's scores are raised
                             * by, where places are compared */
@@ -84,12 +87,16 @@ typedef struct vit_team {
     size_t group;          /* images at a time */
     size_t x_stride, qkv_stride, hidden_stride, score_stride, pooled_stride;
     size_t embedding_stride, cell_stride;
+    size_t parts_stride;   /* see blocks/gated.h */
+    int by_chunks;         /* a thread takes a chunk of rows through attention
+                            * alone, and keeps of it what is needed later */
     size_t workspace_bytes;
     vit_scratch *scratch;  /* [threads] */
 
     /* of the group under way; [rows] means group * tokens at first */
     vit_rows rows, next;   /* as they are, and as a merge will leave them */
-    float *qkv;            /* [rows, qkv_stride] */
+    float *qkv;            /* [rows, qkv_stride]; with by_chunks, what tokens
+                            * are compared by */
     float *attention;      /* [rows, x_stride] */
     float *importance;     /* [rows], of the layer under way */
     float *turns;          /* [rows, turns_of]: rotations of rows that stand

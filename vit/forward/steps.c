@@ -154,6 +154,19 @@ static void each_lanes(vit_pass *p, vit_scratch *s, const vit_step *step,
     }
 }
 
+static void each_chunk(vit_pass *p, vit_scratch *s, const vit_step *step,
+                       vit_at at)
+{
+    const tomevit_description *d = &p->c->model->d;
+    size_t chunks = quotient_up(d->tokens, d->mega.chunk);
+
+    EACH_TASK(i, p->count * chunks) {
+        at.image = i / chunks;
+        at.head = i % chunks;
+        step->run(p, s, &at);
+    }
+}
+
 static void run_step(vit_pass *p, vit_scratch *s, const vit_step *step,
                      vit_at at)
 {
@@ -172,6 +185,9 @@ static void run_step(vit_pass *p, vit_scratch *s, const vit_step *step,
         break;
     case VIT_EACH_POOLED:
         each_rows(p, s, step, at, p->count);
+        break;
+    case VIT_EACH_CHUNK:
+        each_chunk(p, s, step, at);
         break;
     case VIT_EACH_LANES:
         each_lanes(p, s, step, at);

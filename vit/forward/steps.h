@@ -36,6 +36,8 @@ enum vit_each {
     VIT_EACH_NEXT,         /* some of the rows that a merge leaves, before it is
                             * carried out */
     VIT_EACH_HEAD,         /* of every image */
+    VIT_EACH_CHUNK,        /* of every image, the rows that attend to each
+                            * other: `head` counts them */
     VIT_EACH_LANES,        /* some channels of every image: `head` counts blocks
                             * of VIT_EMA_LANES */
     VIT_EACH_POOLED        /* some images, of which each has one row by now */

@@ -12,6 +12,11 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 vit_parts tomevit_parts_of(const tomevit_description *d)
 {
     vit_parts p = {.z = d->block == TOMEVIT_BLOCK_MEGA ? d->dim : 0};
@@ -22,6 +27,12 @@ vit_parts tomevit_parts_of(const tomevit_description *d)
     p.q = p.v + d->mega.value;
     p.k = p.q + d->mega.shared;
     return p;
+}
+
+float *tomevit_gated_row(const vit_team *c, const vit_scratch *s, size_t row)
+{
+    return c->by_chunks ? s->parts + (row - s->parts_first) * c->parts_stride
+                        : c->qkv + row * c->parts_stride;
 }
 
 void tomevit_scale_and_shift(size_t n, const float *restrict scale,
@@ -46,8 +57,8 @@ void tomevit_gated_values(vit_pass *p, vit_scratch *s, const vit_at *at)
                                     c->x_stride, s->in);
 
     tomevit_gemm(m->dsp, &at->layer->v, VIT_SILU, at->rows, &a,
-                 c->qkv + at->first * c->qkv_stride + tomevit_parts_of(&m->d).v,
-                 c->qkv_stride, s->gemm);
+                 tomevit_gated_row(c, s, at->first) + tomevit_parts_of(&m->d).v,
+                 c->parts_stride, s->gemm);
 }
 
 /* y += omega x */
@@ -194,79 +205,184 @@ static void attend(const vit_team *c, vit_scratch *s, const among *g,
     }
 }
 
-/* Chunk by chunk. They are formed by place: rows that have merged stay in the
- * chunk of their destination. Of a task that is shared out, the chunks that its
- * queries are in. */
-void tomevit_gated_attention(vit_pass *p, vit_scratch *s, const vit_at *at)
+/* Where in a row's parts lies what tokens are compared by, one head after
+ * another of *channels. */
+static size_t part_compared(const tomevit_description *d, int metric,
+                            size_t *channels)
 {
-    vit_team *c = p->c;
-    const tomevit_description *d = &c->model->d;
     vit_parts part = tomevit_parts_of(d);
-    size_t first = c->rows.offsets[at->image], begin = first + at->first;
-    size_t end = c->rows.offsets[at->image + 1];
-    size_t stop = at->rows ? begin + at->rows : end;
-    size_t chunk = d->mega.chunk ? d->mega.chunk : d->tokens;
-    among g = {.layer = at->layer, .d = d, .whole = chunk,
-               .shared = d->mega.shared / d->heads,
-               .value = d->mega.value / d->heads, .stride = c->qkv_stride};
 
-    while (first < stop) {
-        size_t next = first, number = (size_t)c->rows.place[first] / chunk;
-        float *row = c->qkv + first * c->qkv_stride;
-
-        while (next < end && (size_t)c->rows.place[next] / chunk == number)
-            next++;
-        g.rows = next - first;
-        g.place = c->rows.place + first;
-        g.size = p->merged && p->merging->prop_attn ? c->rows.size + first
-                                                    : NULL;
-        g.bias = vit_bias(p, first);
-        g.q = row + part.q + at->head * g.shared;
-        g.k = row + part.k + at->head * g.shared;
-        g.v = row + part.v + at->head * g.value;
-        g.r = row + part.r + at->head * g.value;
-        if (next > begin)
-            attend(c, s, &g, begin > first ? begin - first : 0,
-                   smaller(stop, next) - first);
-        first = next;
+    *channels = d->mega.shared / d->heads;
+    switch (metric) {
+    case TOMEVIT_METRIC_V:
+        *channels = d->mega.value / d->heads;
+        return part.v;
+    case TOMEVIT_METRIC_Q:
+    case TOMEVIT_METRIC_Q_UNTURNED:
+        return part.q;
+    default:
+        return part.k;
     }
 }
 
 const float *tomevit_gated_metric(const vit_team *c, int metric, size_t first,
                                   size_t *channels)
 {
+    size_t from = part_compared(&c->model->d, metric, channels);
+
+    return c->qkv + first * c->qkv_stride + (c->by_chunks ? 0 : from);
+}
+
+/* One head of the chunk that is the rows first .. next - 1 of all: its queries
+ * begin .. end - 1. */
+static void attend_chunk(vit_pass *p, vit_scratch *s, const vit_at *at,
+                         size_t first, size_t next, size_t begin, size_t end)
+{
+    vit_team *c = p->c;
     const tomevit_description *d = &c->model->d;
     vit_parts part = tomevit_parts_of(d);
-    const float *row = c->qkv + first * c->qkv_stride;
+    float *row = tomevit_gated_row(c, s, first);
+    size_t shared = d->mega.shared / d->heads;
+    size_t value = d->mega.value / d->heads;
+    among g = {
+        .layer = at->layer, .d = d,
+        .whole = d->mega.chunk ? d->mega.chunk : d->tokens,
+        .shared = shared, .value = value, .stride = c->parts_stride,
+        .rows = next - first, .place = c->rows.place + first,
+        .size = p->merged && p->merging->prop_attn ? c->rows.size + first
+                                                   : NULL,
+        .bias = vit_bias(p, first),
+        .q = row + part.q + at->head * shared,
+        .k = row + part.k + at->head * shared,
+        .v = row + part.v + at->head * value,
+        .r = row + part.r + at->head * value};
 
-    *channels = d->mega.shared / d->heads;
-    switch (metric) {
-    case TOMEVIT_METRIC_V:
-        *channels = d->mega.value / d->heads;
-        return row + part.v;
-    case TOMEVIT_METRIC_Q:
-    case TOMEVIT_METRIC_Q_UNTURNED:
-        return row + part.q;
-    default:
-        return row + part.k;
+    attend(c, s, &g, begin, end);
+}
+
+/* Where the chunk ends that row `first` is in. They are formed by place: rows
+ * that have merged stay in the chunk of their destination. */
+static size_t end_of_chunk(const vit_team *c, size_t first, size_t end)
+{
+    const tomevit_description *d = &c->model->d;
+    size_t chunk = d->mega.chunk ? d->mega.chunk : d->tokens, next = first;
+    size_t number = (size_t)c->rows.place[first] / chunk;
+
+    while (next < end && (size_t)c->rows.place[next] / chunk == number)
+        next++;
+    return next;
+}
+
+/* Chunk by chunk. Of a task that is shared out, the chunks that its queries are
+ * in. */
+void tomevit_gated_attention(vit_pass *p, vit_scratch *s, const vit_at *at)
+{
+    vit_team *c = p->c;
+    size_t first = c->rows.offsets[at->image], begin = first + at->first;
+    size_t end = c->rows.offsets[at->image + 1];
+    size_t stop = at->rows ? begin + at->rows : end;
+
+    while (first < stop) {
+        size_t next = end_of_chunk(c, first, end);
+
+        if (next > begin)
+            attend_chunk(p, s, at, first, next,
+                         begin > first ? begin - first : 0,
+                         smaller(stop, next) - first);
+        first = next;
     }
 }
 
+/* Keeps what tokens are going to be compared by. */
+static void keep_metric(const vit_pass *p, const vit_scratch *s,
+                        const vit_at *at)
+{
+    vit_team *c = p->c;
+    size_t channels, heads = c->model->d.heads;
+    size_t from = part_compared(&c->model->d, p->merging->metric, &channels);
+
+    for (size_t i = at->first; i < at->first + at->rows; i++)
+        memcpy(c->qkv + i * c->qkv_stride, tomevit_gated_row(c, s, i) + from,
+               heads * channels * sizeof(float));
+}
+
+/* A task for all rows of `at`, as many at a time as products take. */
+static void each_part(vit_pass *p, vit_scratch *s, const vit_at *at,
+                      vit_task *task)
+{
+    size_t most = p->c->model->block_rows;
+    vit_at part = *at;
+
+    for (size_t i = 0; i < at->rows; i += part.rows) {
+        part.first = at->first + i;
+        part.rows = smaller(at->rows - i, most);
+        task(p, s, &part);
+    }
+}
+
+void tomevit_gated_chunk(vit_pass *p, vit_scratch *s, const vit_at *at,
+                         vit_task *mix, vit_task *join)
+{
+    vit_team *c = p->c;
+    const tomevit_description *d = &c->model->d;
+    size_t end = c->rows.offsets[at->image + 1];
+    vit_at rows = *at;
+
+    rows.first = c->rows.offsets[at->image];
+    while (rows.first < end &&
+           (size_t)c->rows.place[rows.first] / d->mega.chunk < at->head)
+        rows.first++;
+    if (rows.first == end ||
+        (size_t)c->rows.place[rows.first] / d->mega.chunk > at->head)
+        return;
+    rows.rows = end_of_chunk(c, rows.first, end) - rows.first;
+    s->parts_first = rows.first;
+    each_part(p, s, &rows, tomevit_gated_values);
+    each_part(p, s, &rows, mix);
+    for (rows.head = 0; rows.head < d->heads; rows.head++)
+        attend_chunk(p, s, &rows, rows.first, rows.first + rows.rows, 0,
+                     rows.rows);
+    each_part(p, s, &rows, join);
+    if (at->r > 0)
+        keep_metric(p, s, &rows);
+}
+
+int tomevit_in_chunks(const vit_pass *p, const vit_at *unused)
+{
+    (void)unused;
+    return p->c->by_chunks;
+}
+
+int tomevit_as_one(const vit_pass *p, const vit_at *unused)
+{
+    (void)unused;
+    return !p->c->by_chunks;
+}
+
+/* What a chunk needs does not grow with the image. Its scores and values stand
+ * in for the lanes of all rows while these are averaged. */
 void tomevit_carve_gated(const vit_team *c, vit_scratch *s, vit_arena *arena)
 {
     const tomevit_description *d = &c->model->d;
-    size_t tokens = vit_columns(d->tokens), value = vit_columns(d->mega.value);
-    size_t widest = d->mega.shared + d->mega.value;
+    size_t chunk = d->mega.chunk ? d->mega.chunk : d->tokens;
+    size_t columns = vit_columns(chunk);
+    size_t lanes = d->tokens * VIT_EMA_LANES;
+    size_t widest = larger(d->mega.shared, d->mega.value);
 
-    s->keys = tomevit_carve_f32(arena, tokens * d->mega.shared);
-    s->values = tomevit_carve_f32(arena, d->tokens * value);
-    s->scores = tomevit_carve_f32(arena, VIT_MAX_MR * c->score_stride);
+    s->keys = tomevit_carve_f32(arena, columns * d->mega.shared);
+    s->values = tomevit_carve_f32(
+        arena, larger(chunk * vit_columns(d->mega.value), lanes));
+    s->scores = tomevit_carve_f32(
+        arena, larger(VIT_MAX_MR * c->score_stride, lanes));
     s->relative = tomevit_carve_f32(arena, c->score_stride);
+    s->parts = tomevit_carve_f32(arena,
+                                 c->by_chunks ? chunk * c->parts_stride : 0);
     s->metric = tomevit_carve_f32(
-        arena, d->tokens * (d->heads > 1 ? d->mega.value : 1));
+        arena, d->tokens * (d->heads > 1 ? widest / d->heads : 1));
     s->passing = tomevit_carve(arena, d->tokens, sizeof(int32_t));
     s->zeros = tomevit_carve_f32(
-        arena, vit_columns(widest > d->dim ? widest : d->dim));
+        arena,
+        vit_columns(larger(d->mega.shared + d->mega.value, d->dim)));
 }
 
 double tomevit_gated_macs(const tomevit_description *d, double before,

@@ -9,6 +9,12 @@
  * Mega's U says how much of a row is renewed; Megalodon has none. Normed rows
  * are in c->attention, their moving averages in c->next.x, which merging needs
  * only later.
+ *
+ * Averages go over all rows in both directions, so a layer has to have seen the
+ * last row before it can go on with the first; all that is there of every row
+ * meanwhile are these three. What follows looks no further than a chunk: where
+ * chunks are enough for all threads, each takes one from V to the end of
+ * attention in memory of its own, and the parts of a row are those of s->parts.
  */
 #ifndef TOMEVIT_GATED_H
 #define TOMEVIT_GATED_H
@@ -22,6 +28,9 @@ typedef struct vit_parts {
 
 vit_parts tomevit_parts_of(const tomevit_description *d);
 
+/* The parts of one row. */
+float *tomevit_gated_row(const vit_team *c, const vit_scratch *s, size_t row);
+
 /* V of some rows of c->attention, by a product that ends in SiLU. */
 void tomevit_gated_values(vit_pass *p, vit_scratch *s, const vit_at *at);
 
@@ -33,6 +42,14 @@ vit_task tomevit_average;
  * Products of queries and keys, and of weights and values, are f32 in every
  * type. */
 vit_task tomevit_gated_attention;
+
+/* The rows of chunk `head` of an image, from c->attention and averages to what
+ * `join` makes of what `mix` made of them. */
+void tomevit_gated_chunk(vit_pass *p, vit_scratch *s, const vit_at *at,
+                         vit_task *mix, vit_task *join);
+
+/* Whether chunks are taken so, or all rows step by step. */
+vit_condition tomevit_in_chunks, tomevit_as_one;
 
 /* y = x scale + shift: queries or keys of one row. */
 void tomevit_scale_and_shift(size_t n, const float *restrict scale,

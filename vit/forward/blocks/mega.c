@@ -5,8 +5,7 @@
 
 #include "gated.h"
 
-/* Normed rows, and the values of them. */
-static void values(vit_pass *p, vit_scratch *s, const vit_at *at)
+static void norm_rows(vit_pass *p, vit_scratch *unused, const vit_at *at)
 {
     vit_team *c = p->c;
     const tomevit_model *m = c->model;
@@ -16,6 +15,13 @@ static void values(vit_pass *p, vit_scratch *s, const vit_at *at)
         tomevit_norm(m, &at->layer->norm1, m->d.dim,
                      c->rows.x + (at->first + i) * c->x_stride,
                      y + i * c->x_stride);
+    (void)unused;
+}
+
+/* Normed rows, and the values of them. */
+static void values(vit_pass *p, vit_scratch *s, const vit_at *at)
+{
+    norm_rows(p, s, at);
     tomevit_gated_values(p, s, at);
 }
 
@@ -27,16 +33,16 @@ static void mix(vit_pass *p, vit_scratch *s, const vit_at *at)
     const vit_layer *l = at->layer;
     vit_parts part = tomevit_parts_of(&m->d);
     size_t width = m->d.mega.shared;
-    float *row = c->qkv + at->first * c->qkv_stride;
+    float *row = tomevit_gated_row(c, s, at->first);
     vit_operand a = tomevit_operand(&l->mx, at->rows,
                                     c->next.x + at->first * c->x_stride,
                                     c->x_stride, s->in);
 
-    tomevit_gemm(m->dsp, &l->mx, VIT_STORE, at->rows, &a, row, c->qkv_stride,
+    tomevit_gemm(m->dsp, &l->mx, VIT_STORE, at->rows, &a, row, c->parts_stride,
                  s->gemm);
     m->dsp->finish(VIT_SILU, at->rows, width + m->d.mega.value, row + part.z,
-                   c->qkv_stride, s->zeros, row + part.z, c->qkv_stride);
-    for (size_t i = 0; i < at->rows; i++, row += c->qkv_stride) {
+                   c->parts_stride, s->zeros, row + part.z, c->parts_stride);
+    for (size_t i = 0; i < at->rows; i++, row += c->parts_stride) {
         tomevit_scale_and_shift(width, l->qk_scale, l->qk_shift, row + part.z,
                                 row + part.q);
         tomevit_scale_and_shift(width, l->qk_scale + width,
@@ -51,24 +57,33 @@ static void join(vit_pass *p, vit_scratch *s, const vit_at *at)
     vit_team *c = p->c;
     const tomevit_model *m = c->model;
     vit_parts part = tomevit_parts_of(&m->d);
-    float *row = c->qkv + at->first * c->qkv_stride;
+    float *row = tomevit_gated_row(c, s, at->first);
     float *x = c->rows.x + at->first * c->x_stride;
     vit_operand a = tomevit_operand(&at->layer->h, at->rows, row + part.r,
-                                    c->qkv_stride, s->in);
+                                    c->parts_stride, s->in);
 
     tomevit_gemm(m->dsp, &at->layer->h, VIT_ADD, at->rows, &a, row + part.h,
-                 c->qkv_stride, s->gemm);
+                 c->parts_stride, s->gemm);
     for (size_t i = 0; i < at->rows; i++)
-        m->dsp->highway(m->d.dim, row + i * c->qkv_stride,
-                        row + i * c->qkv_stride + part.h, x + i * c->x_stride);
+        m->dsp->highway(m->d.dim, row + i * c->parts_stride,
+                        row + i * c->parts_stride + part.h,
+                        x + i * c->x_stride);
+}
+
+static void take_chunk(vit_pass *p, vit_scratch *s, const vit_at *at)
+{
+    tomevit_gated_chunk(p, s, at, mix, join);
 }
 
 static const vit_step steps[] = {
-    {VIT_EACH_ROWS, .run = values},
+    {VIT_EACH_ROWS, .run = values, .when = tomevit_as_one},
+    {VIT_EACH_ROWS, .run = norm_rows, .when = tomevit_in_chunks},
     {VIT_EACH_LANES, .run = tomevit_average},
-    {VIT_EACH_ROWS, .run = mix},
-    {VIT_EACH_HEAD, .run = tomevit_gated_attention, .by_queries = 1},
-    {VIT_EACH_ROWS, .run = join},
+    {VIT_EACH_CHUNK, .run = take_chunk, .when = tomevit_in_chunks},
+    {VIT_EACH_ROWS, .run = mix, .when = tomevit_as_one},
+    {VIT_EACH_HEAD, .run = tomevit_gated_attention, .when = tomevit_as_one,
+     .by_queries = 1},
+    {VIT_EACH_ROWS, .run = join, .when = tomevit_as_one},
     {VIT_EACH_IMAGE, .run = tomevit_plan, .when = tomevit_merges},
     VIT_MERGE,
     {VIT_EACH_ROWS, .run = tomevit_mlp},

@@ -56,8 +56,8 @@ static void mix(vit_pass *p, vit_scratch *s, const vit_at *at)
     const vit_layer *l = at->layer;
     vit_parts part = tomevit_parts_of(&m->d);
     const float *x = c->next.x + at->first * c->x_stride;
-    float *row = c->qkv + at->first * c->qkv_stride;
-    vit_heads q = {row + part.q, at->rows, c->qkv_stride, m->d.heads, NULL,
+    float *row = tomevit_gated_row(c, s, at->first);
+    vit_heads q = {row + part.q, at->rows, c->parts_stride, m->d.heads, NULL,
                    TOMEVIT_METRIC_Q_UNTURNED, 0}, k = q;
     vit_operand a = tomevit_operand_new(&l->mx, s->norm, c->x_stride, s->in);
 
@@ -66,12 +66,12 @@ static void mix(vit_pass *p, vit_scratch *s, const vit_at *at)
                          tomevit_operand_row(&a, i));
         tomevit_operand_set(&a, i);
     }
-    tomevit_gemm(m->dsp, &l->mx, VIT_STORE, at->rows, &a, row, c->qkv_stride,
+    tomevit_gemm(m->dsp, &l->mx, VIT_STORE, at->rows, &a, row, c->parts_stride,
                  s->gemm);
     for (size_t i = 0; i < at->rows; i++)
-        split(c, l, row + i * c->qkv_stride);
+        split(c, l, row + i * c->parts_stride);
     m->dsp->finish(VIT_SILU, at->rows, m->d.mega.value, row + part.r,
-                   c->qkv_stride, s->zeros, row + part.r, c->qkv_stride);
+                   c->parts_stride, s->zeros, row + part.r, c->parts_stride);
     k.y = row + part.k;
     k.metric = TOMEVIT_METRIC_K_UNTURNED;
     tomevit_finish_heads(p, at, &q);
@@ -84,15 +84,15 @@ static void join(vit_pass *p, vit_scratch *s, const vit_at *at)
     vit_team *c = p->c;
     const tomevit_model *m = c->model;
     vit_parts part = tomevit_parts_of(&m->d);
-    float *row = c->qkv + at->first * c->qkv_stride;
+    float *row = tomevit_gated_row(c, s, at->first);
     const float *x = c->rows.x + at->first * c->x_stride;
     float *y = c->attention + at->first * c->x_stride;
     vit_operand a = tomevit_operand(&at->layer->h, at->rows, row + part.r,
-                                    c->qkv_stride, s->in);
+                                    c->parts_stride, s->in);
 
     tomevit_gemm(m->dsp, &at->layer->h, VIT_ADD, at->rows, &a, row + part.h,
-                 c->qkv_stride, s->gemm);
-    for (size_t i = 0; i < at->rows; i++, row += c->qkv_stride) {
+                 c->parts_stride, s->gemm);
+    for (size_t i = 0; i < at->rows; i++, row += c->parts_stride) {
         for (size_t j = 0; j < m->d.dim; j++)
             y[j] = x[j] + row[part.h + j];
         x += c->x_stride;
@@ -113,14 +113,21 @@ static void mlp(vit_pass *p, vit_scratch *s, const vit_at *at)
                        c->x_stride);
 }
 
+static void take_chunk(vit_pass *p, vit_scratch *s, const vit_at *at)
+{
+    tomevit_gated_chunk(p, s, at, mix, join);
+}
+
 static const vit_step steps[] = {
     {VIT_EACH_IMAGE, .run = tomevit_turn_rows, .when = tomevit_stand_elsewhere},
     {VIT_EACH_IMAGE, .run = norm_rows},
-    {VIT_EACH_ROWS, .run = tomevit_gated_values},
+    {VIT_EACH_ROWS, .run = tomevit_gated_values, .when = tomevit_as_one},
     {VIT_EACH_LANES, .run = tomevit_average},
-    {VIT_EACH_ROWS, .run = mix},
-    {VIT_EACH_HEAD, .run = tomevit_gated_attention, .by_queries = 1},
-    {VIT_EACH_ROWS, .run = join},
+    {VIT_EACH_CHUNK, .run = take_chunk, .when = tomevit_in_chunks},
+    {VIT_EACH_ROWS, .run = mix, .when = tomevit_as_one},
+    {VIT_EACH_HEAD, .run = tomevit_gated_attention, .when = tomevit_as_one,
+     .by_queries = 1},
+    {VIT_EACH_ROWS, .run = join, .when = tomevit_as_one},
     {VIT_EACH_IMAGE, .run = tomevit_plan, .when = tomevit_merges},
     VIT_MERGE,
     {VIT_EACH_ROWS, .run = mlp},
