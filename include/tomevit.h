@@ -580,23 +580,19 @@ typedef struct tomevit_merging {
  * rotations meaned. NULL is ignored. */
 void tomevit_merging_init(tomevit_merging *merging);
 
-/* "K", "Q", "V", "X", "K-unturned", "Q-unturned" and back, as in tomerge.h. */
+/* Names and back, as in tomerge.h: "K", "Q", "V", "X", "K-unturned",
+ * "Q-unturned"; "destination", "centroid", "mean"; "unmerge", "place", ... */
 const char *tomevit_metric_name(int metric);
 int tomevit_metric_from_name(const char *name, int *metric);
-
-/* "destination", "centroid", "mean" and back. */
 const char *tomevit_rope_merge_name(int how);
 int tomevit_rope_merge_from_name(const char *name, int *how);
-
-/* "unmerge", "place", "steps", "rows" and back. */
 const char *tomevit_ema_merge_name(int how);
 int tomevit_ema_merge_from_name(const char *name, int *how);
 
-/* The tokens that leave each layer, [depth] or NULL, if every image has that
- * many to merge: r lowered to what the method can remove. A method that
- * decides by itself, as TOMERGE_UPWARD does with a threshold, is taken to
- * remove none. `merging` NULL merges nothing. EINVAL: a layer leaves none for
- * the head to read, such as patches for a mean. */
+/* The tokens that leave each layer, [depth] or NULL, if every image has as many
+ * to merge: r lowered to what the method can remove; one that decides by
+ * itself, as TOMERGE_UPWARD, is taken to remove none. `merging` NULL: nothing
+ * merges. EINVAL: too few for the head, such as no patches for a mean. */
 int tomevit_schedule_tokens(const tomevit_description *description,
                             const tomevit_merging *merging, size_t *tokens);
 
