@@ -281,10 +281,10 @@ typedef struct tomevit_description {
     size_t post_norm;      /* 1: a layer's norms are of what attention and MLP
                             * give, before it is added; 0: of what they see */
     size_t differential;   /* 1: attention is that of [arXiv 2410.05258] */
-    size_t talking;        /* 1: heads mix their scores [arXiv 2003.02436] */
-    size_t class_layers;   /* of TOMEVIT_POOL_CLASS_LAYERS */
+    size_t talking, class_layers; /* of CaiT [arXiv 2003.02436, 2103.17239] */
     size_t parallel;       /* MLP beside attention [2302.05442]; 2: joined */
-    uint64_t reserved[10]; /* 0 */
+    size_t stem_width[2], stem_side[3]; /* patches by three products, or 0 */
+    uint64_t reserved[5];  /* 0 */
 } tomevit_description;
 
 typedef struct tomevit_model tomevit_model;

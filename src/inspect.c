@@ -151,6 +151,7 @@ static void parts_text(const tomevit_description *d, char *text, size_t size)
         {d->qk_norm, "norm of queries and keys"},
         {d->qkv_bias == 2, "no bias of keys"},
         {d->attn_norm, "norm inside attention"},
+        {d->stem_side[0] > 0, "patches by three products"},
         {d->parallel != 0, "attention and MLP side by side"},
         {d->talking != 0, "heads that talk"},
         {d->class_layers > 0, "class attention"},

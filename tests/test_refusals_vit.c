@@ -747,7 +747,7 @@ Test(refusals_vit, structs_keep_their_layout)
     cr_expect_eq(sizeof(tomevit_preprocessing), 80);
     cr_expect_eq(offsetof(tomevit_preprocessing, reserved), 56);
     cr_expect_eq(sizeof(tomevit_description), 848);
-    cr_expect_eq(offsetof(tomevit_description, reserved), 768);
+    cr_expect_eq(offsetof(tomevit_description, reserved), 808);
     cr_expect_eq(sizeof(tomevit_open_options), 104);
     cr_expect_eq(offsetof(tomevit_open_options, reserved), 72);
     cr_expect_eq(sizeof(tomevit_text_options), 72);

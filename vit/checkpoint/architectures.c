@@ -68,7 +68,6 @@ static const missing of_timm[] = {
     {"_r26_", "patches from a convolutional network"},
     {"_r50_", "patches from a convolutional network"},
     {"_r_s16_", "patches from a convolutional network"},
-    {"_mci_", "patches from a convolutional network"},
     {"vitamin", "stages of convolutions"},
     {"xcit", "attention over channels"},
     {"volo", "outlook attention"}, {"tnt_", "transformers inside patches"},

@@ -232,6 +232,7 @@ static int same_model(const tomevit_description *a,
            a->pos_embed == b->pos_embed && same_rope(&a->rope, &b->rope) &&
            a->relative == b->relative && a->post_norm == b->post_norm &&
            a->differential == b->differential &&
+           a->stem_side[0] == b->stem_side[0] &&
            a->talking == b->talking && a->parallel == b->parallel &&
            a->class_layers == b->class_layers &&
            a->patch_norm == b->patch_norm &&

@@ -36,6 +36,9 @@ static int find_widths(const vit_tensors *file, tomevit_description *d,
         return code;
     d->dim = t->shape[0];
     d->patch = t->shape[2];
+    code = tomevit_find_stem(file, d, report);
+    if (code)
+        return code;
     code = tomevit_limit(name, "a dim", d->dim, VIT_MAX_DIM, report);
     if (!code)
         code = tomevit_limit(name, "a patch side", d->patch, VIT_MAX_PATCH,
@@ -381,7 +384,8 @@ static int check_others(const vit_tensors *file, const tomevit_description *d,
             is_classifier(file, "Hugging Face SigLIP"))
             refused = 0;
         if (!refused || tomevit_tensor_known(d, layer, name) ||
-            has_ending(name, ".attn.qkv.bias_mask"))
+            has_ending(name, ".attn.qkv.bias_mask") ||
+            has_ending(name, ".num_batches_tracked"))
             continue;
         if (unscaled(file, name))
             return tomevit_refuse_int8(file, unscaled(file, name), report);

@@ -45,7 +45,10 @@ static size_t gemm_scratch(const tomevit_model *m)
     const struct {
         size_t n, k;
     } shapes[] = {
-        {d->dim, 3 * d->patch * d->patch},
+        {d->dim, tomevit_patch_length(d)},
+        {d->stem_width[0], 3 * d->stem_side[0] * d->stem_side[0]},
+        {d->stem_width[1],
+         d->stem_width[0] * d->stem_side[1] * d->stem_side[1]},
         {d->dim + 2 * tomevit_kv_width(d), d->dim},
         {tomevit_fc1_width(d), d->dim}, {d->dim, d->mlp_dim},
         {larger(d->classes, d->embedding), larger(d->features, d->embedding)},
@@ -84,11 +87,14 @@ static void carve_operands(const tomevit_model *m, vit_scratch *s,
                         m->d.mega.value);
     size_t widest = larger(larger(m->d.dim, mlp),
                            larger(larger(m->d.features, m->d.embedding),
-                                  3 * m->d.patch * m->d.patch));
+                                  tomevit_patch_length(&m->d)));
     size_t bytes;
 
     widest = larger(widest, larger(tomevit_cell_length(&m->d),
                                    m->d.cells.hidden));
+    widest = larger(widest, larger(
+        3 * m->d.stem_side[0] * m->d.stem_side[0],
+        m->d.stem_width[0] * m->d.stem_side[1] * m->d.stem_side[1]));
     bytes = larger(tomevit_operand_bytes(m->low, m->block_rows, widest),
                    tomevit_operand_bytes(m->outer, m->block_rows, widest));
 
@@ -109,6 +115,10 @@ static void carve_scratch(const vit_team *c, vit_scratch *s,
     s->embedding = tomevit_carve_f32(
         arena, d->embedding ? m->block_rows * c->embedding_stride : 0);
     s->cells = tomevit_carve_f32(arena, m->block_rows * c->cell_stride);
+    if (d->stem_side[0]) {
+        s->patch = tomevit_carve_f32(arena, 3 * d->patch * d->patch);
+        s->stem = tomevit_carve_f32(arena, tomevit_stem_floats(d));
+    }
     s->class_rows = tomevit_carve_f32(arena, d->class_layers ? 4 * d->dim : 0);
     s->gemm = tomevit_carve_f32(arena, gemm_scratch(m));
     tomevit_carve_block(c, s, arena);
@@ -218,7 +228,7 @@ static void set_strides(vit_team *c, const tomevit_description *d)
     c->hidden_stride = tomevit_row_stride(
         larger(larger(tomevit_fc1_width(d),
                       larger(d->pool_mlp_dim, d->cells.hidden)),
-               larger(3 * d->patch * d->patch,
+               larger(tomevit_patch_length(d),
                       tomevit_kv_width(d) + VIT_MAX_NR)));
     c->cell_stride = d->cells.side
                          ? tomevit_row_stride(tomevit_cell_length(d)) : 0;

@@ -45,6 +45,7 @@ typedef struct vit_scratch {
                             * such a space */
     vit_operand_buffer in, out; /* narrowed rows, [block_rows] of the widest */
     float *cells;          /* [block_rows, cell_stride]: squares of patches */
+    float *patch, *stem;   /* [3, patch, patch], and see stem.c */
     float *class_rows;     /* [4 dim]: the class token, its query, key and
                             * value, in layers of its own */
     float *gemm;           /* see tomevit_gemm_scratch */
@@ -138,6 +139,9 @@ typedef struct vit_pass {
  * 0: none. */
 vit_operand_buffer tomevit_carve_operand(vit_arena *arena, size_t rows,
                                          size_t bytes);
+
+/* stem.c: floats that it works with. */
+size_t tomevit_stem_floats(const tomevit_description *d);
 
 /* blocks/blocks.c: takes what a thread works with in blocks of this kind. */
 void tomevit_carve_block(const vit_team *c, vit_scratch *s, vit_arena *arena);

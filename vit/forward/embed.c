@@ -93,12 +93,15 @@ void tomevit_embed(vit_pass *p, vit_scratch *s, const vit_at *at)
     if (first == 0)
         place_prefix(c, image);
     for (size_t i = 0; i < rows; i++) {
-        float *row = tomevit_operand_row(&a, i);
+        float *to = tomevit_operand_row(&a, i);
+        float *row = m->d.stem_side[0] ? s->patch : to;
 
         if (in->format == TOMEVIT_F32_CHW)
             gather_f32(&g, in->data, first + i, row);
         else
             gather_rgb8(&g, in->data, first + i, c->normalised, row);
+        if (m->d.stem_side[0])
+            tomevit_stem(c, s, row, to);
         tomevit_operand_set(&a, i);
         if (added)
             memcpy(x + i * c->x_stride, pos + i * dim, dim * sizeof(*x));

@@ -35,6 +35,18 @@ static double class_layers_macs(const tomevit_description *d, double tokens)
             2 * (tokens + 1) * dim + 2 * dim * (double)d->pool_mlp_dim);
 }
 
+/* Of a patch that goes through a stem. */
+static double stem_macs(const tomevit_description *d)
+{
+    double squares = (double)(d->stem_side[0] * d->stem_side[0]);
+    double cell = (double)(d->stem_side[1] * d->stem_side[1]);
+    double cells = (double)(d->stem_side[2] * d->stem_side[2]);
+    double first = (double)d->stem_width[0], second = (double)d->stem_width[1];
+
+    return cells * (cell * 3 * squares * first + cell * first * second +
+                    second * (double)d->dim);
+}
+
 /* Of a layer by where its tokens merge. */
 static double layer_macs(const tomevit_description *d,
                          const tomevit_merging *merging, size_t layer,
@@ -67,7 +79,8 @@ double tomevit_macs_merged(const tomevit_description *d,
                            const size_t *tokens)
 {
     double dim = (double)d->dim, patch = (double)d->patch;
-    double macs = (double)(d->tokens - d->prefix) * 3 * patch * patch * dim;
+    double macs = (double)(d->tokens - d->prefix) *
+                  (d->stem_side[0] ? stem_macs(d) : 3 * patch * patch * dim);
     double before = (double)d->tokens, after = before;
 
     for (size_t layer = 0; layer < d->depth; layer++, before = after) {

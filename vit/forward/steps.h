@@ -83,6 +83,10 @@ void tomevit_run_steps(vit_pass *p, vit_scratch *s, const vit_step *steps,
 /* embed.c: patches of one image to tokens; with the first those before them. */
 vit_task tomevit_embed;
 
+/* stem.c: y [patch_length] of a patch [3, patch, patch]. */
+void tomevit_stem(const vit_team *c, vit_scratch *s, const float *patch,
+                  float *y);
+
 /* blocks/products.c: the products of a layer on some rows. Queries of the
  * rows that are read go where attention's output will be. */
 vit_task tomevit_qkv, tomevit_keys_values, tomevit_queries;

@@ -42,6 +42,11 @@ static const vit_rule rules[] = {
      {"blocks.#.mlp.fc1_g.weight", "blocks.#.mlp.fc1_x.weight"}, VIT_AS_IS},
     {"blocks.#.mlp.fc1.bias",
      {"blocks.#.mlp.fc1_g.bias", "blocks.#.mlp.fc1_x.bias"}, VIT_AS_IS},
+    /* three convolutions make patches
+     * [timm, models/vision_transformer_hybrid.py] */
+    {"patch_embed.proj.weight", {"patch_embed.backbone.2.conv.weight"},
+     VIT_AS_IS},
+    {"patch_embed.proj.bias", {"patch_embed.backbone.2.conv.bias"}, VIT_AS_IS},
     /* attention and MLP side by side */
     {"blocks.#.norm1.weight", {"blocks.#.in_norm.weight"}, VIT_AS_IS},
     {"blocks.#.norm1.bias", {"blocks.#.in_norm.bias"}, VIT_AS_IS},

@@ -202,3 +202,32 @@ int tomevit_read_lambda(const tomevit_description *d, vit_source source,
         norm[i] *= (float)(1.0 - start);
     return 0;
 }
+
+int tomevit_fold_norm(const tomevit_description *d, vit_source source,
+                      enum vit_tensor t, float *rows, float *bias)
+{
+    const float epsilon = 1e-5f; /* PyTorch's, which no file says */
+    int second = t == VIT_STEM_1_WEIGHT;
+    enum vit_tensor parts[4] = {
+        second ? VIT_STEM_1_SCALE : VIT_STEM_0_SCALE,
+        second ? VIT_STEM_1_SHIFT : VIT_STEM_0_SHIFT,
+        second ? VIT_STEM_1_MEAN : VIT_STEM_0_MEAN,
+        second ? VIT_STEM_1_VARIANCE : VIT_STEM_0_VARIANCE,
+    };
+    size_t n = d->stem_width[second];
+    size_t length = tomevit_tensor_shape(d, t, NULL, NULL) / n;
+    float *read = malloc(4 * n * sizeof(*read));
+    int error = read ? 0 : TOMEVIT_ENOMEM;
+
+    for (int i = 0; !error && i < 4; i++)
+        error = source.read(source.self, parts[i], 0, read + (size_t)i * n);
+    for (size_t i = 0; !error && i < n; i++) {
+        float factor = read[i] / sqrtf(read[3 * n + i] + epsilon);
+
+        bias[i] = read[n + i] - read[2 * n + i] * factor;
+        for (size_t j = 0; j < length; j++)
+            rows[i * length + j] *= factor;
+    }
+    free(read);
+    return error;
+}

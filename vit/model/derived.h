@@ -40,4 +40,10 @@ int tomevit_relative_table(const tomevit_description *d, vit_source source,
 int tomevit_read_lambda(const tomevit_description *d, vit_source source,
                         size_t layer, float *lambda, float *norm);
 
+/* Rows of a product of a stem, and its bias, with the norm behind it folded in:
+ * BatchNorm as it is in use [arXiv 1502.03167]. ENOMEM, and what the source
+ * returns. */
+int tomevit_fold_norm(const tomevit_description *d, vit_source source,
+                      enum vit_tensor t, float *rows, float *bias);
+
 #endif

@@ -76,7 +76,8 @@ struct tomevit_model {
                             * every layer and head */
     float *turns;          /* [patches, turn]: tomevit_rope_turn of each patch;
                             * or [depth, patches, heads, turn] */
-    vit_matrix patch;      /* [dim, 3 patch patch] */
+    vit_matrix stem[2];    /* [width, what is in a square], if there is one */
+    vit_matrix patch;      /* [dim, patch_length] */
     vit_layer *layers;     /* [depth] */
     vit_norm patch_norm;   /* of patches alone, if there is one */
     vit_norm norm_pre;     /* before the first layer, if there is one */

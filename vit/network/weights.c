@@ -13,13 +13,14 @@ enum {
     FEATURES, CLASSES, DIM2, EMBEDDING, POOL_MLP, TWO, DEPTH, HEADS, PAIRS,
     PAIRS2, DISTANCES, SHARED, VALUE, MIX, STATES, REL_BIASES,
     CELL, CELLS_HIDDEN, CELLS_OUT, REL_HIDDEN, HALF_HEAD,
-    SIDE, JOINT
+    SIDE, JOINT, PATCH_CHANNELS, PATCH_SIDE, STEM_WIDTH_0, STEM_WIDTH_1,
+    STEM_SIDE_0, STEM_SIDE_1
 };
 
 /* When a tensor exists. */
 enum {
     ALWAYS, OF_MEGA, OF_MEGALODON, OF_AVERAGES,
-    LAYER_SCALE_1, HAS_NORM_BIAS,     CELLS, CELLS_NORM,
+    LAYER_SCALE_1, HAS_NORM_BIAS, CELLS, CELLS_NORM,
     CLASS_TOKEN, DISTILLED, REGISTER_TOKENS,
     HAS_PATCH_BIAS, NORM_PRE,
     HAS_QKV_BIAS, QK_NORM, LAYER_SCALE, ATTENTION_POOL, HEAD, HAS_HEAD_BIAS,
@@ -31,7 +32,7 @@ enum {
     CLASS_LAYERS_0, CLASS_LAYERS_BIAS_0, CLASS_LAYERS_1, CLASS_LAYERS_BIAS_1,
     HAS_QKV, HAS_PROJ, HAS_PROJ_BIAS, HAS_NORM2, HAS_NORM2_BIAS, HAS_FC1,
     HAS_FC1_BIAS, HAS_FC2, HAS_FC2_BIAS, PARALLEL, PARALLEL_BIAS,
-    PARALLEL_UNBIASED, PARALLEL_JOINT, NORM_PRE_BIASED
+    PARALLEL_UNBIASED, PARALLEL_JOINT, NORM_PRE_BIASED, STEM
 };
 
 typedef struct row {
@@ -82,6 +83,16 @@ static size_t length_of(const tomevit_description *d, unsigned char symbol)
         return 2 * d->dim;
     case EMBEDDING:
         return d->embedding;
+    case PATCH_CHANNELS:
+        return d->stem_side[0] ? d->stem_width[1] : 3;
+    case PATCH_SIDE:
+        return d->stem_side[0] ? d->stem_side[2] : d->patch;
+    case STEM_WIDTH_0:
+    case STEM_WIDTH_1:
+        return d->stem_width[symbol == STEM_WIDTH_1];
+    case STEM_SIDE_0:
+    case STEM_SIDE_1:
+        return d->stem_side[symbol == STEM_SIDE_1];
     case SIDE:
         return d->mlp_dim + 3 * d->dim;
     case JOINT:
@@ -175,6 +186,8 @@ static int exists(const tomevit_description *d, unsigned char when)
         return d->pool == TOMEVIT_POOL_CELLS;
     case CELLS_NORM:
         return d->pool == TOMEVIT_POOL_CELLS && d->cells.norm;
+    case STEM:
+        return d->stem_side[0] != 0;
     case CLASS_TOKEN:
         return d->class_token != 0;
     case DISTILLED:

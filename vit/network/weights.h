@@ -28,6 +28,14 @@ static inline size_t tomevit_fc1_width(const tomevit_description *d)
     return d->activation == TOMEVIT_SWIGLU ? 2 * d->mlp_dim : d->mlp_dim;
 }
 
+/* What a patch is once it has gone through a stem, or as it comes. */
+static inline size_t tomevit_patch_length(const tomevit_description *d)
+{
+    return d->stem_side[0] ? d->stem_width[1] * d->stem_side[2] *
+                                 d->stem_side[2]
+                           : 3 * d->patch * d->patch;
+}
+
 /* Heads of keys and values; columns of keys, or of values. */
 static inline size_t tomevit_kv_heads(const tomevit_description *d)
 {
