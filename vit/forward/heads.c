@@ -67,22 +67,38 @@ static void turn_to_centroids(const tomevit_model *m, size_t layer,
                               turns + i * each + head * length);
 }
 
+static void add(size_t n, const float *restrict x, float *restrict y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] += x[i];
+}
+
+static void divide(size_t n, float by, float *y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] /= by;
+}
+
 static void turn_by_means(const tomevit_model *m, size_t layer,
                           const members *g, float *turns)
 {
     size_t each = tomevit_turns_of(&m->d);
     const float *patch = patch_turns(m, layer);
 
-    memset(turns, 0, g->rows * each * sizeof(*turns));
+    for (size_t i = 0; i < g->rows; i++)
+        if (g->count[i] != 1)
+            memset(turns + i * each, 0, each * sizeof(*turns));
     for (size_t t = g->prefix; t < g->tokens; t++, patch += each) {
-        float *sum = turns + (size_t)g->trace[t] * each;
+        int32_t to = g->trace[t];
 
-        for (size_t i = 0; g->trace[t] >= 0 && i < each; i++)
-            sum[i] += patch[i];
+        if (to >= 0 && g->count[to] == 1)
+            memcpy(turns + (size_t)to * each, patch, each * sizeof(*turns));
+        else if (to >= 0)
+            add(each, patch, turns + (size_t)to * each);
     }
     for (size_t i = 0; i < g->rows; i++)
-        for (size_t k = 0; g->count[i] > 0 && k < each; k++)
-            turns[i * each + k] /= g->count[i];
+        if (g->count[i] > 1)
+            divide(each, g->count[i], turns + i * each);
 }
 
 void tomevit_turn_rows(vit_pass *p, vit_scratch *s, const vit_at *at)
