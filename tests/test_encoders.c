@@ -278,6 +278,65 @@ Test(encoders, opens_mega_as_its_authors_write_it)
     free(folder);
 }
 
+/* The most that any way to merge asks for: some compare all tokens with all. */
+static size_t bytes_of_matching(size_t tokens, size_t channels)
+{
+    size_t most = 0, bytes;
+    tomerge_options options;
+
+    tomerge_options_init(&options);
+    for (int method = 0; tomerge_method_name(method); method++) {
+        options.method = method;
+        for (int like = 0; tomerge_similarity_name(like); like++) {
+            options.similarity = like;
+            if (!tomerge_match_workspace(&options, tokens, channels, &bytes) &&
+                bytes > most)
+                most = bytes;
+        }
+    }
+    return most;
+}
+
+/* Of one image on one thread, without what matching works with. */
+static size_t bytes_of_context(const char *path, size_t side, size_t tokens)
+{
+    tomevit_open_options options;
+    tomevit_message why = {""};
+    tomevit_model *model;
+    tomevit_context *context;
+    size_t bytes;
+
+    tomevit_open_options_init(&options);
+    options.image_size = side;
+    cr_assert_eq(tomevit_open(path, &options, &model, &why), 0, "%s", why.text);
+    cr_assert_eq(tomevit_describe(model)->tokens, tokens);
+    cr_assert_eq(tomevit_context_create(model, 1, 1, &context), 0);
+    bytes = tomevit_context_bytes(context) -
+            bytes_of_matching(tokens, tomevit_describe(model)->dim);
+    tomevit_context_free(context);
+    tomevit_close(model);
+    return bytes;
+}
+
+/* From 1296 to 5184 patches, in chunks of 10, memory grows by less than three
+ * vectors of the width and a row's parts would need: U, Z, R, H, V, Q and K are
+ * there for one chunk alone. */
+Test(encoders, keep_the_parts_of_one_chunk)
+{
+    enum { WIDTH = 24, SHARED = 12, VALUE = 20 };
+    char *folder = own_folder();
+    char *path = golden_path(folder, "mega_softmax_chunk.safetensors");
+    size_t parts = 2 * WIDTH + 3 * SHARED + 2 * VALUE;
+    size_t few = bytes_of_context(path, 144, 1296);
+    size_t many = bytes_of_context(path, 288, 5184);
+
+    cr_assert_lt(many - few, (5184 - 1296) * (3 * WIDTH + parts) *
+                 sizeof(float), "%zu bytes a patch",
+                 (many - few) / (5184 - 1296));
+    free(path);
+    free(folder);
+}
+
 /* ---- the same bits ------------------------------------------------------- */
 
 enum { IMAGES = 3, BITS_CLASSES = 7, BITS_TOKENS = 81 };
