@@ -6,7 +6,8 @@ MEGABYTE's attention takes (T / P)^2 and T P of T bytes in patches of P, at best
 of the order T^(4/3), at P of the order T^(1/3) (arXiv:2305.07185, section 3). This
 makes models of random weights, all of one width, for pictures from 3 kB to 1 MB,
 and measures `tomerge density` on one thread: the processor's time of three
-pictures less that of one, halved, so that opening the model does not count.
+pictures less that of one, halved, so that opening the model does not count; of
+the largest, two less one. A second table has the best patch of each size.
 
     bytes.py build/src/tomerge [SCRATCH-FOLDER]
 
@@ -101,11 +102,13 @@ def main():
     print("| bytes | patch | patches | attention, GMACs | seconds | "
           "ns a byte | / T^(4/3), ns |")
     print("|---:|---:|---:|---:|---:|---:|---:|", flush=True)
+    times = {}  # of T: (seconds, patch) each
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         folder = pathlib.Path(folder)
         for side in SIDES:
             pictures = []
-            for i in range(3):
+            times[3 * side * side] = []
+            for i in range(3 if side <= 128 else 2):
                 pixels = np.random.default_rng(i).integers(
                     0, 256, (side, side, 3), np.uint8)
                 pictures.append(folder / f"{i}.png")
@@ -116,12 +119,21 @@ def main():
                 if attention(c) > MOST:
                     continue
                 one = run(tomerge, model, pictures[:1])
-                three = run(tomerge, model, pictures)
-                seconds, t = (three - one) / 2, 3 * side * side
+                some = run(tomerge, model, pictures)
+                t = 3 * side * side
+                seconds = (some - one) / (len(pictures) - 1)
+                times[t].append((seconds, patch))
                 print(f"| {t} | {patch} x {patch} | {c['patches']} | "
                       f"{attention(c) / 1e9:.2f} | {seconds:.3f} | "
                       f"{1e9 * seconds / t:.0f} | "
                       f"{1e9 * seconds / t ** (4 / 3):.1f} |", flush=True)
+    print("\n| bytes | best patch | seconds | times the smallest | "
+          "T^(4/3) would be |\n|---:|---:|---:|---:|---:|")
+    first, least = next((t, min(tried)[0]) for t, tried in times.items())
+    for t, tried in times.items():
+        seconds, patch = min(tried)
+        print(f"| {t} | {patch} x {patch} | {seconds:.3f} | "
+              f"{seconds / least:.1f} | {(t / first) ** (4 / 3):.1f} |")
 
 
 if __name__ == "__main__":
