@@ -90,13 +90,13 @@ int byte_journal_read(byte_journal *j, double *worth, size_t most,
 /* Up to where the command is; NULL without memory. */
 static char *head_of(const json_t *settings)
 {
-    static const char before[] = "{\"tomerge_journal\":3,\"settings\":";
     char *text = json_dumps(settings, JSON_COMPACT | JSON_SORT_KEYS);
-    size_t room = text ? sizeof(before) + strlen(text) : 0;
+    size_t room = text ? strlen(text) + 64 : 0;
     char *out = text ? memory_zero(room, 1) : NULL;
 
     if (out)
-        snprintf(out, room, "%s%s", before, text);
+        snprintf(out, room, "{\"tomerge_journal\":%d,\"settings\":%s",
+                 JOURNAL_FORMAT, text);
     free(text);
     return out;
 }

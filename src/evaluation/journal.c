@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define MARK "tomerge_journal"
-enum { FORMAT = 4, SYNC_SECONDS = 5 };
+enum { FORMAT = JOURNAL_FORMAT, SYNC_SECONDS = 5 };
 
 /* ---- writing ------------------------------------------------------------- */
 

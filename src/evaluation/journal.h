@@ -19,6 +19,10 @@
 #include <jansson.h>
 #include <stdio.h>
 
+/* What the first line says of the others: a number that grows when they change,
+ * here or in another kind of journal that begins alike. */
+enum { JOURNAL_FORMAT = 4 };
+
 typedef struct journal {
     int descriptor;
     const char *path;      /* the caller's */
