@@ -5,6 +5,7 @@
 # (tests/fuzz/mutants.c). `make mutants MUTANTS=1000000` tries more.
 . "${srcdir:-.}/tests/guard.sh"
 
+test -z "$SANITIZED" || skip "the fuzzers do so under the sanitizers"
 found=0
 for target in tests/fuzz/fuzz_*; do
     test -f "$target" && test -x "$target" || continue

@@ -11,6 +11,7 @@
 #include "tomevit.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,6 +123,7 @@ static void *look_on(void *data)
         seen += tomevit_describe(s->model)->depth;
         tomerge_set_cpu_mask(seen % 2 ? 0 : TOMERGE_CPU_AVX2);
         tomerge_set_cpu_mask(UINT32_MAX);
+        sched_yield();
     }
     return NULL;
 }

@@ -53,6 +53,10 @@ class Margins:
         return self.match(metric, r, protect)
 
 
+def square(n):
+    return n > 0 and round(n ** 0.5) ** 2 == n
+
+
 def draw(rng):
     heads = rng.choice([1, 2, 3, 4])
     patch = rng.choice([2, 4, 8])
@@ -60,8 +64,12 @@ def draw(rng):
     # Attention pooling beside a class token is refused, by name.
     class_token = pool == "token" or pool == "avg" and rng.random() < 0.5
     registers = rng.choice([0, 0, 0, 1, 4]) if pool != "map" else 0
+    grid, prefix = rng.randint(2, 8), class_token + registers
+    # Positions of patches alone, as many as of a smaller image with its other
+    # tokens: no tensor tells which (inspect says that it guesses).
+    told = prefix == 0 or not square(grid ** 2 - prefix)
     return dict(
-        img_size=patch * rng.randint(2, 8), patch_size=patch,
+        img_size=patch * grid, patch_size=patch,
         embed_dim=heads * rng.choice([8, 12, 16]), depth=rng.randint(1, 5),
         num_heads=heads, mlp_ratio=rng.choice([1, 2, 3, 4]),
         num_classes=rng.randint(1, 12), global_pool=pool,
@@ -69,7 +77,7 @@ def draw(rng):
         qk_norm=rng.random() < 0.2, pre_norm=rng.random() < 0.2,
         init_values=0.3 if rng.random() < 0.3 else None,
         reg_tokens=registers,
-        no_embed_class=rng.random() < 0.2,
+        no_embed_class=told and rng.random() < 0.2,
         # A norm after pooling beside other pooling is refused, by name.
         fc_norm=rng.choice([None, True, False]) if pool == "avg" else None)
 
