@@ -346,7 +346,12 @@ Test(converted, any_integers_and_scales_are_read)
     t->data[16] = 1;
     t = model_file_add(&file, "blocks.1.mlp.fc1.weight_scale", "F32", 1, rows,
                        64);
-    memcpy(t->data, scale, sizeof(scale));
+    for (size_t i = 0; i < sizeof(scale); i++) {
+        uint32_t bits;
+
+        memcpy(&bits, &scale[i / 4], sizeof(bits));
+        t->data[i] = (unsigned char)(bits >> 8 * (i % 4));
+    }
     write_bytes(&file, path);
     model_file_free(&file);
     tensors = open_file(path);
