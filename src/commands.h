@@ -6,6 +6,8 @@
 
 #include "session/options.h"
 
+#include <jansson.h>
+
 void command_eval(const options *o);
 void command_sweep(const options *o);
 void command_classify(const options *o);
@@ -13,6 +15,9 @@ void command_bench(const options *o);
 void command_inspect(const options *o);
 /* inspect --cpu */
 void inspect_cpu(const options *o);
+/* What is known of the text tower in the model's file, the caller's: "missing"
+ * says why it does not run. NULL: there is none. */
+json_t *inspect_text(const options *o);
 void command_visualize(const options *o);
 void command_convert(const options *o);
 void command_tune(const options *o);

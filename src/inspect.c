@@ -62,6 +62,25 @@ static const report_column list[] = {
     {"known.std.from", "  std from", NULL},
     {"known.crop.from", "  crop from", NULL},
     {"known.interpolation.from", "  filter from", NULL},
+    {"text_tower.missing", "text tower", NULL},
+    {"text_tower.depth", "text layers", NULL},
+    {"text_tower.dim", "  dim", NULL},
+    {"text_tower.heads", "  heads", NULL},
+    {"text_tower.known.text heads.from", "    from", NULL},
+    {"text_tower.known.text activation.value", "  activation", NULL},
+    {"text_tower.known.text activation.from", "    from", NULL},
+    {"text_tower.known.text norm epsilon.value", "  epsilon", NULL},
+    {"text_tower.known.text norm epsilon.from", "    from", NULL},
+    {"text_tower.known.text pooling.value", "  pooling", NULL},
+    {"text_tower.known.text pooling.from", "    from", NULL},
+    {"text_tower.known.text rows see.value", "  rows see", NULL},
+    {"text_tower.known.text rows see.from", "    from", NULL},
+    {"text_tower.known.text cleaning.value", "  cleaning", NULL},
+    {"text_tower.known.text cleaning.from", "    from", NULL},
+    {"text_tower.context", "  context", NULL},
+    {"text_tower.vocabulary", "  vocabulary", NULL},
+    {"text_tower.embedding", "  embedding", NULL},
+    {"text_tower.known.tokenizer.value", "  tokenizer", NULL},
     {"schedule", "r", NULL},
     {"merge_ratio", "merge ratio", "%.3f"},
     {"gmacs", "GMACs", "%.2f"}
@@ -230,6 +249,7 @@ static int put_unused(const session *s, json_t *object)
 static int describe(const session *s, json_t *object)
 {
     const tomevit_description *d = s->description;
+    json_t *text = d->unused ? inspect_text(s->options) : NULL;
     char parts[256];
 
     if (d->container[0] != '\0')
@@ -245,6 +265,8 @@ static int describe(const session *s, json_t *object)
     json_object_set_new(object, "pool", json_string(pool_name(d)));
     json_object_set_new(object, "activation",
                         json_string(activation_name(d)));
+    if (text)
+        json_object_set_new(object, "text_tower", text);
     parts_text(d, parts, sizeof(parts));
     if (parts[0])
         json_object_set_new(object, "parts", json_string(parts));

@@ -112,3 +112,15 @@ run 1 classify --model "$hf" a.png --classes latin
 says err "expected UTF-8"
 run 1 classify a.png --classes names
 says err "expected a text tower"
+
+# inspect says what the text tower is and from where, or what it lacks
+run 0 inspect --model "$hf"
+says out "text layers     2"
+says out "  pooling       first 578"
+run 0 inspect --model "$hf" --json facts.json --quiet
+says facts.json '"context": 24'
+says facts.json '"text heads": {'
+run 0 inspect --model "$open"
+says out "text tower      "
+run 0 inspect
+test "$(grep -c text out)" = 0 || fail "a text tower where there is none"
