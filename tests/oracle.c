@@ -220,14 +220,30 @@ static void embed(oracle *o, const float *image)
     free(patches), free(pos), free(y);
 }
 
-/* x += y, times a layer scale if there is one. */
-static void add(oracle *o, enum vit_tensor scale, size_t layer,
-                const double *y)
+/* What attention or the MLP sees: norms of x, unless they come behind. */
+static double *seen(const oracle *o, enum vit_tensor weight,
+                    enum vit_tensor bias, size_t layer)
 {
+    size_t count = o->n * o->d->dim;
+
+    if (!o->d->post_norm)
+        return norm(o, weight, bias, layer, o->n, o->x);
+    return memcpy(zeros(count), o->x, count * sizeof(*o->x));
+}
+
+/* x += y, times a layer scale if there is one; of y its norm, if norms come
+ * behind [arXiv 2111.09883]. */
+static void add(oracle *o, enum vit_tensor scale, size_t layer, double *y)
+{
+    int mlp = scale == VIT_SCALE2;
     size_t dim = o->d->dim;
     double *factors = tensor(o, scale, layer, dim);
     int scaled = tomevit_tensor_shape(o->d, scale, NULL, NULL) > 0;
 
+    if (o->d->post_norm)
+        norm_in_place(o, mlp ? VIT_NORM2_WEIGHT : VIT_NORM1_WEIGHT,
+                      mlp ? VIT_NORM2_BIAS : VIT_NORM1_BIAS, layer, o->n, y,
+                      dim);
     for (size_t i = 0; i < o->n * dim; i++)
         o->x[i] += scaled ? y[i] * factors[i % dim] : y[i];
     free(factors);
@@ -256,7 +272,7 @@ static double raised(const oracle *o, const double *table, size_t head,
 static double *projections(const oracle *o, size_t layer, size_t wide)
 {
     size_t dim = o->d->dim, dh = dim / o->d->heads, n = o->n;
-    double *in = norm(o, VIT_NORM1_WEIGHT, VIT_NORM1_BIAS, layer, n, o->x);
+    double *in = seen(o, VIT_NORM1_WEIGHT, VIT_NORM1_BIAS, layer);
     double *qkv = linear(o, VIT_QKV_WEIGHT, VIT_QKV_BIAS, layer, n, in, wide,
                          dim);
     double *q_bias = tensor(o, VIT_Q_BIAS, layer, dim);
@@ -451,7 +467,7 @@ static void feed_forward(oracle *o, size_t layer)
     int kind = o->d->activation;
     size_t dim = o->d->dim, wide = o->d->mlp_dim;
     size_t columns = kind == TOMEVIT_SWIGLU ? 2 * wide : wide;
-    double *in = norm(o, VIT_NORM2_WEIGHT, VIT_NORM2_BIAS, layer, o->n, o->x);
+    double *in = seen(o, VIT_NORM2_WEIGHT, VIT_NORM2_BIAS, layer);
     double *first = linear(o, VIT_FC1_WEIGHT, VIT_FC1_BIAS, layer, o->n, in,
                            columns, dim);
     double *h = zeros(o->n * wide), *y;

@@ -99,7 +99,7 @@ static void check_near(const char *tier, tomevit_description d)
 }
 
 /* What sets published kinds of models apart. */
-enum { KINDS = 7 };
+enum { KINDS = 8 };
 static tomevit_description of_kind(int kind)
 {
     tomevit_description d = small_description(TOMEVIT_POOL_MEAN, kind < 2, 0);
@@ -138,6 +138,9 @@ static tomevit_description of_kind(int kind)
         d.rms_norm = d.unbiased = d.norm_pre = 1;
         d.qkv_bias = d.patch_bias = d.final_norm = 0;
         d.activation = TOMEVIT_SWIGLU;
+        break;
+    case 6:                             /* SwinV2's order of norms */
+        d.post_norm = 1;
         break;
     default:                            /* MobileLLM's heads */
         d.rms_norm = d.unbiased = 1;
