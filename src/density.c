@@ -8,11 +8,13 @@
 #include "base/memory.h"
 #include "base/message.h"
 #include "base/progress.h"
+#include "base/ranks.h"
 #include "base/signals.h"
 #include "bytes/heat.h"
 #include "density/density.h"
 #include "evaluation/join.h"
 #include "evaluation/journal_settings.h"
+#include "evaluation/ranked.h"
 #include "images/png_write.h"
 
 #include <stdlib.h>
@@ -70,9 +72,9 @@ static int measure_way(density *p, size_t way, size_t count, double *worth)
     return way == 0 ? draw(p) : 0;
 }
 
-/* Files first .. first + count - 1, all at once, in every way: these begin in
- * turns, so that none is always the one that finds the caches cold. */
-static int measure_batch(density *p, size_t first, size_t count)
+/* Ways begin in turns, so that none is always the one that finds the caches
+ * cold. */
+int density_measure(density *p, size_t first, size_t count)
 {
     double *worth = p->worth + first * p->width;
     size_t length = p->m.d->length, turn = first / p->pictures.most;
@@ -105,7 +107,7 @@ static int measure(density *p)
         size_t first = p->from + i;
 
         now = count - i < p->pictures.most ? count - i : p->pictures.most;
-        result = measure_batch(p, first, now);
+        result = density_measure(p, first, now);
         for (size_t k = 0; k < now && result == 0; k++) {
             if (p->pictures.why[k][0] != '\0')
                 message_refused("%s: %s", p->files->files[first + k].path,
@@ -129,6 +131,8 @@ static int check_map(const density *p)
 
     if (o->map && p->files->count != 1)
         message_usage("--map is of one image, found %zu", p->files->count);
+    else if (o->map && ranks_count() > 1)
+        message_usage("--map is drawn by one process");
     else if (o->map && o->resume)
         message_usage("--map and --resume exclude each other");
     else
@@ -148,7 +152,11 @@ static void retell(const density *p)
 static int go_through(density *p)
 {
     const options *o = p->m.s.options;
-    json_t *command = journal_command(o);
+    json_t *command;
+
+    if (o->resume && ranked_check_alone(o->resume) != 0)
+        return -1;
+    command = journal_command(o);
     int result = byte_journal_open(&p->journal, o->resume, p->settings,
                                    command, p->width,
                                    p->worth + p->from * p->width,
@@ -186,7 +194,9 @@ static void run(density *p)
     p->bits = memory_zero(o->batch * p->m.d->length, sizeof(*p->bits));
     byte_pictures_begin(&p->pictures, &p->m, 0);
     p->mapped = o->map == NULL;
-    if (result == 0 && o->joined) {
+    if (ranks_on() && !o->joined) {
+        result = density_ranks(p, result);
+    } else if (result == 0 && o->joined) {
         result = density_join(p, o->joined, o->joined_count);
         retell(p);
     } else if (result == 0) {
@@ -194,7 +204,7 @@ static void run(density *p)
     }
     for (size_t i = p->from; i < p->from + p->done; i++)
         known += p->worth[i * p->width] >= 0;
-    p->m.s.worth = result != 0 ? OUTPUT_FAILED
+    p->m.s.worth = result < 0 ? OUTPUT_FAILED
                    : known > 0 ? OUTPUT_WHOLE : OUTPUT_EMPTY;
     if (result == 0 && known > 0) {
         density_report(p);

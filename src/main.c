@@ -170,8 +170,9 @@ static void print_version(void)
 /* What the processes of one launcher do together, or not at all: each would
  * write the same files. */
 enum {
-    TOGETHER = OPTIONS_EVAL | OPTIONS_SWEEP | OPTIONS_EMBED,
-    ALONE = OPTIONS_TUNE
+    TOGETHER = OPTIONS_EVAL | OPTIONS_SWEEP | OPTIONS_EMBED |
+               OPTIONS_DENSITY,
+    ALONE = OPTIONS_TUNE | OPTIONS_COMPRESS | OPTIONS_EXPAND
 };
 
 /* With options of the same part, or none, ranks are one run; with parts of

@@ -5,9 +5,7 @@
 # Without MPI, or where MPI does not bring them together, they are refused.
 . "${srcdir:-.}/tests/guard.sh"
 . "${srcdir:-.}/tests/one_report.sh"
-kill=$scratch/kill.so
-${CC:-cc} -std=c11 -O1 -fPIC -shared -o "$kill" "$srcdir/tests/faults/kill.c" \
-    -ldl || fail "no library to preload"
+. "${srcdir:-.}/tests/mpirun.sh"
 . "${srcdir:-.}/tests/command.sh"
 
 "$fixture" model plain.safetensors 3 '{"num_heads": "3"}' || fail "no model"
@@ -56,28 +54,7 @@ for size in OMPI_COMM_WORLD_SIZE PMI_SIZE SLURM_STEP_NUM_TASKS; do
     env $size=1 "$tomerge" eval $model set --r 4 >out 2>err
     test $? = 3 || fail "$size=1 is refused"
 done
-grep -q '^#define HAVE_MPI' "$build/config.h" || {
-    test $status = 0 && skip "the rest needs a build --with-mpi"
-    exit $status
-}
-tool mpirun || skip "no mpirun"
-
-# mpi N STATUS ARGUMENT...: as N ranks on this machine
-OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-export OMPI_ALLOW_RUN_AS_ROOT OMPI_ALLOW_RUN_AS_ROOT_CONFIRM
-OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_btl=self,vader
-export OMPI_MCA_rmaps_base_oversubscribe OMPI_MCA_btl
-mpirun -n 2 true >out 2>err || skip "mpirun cannot start processes here"
-mpi() {
-    ranks=$1
-    expected=$2
-    shift 2
-    mpirun -n $ranks "$tomerge" "$@" >out 2>err </dev/null
-    got=$?
-    test $got = "$expected" && return 0
-    fail "$ranks ranks of $*: exit status $got instead of $expected"
-    sed 's/^/    /' err
-}
+needs_mpi
 if test "$(mpirun -n 1 "$tomerge" eval --model gone set 2>&1 |
     grep -c 'gone')" != 1; then
     fail "a rank that fails is not named once"
@@ -120,25 +97,7 @@ refuses "tune runs as one process" mpirun -n 2 "$tomerge" tune $model set --max-
 
 # ---- one rank is killed, and the run goes on from where it was
 
-# killed_at RANK LINE ARGUMENT...: four ranks, of which this one dies in that
-# line of its journal, if it comes so far: how many it writes depends on how
-# fast the others are. The first there always is.
 killed=0
-killed_at() {
-    rank=$1
-    line=$2
-    shift 2
-    mpirun -n 4 -x LD_PRELOAD="$kill" -x KILL_RANK=$rank -x KILL_AT=$line \
-        "$tomerge" "$@" >out 2>err </dev/null
-    got=$?
-    if test $got = 3 && test $line != 1; then
-        return 0
-    fi
-    killed=$((killed + 1))
-    grep -qE "rank $rank .*(signal 9|Killed)" err ||
-        { fail "rank $rank, killed in line $line: $got without a name:"
-          cat err; }
-}
 # known: how many lines the journals have; each_once: of every image one
 known() { cat j.* 2>/dev/null | grep -c '"from".*}$'; }
 each_once() {

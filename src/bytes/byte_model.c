@@ -78,7 +78,7 @@ int byte_model_open(byte_model *m, const options *o, byte_model_how how)
     memset(m, 0, sizeof(*m));
     m->s.options = o;
     m->how = how;
-    m->s.threads = o->threads ? (int)o->threads : cpus_available();
+    m->s.threads = session_threads(o);
     tomerge_set_cpu_mask(o->cpu_mask);
 #ifdef _OPENMP
     omp_set_num_threads(m->s.threads);

@@ -8,6 +8,7 @@
 #include "../base/message.h"
 #include "../evaluation/join.h"
 #include "../evaluation/journal.h"
+#include "../evaluation/ranked.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,10 @@ static int read_part(density *p, part *a, json_t *first)
     int result = -1;
 
     a->settings = byte_journal_begin(&j, a->r.path, p->width);
-    if (a->settings && check_settings(p, a, first) == 0 &&
+    if (a->settings && ranked_is_of_rank(a->settings))
+        message_failed("%s: it is one rank's of mpirun: the command it was "
+                       "begun by makes the report of all", a->r.path);
+    else if (a->settings && check_settings(p, a, first) == 0 &&
         join_part_of(a->settings, p->files->count, &a->r) == 0)
         result = byte_journal_read(&j, p->worth + a->r.from * p->width,
                                    a->r.to - a->r.from, &a->r.done);

@@ -5,6 +5,7 @@
 #include "density.h"
 
 #include "../base/memory.h"
+#include "../base/ranks.h"
 #include "../base/statistics.h"
 #include "../session/options_files.h"
 
@@ -22,6 +23,7 @@ static const report_column list[] = {
     {"dtype", "dtype", NULL},
     {"cpu", "cpu", NULL},
     {"threads", "threads", NULL},
+    {"ranks", "ranks", NULL},
     {"batch", "batch", NULL},
     {"part", "part", NULL},
     {"window", "merging windows of", NULL},
@@ -247,6 +249,9 @@ static void set_computed(const density *p, json_t *object)
         json_object_del(object, "threads");
         json_object_del(object, "batch");
     }
+    if (ranks_count() > 1)
+        json_object_set_new(object, "ranks", json_integer(
+            (json_int_t)ranks_count()));
     if (json_is_string(json_object_get(p->settings, "--part")))
         json_object_set(object, "part",
                         json_object_get(p->settings, "--part"));

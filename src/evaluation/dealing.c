@@ -20,15 +20,6 @@ enum { KNOWN = 1, GATHERED, FOUND, ASK, STOP, GIVE };
 /* Lines that are sent before the piece is through. */
 enum { MUCH = 1 << 26 };
 
-/* A line of a journal. */
-typedef struct line {
-    size_t from, to;
-    size_t journal;        /* its number, which is that of a rank */
-    size_t first;          /* images that the rank took before */
-    int known;
-    char *json;
-} line;
-
 struct dealing {
     double began;
     size_t from, to;
@@ -40,7 +31,7 @@ struct dealing {
     size_t used, capacity;
     /* Of rank 0, while it serves by those who hold the lock. */
     pieces left;
-    line *lines;
+    dealing_line *lines;
     size_t count, line_capacity;
     size_t done, known;    /* files */
     size_t away;           /* ranks that will still ask */
@@ -75,9 +66,10 @@ void dealing_end(dealing *d)
 /* ---- lines --------------------------------------------------------------- */
 
 /* json[length] is a line of files from .. to - 1. */
-static void keep(dealing *d, const line *about, const char *json, size_t length)
+static void keep(dealing *d, const dealing_line *about, const char *json,
+                 size_t length)
 {
-    line *l;
+    dealing_line *l;
 
     d->lines = memory_grow(d->lines, d->count, &d->line_capacity,
                            sizeof(*d->lines));
@@ -89,8 +81,8 @@ static void keep(dealing *d, const line *about, const char *json, size_t length)
 }
 
 /* What is known twice is left out. */
-static void keep_known(dealing *d, const line *about, const char *json,
-                       size_t length)
+static void keep_known(dealing *d, const dealing_line *about,
+                       const char *json, size_t length)
 {
     if (pieces_done(&d->left, about->from, about->to) != 0)
         return;
@@ -103,7 +95,7 @@ static void keep_all(dealing *d, const char *text, int known)
 {
     for (const char *next; *text != '\0'; text = next) {
         size_t length = strcspn(text, "\n");
-        line about = {.known = known};
+        dealing_line about = {.known = known};
         int at = 0;
         next = text + length + (text[length] != '\0');
         if (sscanf(text, "%zu %zu %zu %zu %n", &about.journal, &about.first,
@@ -132,11 +124,13 @@ static void send_lines(dealing *d, int tag)
     d->used = 0;
 }
 
-static void add(dealing *d, const outcomes *o, int known)
+/* Takes `object` over. */
+static void add(dealing *d, piece files, size_t images, json_t *object,
+                int known)
 {
-    json_t *object = journal_line_write(o);
     char *json = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17));
-    line about = {o->from, o->to, d->number, d->taken, known, NULL};
+    dealing_line about = {files.from, files.to, d->number, d->taken, known,
+                          NULL};
     char head[100];
 
     json_decref(object);
@@ -146,7 +140,7 @@ static void add(dealing *d, const outcomes *o, int known)
     }
     if (ranks_rank() > 0) {
         snprintf(head, sizeof(head), "%zu %zu %zu %zu ", d->number, d->taken,
-                 o->from, o->to);
+                 files.from, files.to);
         append(d, head);
         append(d, json);
         append(d, "\n");
@@ -159,18 +153,31 @@ static void add(dealing *d, const outcomes *o, int known)
         keep(d, &about, json, strlen(json));
         ranks_unlock();
     }
-    d->taken += o->images;
+    d->taken += images;
     free(json);
 }
 
-void dealing_known(dealing *d, size_t number, const outcomes *o)
+static void add_known(dealing *d, size_t number, piece files, size_t images,
+                      json_t *object)
 {
     if (number != d->number)
         d->taken = 0;
     d->number = number;
-    add(d, o, 1);
+    add(d, files, images, object, 1);
     if (number == ranks_rank())
         d->own = d->taken;
+}
+
+void dealing_known(dealing *d, size_t number, const outcomes *o)
+{
+    piece files = {o->from, o->to};
+
+    add_known(d, number, files, o->images, journal_line_write(o));
+}
+
+void dealing_known_line(dealing *d, size_t number, piece files, json_t *line)
+{
+    add_known(d, number, files, files.to - files.from, line);
 }
 
 size_t dealing_own(const dealing *d)
@@ -180,7 +187,14 @@ size_t dealing_own(const dealing *d)
 
 void dealing_found(dealing *d, const outcomes *o)
 {
-    add(d, o, 0);
+    piece files = {o->from, o->to};
+
+    add(d, files, o->images, journal_line_write(o), 0);
+}
+
+void dealing_found_line(dealing *d, piece files, json_t *line)
+{
+    add(d, files, files.to - files.from, line, 0);
 }
 
 void dealing_gather(dealing *d)
@@ -270,10 +284,47 @@ size_t dealing_done(dealing *d, size_t *known)
 
 static int by_files(const void *a, const void *b)
 {
-    const line *x = a, *y = b;
+    const dealing_line *x = a, *y = b;
 
     return (x->from > y->from) - (x->from < y->from);
 }
+
+int dealing_damaged(const dealing_line *l)
+{
+    message_failed("what a rank says of image %zu is damaged", l->from + 1);
+    return -1;
+}
+
+int dealing_each(dealing *d, dealing_take *take, void *data)
+{
+    size_t at = d->from;
+    int result = 0;
+
+    qsort(d->lines, d->count, sizeof(*d->lines), by_files);
+    for (size_t i = 0; i < d->count && result == 0; i++) {
+        const dealing_line *l = &d->lines[i];
+
+        if (l->from != at)
+            break;
+        json_t *object = json_loads(l->json, 0, NULL);
+        result = object ? take(data, l, object) : dealing_damaged(l);
+        json_decref(object);
+        at = l->to;
+    }
+    if (result == 0 && at < d->to && !d->stopped && !signals_stop()) {
+        message_failed("no rank says anything of image %zu", at + 1);
+        result = -1;
+    }
+    return result;
+}
+
+/* Outcomes that are put together. */
+typedef struct collecting {
+    const evaluate_sink *sink;
+    outcomes *o;
+    journal j;
+    double *walls;         /* of each journal */
+} collecting;
 
 /* The seconds of the journal that has most. */
 static double longest(const double *walls, size_t count)
@@ -285,59 +336,44 @@ static double longest(const double *walls, size_t count)
     return most;
 }
 
-/* Adds a line to what was found; 1, 0 if it does not follow, -1 after a
- * message. */
-static int collect(const line *l, journal *j, const evaluate_sink *sink,
-                   outcomes *o)
+static int collect(void *data, const dealing_line *l, json_t *object)
 {
+    collecting *c = data;
+    double before = c->o->wall;
     outcomes next;
 
-    if (l->from != o->to)
-        return 0;
-    j->next = l->from;
-    j->files = l->to;
-    json_t *object = json_loads(l->json, 0, NULL);
-    int result = !object ? -1 : journal_line_read(j, object, &next);
-    json_decref(object);
-    if (result != 0) {
-        message_failed("what a rank says of image %zu is damaged", l->from + 1);
-        return -1;
-    }
-    result = outcomes_append(o, &next);
-    if (result == 0 && sink && sink->gather && next.images > 0)
-        result = sink->gather(sink->data, l->journal, l->first, next.images);
+    c->j.next = l->from;
+    c->j.files = l->to;
+    if (journal_line_read(&c->j, object, &next) != 0)
+        return dealing_damaged(l);
+    int result = outcomes_append(c->o, &next);
+    if (result == 0 && c->sink && c->sink->gather && next.images > 0)
+        result = c->sink->gather(c->sink->data, l->journal, l->first,
+                                 next.images);
     outcomes_free(&next);
-    return result == 0 ? 1 : -1;
+    if (l->known)
+        c->walls[l->journal] += c->o->wall - before;
+    return result == 0 ? 0 : -1;
 }
 
 int dealing_collect(dealing *d, const evaluate_request *r, outcomes *o)
 {
-    journal j = {.classes = r->classes->count, .run_count = r->run_count,
-                 .depth = r->depth, .width = r->width,
-                 .all = r->files->count};
+    collecting c = {r->sink, o,
+                    {.classes = r->classes->count, .run_count = r->run_count,
+                     .depth = r->depth, .width = r->width,
+                     .all = r->files->count}, NULL};
     size_t journals = 0;
-    int result = 1;
 
     outcomes_begin(o, r->run_count, r->depth, r->width);
     outcomes_clear(o, r->from);
     o->end = r->to;
     o->ranks = ranks_count();
-    qsort(d->lines, d->count, sizeof(*d->lines), by_files);
     for (size_t i = 0; i < d->count; i++)
         if (d->lines[i].journal >= journals)
             journals = d->lines[i].journal + 1;
-    double *walls = memory_zero(journals, sizeof(*walls));
-    for (size_t i = 0; i < d->count && result > 0; i++) {
-        double before = o->wall;
-        result = collect(&d->lines[i], &j, r->sink, o);
-        if (d->lines[i].known)
-            walls[d->lines[i].journal] += o->wall - before;
-    }
-    o->wall = longest(walls, journals) + clock_seconds() - d->began;
-    free(walls);
-    if (result > 0 && o->to < r->to && !d->stopped && !signals_stop()) {
-        message_failed("no rank says anything of image %zu", o->to + 1);
-        result = -1;
-    }
-    return result < 0 ? -1 : 0;
+    c.walls = memory_zero(journals, sizeof(*c.walls));
+    int result = dealing_each(d, collect, &c);
+    o->wall = longest(c.walls, journals) + clock_seconds() - d->began;
+    free(c.walls);
+    return result;
 }

@@ -13,6 +13,15 @@
 #include "evaluate.h"
 #include "pieces.h"
 
+/* A line of a journal, as rank 0 has it. */
+typedef struct dealing_line {
+    size_t from, to;       /* files from .. to - 1 */
+    size_t journal;        /* its number, which is that of a rank */
+    size_t first;          /* images that the rank took before */
+    int known;             /* before the start */
+    char *json;
+} dealing_line;
+
 /* Of files from .. to - 1; every rank has one. Free with dealing_end. */
 dealing *dealing_begin(size_t from, size_t to, size_t batch);
 void dealing_end(dealing *d);
@@ -20,6 +29,9 @@ void dealing_end(dealing *d);
 /* The next line of the journal of that number, before the start: images that
  * are known already. What is known twice counts once. */
 void dealing_known(dealing *d, size_t number, const outcomes *o);
+
+/* The same of what is no outcomes: a line of JSON, which is taken over. */
+void dealing_known_line(dealing *d, size_t number, piece files, json_t *line);
 
 /* How many images the journal of this rank's own number has; that one is known
  * before others. */
@@ -36,6 +48,7 @@ int dealing_next(dealing *d, piece *out);
 
 /* What was found of some files of the piece. */
 void dealing_found(dealing *d, const outcomes *o);
+void dealing_found_line(dealing *d, piece files, json_t *line);
 
 /* Of rank 0: files that are through anywhere, those known among them; how many
  * of them were known. */
@@ -46,5 +59,11 @@ size_t dealing_done(dealing *d, size_t *known);
  * whole: the longest of any journal before, and since dealing_begin. 0, or -1
  * after a message. */
 int dealing_collect(dealing *d, const evaluate_request *r, outcomes *o);
+
+/* The same line by line, of whatever they are about: take(data, line, its JSON)
+ * is 0, or -1 after a message, which dealing_damaged gives. */
+typedef int dealing_take(void *data, const dealing_line *l, json_t *object);
+int dealing_each(dealing *d, dealing_take *take, void *data);
+int dealing_damaged(const dealing_line *l);
 
 #endif

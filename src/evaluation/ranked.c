@@ -30,8 +30,12 @@ static const char mark[] = "several processes (mpirun)";
 
 /* ---- that all do the same ------------------------------------------------ */
 
-/* Ranks may have any number of threads; a journal of one rank is no journal of
- * all images, which its settings say. */
+void ranked_mark(json_t *settings)
+{
+    json_object_set_new(settings, mark, json_object());
+}
+
+/* Ranks may have any number of threads. */
 static json_t *settings_of(const dataset *d, const session *s, size_t count)
 {
     json_t *out = journal_settings(d, s, count);
@@ -39,12 +43,11 @@ static json_t *settings_of(const dataset *d, const session *s, size_t count)
     if (!out)
         return NULL;
     json_object_set_new(out, "--threads", json_null());
-    json_object_set_new(out, mark, json_object());
+    ranked_mark(out);
     return out;
 }
 
-/* Against those of rank 0: their bits, files and options would differ. */
-static int compare_settings(json_t *own)
+int ranked_compare(json_t *own)
 {
     static const char *const none[] = {NULL};
     char *mine = json_dumps(own, JSON_COMPACT | JSON_REAL_PRECISION(17));
@@ -155,6 +158,16 @@ static int read_other(void *data, size_t rank)
     return result;
 }
 
+char *ranked_path(const char *file, size_t rank)
+{
+    if (rank == ranks_rank() && access(file, F_OK) == 0) {
+        message_usage("--resume: %s is of one process, and ranks of mpirun "
+                      "each keep a file beside it", file);
+        return NULL;
+    }
+    return path_of(file, rank);
+}
+
 static int open_journals(ranked *k, json_t *settings, const session *s,
                          evaluate_request *r)
 {
@@ -162,12 +175,9 @@ static int open_journals(ranked *k, json_t *settings, const session *s,
 
     if (!file)
         return 0;
-    if (access(file, F_OK) == 0) {
-        message_usage("--resume: %s is of one process, and ranks of mpirun "
-                      "each keep a file beside it", file);
+    k->path = ranked_path(file, ranks_rank());
+    if (!k->path)
         return -1;
-    }
-    k->path = path_of(file, ranks_rank());
     if (open_journal(k, k->path, settings, s, r, ranks_rank(),
                      &k->journal) != 0)
         return -1;
@@ -214,7 +224,7 @@ int ranked_begin(ranked *k, const dataset *d, const session *s, size_t count,
     r->dealt = k->dealt;
     r->quiet |= ranks_rank() > 0;
     if (ranks_agree(ready, 0) && settings &&
-        ranks_agree(compare_settings(settings) == 0, 0)) {
+        ranks_agree(ranked_compare(settings) == 0, 0)) {
         k->works = 1;
         result = open_journals(k, settings, s, r);
     }

@@ -29,10 +29,22 @@ int ranked_start(ranked *k, const evaluate_request *r, int result);
  * 0; others get 1, with nothing more to do. A rank that has failed ends all. */
 int ranked_end(ranked *k, const evaluate_request *r, outcomes *o, int result);
 
+/* FILE.K, to be freed; NULL after a message that FILE is of one process, where
+ * K is this rank. */
+char *ranked_path(const char *file, size_t rank);
+
 /* Calls call(data, K) for every FILE.K that there is, until one is not 0, which
  * is returned. */
 int ranked_each(const char *file, int (*call)(void *data, size_t rank),
                 void *data);
+
+/* A journal of one rank is no journal of all images, which its settings then
+ * say. */
+void ranked_mark(json_t *settings);
+
+/* Settings against those of rank 0: bits, files and options would differ. 0, or
+ * -1 after a message. All ranks call this together. */
+int ranked_compare(json_t *own);
 
 /* Whether a journal with these settings is one of several that ranks kept. */
 int ranked_is_of_rank(const json_t *settings);

@@ -225,19 +225,18 @@ static int resolve_runs(session *s)
     return 0;
 }
 
-/* Ranks that may run on the same CPUs share them. */
-static int threads_of_rank(void)
+int session_threads(const options *o)
 {
     int threads = cpus_available() / (int)ranks_beside();
 
-    return threads > 1 ? threads : 1;
+    return o->threads ? (int)o->threads : threads > 1 ? threads : 1;
 }
 
 static int begin(session *s, const options *o, int (*get_model)(session *s))
 {
     memset(s, 0, sizeof(*s));
     s->options = o;
-    s->threads = o->threads ? (int)o->threads : threads_of_rank();
+    s->threads = session_threads(o);
     tomerge_set_cpu_mask(o->cpu_mask);
 #ifdef _OPENMP
     omp_set_num_threads(s->threads); /* opening a model has no other number */

@@ -31,6 +31,10 @@ typedef struct session {
     size_t first;              /* of its runs among those of an evaluation */
 } session;
 
+/* Threads of this process: as the options say, or those of the CPUs, which ranks
+ * on the same ones share. */
+int session_threads(const options *o);
+
 /* Opens the model and the outputs and resolves the runs. 0, or -1 after a
  * message; then session_close is still to be called. */
 int session_open(session *s, const options *o);
