@@ -151,6 +151,10 @@ run 1 density --model "$bytes/lucidrains.pt" many
 says err "found one of MEGABYTE-pytorch: its tokens are shifted"
 run 1 inspect "$model"
 says err "a model of bytes (MEGABYTE)"
+for command in eval sweep; do
+    run 1 $command --model "$model" many
+    says err "density --merge is its sweep"
+done
 run 2 density --model "$model" many/a/1.png --csv many/a/1.png
 says err "is the input"
 exit $status

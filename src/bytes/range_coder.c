@@ -11,22 +11,26 @@ static const uint64_t top = UINT64_C(1) << 56, bottom = UINT64_C(1) << 48;
 void range_frequencies(const float *p, uint32_t frequency[RANGE_VALUES])
 {
     const float shared = (float)((1 << RANGE_BITS) - RANGE_VALUES);
-    int64_t left = 1 << RANGE_BITS;
+    int32_t left = 1 << RANGE_BITS, largest = 0;
     size_t most = 0;
 
+    /* 256 numbers of up to 2^20 are far from 2^31; signed, and the place of the
+     * largest apart, compilers take several at once. */
     for (size_t i = 0; i < RANGE_VALUES; i++) {
         /* Neither a NaN nor what is above 1 is a probability. */
         float share = p[i] > 0.0f ? p[i] < 1.0f ? p[i] : 1.0f : 0.0f;
+        int32_t own = 1 + (int32_t)(share * shared);
 
-        frequency[i] = 1 + (uint32_t)(share * shared);
-        left -= frequency[i];
-        if (frequency[i] > frequency[most])
-            most = i;
+        frequency[i] = (uint32_t)own;
+        left -= own;
+        largest = own > largest ? own : largest;
     }
+    while (frequency[most] != (uint32_t)largest)
+        most++;
     /* The likeliest byte has at least a 256th: what rounding leaves over, or
      * has too much, is little of that. */
-    if ((int64_t)frequency[most] + left > 0) {
-        frequency[most] = (uint32_t)((int64_t)frequency[most] + left);
+    if (largest + left > 0) {
+        frequency[most] = (uint32_t)(largest + left);
         return;
     }
     for (size_t i = 0; i < RANGE_VALUES; i++)

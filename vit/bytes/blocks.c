@@ -94,7 +94,7 @@ static void remember(const vit_bytes_rows *r, const rows_now *n, size_t head)
 {
     const vit_dsp *dsp = r->m->dsp;
     size_t dim = r->p->dim / r->p->heads, slot = n->window % 2;
-    vit_bytes_past past = tomevit_bytes_past(dsp, r->p, n->cache, head);
+    vit_bytes_past past = tomevit_bytes_past(r->p, n->cache, head);
 
     for (size_t i = 0; i < n->count; i++) {
         const float *k = r->s->qkv + (n->first + i) * r->qkv_stride +
@@ -178,8 +178,8 @@ static void attend_head(const vit_bytes_rows *r, const rows_now *n,
     const vit_dsp *dsp = r->m->dsp;
     const vit_bytes_part *p = r->p;
     size_t dim = p->dim / p->heads, group = p->heads / p->kv_heads;
-    vit_bytes_past past = tomevit_bytes_past(dsp, p, n->cache, head / group);
-    const float *bias = n->window > 1 ? tomevit_bytes_bias(dsp, p, n->cache)
+    vit_bytes_past past = tomevit_bytes_past(p, n->cache, head / group);
+    const float *bias = n->window > 1 ? tomevit_bytes_bias(p, n->cache)
                                       : NULL;
 
     for (size_t i = from, rows; i < to; i += rows) {

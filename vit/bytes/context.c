@@ -58,9 +58,8 @@ static void carve_scratch(const tomevit_bytes_context *c, vit_bytes_scratch *s,
     size_t block = m->block_rows;
     size_t local = c->together * m->local.length;
     size_t rows = larger(larger(m->global.length, local), c->step_rows);
-    size_t cache = larger(tomevit_bytes_cache(m->dsp, &m->global),
-                          c->together *
-                              tomevit_bytes_cache(m->dsp, &m->local));
+    size_t cache = larger(tomevit_bytes_cache(&m->global),
+                          c->together * tomevit_bytes_cache(&m->local));
 
     s->x = tomevit_carve_f32(arena, rows * c->x_stride);
     s->qkv = tomevit_carve_f32(arena, rows * c->qkv_stride);
@@ -113,10 +112,8 @@ static void set_sizes(tomevit_bytes_context *c)
     /* The last panel of each of three parts of the past may go beyond it. */
     c->score_stride = tomevit_row_stride(
         columns(larger(g->length, l->length)) + VIT_MAX_NR);
-    c->kept_global = g->blocks_count * g->share *
-                     tomevit_bytes_cache(m->dsp, g);
-    c->kept_local = l->blocks_count * l->share *
-                    tomevit_bytes_cache(m->dsp, l);
+    c->kept_global = g->blocks_count * g->share * tomevit_bytes_cache(g);
+    c->kept_local = l->blocks_count * l->share * tomevit_bytes_cache(l);
 }
 
 int tomevit_bytes_context_create(const tomevit_bytes *model, size_t max_batch,

@@ -77,7 +77,7 @@ struct tomevit_bytes_context {
 int tomevit_bytes_thread(void);
 
 /* Floats of the keys and values of one sequence in one run of a block. */
-size_t tomevit_bytes_cache(const vit_dsp *dsp, const vit_bytes_part *p);
+size_t tomevit_bytes_cache(const vit_bytes_part *p);
 
 /* past.c: where the keys and values of a head lie in the cache of a sequence.
  * Those of window w are in place w % 2 until they merge. */
@@ -85,11 +85,10 @@ typedef struct vit_bytes_past {
     float *keys[2], *values[2]; /* panels [head_dim, nr], [window, nr] */
     float *merged_keys, *merged_values; /* the same of all that merged */
 } vit_bytes_past;
-vit_bytes_past tomevit_bytes_past(const vit_dsp *dsp, const vit_bytes_part *p,
-                                  float *cache, size_t head);
+vit_bytes_past tomevit_bytes_past(const vit_bytes_part *p, float *cache,
+                                  size_t head);
 /* ln(size) of the merged rows, then zeros for those of two windows. */
-float *tomevit_bytes_bias(const vit_dsp *dsp, const vit_bytes_part *p,
-                          float *cache);
+float *tomevit_bytes_bias(const vit_bytes_part *p, float *cache);
 
 /* Puts row `at` of keys or values into panels. */
 void tomevit_bytes_put_key(const vit_dsp *dsp, size_t dim, const float *k,

@@ -27,6 +27,12 @@ typedef struct vit_bytes_block {
     vit_matrix down;       /* [dim, hidden] */
 } vit_bytes_block;
 
+/* past.c: floats of a head's keys and values in a cache, for one window and for
+ * all that merged; those of all of its cache. */
+typedef struct vit_bytes_room {
+    size_t keys, values, merged_keys, merged_values, head;
+} vit_bytes_room;
+
 /* A causal Transformer without the embeddings before it. */
 typedef struct vit_bytes_part {
     const char *name;      /* "global_model" or "local_model" */
@@ -35,6 +41,7 @@ typedef struct vit_bytes_part {
     size_t length;         /* rows of a sequence at most */
     size_t window, group;  /* see tomevit_bytes_options; without merging the
                             * window is the length and the group 0 */
+    vit_bytes_room room;   /* for the tier in use */
     enum vit_bytes_mlp mlp;
     int rms;
     vit_bytes_block *blocks;
@@ -81,6 +88,9 @@ static inline size_t vit_bytes_merged(const vit_bytes_part *p)
 {
     return p->length / p->window * vit_bytes_left(p);
 }
+
+/* past.c: sets p->room. */
+void tomevit_bytes_set_room(const vit_dsp *dsp, vit_bytes_part *p);
 
 /* portable.c: the scalar kernels with exp and erf of its own. 0, or -1 where
  * the compiler's arithmetic on f32 is not that of f32. */

@@ -243,6 +243,8 @@ static int choose_tier(struct tomevit_bytes *m, const vit_report *report,
     m->block_rows = VIT_BLOCK_ROWS;
     if (m->low && m->low->block_rows < m->block_rows)
         m->block_rows = m->low->block_rows;
+    tomevit_bytes_set_room(m->dsp, &m->global);
+    tomevit_bytes_set_room(m->dsp, &m->local);
     return 0;
 }
 

@@ -33,7 +33,7 @@ static vit_bytes_rows rows_of(const tomevit_bytes_context *c,
         .m = c->m, .p = p, .s = s, .x_stride = c->x_stride,
         .qkv_stride = c->qkv_stride, .hidden_stride = c->hidden_stride,
         .score_stride = c->score_stride, .cache = s->cache,
-        .next_sequence = tomevit_bytes_cache(c->m->dsp, p),
+        .next_sequence = tomevit_bytes_cache(p),
     };
 }
 
@@ -154,12 +154,12 @@ static void put(const whole *w, const vit_bytes_scratch *s, size_t first,
                rows * size * sizeof(*s->logits));
     if (!out->bits && !out->probabilities && !out->each)
         return;
-    for (size_t i = 0; i < rows; i++) {
-        float bits = bits_of(dsp, s->logits + i * size, w->bytes[first + i]);
-
+    for (size_t i = 0; i < rows; i++)
         if (out->bits)
-            out->bits[first + i] = bits;
-    }
+            out->bits[first + i] = bits_of(dsp, s->logits + i * size,
+                                           w->bytes[first + i]);
+        else
+            dsp->softmax(size, 1.0f, NULL, s->logits + i * size);
     if (out->each)
         out->each(out->data, first / length, first % length, rows, s->logits);
     if (out->probabilities)
@@ -264,7 +264,7 @@ static void step_part(const tomevit_bytes_context *c, const vit_bytes_part *p,
     r.count = 1;
     r.from = from;
     r.cache = cache;
-    r.next_run = tomevit_bytes_cache(c->m->dsp, p);
+    r.next_run = tomevit_bytes_cache(p);
     r.next_sequence = c->kept_global + c->kept_local;
     tomevit_bytes_run(&r);
 }

@@ -19,54 +19,47 @@ static size_t panels(const vit_dsp *dsp, size_t n)
     return (n + dsp->nr - 1) / dsp->nr * dsp->nr;
 }
 
-static size_t keys_of(const vit_dsp *dsp, size_t rows, size_t dim)
-{
-    return panels(dsp, rows) * dim;
-}
-
-static size_t values_of(const vit_dsp *dsp, size_t rows, size_t dim)
-{
-    return rows * panels(dsp, dim);
-}
-
-static size_t head_cache(const vit_dsp *dsp, const vit_bytes_part *p)
+void tomevit_bytes_set_room(const vit_dsp *dsp, vit_bytes_part *p)
 {
     size_t dim = p->dim / p->heads, merged = vit_bytes_merged(p);
     size_t windows = p->group ? 2 : 1;
+    vit_bytes_room *r = &p->room;
 
-    return windows * (keys_of(dsp, p->window, dim) +
-                      values_of(dsp, p->window, dim)) +
-           keys_of(dsp, merged, dim) + values_of(dsp, merged, dim);
+    r->keys = panels(dsp, p->window) * dim;
+    r->values = p->window * panels(dsp, dim);
+    r->merged_keys = panels(dsp, merged) * dim;
+    r->merged_values = merged * panels(dsp, dim);
+    r->head = windows * (r->keys + r->values) + r->merged_keys +
+              r->merged_values;
 }
 
-size_t tomevit_bytes_cache(const vit_dsp *dsp, const vit_bytes_part *p)
+size_t tomevit_bytes_cache(const vit_bytes_part *p)
 {
-    return p->kv_heads * head_cache(dsp, p) +
+    return p->kv_heads * p->room.head +
            (p->group ? vit_bytes_merged(p) + 2 * p->window : 0);
 }
 
-vit_bytes_past tomevit_bytes_past(const vit_dsp *dsp, const vit_bytes_part *p,
-                                  float *cache, size_t head)
+vit_bytes_past tomevit_bytes_past(const vit_bytes_part *p, float *cache,
+                                  size_t head)
 {
-    size_t dim = p->dim / p->heads;
-    float *at = cache + head * head_cache(dsp, p);
+    const vit_bytes_room *r = &p->room;
+    float *at = cache + head * r->head;
     vit_bytes_past past;
 
     for (size_t i = 0; i < 2; i++) {
         past.keys[i] = at;
-        past.values[i] = at + keys_of(dsp, p->window, dim);
+        past.values[i] = at + r->keys;
         if (p->group)
-            at = past.values[i] + values_of(dsp, p->window, dim);
+            at = past.values[i] + r->values;
     }
     past.merged_keys = at;
-    past.merged_values = at + keys_of(dsp, vit_bytes_merged(p), dim);
+    past.merged_values = at + r->merged_keys;
     return past;
 }
 
-float *tomevit_bytes_bias(const vit_dsp *dsp, const vit_bytes_part *p,
-                          float *cache)
+float *tomevit_bytes_bias(const vit_bytes_part *p, float *cache)
 {
-    return cache + p->kv_heads * head_cache(dsp, p);
+    return cache + p->kv_heads * p->room.head;
 }
 
 void tomevit_bytes_put_key(const vit_dsp *dsp, size_t dim, const float *k,
@@ -129,7 +122,7 @@ static void gather(const vit_bytes_rows *r, float *cache, size_t w)
     size_t nr = dsp->nr;
 
     for (size_t head = 0; head < p->kv_heads; head++) {
-        vit_bytes_past past = tomevit_bytes_past(dsp, p, cache, head);
+        vit_bytes_past past = tomevit_bytes_past(p, cache, head);
 
         for (size_t i = 0; i < p->window; i++)
             for (size_t c = 0; c < dim; c++) {
@@ -150,11 +143,11 @@ static void put_rows(const vit_bytes_rows *r, float *cache, size_t first)
     const vit_dsp *dsp = r->m->dsp;
     const vit_bytes_part *p = r->p;
     size_t dim = p->dim / p->heads, width = vit_bytes_kv_width(p);
-    float *bias = tomevit_bytes_bias(dsp, p, cache);
+    float *bias = tomevit_bytes_bias(p, cache);
 
     for (size_t i = 0; i < vit_bytes_left(p); i++) {
         for (size_t head = 0; head < p->kv_heads; head++) {
-            vit_bytes_past past = tomevit_bytes_past(dsp, p, cache, head);
+            vit_bytes_past past = tomevit_bytes_past(p, cache, head);
             size_t from = i * width + head * dim;
 
             tomevit_bytes_put_key(dsp, dim, r->s->merge->less_keys + from,

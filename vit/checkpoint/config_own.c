@@ -69,7 +69,8 @@ static int check_choices(const json_t *config, const vit_report *report)
     if (kind && !strcmp(kind, "megabyte"))
         return tomevit_fail(report, TOMEVIT_EMODEL, "a model of bytes "
                             "(MEGABYTE): tomevit_bytes_open opens it, and "
-                            "tomerge density, compress and expand run it");
+                            "tomerge density, compress and expand run it: "
+                            "density --merge is its sweep");
     for (size_t i = 0; i < sizeof(choices) / sizeof(*choices); i++) {
         const json_t *value = json_object_get(config, choices[i].key);
         const char *text = json_string_value(value);
