@@ -238,7 +238,8 @@ static void note_known(const ranked_density *k)
 
     dealing_done(k->dealt, &known);
     if (known > 0)
-        message_note("%zu of %zu images are done", known, k->p->to - k->p->from);
+        message_note("%zu of %zu images are done", known,
+                     k->p->to - k->p->from);
 }
 
 /* All are ready to work, or none goes on. */

@@ -31,8 +31,8 @@ typedef struct session {
     size_t first;              /* of its runs among those of an evaluation */
 } session;
 
-/* Threads of this process: as the options say, or those of the CPUs, which ranks
- * on the same ones share. */
+/* Threads of this process: as the options say, or those of the CPUs, which
+ * ranks on the same ones share. */
 int session_threads(const options *o);
 
 /* Opens the model and the outputs and resolves the runs. 0, or -1 after a
