@@ -103,7 +103,8 @@ for part in 1/2 2/2; do
 done
 all=$(sed -n 's/.*"work":\[\[[0-9]*,[0-9]*,[0-9]*,\([0-9]*\),.*/\1/p' j2 |
       head -n 1)
-sed 's/\("work":\[\[[0-9]*\),[0-9]*,\([0-9]*\),[0-9]*,/\1,1,\2,1,/' j2 >j3
+sed -e 's/\("work":\[\[[0-9]*\),[0-9]*,\([0-9]*\),[0-9]*,/\1,1,\2,1,/' \
+    -e 's/"left":\[[0-9]*,/"left":[1,/' j2 >j3
 run 0 join j1 j3 --json j.json
 holds j.json runs.0.gmacs_least runs.0.tokens_least runs.0.tokens_most
 printf '1e-9\n1\n%s\n' "$all" >wanted

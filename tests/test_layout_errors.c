@@ -122,11 +122,8 @@ Test(layout_errors, what_cannot_be_run_is_called_by_its_name, .init = enter,
 {
     model_file file;
 
-    refuse_name(
-        "blocks.1.attn_out_proj.weight",
-        "tensor \"blocks.1.attn_out_proj.weight\": attention and MLP "
-        "side by side (timm's ParallelScalingBlock) cannot be run here");
-    refuse_name("blocks.1.in_norm.bias", "side by side");
+    refuse_name("blocks.1.in_norm.bias", "tensor \"blocks.1.in_norm.bias\": "
+                "another name of \"blocks.1.norm1.bias\", which is there too");
     refuse_name("blocks.0.attns.1.ls.gamma",
                 "several attentions side by side (timm's ParallelThingsBlock)");
     refuse_name("blocks.0.11.norm1.weight",

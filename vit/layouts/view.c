@@ -124,7 +124,7 @@ static int by_name_then_age(const void *a, const void *b)
  * is meant: what a rule makes, not what happens to be called so. */
 static int fill_list(vit_tensors *tensors)
 {
-    const vit_view *v = tensors->self;
+    vit_view *v = tensors->self;
     vit_stored *list = calloc(v->count + 1, sizeof(*list));
     size_t kept = 0;
 
@@ -137,6 +137,8 @@ static int fill_list(vit_tensors *tensors)
     for (size_t i = 0; i < v->count; i++)
         if (kept == 0 || strcmp(list[kept - 1].name, list[i].name))
             list[kept++] = list[i];
+        else
+            v->twice = list[i].name;
     free(tensors->list);
     tensors->list = list;
     tensors->count = kept;
@@ -165,6 +167,21 @@ static int fill_view(vit_tensors *tensors, vit_view *v)
                ? TOMEVIT_ENOMEM : 0;
 }
 
+/* timm's rules are only for other names of what has timm's: which of two was
+ * meant is not known. */
+static int check_twice(const vit_tensors *tensors, const vit_report *report)
+{
+    const vit_view *v = tensors->self;
+    char origin[256];
+
+    if (!v->twice || v->layout->rules != tomevit_layout_timm.rules)
+        return 0;
+    tomevit_view_origin(tensors, v->twice, origin);
+    return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%.100s\": another "
+                        "name of \"%.100s\", which is there too", origin,
+                        v->twice);
+}
+
 int tomevit_layout_view(const vit_layout *layout, vit_tensors *file,
                         vit_tensors **out, const vit_report *report)
 {
@@ -178,12 +195,13 @@ int tomevit_layout_view(const vit_layout *layout, vit_tensors *file,
         v->file = file;
         code = fill_view(tensors, v);
     }
-    if (!code) {
+    if (!code && !(code = check_twice(tensors, report))) {
         *out = tensors;
         return 0;
     }
     /* The report may speak of the file by the file's own copy of its path. */
-    tomevit_fail(report, code, "out of memory");
+    if (code == TOMEVIT_ENOMEM)
+        tomevit_fail(report, code, "out of memory");
     tomevit_tensors_close(tensors);
     if (!whole) {
         tomevit_tensors_close(file);

@@ -34,6 +34,7 @@ typedef struct vit_view {
     vit_region region;         /* names and pieces */
     vit_moved *moved;      /* [count], vit_stored.begin of each its index */
     size_t count, space;
+    const char *twice;     /* a name that two have, NULL if none is */
     unsigned char *used;   /* [file->count]: by the model */
     size_t heads;          /* if some tensor has an axis of them, else 0 */
     int stacked;           /* some tensors are those of all layers */
