@@ -244,6 +244,8 @@ static void check_pools(const char *tier)
         {"class and mean", TOMEVIT_POOL_CLASS_MEAN, 0, 0},
         {"attention", TOMEVIT_POOL_ATTENTION, 0, 0},
     };
+    tomevit_description shared = small_description(TOMEVIT_POOL_ATTENTION, 0,
+                                                   0);
 
     for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++) {
         tomevit_description d = small_description(
@@ -251,6 +253,8 @@ static void check_pools(const char *tier)
 
         check_oracle(tier, pools[i].what, &d);
     }
+    shared.kv_heads = 1;
+    check_oracle(tier, "attention behind shared heads", &shared);
 }
 
 Test(parts, equals_a_plain_double_precision_pass)

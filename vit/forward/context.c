@@ -225,6 +225,11 @@ static void set_strides(vit_team *c, const tomevit_description *d)
         larger(d->dim, larger(d->mega.value, d->mega.shared)))
         : d->block != TOMEVIT_BLOCK_VIT ? c->parts_stride
         : tomevit_row_stride(d->dim + 2 * tomevit_kv_width(d));
+    /* The keys and values that are pooled by lie there as well, and are not
+     * fewer where the layers' heads share theirs. */
+    if (d->pool == TOMEVIT_POOL_ATTENTION ||
+        d->pool == TOMEVIT_POOL_CLASS_LAYERS)
+        c->qkv_stride = larger(c->qkv_stride, tomevit_row_stride(2 * d->dim));
     c->hidden_stride = tomevit_row_stride(
         larger(larger(tomevit_fc1_width(d),
                       larger(d->pool_mlp_dim, d->cells.hidden)),
