@@ -131,13 +131,14 @@ Test(macs, count_attention_pooling)
     d.dim = d.features = 8;
     d.depth = 2;
     d.mlp_dim = 20;
+    d.pool_mlp_dim = 12;
     d.patch = 2;
     d.tokens = 6;
     d.pool = TOMEVIT_POOL_ATTENTION;
     cr_assert_eq(tomevit_macs(&d, left),
                  6 * 12 * 8 + 4 * (6 + 4) * 64 + 2 * (36 + 16) * 8 +
                  2 * (4 + 3) * 8 * 20 + 2 * 3 * 64 + 64 + 2 * 3 * 8 +
-                 2 * 8 * 20);
+                 2 * 8 * 12);
 }
 
 /* What each method leaves in each layer, and what no head can do without. */
