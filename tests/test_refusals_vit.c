@@ -351,6 +351,17 @@ CALL(tomevit_forward, a->context, a->merging, a->batch, a->images, a->output)
 #define REFUSES(function, spoil)                                             \
     REFUSES_WITH(function, TOMEVIT_EINVAL, spoil)
 
+/* Of a function from names to values. */
+#define REFUSES_NAMES(function, good, bad)                                   \
+    do {                                                                     \
+        REFUSES_AFTER(a->name = good, function, TOMEVIT_EINVAL,              \
+                      a->name = bad);                                        \
+        REFUSES_AFTER(a->name = good, function, TOMEVIT_EINVAL,              \
+                      a->name = NULL);                                       \
+        REFUSES_AFTER(a->name = good, function, TOMEVIT_EINVAL,              \
+                      a->value = NULL);                                      \
+    } while (0)
+
 /* How a model is opened, whichever function opens it. */
 #define REFUSES_OPTIONS(function)                                            \
     do {                                                                     \
@@ -708,30 +719,10 @@ Test(refusals_vit, every_function_refuses_what_it_cannot_take,
     refuse_models_of_bytes();
     refuse_bytes();
     refuse_texts();
-    REFUSES_AFTER(a->name = "K", tomevit_metric_from_name, TOMEVIT_EINVAL,
-                  a->name = "k");
-    REFUSES_AFTER(a->name = "K", tomevit_metric_from_name, TOMEVIT_EINVAL,
-                  a->name = NULL);
-    REFUSES_AFTER(a->name = "K", tomevit_metric_from_name, TOMEVIT_EINVAL,
-                  a->value = NULL);
-    REFUSES_AFTER(a->name = "mean", tomevit_rope_merge_from_name,
-                  TOMEVIT_EINVAL, a->name = "K");
-    REFUSES_AFTER(a->name = "mean", tomevit_rope_merge_from_name,
-                  TOMEVIT_EINVAL, a->name = NULL);
-    REFUSES_AFTER(a->name = "mean", tomevit_rope_merge_from_name,
-                  TOMEVIT_EINVAL, a->value = NULL);
-    REFUSES_AFTER(a->name = "rows", tomevit_ema_merge_from_name,
-                  TOMEVIT_EINVAL, a->name = "K");
-    REFUSES_AFTER(a->name = "rows", tomevit_ema_merge_from_name,
-                  TOMEVIT_EINVAL, a->name = NULL);
-    REFUSES_AFTER(a->name = "rows", tomevit_ema_merge_from_name,
-                  TOMEVIT_EINVAL, a->value = NULL);
-    REFUSES_AFTER(a->name = "bf16", tomevit_dtype_from_name, TOMEVIT_EINVAL,
-                  a->name = "f64");
-    REFUSES_AFTER(a->name = "bf16", tomevit_dtype_from_name, TOMEVIT_EINVAL,
-                  a->name = NULL);
-    REFUSES_AFTER(a->name = "bf16", tomevit_dtype_from_name, TOMEVIT_EINVAL,
-                  a->value = NULL);
+    REFUSES_NAMES(tomevit_metric_from_name, "K", "k");
+    REFUSES_NAMES(tomevit_rope_merge_from_name, "mean", "K");
+    REFUSES_NAMES(tomevit_ema_merge_from_name, "rows", "K");
+    REFUSES_NAMES(tomevit_dtype_from_name, "bf16", "f64");
     cr_expect_geq(check_map("vit/libtomevit.map", "tomevit_", cannot_fail,
                             sizeof(cannot_fail) / sizeof(*cannot_fail)),
                   35);

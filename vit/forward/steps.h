@@ -130,6 +130,9 @@ const float *tomevit_row_bias(const vit_pass *p, const vit_scratch *s,
                               const vit_at *at, size_t query,
                               const float *bias);
 
+/* differential.c: one head, as tomevit_attention. */
+vit_task tomevit_differential;
+
 /* talking.c: all heads of a part of an image's queries. */
 vit_task tomevit_talking;
 

@@ -20,7 +20,7 @@ typedef struct vit_layer {
     float *relative;       /* [(2 side - 1)^2 + 3, heads], if there are such
                             * positions; see ../forward/relative.c */
     /* of attention that is the difference of two; see
-     * ../forward/attention.c */
+     * ../forward/differential.c */
     float *sub_norm;       /* [head_dim], with the outcome's factor */
     float lambda;          /* what the second is multiplied by */
     /* of heads that talk, see ../forward/talking.c: what mixes their scores,

@@ -99,19 +99,24 @@ static const vit_step steps[] = {
     {0},
 };
 
+/* The last layer up to what becomes of the rows that are read. */
+#define LAST_ATTENTION \
+    {VIT_EACH_IMAGE, .run = tomevit_turn_rows, \
+     .when = tomevit_stand_elsewhere}, \
+    {VIT_EACH_ROWS, .run = tomevit_qkv, .when = compares_queries, \
+     .all_rows = 1}, \
+    {VIT_EACH_ROWS, .run = tomevit_keys_values, .when = compares_no_queries, \
+     .all_rows = 1}, \
+    {VIT_EACH_ROWS, .run = tomevit_queries}, \
+    {VIT_EACH_HEAD, .run = tomevit_attention, .beside = tomevit_plan, \
+     .beside_when = plans_early}, \
+    {VIT_EACH_IMAGE, .run = tomevit_plan, .when = plans_late}, \
+    VIT_MERGE, \
+    {VIT_ONCE, .run = tomevit_report_merging}, \
+    {VIT_ONCE, .run = tomevit_keep_read}
+
 static const vit_step last_steps[] = {
-    {VIT_EACH_IMAGE, .run = tomevit_turn_rows, .when = tomevit_stand_elsewhere},
-    {VIT_EACH_ROWS, .run = tomevit_qkv, .when = compares_queries,
-     .all_rows = 1},
-    {VIT_EACH_ROWS, .run = tomevit_keys_values, .when = compares_no_queries,
-     .all_rows = 1},
-    {VIT_EACH_ROWS, .run = tomevit_queries},
-    {VIT_EACH_HEAD, .run = tomevit_attention, .beside = tomevit_plan,
-     .beside_when = plans_early},
-    {VIT_EACH_IMAGE, .run = tomevit_plan, .when = plans_late},
-    VIT_MERGE,
-    {VIT_ONCE, .run = tomevit_report_merging},
-    {VIT_ONCE, .run = tomevit_keep_read},
+    LAST_ATTENTION,
     {VIT_EACH_ROWS, .run = tomevit_projection},
     {VIT_EACH_ROWS, .run = tomevit_mlp},
     {0},
@@ -139,18 +144,7 @@ static const vit_step parallel_steps[] = {
 };
 
 static const vit_step parallel_last_steps[] = {
-    {VIT_EACH_IMAGE, .run = tomevit_turn_rows, .when = tomevit_stand_elsewhere},
-    {VIT_EACH_ROWS, .run = tomevit_qkv, .when = compares_queries,
-     .all_rows = 1},
-    {VIT_EACH_ROWS, .run = tomevit_keys_values, .when = compares_no_queries,
-     .all_rows = 1},
-    {VIT_EACH_ROWS, .run = tomevit_queries},
-    {VIT_EACH_HEAD, .run = tomevit_attention, .beside = tomevit_plan,
-     .beside_when = plans_early},
-    {VIT_EACH_IMAGE, .run = tomevit_plan, .when = plans_late},
-    VIT_MERGE,
-    {VIT_ONCE, .run = tomevit_report_merging},
-    {VIT_ONCE, .run = tomevit_keep_read},
+    LAST_ATTENTION,
     {VIT_EACH_ROWS, .run = side_by_side},
     {0},
 };
