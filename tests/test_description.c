@@ -112,6 +112,8 @@ static tomevit_description read_back(tomevit_description *made)
 
     made->tokens = made->prefix + 4;
     model_file_random(&file, made);
+    if (made->heads == 4)
+        file.metadata = "{\"num_heads\":\"4\"}";
     accept(&file, "x", &d, 0);
     cr_assert_eq(d.tokens, made->tokens);
     cr_assert_eq(d.prefix, made->prefix);
@@ -154,7 +156,7 @@ Test(description, parts_are_recognised)
     d.activation = TOMEVIT_SWIGLU;
     read_back(&d);
     d.qk_norm = 1;
-    d.heads = 4; /* the metadata say 2: the norms' width is surer */
+    d.heads = 4;
     read_back(&d);
     d.pool = TOMEVIT_POOL_CLASS_MEAN;
     d.features = 16;
@@ -388,8 +390,8 @@ Test(description, parts_that_change_the_model_are_refused)
                 "tensor \"patch_embed.norm.bias\" is missing");
     refuse_more("fc_norm.weight", "\"norm.weight\" and \"fc_norm.weight\"");
     refuse_more("dist_token", "expected 2 + a square number of tokens");
-    refuse_more("blocks.0.attn.q_norm.weight",
-                "blocks.1.attn.q_norm.weight\" is missing: expected shape [8]");
+    refuse_more("blocks.0.attn.q_norm.weight", "metadata \"num_heads\": "
+                "expected 1, which the tensors show, found 2");
     refuse_more("blocks.3.norm1.weight",
                 "tensor \"blocks.2.norm1.weight\" is missing: expected");
     refuse_more("blocks.1024.norm1.weight", "expected at most 1024 layers");
@@ -496,6 +498,54 @@ Test(description, heads_come_from_metadata)
     refuse_metadata("{\"num_heads\":\"\"}", TOMEVIT_EFORMAT, "found \"\"");
     refuse_metadata("{\"arch\":\"{\\\"num_heads\\\":\\\"x\\\"}\"}",
                     TOMEVIT_EFORMAT, "metadata \"arch\"|divides 8");
+}
+
+/* The tensors of `made` show four heads: taken where nothing else is said, and
+ * else the same has to be said. */
+static void heads_are_shown(const tomevit_description *made)
+{
+    tomevit_description d;
+    model_file file;
+
+    model_file_random(&file, made);
+    file.metadata = NULL;
+    accept(&file, "x", &d, 0);
+    cr_expect_eq(d.heads, 4);
+    file.metadata = "{\"num_heads\":\"4\"}";
+    accept(&file, "x", &d, 0);
+    cr_expect_eq(d.heads, 4);
+    file.metadata = "{\"num_heads\":\"2\"}";
+    refuse(&file, TOMEVIT_EMODEL, "metadata \"num_heads\": expected 4, which "
+                                  "the tensors show, found 2");
+    model_file_free(&file);
+}
+
+Test(description, heads_that_tensors_show_are_not_taken_from_elsewhere)
+{
+    tomevit_description normed, table, by_mlp;
+    model_file file;
+
+    model_file_tiny(&normed);
+    normed.heads = 4;
+    by_mlp = table = normed;
+    normed.qk_norm = 1;
+    heads_are_shown(&normed);
+    table.relative = 1;
+    heads_are_shown(&table);
+    by_mlp.relative = 2;
+    by_mlp.relative_hidden = 5;
+    heads_are_shown(&by_mlp);
+    by_mlp.relative = 3;
+    heads_are_shown(&by_mlp);
+    by_mlp.qk_norm = 1;
+    heads_are_shown(&by_mlp);
+    model_file_random(&file, &by_mlp);
+    model_file_remove(&file, "blocks.0.attn.q_norm.weight");
+    model_file_add(&file, "blocks.0.attn.q_norm.weight", "F32", 1,
+                   (const size_t[]){4}, 16);
+    refuse(&file, TOMEVIT_EMODEL, "tensor \"blocks.0.attn.q_norm.weight\": "
+                                  "expected 4 heads|found 2");
+    model_file_free(&file);
 }
 
 /* Published widths, from tensors alone. */

@@ -231,8 +231,7 @@ int tomevit_find_differential(const vit_tensors *file, tomevit_description *d,
                             "queries, or shared layers cannot be run here",
                             name);
     d->differential = 1;
-    d->heads = d->dim / width;
-    return 0;
+    return tomevit_heads_told(file, name, d->dim / width, d, report);
 }
 
 /* A stored product of the MLP and of what attention sees, in one. */
@@ -274,8 +273,10 @@ int tomevit_find_talking(const vit_tensors *file, tomevit_description *d,
         return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\": heads "
                             "that talk, other than in layers of CaiT, cannot "
                             "be run here", mix);
+    if ((code = tomevit_heads_told(file, mix, t->shape[0], d, report)))
+        return code;
     d->talking = 1;
-    d->heads = d->pool_heads = t->shape[0];
+    d->pool_heads = d->heads;
     if ((code = tomevit_need(file, fc1, "[mlp dim, dim]", 2, &t, report)) ||
         (code = tomevit_limit(fc1, "an MLP dim", t->shape[0], VIT_MAX_MLP,
                               report)))

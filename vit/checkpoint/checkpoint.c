@@ -303,9 +303,13 @@ static int read_tensor(void *self, enum vit_tensor t, size_t layer, float *out)
     const tomevit_description *d = &c->description;
     const vit_stored *tensor = find(c, t, layer);
     tomevit_message why = {""};
+    size_t count = tomevit_tensor_shape(d, t, NULL, NULL);
     int code;
 
-    if (!tensor)
+    /* The caller's memory is of the description's size, if it has the part:
+     * of others it has asked for the tensor's own. */
+    if (!tensor ||
+        (count && t != VIT_POS_EMBED && tensor->elements != count))
         return TOMEVIT_EINVAL;
     if (t == VIT_POS_EMBED && tomevit_has_axes(c->view))
         code = read_axes(c, tensor, out, &why);

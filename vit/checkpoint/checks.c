@@ -81,6 +81,22 @@ int tomevit_check_table(const vit_tensors *file,
     return 0;
 }
 
+int tomevit_heads_told(const vit_tensors *file, const char *name, size_t heads,
+                       tomevit_description *d, const vit_report *report)
+{
+    if (heads == 0 || d->dim % heads)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\": expected a "
+                            "number of heads that divides %zu, found %zu",
+                            tomevit_origin_of(file, name).name, d->dim, heads);
+    if (d->heads && d->heads != heads)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\": expected "
+                            "%zu heads, as another tensor has it, found %zu",
+                            tomevit_origin_of(file, name).name, d->heads,
+                            heads);
+    d->heads = heads;
+    return 0;
+}
+
 /* A tensor whose shape tells a size, not checked any further here. */
 int tomevit_need(const vit_tensors *file, const char *name,
                 const char *layout, size_t dims, const vit_stored **t,

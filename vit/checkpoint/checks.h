@@ -29,6 +29,11 @@ int tomevit_need(const vit_tensors *file, const char *name,
 int tomevit_limit(const char *name, const char *what, size_t value,
                   size_t most, const vit_report *report);
 
+/* A tensor that tells the number of heads: d->heads, if no other tensor told
+ * another one. EMODEL. */
+int tomevit_heads_told(const vit_tensors *file, const char *name, size_t heads,
+                       tomevit_description *d, const vit_report *report);
+
 /* Every tensor of the description is there, with its shape and a dtype that
  * can be read. EMODEL. */
 int tomevit_check_table(const vit_tensors *file, const tomevit_description *d,

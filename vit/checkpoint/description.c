@@ -79,8 +79,7 @@ static int find_head_dim(const vit_tensors *file, tomevit_description *d,
         return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\": expected "
                             "a length that divides %zu, found %zu", name,
                             d->dim, t->shape[0]);
-    d->heads = d->dim / t->shape[0];
-    return 0;
+    return tomevit_heads_told(file, name, d->dim / t->shape[0], d, report);
 }
 
 /* An MLP of twice the rows gates them. [arXiv 2002.05202] */
@@ -464,8 +463,8 @@ int tomevit_describe_file(const vit_tensors *file, tomevit_description *d,
         (code = tomevit_find_share(file, d, report)) ||
         (code = tomevit_check_parallel(d, report)) ||
         (code = check_others(file, d, report)) ||
-        (code = tomevit_check_table(file, d, report)) ||
-        (code = tomevit_metadata_heads(file, d, report)))
+        (code = tomevit_metadata_heads(file, d, report)) ||
+        (code = tomevit_check_table(file, d, report)))
         return code;
     if ((code = tomevit_metadata_pool_heads(file, d, report)) ||
         (code = tomevit_check_rope(file, d, report)) ||

@@ -109,10 +109,16 @@ int tomevit_metadata_heads(const vit_tensors *file, tomevit_description *d,
                            const vit_report *report)
 {
     const char *text = tomevit_tensors_metadata(file, "norm_eps");
-    int code = d->heads ? 0 : find_heads(file, d, report);
+    const char *said = tomevit_tensors_metadata(file, "num_heads");
+    size_t told = d->heads;
+    int code = told && !said ? 0 : find_heads(file, d, report);
 
     d->norm_eps = d->norm_pre || d->rope.kind == TOMEVIT_ROTARY_CENTRED
                       ? 1e-5f : 1e-6f;
+    if (!code && told && d->heads != told)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "metadata \"num_heads\": "
+                            "expected %zu, which the tensors show, found %zu",
+                            told, d->heads);
     if (!code && text) {
         json_t *value = parse_value(text);
         double eps = json_number_value(value);

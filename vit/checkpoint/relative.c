@@ -5,6 +5,7 @@
 #include "checks.h"
 #include "description.h"
 
+#define TABLE "blocks.0.attn.relative_position_bias_table"
 #define MLP "blocks.0.attn.rel_pos.mlp."
 #define SHARED "shared_rel_pos.mlp."
 
@@ -20,21 +21,28 @@ static int find_mlp(const vit_tensors *file, tomevit_description *d,
         code = tomevit_limit(name, "a width", t->shape[1], VIT_MAX_MLP, report);
     if (code)
         return code;
-    if (!t->shape[0] || d->dim % t->shape[0])
-        return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\": expected a "
-                            "number of heads that divides %zu, found %zu",
-                            name, d->dim, t->shape[0]);
-    d->heads = t->shape[0];
     d->relative_hidden = t->shape[1];
-    return 0;
+    return tomevit_heads_told(file, name, t->shape[0], d, report);
+}
+
+static int find_table(const vit_tensors *file, tomevit_description *d,
+                      const vit_report *report)
+{
+    const vit_stored *t;
+    int code = tomevit_need(file, TABLE, "[distances, heads]", 2, &t, report);
+
+    return code ? code
+                : tomevit_heads_told(file, TABLE, t->shape[1], d, report);
 }
 
 int tomevit_find_relative(const vit_tensors *file, tomevit_description *d,
                           const vit_report *report)
 {
-    if (tomevit_has(file, "blocks.0.attn.relative_position_bias_table"))
+    if (tomevit_has(file, TABLE)) {
         d->relative = 1;
-    else if (tomevit_has(file, MLP "fc2.weight"))
+        return find_table(file, d, report);
+    }
+    if (tomevit_has(file, MLP "fc2.weight"))
         d->relative = 2;
     else if (tomevit_has(file, SHARED "fc2.weight"))
         d->relative = 3;

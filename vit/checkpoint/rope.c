@@ -193,9 +193,13 @@ int tomevit_check_rates(const vit_tensors *file, tomevit_description *d,
                         const vit_report *report)
 {
     int mixed = d->rope.kind == TOMEVIT_ROTARY_MIXED;
+    size_t heads = tomevit_rope_heads(file, d);
 
-    d->heads = tomevit_rope_heads(file, d);
-    if (d->heads || (!mixed && d->rope.periods != TOMEVIT_PERIODS_READ))
+    if (heads)
+        return tomevit_heads_told(file, tomevit_has(file, "rope.periods")
+                                            ? "rope.periods" : "rope.freqs",
+                                  heads, d, report);
+    if (!mixed && d->rope.periods != TOMEVIT_PERIODS_READ)
         return 0;
     return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\": expected shape "
                         "%s", mixed ? "rope.freqs" : "rope.periods",

@@ -15,7 +15,7 @@ size_t tomevit_rope_heads(const vit_tensors *file,
                           const tomevit_description *d);
 const char *tomevit_rope_family(const tomevit_description *d);
 
-/* Sets d->heads to those, 0 if no tensor tells them; EMODEL if one should. */
+/* Sets d->heads to those, if its tensors tell them; EMODEL if one should. */
 int tomevit_check_rates(const vit_tensors *file, tomevit_description *d,
                         const vit_report *report);
 

@@ -45,8 +45,7 @@ static int find_image_size(const vit_tensors *file, tomevit_description *d,
     return 0;
 }
 
-/* A table of all distances in the patches' grid, and three beside. Its other
- * side are the heads. */
+/* A table of all distances in the patches' grid, and three beside. */
 static int find_table(const vit_tensors *file, tomevit_description *d,
                       const vit_report *report)
 {
@@ -70,8 +69,6 @@ static int find_table(const vit_tensors *file, tomevit_description *d,
                             t->shape[0]);
     d->image_size = side * d->patch;
     d->tokens = d->prefix + side * side;
-    if (t->shape[1] && d->dim % t->shape[1] == 0)
-        d->heads = t->shape[1];
     return tomevit_limit(RELATIVE, "an image side", d->image_size,
                          VIT_MAX_IMAGE, report);
 }
