@@ -53,8 +53,9 @@ int density_open_ways(density *p);
 void density_close_ways(density *p);
 int density_set_settings(density *p);
 
-/* density.c: files first .. first + count - 1, a batch at most, in every way;
- * pictures.why has why one of them is refused. 0, or -1 after a message. */
+/* density_measure.c: files first .. first + count - 1, a batch at most, in
+ * every way; pictures.why has why one of them is refused. 0, or -1 after a
+ * message. */
 int density_measure(density *p, size_t first, size_t count);
 
 /* density_ranks.c: as one of several ranks, once all have come to `result`, 0
