@@ -5,6 +5,18 @@
 #include "context.h"
 
 #include <stdlib.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+int tomevit_bytes_thread(void)
+{
+#ifdef _OPENMP
+    return omp_get_thread_num();
+#else
+    return 0;
+#endif
+}
 
 static size_t larger(size_t a, size_t b)
 {
