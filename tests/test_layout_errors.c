@@ -381,6 +381,16 @@ Test(layout_errors, image_sizes_are_checked, .init = enter, .fini = leave)
 
 Test(layout_errors, neighbours_are_checked, .init = enter, .fini = leave)
 {
+    static const char *const contradicted[][2] = {
+        {"num_hidden_layers", "1"}, {"num_hidden_layers", "3"},
+        {"qkv_bias", "false"}, {"attention_bias", "false"},
+        {"query_bias", "false"}, {"proj_bias", "false"},
+        {"mlp_bias", "false"}, {"use_qk_norm", "true"},
+        {"use_relative_position_bias", "true"},
+        {"use_absolute_position_embeddings", "false"},
+        {"use_mean_pooling", "true"}, {"use_gated_mlp", "true"},
+        {"use_swiglu_ffn", "true"}, {"norm_type", "\"rms_norm\""},
+    };
     tomevit_description d;
     model_file file;
 
@@ -404,6 +414,21 @@ Test(layout_errors, neighbours_are_checked, .init = enter, .fini = leave)
                "\"num_attention_heads\":4,\"hidden_act\":\"relu\"}");
     refuse_with(NULL, TOMEVIT_EFORMAT, "m.safetensors",
                 "\"activation\": expected gelu|found \"relu\"");
+    write_text("config.json", "{\"model_type\":\"vit\",\"qkv_bias\":true,"
+               "\"num_attention_heads\":4,\"num_hidden_layers\":2,"
+               "\"mlp_bias\":true,\"use_mean_pooling\":false}");
+    accept_with(NULL);
+    for (size_t i = 0; i < sizeof(contradicted) / sizeof(*contradicted); i++) {
+        char text[120], words[80];
+
+        snprintf(text, sizeof(text), "{\"model_type\":\"vit\","
+                 "\"num_attention_heads\":4,\"%s\":%s}", contradicted[i][0],
+                 contradicted[i][1]);
+        write_text("config.json", text);
+        snprintf(words, sizeof(words), "config.json beside it: \"%s\" is "
+                 "%s|the tensors", contradicted[i][0], contradicted[i][1]);
+        refuse_with(NULL, TOMEVIT_EMODEL, "m.safetensors", words);
+    }
     write_text("config.json", "{\"model_type\":");
     refuse_with(NULL, TOMEVIT_EFORMAT, "m.safetensors",
                 "config.json beside it: expected JSON");

@@ -140,6 +140,76 @@ static int check_shape(const vit_neighbour *n, const json_t *parts)
     return 0;
 }
 
+static int has(const vit_neighbour *n, const char *name)
+{
+    return tomevit_tensors_find(n->view, name) != NULL;
+}
+
+/* The MLP's first product makes two rows, of which one gates the other. */
+static int is_gated(const vit_neighbour *n)
+{
+    const vit_stored *up, *down;
+
+    up = tomevit_tensors_find(n->view, "blocks.0.mlp.fc1.weight");
+    down = tomevit_tensors_find(n->view, "blocks.0.mlp.fc2.weight");
+    return up && down && up->dims == 2 && down->dims == 2 &&
+           up->shape[0] == 2 * down->shape[1];
+}
+
+static int check_depth(const vit_neighbour *n, const json_t *parts)
+{
+    size_t depth = tomevit_json_size(parts, "num_hidden_layers"), found = 0;
+    char name[80];
+
+    do
+        snprintf(name, sizeof(name), "blocks.%zu.norm1.weight", found++);
+    while (has(n, name));
+    if (!depth || depth == --found || !found)
+        return 0;
+    return tomevit_neighbour_refuse(n, "\"num_hidden_layers\" is %zu, the "
+                                    "tensors are those of %zu layers", depth,
+                                    found);
+}
+
+/* transformers leaves out what a file holds beyond its configuration, and makes
+ * up what it lacks: either would be another model than these tensors are. */
+static int check_shown(const vit_neighbour *n, const json_t *parts)
+{
+    const char *norm = tomevit_json_text(parts, "norm_type");
+    int biased = has(n, "blocks.0.attn.qkv.bias") ||
+                 has(n, "blocks.0.attn.q_bias");
+    const struct {
+        const char *member;
+        int shown;
+    } members[] = {
+        {"qkv_bias", biased}, {"attention_bias", biased},
+        {"query_bias", biased},
+        {"proj_bias", has(n, "blocks.0.attn.proj.bias")},
+        {"mlp_bias", has(n, "blocks.0.mlp.fc1.bias")},
+        {"use_qk_norm", has(n, "blocks.0.attn.q_norm.weight")},
+        {"use_relative_position_bias",
+         has(n, "blocks.0.attn.relative_position_bias_table")},
+        {"use_absolute_position_embeddings", has(n, "pos_embed")},
+        {"use_mean_pooling", !has(n, "norm.weight")},
+        {"use_gated_mlp", is_gated(n)}, {"use_swiglu_ffn", is_gated(n)},
+    };
+
+    for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {
+        const json_t *said = json_object_get(parts, members[i].member);
+
+        if (json_is_boolean(said) && json_is_true(said) != members[i].shown)
+            return tomevit_neighbour_refuse(n, "\"%s\" is %s, the tensors show "
+                                            "otherwise", members[i].member,
+                                            members[i].shown ? "false"
+                                                             : "true");
+    }
+    if (norm && !strcmp(norm, has(n, "blocks.0.norm1.bias") ? "rms_norm"
+                                                            : "layer_norm"))
+        return tomevit_neighbour_refuse(n, "\"norm_type\" is \"%.20s\", the "
+                                        "tensors show otherwise", norm);
+    return 0;
+}
+
 int tomevit_from_transformers(const vit_neighbour *n, json_t *config)
 {
     const json_t *vision = json_object_get(config, "vision_config");
@@ -151,9 +221,10 @@ int tomevit_from_transformers(const vit_neighbour *n, json_t *config)
 
     if (!tomevit_neighbour_fits(n, parts, "hidden_size"))
         return 0;
-    code = check_shape(n, parts);
-    if (!code)
-        code = check_classes(n, config);
+    if (!(code = check_shape(n, parts)) &&
+        !(code = check_classes(n, config)) &&
+        !(code = check_depth(n, parts)))
+        code = check_shown(n, parts);
     tomevit_neighbour_pass(n, "num_heads", parts, "num_attention_heads");
     tomevit_neighbour_pass(n, "norm_eps", parts, "layer_norm_eps");
     tomevit_neighbour_pass(n, "norm_eps", parts, "rms_norm_eps");
