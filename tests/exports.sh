@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Each shared library exports exactly what its .map names, that is exactly
-# what its header declares, and every name carries the library's prefix.
+# what its headers declare, and every name carries the library's prefix.
 . "${srcdir:-.}/tests/guard.sh"
 
 mapped() {
@@ -25,13 +25,15 @@ for pair in tomerge:tomerge vit:tomevit; do
     prefix=${pair#*:}
     library=.libs/lib$prefix.so
     map=$srcdir/$folder/lib$prefix.map
-    declared "$srcdir/include/$prefix.h" "$prefix" >"$scratch/declared"
+    for header in "$srcdir/include/$prefix"*.h; do
+        declared "$header" "$prefix"
+    done | sort -u >"$scratch/declared"
     mapped "$map" >"$scratch/mapped"
-    test -s "$scratch/declared" || fail "no function found in $prefix.h"
+    test -s "$scratch/declared" || fail "no function found in $prefix*.h"
     grep -v "^${prefix}_" "$scratch/mapped" &&
         fail "$map names what lacks the prefix ${prefix}_"
     same "$scratch/declared" "$scratch/mapped" \
-        "declared in $prefix.h (<), named in $map (>)"
+        "declared in $prefix*.h (<), named in $map (>)"
     test -f "$library" || { shared=none; continue; }
     ${NM:-nm} -D --defined-only "$library" |
         grep -E " ${prefix}_" | grep -vE "@@LIB[A-Z]*_[1-9][0-9]*\.[0-9]+$" &&

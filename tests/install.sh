@@ -86,8 +86,8 @@ if test -e "$libdir/libtomerge.a"; then
     both --static static
     with_cmake static
 fi
-for file in include/tomerge.h include/tomevit.h bin/tomerge \
-    man3/tomerge.3 man3/tomerge_merge.3 man3/tomerge_unmerge.3; do
+for file in include/tomerge.h include/tomevit.h include/tomevit_methods.h \
+    bin/tomerge man3/tomerge.3 man3/tomerge_merge.3 man3/tomerge_unmerge.3; do
     test -n "$(find "$root" -path "*/$file")" || fail "$file is not installed"
 done
 for link in $(grep -l '^\.so man3/' "$root"/*/man/man3/*.3 \

@@ -50,11 +50,13 @@ within() {
 }
 
 PWD=$(pwd -P)
-layer include tomerge.h
-grep -q '"tomevit.h"' include/tomerge.h &&
+layer include tomerge.h tomevit.h
+grep -q '"tomevit' include/tomerge.h &&
     fail "tomerge.h knows of tomevit.h"
+grep -q '"tomevit_' include/tomevit.h &&
+    fail "tomevit.h knows of what stands on it"
 layer tomerge tomerge.h
-layer vit tomerge.h tomevit.h
+layer vit tomerge.h tomevit.h tomevit_methods.h
 # Within the model library each room knows only those before it.
 within vit/base
 within vit/kernels base/
@@ -74,13 +76,15 @@ within vit/layouts base/ containers/
 within vit/checkpoint base/ kernels/low.h containers/ layouts/ network/
 within vit/bytes base/ kernels/ containers/
 within vit/text base/ kernels/ containers/ checkpoint/neighbour.h
+within vit/methods base/ containers/
 within vit/model base/ kernels/ network/
 within vit/forward base/ kernels/ network/ model/
 within vit/forward/blocks steps.h
 within vit/opening network/ checkpoint/ model/
 test -z "$(find vit -maxdepth 1 -name '*.[ch]')" ||
     fail "a source of vit/ lies in no room"
-layer src tomerge.h tomevit.h src/imagenet1k.inc # the last is made by make
+layer src tomerge.h tomevit.h tomevit_methods.h \
+    src/imagenet1k.inc # the last is made by make
 # The subcommands see all of these; of one another they see nothing else.
 within src/base
 within src/images base/

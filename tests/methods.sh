@@ -132,7 +132,7 @@ refused() {
 }
 refused "'tomes' is not one of" --method tome,tomes
 refused 'a bracket is not closed' --method 'ppt[layers=3'
-refused 'no option of --method tome' --method 'tome[layer=3],topk'
+refused 'no option of method tome' --method 'tome[layer=3],topk'
 refused 'each has them in brackets' --method tome,topk --method-options keep=0.5
 refused 'neither --r' --method tome --budget 1 --r 3
 refused 'leaves nothing to be turned' --method strided --budget "$budget"

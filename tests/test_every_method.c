@@ -8,8 +8,8 @@
  */
 #include "../src/base/args.h"
 #include "../src/session/merging_args.h"
-#include "../src/session/methods.h"
 #include "../vit/forward/context.h"
+#include "../vit/methods/methods.h"
 #include "oracle.h"
 #include "tiers.h"
 
@@ -58,22 +58,22 @@ static void run(const setting *s, tomevit_context *context,
 /* Method `index` with r = 6, or with what says by itself how many go. */
 static void resolve(const setting *s, int index, merging_run *resolved)
 {
-    const method_row *row = methods_row(index);
+    const vit_method_row *row = tomevit_method_row(index);
     merging_args args;
     char why[ARGS_WHY];
 
     merging_args_init(&args);
-    cr_assert_eq(merging_parse_method(row->name, &args, why), 0, "%s", why);
-    if (row->method == TOMERGE_STRIDED)
+    cr_assert_eq(merging_parse_method(row->is.name, &args, why), 0, "%s", why);
+    if (row->is.method == TOMERGE_STRIDED)
         cr_assert_eq(merging_parse_schedule("1,0,1,0,0,0", &args, why), 0);
     else if (!merging_decides(&args))
         cr_assert_eq(merging_parse_r("6", &args, why), 0, "%s", why);
     cr_assert_eq(merging_resolve(&args, &s->d, 0, resolved, why), 0, "%s: %s",
-                 row->name, why);
+                 row->is.name, why);
     merging_args_free(&args);
 }
 
-static void expect_sums(const method_row *row, const results *got)
+static void expect_sums(const vit_method_row *row, const results *got)
 {
     for (size_t b = 0; b < IMAGES; b++) {
         const int32_t *map = got->map + b * TOKENS;
@@ -82,12 +82,12 @@ static void expect_sums(const method_row *row, const results *got)
         for (size_t t = 0; t < TOKENS; t++) {
             kept += map[t] >= 0;
             cr_assert_eq(map[t] == 0, t == 0, "%s: token %zu of image %zu is "
-                         "in row %d", row->name, t, b, map[t]);
+                         "in row %d", row->is.name, t, b, map[t]);
         }
         for (size_t i = 0; i < got->rows[b]; i++)
             sum += got->sizes[b * TOKENS + i];
         if (row->sizes == TOMEVIT_SIZES_COUNT)
-            cr_assert_eq(sum, kept, "%s: sizes of %g, tokens %g", row->name,
+            cr_assert_eq(sum, kept, "%s: sizes of %g, tokens %g", row->is.name,
                          (double)sum, (double)kept);
     }
 }
@@ -108,8 +108,8 @@ Test(every_method, has_the_same_bits_in_any_company)
         cr_assert_eq(tomevit_model_build(&s.d, &with, s.source, &model), 0);
         cr_assert_eq(tomevit_context_create(model, 1, 1, &one), 0);
         cr_assert_eq(tomevit_context_create(model, IMAGES, 3, &many), 0);
-        for (int index = 0; methods_row(index); index++) {
-            const method_row *row = methods_row(index);
+        for (int index = 0; tomevit_method_row(index); index++) {
+            const vit_method_row *row = tomevit_method_row(index);
             merging_run resolved;
 
             resolve(&s, index, &resolved);
@@ -117,7 +117,7 @@ Test(every_method, has_the_same_bits_in_any_company)
             for (size_t first = 0; first < IMAGES; first += 3) {
                 run(&s, many, &resolved.merging, IMAGES, first, &all);
                 cr_assert_eq(memcmp(&alone, &all, sizeof(all)), 0,
-                             "%s, %s, from image %zu", row->name,
+                             "%s, %s, from image %zu", row->is.name,
                              tomevit_dtype_name(dtype), first);
             }
             expect_sums(row, &alone);
@@ -174,7 +174,7 @@ static int count_methods(const setting *s, tomevit_model *model)
 
     cr_assert_eq(tomevit_context_create(model, 1, 1, &one), 0);
     cr_assert_eq(tomevit_context_create(model, IMAGES, 1, &many), 0);
-    for (int index = 0; methods_row(index); index++) {
+    for (int index = 0; tomevit_method_row(index); index++) {
         merging_run resolved;
         uint64_t singly;
 
@@ -186,8 +186,8 @@ static int count_methods(const setting *s, tomevit_model *model)
         run(s, many, &resolved.merging, IMAGES, 0, &got);
         cr_expect(singly > 0 && multiplied == singly,
                   "%s: %llu in a batch, %llu one by one",
-                  methods_row(index)->name, (unsigned long long)multiplied,
-                  (unsigned long long)singly);
+                  tomevit_method_row(index)->is.name,
+                  (unsigned long long)multiplied, (unsigned long long)singly);
         unequal += differ(&got);
         merging_run_free(&resolved);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * --method-options: values as they are written, what is refused and why, and
+ * Options of methods: values as they are written, what is refused and why, and
  * files of counts in the format that DiffRate is published with: lists written
  * as strings, "None" for no list, by model and target.
  */
@@ -8,7 +8,7 @@
 
 #include "../src/base/args.h"
 #include "../src/session/merging_args.h"
-#include "../src/session/method_options.h"
+#include "../vit/methods/options.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -33,21 +33,26 @@ static const char published[] =
 
 static char why[ARGS_WHY];
 
-static int read_keys(const char *text, method_options *options)
+/* 0, or -1 with a line in why. */
+static int read_keys(const char *text, vit_method_options *options)
 {
-    why[0] = '\0';
-    return method_options_read(text, "diffrate", all_keys, options, why);
+    tomevit_message message = {""};
+    int code = tomevit_method_options_read(text, "diffrate", all_keys, options,
+                                           &message);
+
+    snprintf(why, sizeof(why), "%.250s", message.text);
+    return code < 0 ? -1 : code;
 }
 
 static void refused(const char *text, const char *words)
 {
-    method_options options;
+    vit_method_options options;
 
     cr_expect_eq(read_keys(text, &options), -1, "%s", text);
     cr_expect_not_null(strstr(why, words), "%s: %s", text, why);
 }
 
-static void expect_list(const method_list *list, size_t count,
+static void expect_list(const vit_method_list *list, size_t count,
                         const double *want)
 {
     cr_assert_eq(list->count, count);
@@ -67,7 +72,7 @@ static void write_file(char path[], const char *text)
 
 /* Reads a file that holds `json`, with more options behind its name. */
 static int read_file(const char *json, const char *more,
-                     method_options *options)
+                     vit_method_options *options)
 {
     char path[] = "method-options.XXXXXX", text[256];
     int result;
@@ -81,7 +86,7 @@ static int read_file(const char *json, const char *more,
 
 static void refused_file(const char *json, const char *more, const char *words)
 {
-    method_options options;
+    vit_method_options options;
 
     cr_expect_eq(read_file(json, more, &options), -1, "%s", json);
     cr_expect_not_null(strstr(why, words), "%s: %s", json, why);
@@ -91,7 +96,7 @@ Test(method_options, counts_as_diffrate_publishes_them)
 {
     static const double prune[] = {10, 8, 6}, merge[] = {10, 7, 3};
     static const double late[] = {10, 5, 4}, tiny[] = {9, 8, 7};
-    method_options o;
+    vit_method_options o;
 
     cr_assert_eq(read_file(published, ",model=small,target=2.3", &o), 0, "%s",
                  why);
@@ -186,7 +191,7 @@ Test(method_options, layers_keep_what_the_file_says)
 Test(method_options, values_are_read_or_refused)
 {
     static const double layers[] = {0, 2};
-    method_options o;
+    vit_method_options o;
 
     cr_assert_eq(read_keys("keep=0.5,layers=0:2", &o), 0, "%s", why);
     cr_expect_eq(o.keep, 0.5);
@@ -199,7 +204,7 @@ Test(method_options, values_are_read_or_refused)
     refused("keep=nan", "'nan' is not a number");
     refused("layers=0:1.5", "'1.5' is not a whole number");
     refused("merge=0", "'0' is not a whole number from 1");
-    refused("margin=0.5", "'margin' is no option of --method diffrate, which "
+    refused("margin=0.5", "'margin' is no option of method diffrate, which "
                           "has: prune merge");
     refused("", "'' is no option");
     refused("keep=0.5,", "'' is no option");

@@ -7,7 +7,7 @@
 #include "config.h"
 
 #include "covered.h"
-#include "tomevit.h"
+#include "tomevit_methods.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -34,6 +34,7 @@ typedef struct outputs {
     tomevit_text *of_text;
     int32_t ids[24];
     float embeddings[12];
+    tomevit_layer_merging layers[64];
 } outputs;
 
 typedef struct arguments {
@@ -55,7 +56,10 @@ typedef struct arguments {
     tomevit_output output_is, *output;
     const uint8_t *rgb;
     uint8_t *crop;
-    size_t r[64];
+    size_t r[64], *r_to;
+    int method;
+    const char *method_options;
+    tomevit_layer_merging *layers_to;
     tomevit_bytes_options bytes_options_are, *bytes_options;
     tomevit_bytes **of_bytes_to;
     const tomevit_bytes *of_bytes;
@@ -117,6 +121,8 @@ static arguments *fresh(void)
     a->name = "deit_tiny_patch16_224";
     tomevit_open_options_init(&a->options_are);
     a->options = &a->options_are;
+    a->r_to = a->out.r;
+    a->layers_to = a->out.layers;
     a->description = &a->out.description;
     a->model_to = &a->out.model;
     a->context_to = &a->out.context;
@@ -310,6 +316,10 @@ CALL(tomevit_crop_rows, a->pre, a->width, a->height, a->first, a->count)
 CALL(tomevit_metric_from_name, a->name, a->value)
 CALL(tomevit_rope_merge_from_name, a->name, a->value)
 CALL(tomevit_ema_merge_from_name, a->name, a->value)
+CALL(tomevit_method_from_name, a->name, a->value)
+CALL(tomevit_method_decides, a->method, a->method_options, NULL)
+CALL(tomevit_method_merging, a->shape, a->method, a->method_options, a->r,
+     a->merging, a->r_to, a->layers_to, NULL)
 CALL(tomevit_dtype_from_name, a->name, a->value)
 CALL(tomevit_context_normalise, a->context, a->pre)
 CALL(tomevit_read_description, a->path, a->options, a->description, NULL)
@@ -686,6 +696,33 @@ static void refuse_schedules(void)
                   a->merging->matching.stride = 198);
 }
 
+static void refuse_methods(void)
+{
+    REFUSES_AFTER(a->name = "tome", tomevit_method_from_name, TOMEVIT_EINVAL,
+                  a->name = "tomes");
+    REFUSES_AFTER(a->name = "tome", tomevit_method_from_name, TOMEVIT_EINVAL,
+                  a->name = NULL);
+    REFUSES_AFTER(a->name = "tome", tomevit_method_from_name, TOMEVIT_EINVAL,
+                  a->value = NULL);
+    REFUSES(tomevit_method_decides, a->method = -1);
+    REFUSES(tomevit_method_decides, a->method = 1000);
+    REFUSES(tomevit_method_decides, a->method_options = "margin=1");
+    REFUSES(tomevit_method_merging, a->shape = NULL);
+    REFUSES(tomevit_method_merging, a->method = -1);
+    REFUSES(tomevit_method_merging, a->method = 1000);
+    REFUSES(tomevit_method_merging, a->method_options = "keep=2");
+    REFUSES(tomevit_method_merging, a->method_options = "layers=12");
+    REFUSES(tomevit_method_merging, a->merging = NULL);
+    REFUSES(tomevit_method_merging, a->merging->struct_size = 8);
+    REFUSES(tomevit_method_merging, a->merging->reserved[1] = 1);
+    REFUSES(tomevit_method_merging, a->merging->reserved_int = 1);
+    REFUSES(tomevit_method_merging, a->r_to = NULL);
+    REFUSES(tomevit_method_merging, a->layers_to = NULL);
+    REFUSES(tomevit_method_merging, a->shape_is.depth = 0);
+    REFUSES(tomevit_method_merging, a->shape_is.depth = 257);
+    REFUSES(tomevit_method_merging, a->shape_is.tokens = 0);
+}
+
 /* ---- the whole header ---------------------------------------------------- */
 
 /* These have no error to give. */
@@ -703,7 +740,7 @@ static const char *const cannot_fail[] = {
     "tomevit_bytes_describe", "tomevit_bytes_cpu",
     "tomevit_bytes_context_free", "tomevit_bytes_macs",
     "tomevit_text_options_init", "tomevit_text_close",
-    "tomevit_text_describe", "tomevit_text_each_fact",
+    "tomevit_text_describe", "tomevit_text_each_fact", "tomevit_method_at",
 };
 
 Test(refusals_vit, every_function_refuses_what_it_cannot_take,
@@ -716,6 +753,7 @@ Test(refusals_vit, every_function_refuses_what_it_cannot_take,
     refuse_forwards();
     leave_nothing_new();
     refuse_schedules();
+    refuse_methods();
     refuse_models_of_bytes();
     refuse_bytes();
     refuse_texts();

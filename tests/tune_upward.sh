@@ -60,4 +60,4 @@ says err "no schedule is at most 0.0001 GMACs"
 run 2 eval pictures --method upward --method-options @nowhere
 says err "nowhere"
 run 2 eval pictures --method upward --method-options margin=1
-says err "'margin' is no option of --method upward"
+says err "'margin' is no option of method upward"

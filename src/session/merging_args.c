@@ -4,8 +4,8 @@
 
 #include "../base/args.h"
 #include "../base/memory.h"
-#include "methods.h"
 #include "schedule_file.h"
+#include "tomevit_methods.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,14 +190,7 @@ void merging_args_default(merging_args *args, const char *text)
 
 int merging_decides(const merging_args *args)
 {
-    const method_row *row = methods_row(args->row);
-    method_options options;
-    char why[ARGS_WHY];
-
-    return row->method != TOMERGE_STRIDED &&
-           method_options_read(args->options, row->name, row->keys, &options,
-                               why) == 0 &&
-           methods_decide(args->row, &options);
+    return tomevit_method_decides(args->row, args->options, NULL) == 1;
 }
 
 int merging_parse_similarity(const char *text, void *args, char *why)

@@ -20,7 +20,7 @@ typedef struct merging_entry {
 
 /* A method as --method names it, with options of its own: "ppt[layers=3]". */
 typedef struct merging_method {
-    int row;               /* of the table in methods.h */
+    int row;               /* as of tomevit_method_at */
     char *text, *options;  /* owned; options NULL: none */
 } merging_method;
 
@@ -36,7 +36,7 @@ typedef struct merging_args {
     double *budgets;       /* GMACs of --budget, owned */
     size_t budget_count;
     int method;            /* enum tomerge_method */
-    int row;               /* of the table in methods.h */
+    int row;               /* as of tomevit_method_at */
     const char *options;   /* of --method-options, or of the method itself;
                             * NULL: none */
     char *from_file;       /* if they are, their memory */

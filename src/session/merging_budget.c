@@ -12,7 +12,8 @@
 
 #include "../base/args.h"
 #include "../base/memory.h"
-#include "methods.h"
+#include "method_text.h"
+#include "tomevit_methods.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -36,7 +37,7 @@ enum knob { KNOB_NONE, KNOB_R, KNOB_KEEP, KNOB_THRESHOLD, KNOB_SCALE };
 
 static enum knob knob_of(const merging_args *args)
 {
-    const method_row *row = methods_row(args->row);
+    const tomevit_method *row = tomevit_method_at(args->row);
 
     if (row->method == TOMERGE_UPWARD &&
         knob_is_set(args->options, "threshold"))
@@ -75,22 +76,25 @@ static void print_without(FILE *out, const char *options, const char *key)
 }
 
 /* The options with all thresholds halved so many times. */
-static char *with_scale(const char *options, const char *keys, double halvings)
+static char *with_scale(int row, const char *options, double halvings)
 {
-    method_options read;
-    char *text = NULL, why[ARGS_WHY];
+    char *bounds, *text = NULL;
     size_t size;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out;
 
-    if (!out)
-        return memory_text(options);
-    method_options_read(options, "upward", keys, &read, why);
+    if (tomevit_method_decides(row, options, NULL) < 0 ||
+        (out = open_memstream(&text, &size)) == NULL)
+        return memory_text(options); /* to be refused as they are */
+    bounds = method_text_value(options, "threshold");
     print_without(out, options, "threshold");
     fputs("threshold=", out);
-    for (size_t i = 0; i < read.threshold.count; i++)
-        fprintf(out, "%s%.9g", i ? ":" : "",
-                read.threshold.value[i] * exp2(-halvings));
+    for (char *at = bounds, *end; *at; at = end + (*end == ':')) {
+        double bound = strtod(at, &end);
+
+        fprintf(out, "%s%.9g", at > bounds ? ":" : "", bound * exp2(-halvings));
+    }
     fclose(out);
+    free(bounds);
     return text;
 }
 
@@ -98,7 +102,7 @@ int merging_resolve_knob(const merging_args *args,
                          const tomevit_description *model, double gmacs,
                          double knob, merging_run *run, char *why)
 {
-    const method_row *row = methods_row(args->row);
+    const tomevit_method *row = tomevit_method_at(args->row);
     enum knob kind = knob_of(args);
     merging_entry entry = {.r = kind == KNOB_R ? (size_t)knob : 0};
     merging_args one = *args;
@@ -107,7 +111,7 @@ int merging_resolve_knob(const merging_args *args,
     one.kind = MERGING_UNSET;
     one.count = 0;
     if (kind == KNOB_SCALE) {
-        options = with_scale(args->options, row->keys, knob);
+        options = with_scale(args->row, args->options, knob);
         one.options = options;
     } else if (kind == KNOB_R) {
         one.kind = MERGING_R;
@@ -201,7 +205,7 @@ static int resolve_target(const merging_args *args,
     merging_args one = *args;
     merging_run tried;
 
-    for (size_t i = 0; method_options_target(args->options, i, target) == 0;
+    for (size_t i = 0; method_text_target(args->options, i, target) == 0;
          i++) {
         size_t size = strlen(args->options) + sizeof(target) + 16;
         char *text = memory_zero(size, 1);
@@ -239,7 +243,7 @@ int merging_resolve_budget(const merging_args *args,
     double knob, all = tomevit_macs(model, NULL) * 1e-9;
 
     memset(run, 0, sizeof(*run));
-    if (methods_row(args->row)->method == TOMERGE_DIFFRATE &&
+    if (tomevit_method_at(args->row)->method == TOMERGE_DIFFRATE &&
         knob_is_set(args->options, "file") &&
         !knob_is_set(args->options, "target"))
         return resolve_target(args, model, gmacs, run, why);
@@ -251,7 +255,8 @@ int merging_resolve_budget(const merging_args *args,
     switch (knob_of(args)) {
     case KNOB_NONE:
         snprintf(why, ARGS_WHY, "--budget: --method %s%s%s leaves nothing to "
-                 "be turned until a budget is met", methods_name(args->row),
+                 "be turned until a budget is met",
+                 tomevit_method_at(args->row)->name,
                  args->options ? " with " : "",
                  args->options ? args->options : "");
         return -1;

@@ -4,7 +4,7 @@
 
 #include "../base/args.h"
 #include "../base/memory.h"
-#include "methods.h"
+#include "tomevit_methods.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,11 +49,11 @@ static void override(const merging_args *args, merging_run *run, size_t depth)
 }
 
 /* The options that do not depend on r, and the memory of a run. */
-static void begin(const merging_args *args, const method_options *options,
-                  const tomevit_description *model, merging_run *run)
+static void begin(const merging_args *args, const tomevit_description *model,
+                  merging_run *run)
 {
     memset(run, 0, sizeof(*run));
-    run->method = methods_name(args->row);
+    run->method = tomevit_method_at(args->row)->name;
     run->options = args->options;
     run->layers = memory_zero(model->depth, sizeof(*run->layers));
     run->r = memory_zero(model->depth, sizeof(size_t));
@@ -64,10 +64,24 @@ static void begin(const merging_args *args, const method_options *options,
     run->merging.matching.stride = args->stride;
     run->merging.rope_merge = args->rope_merge;
     run->merging.ema_merge = args->ema_merge;
-    run->merging.r = run->r;
-    methods_apply(args->row, options, model->depth, &run->merging,
-                  run->layers);
+}
+
+/* The method, with what run->r asks of it, or nothing that goes. 0, or -1 with
+ * a line in why. */
+static int set_method(const merging_args *args,
+                      const tomevit_description *model, int merges,
+                      merging_run *run, char *why)
+{
+    tomevit_message message;
+
+    if (tomevit_method_merging(model, args->row, args->options,
+                               merges ? run->r : NULL, &run->merging, run->r,
+                               run->layers, &message) != 0) {
+        snprintf(why, ARGS_WHY, "--method-options: %.200s", message.text);
+        return -1;
+    }
     override(args, run, model->depth);
+    return 0;
 }
 
 static int check_tiles(const tomevit_description *model,
@@ -172,12 +186,10 @@ static int resolve_list(const merging_args *args,
     return error;
 }
 
-static int resolve_ratio(const merging_entry *entry,
+static int resolve_ratio(const merging_entry *entry, int method,
                          const tomevit_description *model, merging_run *run,
                          char *why)
 {
-    int method = run->merging.matching.method;
-
     snprintf(run->label, sizeof(run->label), "%g", entry->ratio);
     int error = tomerge_schedule_ratio(method, model->depth, model->tokens,
                                        model->prefix, entry->ratio, run->r);
@@ -193,35 +205,29 @@ static int resolve_ratio(const merging_entry *entry,
     return error;
 }
 
-static int read_options(const merging_args *args, method_options *options,
-                        char *why)
-{
-    const method_row *row = methods_row(args->row);
-
-    return method_options_read(args->options, row->name, row->keys, options,
-                               why);
-}
-
 /* Run `index` of a single method. */
 static int resolve_one(const merging_args *args,
                        const tomevit_description *model, size_t index,
                        merging_run *run, char *why)
 {
-    method_options options;
+    const tomevit_method *method = tomevit_method_at(args->row);
+    tomevit_message message;
     int error = 0;
 
     memset(run, 0, sizeof(*run));
-    if (read_options(args, &options, why) != 0)
+    if (tomevit_method_decides(args->row, args->options, &message) < 0) {
+        snprintf(why, ARGS_WHY, "--method-options: %.200s", message.text);
         return -1;
+    }
     if (args->kind != MERGING_UNSET && merging_decides(args)) {
         snprintf(why, ARGS_WHY, "--method %s%s%s says how many tokens go: "
                  "neither --r nor --schedule nor --merge-ratio is for it",
-                 methods_name(args->row), args->options ? " with " : "",
+                 method->name, args->options ? " with " : "",
                  args->options ? args->options : "");
         return -1;
     }
     snprintf(why, ARGS_WHY, "the schedule does not fit the model");
-    begin(args, &options, model, run);
+    begin(args, model, run);
     switch (args->kind) {
     case MERGING_R:
         error = resolve_r(&args->entries[index], model, run);
@@ -230,16 +236,17 @@ static int resolve_one(const merging_args *args,
         error = resolve_list(args, model, run, why);
         break;
     case MERGING_RATIO:
-        error = resolve_ratio(&args->entries[index], model, run, why);
+        error = resolve_ratio(&args->entries[index], method->method, model, run,
+                              why);
         break;
     default:
         snprintf(run->label, sizeof(run->label), "%s", !merging_decides(args)
                  ? "0" : args->options ? args->options : "own");
         break;
     }
-    if (error == 0 && (args->kind != MERGING_UNSET || merging_decides(args)))
-        error = methods_count(args->row, &options, model, &run->merging,
-                              run->layers, run->r, why);
+    if (error == 0)
+        error = set_method(args, model, args->kind != MERGING_UNSET ||
+                           merging_decides(args), run, why);
     if (error != 0 || finish(model, run, why) != 0) {
         merging_run_free(run);
         return -1;
@@ -271,18 +278,14 @@ void merging_resolve_layers(const merging_args *args,
                             merging_run *run)
 {
     merging_args one = merging_of_method(args, 0);
-    method_options options;
     char why[ARGS_WHY];
 
     args = &one;
-    read_options(args, &options, why); /* those of a run before */
-    begin(args, &options, model, run);
+    begin(args, model, run);
     snprintf(run->label, sizeof(run->label), "%s", label);
     if (r)
         memcpy(run->r, r, model->depth * sizeof(*r));
-    if (r)
-        methods_count(args->row, &options, model, &run->merging, run->layers,
-                      run->r, why);
+    set_method(args, model, r != NULL, run, why); /* as in a run before */
     finish(model, run, why);
 }
 

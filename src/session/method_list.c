@@ -4,8 +4,9 @@
 
 #include "../base/args.h"
 #include "../base/memory.h"
-#include "methods.h"
+#include "method_text.h"
 #include "schedule_file.h"
+#include "tomevit_methods.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,13 @@ static size_t word_length(const char *text)
         inside = text[length] == '[' || (inside && text[length] != ']');
     }
     return length;
+}
+
+static const char *name_of(int row)
+{
+    const tomevit_method *method = tomevit_method_at(row);
+
+    return method ? method->name : NULL;
 }
 
 /* "ppt[layers=3:6:9]" or "upward[@FILE]", in place. */
@@ -44,7 +52,8 @@ static int read_method(char *text, merging_method *method, char *why)
         if (opening[1] == '@' && !method->options)
             return -1;
     }
-    return args_name(text, &method->row, methods_from_name, methods_name, why);
+    return args_name(text, &method->row, tomevit_method_from_name, name_of,
+                     why);
 }
 
 static void free_methods(merging_method *methods, size_t count)
@@ -86,7 +95,7 @@ static int parse_methods(const char *text, merging_args *args, size_t most,
     args->methods = methods;
     args->method_count = count;
     args->row = methods[0].row;
-    args->method = methods_row(args->row)->method;
+    args->method = tomevit_method_at(args->row)->method;
     return 0;
 }
 
@@ -172,13 +181,13 @@ static int visit(char *path, int (*each)(void *data, const char *path),
 int merging_files_each(const merging_args *args,
                        int (*each)(void *data, const char *path), void *data)
 {
-    int result = visit(method_options_file(args->options), each, data);
+    int result = visit(method_text_value(args->options, "file"), each, data);
 
     for (size_t i = 0; i < args->method_count && result == 0; i++) {
         result = visit(bracketed_file(args->methods[i].text), each, data);
         if (result == 0)
-            result = visit(method_options_file(args->methods[i].options), each,
-                           data);
+            result = visit(method_text_value(args->methods[i].options, "file"),
+                           each, data);
     }
     return result;
 }
@@ -195,7 +204,7 @@ merging_args merging_of_method(const merging_args *args, size_t index)
     one.budget_count = 0;
     if (index < args->method_count) {
         one.row = args->methods[index].row;
-        one.method = methods_row(one.row)->method;
+        one.method = tomevit_method_at(one.row)->method;
         if (args->methods[index].options)
             one.options = args->methods[index].options;
     }

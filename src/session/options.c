@@ -3,13 +3,12 @@
  * one of them shows. */
 #include "options.h"
 
-#include "methods.h"
-
 #include "../base/memory.h"
 #include "../base/output.h"
 #include "demo.h"
 #include "model_files.h"
 #include "options_files.h"
+#include "tomevit_methods.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -211,7 +210,7 @@ static int check_tune(const options *o, char *why)
     else if (o->merging.method == TOMERGE_STRIDED ||
              merging_decides(&o->merging))
         snprintf(why, ARGS_WHY, "--method %s%s has no r to tune",
-                 methods_name(o->merging.row),
+                 tomevit_method_at(o->merging.row)->name,
                  o->merging.options ? " with these options" : "");
     else
         return 0;

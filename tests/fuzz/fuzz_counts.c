@@ -5,8 +5,7 @@
 
 #include "fuzz.h"
 #include "fuzz_file.h"
-#include "../../src/base/args.h"
-#include "../../src/session/method_options.h"
+#include "../../vit/methods/options.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,17 +18,19 @@ static void require(int condition)
 
 static void read_options(const char *text)
 {
-    static method_options o;
-    char why[ARGS_WHY] = "";
+    static vit_method_options o;
+    tomevit_message why = {""};
 
-    if (method_options_read(text, "diffrate", "layers threshold cutoff prune "
-                            "merge keep margin fuse tile linkage file model "
-                            "target", &o, why) != 0) {
-        require(why[0] != '\0');
+    if (tomevit_method_options_read(text, "diffrate",
+                                    "layers threshold cutoff prune merge keep "
+                                    "margin fuse tile linkage file model "
+                                    "target", &o, &why) != 0) {
+        require(why.text[0] != '\0');
         return;
     }
-    require(o.prune.count <= METHOD_LAYERS && o.merge.count <= METHOD_LAYERS);
-    require(o.layers.count <= METHOD_LAYERS);
+    require(o.prune.count <= VIT_METHOD_LAYERS);
+    require(o.merge.count <= VIT_METHOD_LAYERS);
+    require(o.layers.count <= VIT_METHOD_LAYERS);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -63,7 +63,7 @@ def library_sources():
 
 
 def model_sources():
-    return sources_of("include/tomevit.h", "vit/**/*.[ch]", "vit/**/*.def")
+    return sources_of("include/tomevit*.h", "vit/**/*.[ch]", "vit/**/*.def")
 
 
 def tier_of(path):

@@ -68,6 +68,19 @@ int tomevit_fail(const vit_report *report, int code, const char *format, ...)
     return code;
 }
 
+int tomevit_refuse(tomevit_message *why, int code, const char *format, ...)
+{
+    va_list args;
+
+    if (!why)
+        return code;
+    va_start(args, format);
+    vsnprintf(why->text, sizeof(why->text), format, args);
+    va_end(args);
+    make_printable(why->text);
+    return code;
+}
+
 vit_shape_text tomevit_shape_text(const size_t *shape, size_t dims)
 {
     vit_shape_text out;

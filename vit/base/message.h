@@ -19,6 +19,12 @@ __attribute__((format(printf, 3, 4)))
 #endif
 int tomevit_fail(const vit_report *report, int code, const char *format, ...);
 
+/* The same of what is no file's: the text alone. `why` may be NULL. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 3, 4)))
+#endif
+int tomevit_refuse(tomevit_message *why, int code, const char *format, ...);
+
 /* "[1, 197, 192]", cut to fit. */
 typedef struct vit_shape_text {
     char text[96];

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* Numbers in text, and files of it. */
+#include "config.h"
+
+#include "text.h"
+
+#include "../base/message.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* strtod takes the point of the program's locale. */
+int tomevit_method_real(const char *text, double *value)
+{
+    const char *point = localeconv()->decimal_point;
+    char copy[64], *end;
+    size_t length = strcspn(text, ".");
+    int cut;
+
+    if (text[0] == '\0' || isspace((unsigned char)text[0]))
+        return TOMEVIT_EINVAL;
+    cut = snprintf(copy, sizeof(copy), "%.*s%s%s", (int)(length < 63 ? length
+                   : 63), text, text[length] ? point : "",
+                   text[length] ? text + length + 1 : "");
+    if (length > 63 || cut < 0 || (size_t)cut >= sizeof(copy))
+        return TOMEVIT_EINVAL;
+    *value = strtod(copy, &end);
+    return *end == '\0' && isfinite(*value) ? 0 : TOMEVIT_EINVAL;
+}
+
+/* To the end of the file or `most`; *length is what came. */
+static int read_all(FILE *file, char *text, size_t most, size_t *length)
+{
+    errno = 0;
+    *length = fread(text, 1, most, file);
+    text[*length] = '\0';
+    return ferror(file) ? -1 : 0;
+}
+
+int tomevit_method_file(const char *path, size_t most, char **text,
+                        size_t *length, tomevit_message *why)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    vit_report report = {path, why};
+    FILE *file = fopen(path, "rb");
+    char *read = file ? malloc(most + 2) : NULL;
+    int code = 0;
+
+    *text = NULL;
+    if (!file)
+        return tomevit_fail(&report, TOMEVIT_EIO, "%s", strerror(errno));
+    if (!read)
+        code = tomevit_fail(&report, TOMEVIT_ENOMEM, "out of memory");
+    else if (read_all(file, read, most + 1, length) != 0)
+        code = tomevit_fail(&report, TOMEVIT_EIO, "%s", strerror(errno));
+    else if (*length > most)
+        code = tomevit_fail(&report, TOMEVIT_EFORMAT, "longer than %zu bytes",
+                            most);
+    fclose(file);
+    if (code != 0) {
+        free(read);
+        return code;
+    }
+    if (strncmp(read, mark, 3) == 0)
+        memmove(read, read + 3, (*length -= 3) + 1);
+    *text = read;
+    return 0;
+}
