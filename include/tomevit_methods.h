@@ -60,7 +60,8 @@ int tomevit_method_decides(int index, const char *options,
  *         at from then on
  *
  * EINVAL: also options that do not fit the model, such as more values than it
- * has layers, and models of more than 256 layers. Other errors as of
+ * has layers; methods that rank tokens by attention, in models whose attention
+ * does not tell; and models of more than 256 layers. Other errors as of
  * tomevit_method_decides. Whether the head is left something to read says
  * tomevit_schedule_tokens.
  */

@@ -712,6 +712,13 @@ static void refuse_methods(void)
     REFUSES(tomevit_method_merging, a->method = 1000);
     REFUSES(tomevit_method_merging, a->method_options = "keep=2");
     REFUSES(tomevit_method_merging, a->method_options = "layers=12");
+    /* Attention that does not tell what a token is worth. */
+    REFUSES_AFTER((void)tomevit_method_from_name("evit", &a->method),
+                  tomevit_method_merging, TOMEVIT_EINVAL,
+                  a->shape_is.block = TOMEVIT_BLOCK_MEGA);
+    REFUSES_AFTER((void)tomevit_method_from_name("grid", &a->method),
+                  tomevit_method_merging, TOMEVIT_EINVAL,
+                  a->method_options = "tile=15");
     REFUSES(tomevit_method_merging, a->merging = NULL);
     REFUSES(tomevit_method_merging, a->merging->struct_size = 8);
     REFUSES(tomevit_method_merging, a->merging->reserved[1] = 1);

@@ -77,46 +77,12 @@ static int set_method(const merging_args *args,
     if (tomevit_method_merging(model, args->row, args->options,
                                merges ? run->r : NULL, &run->merging, run->r,
                                run->layers, &message) != 0) {
-        snprintf(why, ARGS_WHY, "--method-options: %.200s", message.text);
+        snprintf(why, ARGS_WHY, "%s: %.200s", args->options
+                 ? "--method-options" : "--method", message.text);
         return -1;
     }
     override(args, run, model->depth);
     return 0;
-}
-
-static int check_tiles(const tomevit_description *model,
-                       const merging_run *run, char *why)
-{
-    size_t side = model->image_size / model->patch, tile = run->merging.tile;
-
-    if (run->merging.matching.method != TOMERGE_GIVEN || tile <= side)
-        return 0;
-    snprintf(why, ARGS_WHY, "--method-options: a tile of %zu is larger than "
-             "the model's %zu x %zu patches", tile, side, side);
-    return -1;
-}
-
-/* Attention behind moving averages ranks nothing: Mega's is no share that sums
- * to one, and both see rows that the averages have mixed. */
-static int check_ranks(const tomevit_description *model,
-                       const merging_run *run, char *why)
-{
-    int method = run->merging.matching.method;
-    int ranks = (tomerge_method_needs(method) & TOMERGE_NEEDS_IMPORTANCE) != 0;
-
-    for (size_t i = 0; i < model->depth && run->merging.layers; i++)
-        if (run->merging.layers[i].cutoff > 0)
-            ranks = 1;
-    if ((model->block == TOMEVIT_BLOCK_VIT && !model->differential &&
-         !model->talking) || !ranks)
-        return 0;
-    snprintf(why, ARGS_WHY, "--method: expected one that ranks no tokens by "
-             "attention, as that of a model with %s does not say what a token "
-             "is worth, found %s", model->differential
-                 ? "differential attention"
-                 : model->talking ? "heads that talk" : "moving averages",
-             tomerge_method_name(method));
-    return -1;
 }
 
 /* What the options come to in this model. 0, or -1 with a line in why. */
@@ -125,9 +91,6 @@ static int finish(const tomevit_description *model, merging_run *run, char *why)
     size_t depth = model->depth, last = depth - 1;
     double gone = 0;
 
-    if (check_tiles(model, run, why) != 0 ||
-        check_ranks(model, run, why) != 0)
-        return -1;
     if (tomevit_schedule_tokens(model, &run->merging, run->tokens) != 0) {
         int strided = run->merging.matching.method == TOMERGE_STRIDED;
         char what[40] = "the schedule";

@@ -409,6 +409,8 @@ int tomevit_method_merging(const tomevit_description *description, int index,
                            tomevit_merging *merging, size_t *r,
                            tomevit_layer_merging *layers, tomevit_message *why)
 {
+    tomevit_layer_merging each[VIT_METHOD_LAYERS];
+    tomevit_merging made;
     vit_method_options o;
     int code = read_options(index, options, &o, why);
 
@@ -423,12 +425,19 @@ int tomevit_method_merging(const tomevit_description *description, int index,
     code = check(&o, description->depth, why);
     if (code != 0)
         return code;
+    made = *merging;
+    apply(index, &o, description->depth, &made, each);
+    code = tomevit_method_fits(description, &made, why);
+    if (code != 0)
+        return code;
     if (wanted)
         memmove(r, wanted, description->depth * sizeof(*r));
     else
         memset(r, 0, description->depth * sizeof(*r));
-    merging->r = r;
-    apply(index, &o, description->depth, merging, layers);
+    memcpy(layers, each, description->depth * sizeof(*layers));
+    made.r = r;
+    made.layers = made.layers ? layers : NULL;
+    *merging = made;
     if (wanted)
         count(index, &o, description, merging, layers, r);
     return 0;

@@ -24,4 +24,9 @@ typedef struct vit_method_row {
 /* By number, NULL after the last. */
 const vit_method_row *tomevit_method_row(int index);
 
+/* Whether the model has what `merging` goes by: 0, or EINVAL with a line in
+ * `why`. */
+int tomevit_method_fits(const tomevit_description *description,
+                        const tomevit_merging *merging, tomevit_message *why);
+
 #endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* Whether a model has what a method goes by. */
+#include "config.h"
+
+#include "methods.h"
+
+#include "../base/message.h"
+
+static int check_tile(const tomevit_description *d, const tomevit_merging *m,
+                      tomevit_message *why)
+{
+    size_t side = d->patch ? d->image_size / d->patch : 0;
+
+    if (m->matching.method != TOMERGE_GIVEN || m->tile <= side)
+        return 0;
+    return tomevit_refuse(why, TOMEVIT_EINVAL, "a tile of %zu is larger than "
+                          "the model's %zu x %zu patches", m->tile, side, side);
+}
+
+/* Attention behind moving averages ranks nothing: Mega's is no share that sums
+ * to one, and both see rows that the averages have mixed. */
+static int check_ranks(const tomevit_description *d, const tomevit_merging *m,
+                       tomevit_message *why)
+{
+    int method = m->matching.method;
+    int ranks = (tomerge_method_needs(method) & TOMERGE_NEEDS_IMPORTANCE) != 0;
+
+    for (size_t i = 0; i < d->depth && m->layers; i++)
+        if (m->layers[i].cutoff > 0)
+            ranks = 1;
+    if ((d->block == TOMEVIT_BLOCK_VIT && !d->differential && !d->talking) ||
+        !ranks)
+        return 0;
+    return tomevit_refuse(why, TOMEVIT_EINVAL, "expected a method that ranks "
+                          "no tokens by attention, as that of a model with %s "
+                          "does not say what a token is worth, found %s",
+                          d->differential ? "differential attention"
+                          : d->talking ? "heads that talk" : "moving averages",
+                          tomerge_method_name(method));
+}
+
+int tomevit_method_fits(const tomevit_description *description,
+                        const tomevit_merging *merging, tomevit_message *why)
+{
+    int code = check_tile(description, merging, why);
+
+    return code != 0 ? code : check_ranks(description, merging, why);
+}
