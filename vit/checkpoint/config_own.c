@@ -158,7 +158,7 @@ int tomevit_config_check(const vit_tensors *file, tomevit_description *d,
         {"dim", d->dim}, {"kv_heads", tomevit_kv_heads(d)},
         {"hidden", d->mlp_dim}, {"ffn", d->mlp_dim},
         {"z", d->mega.shared}, {"v", d->mega.value}, {"h", d->mega.states},
-        {"chunk", d->mega.chunk},
+        {"chunk", d->mega.chunk}, {"heads", d->heads},
     };
     json_t *config = parse(file);
     int code = 0;
@@ -174,7 +174,7 @@ int tomevit_config_check(const vit_tensors *file, tomevit_description *d,
                       json_integer_value(value) != (json_int_t)known[i].value))
             code = wrong(known[i].key, expected, value, report);
     }
-    if (!code && d->block == TOMEVIT_BLOCK_MEGALODON &&
+    if (!code && d->block != TOMEVIT_BLOCK_VIT &&
         json_is_boolean(json_object_get(config, "swiglu")) &&
         json_is_true(json_object_get(config, "swiglu")) !=
             (d->activation == TOMEVIT_SWIGLU))
