@@ -75,7 +75,7 @@ Test(own_config, of_a_mega_is_the_model_s)
         {KEY("ffn", "192"), KEY("ffn", "240"), WORDS("ffn")},
         {KEY("heads", "1"), KEY("heads", "2"), WORDS("heads")},
         {KEY("chunk", "0"), KEY("chunk", "7"), WORDS("chunk")},
-        {KEY("attention", "\\\"laplace\\\""), KEY("attention", "\\\"linear_\\\""),
+        {KEY("attention", "\\\"laplace"), KEY("attention", "\\\"linear_"),
          WORDS("attention")},
         {KEY("kind", "\\\"mega\\\""), KEY("kind", "\\\"vega\\\""),
          WORDS("kind")},
