@@ -384,6 +384,53 @@ Test(low, narrow_every_tail)
     each_tier(check_narrow);
 }
 
+/* What softmax narrows at once against what it is made of, bit by bit. */
+static void check_softmax_size(const vit_low *low, size_t rows, size_t n,
+                               uint64_t *state)
+{
+    const vit_dsp *dsp = tomevit_dsp_choose(tomerge_cpu_flags());
+    size_t lds = n + n % 4, bytes = vit_low_chunks(low, n) * VIT_CHUNK;
+    size_t ldo = bytes + rows % 3 * VIT_CHUNK;
+    guarded s = floats((rows - 1) * lds + n, ORDINARY, state);
+    guarded bias = floats(n, ORDINARY, state);
+    guarded out = guarded_new((rows - 1) * ldo + bytes);
+    guarded row = guarded_new(bytes), x = guarded_new(n * sizeof(float));
+    const float *b = rows % 2 ? f32(&bias) : NULL;
+    guarded before = guarded_new(((rows - 1) * lds + n) * sizeof(float));
+
+    for (size_t i = 0; i < (rows - 1) * lds + n; i++)
+        f32(&s)[i] *= 40.0f;
+    memcpy(before.data, s.data, ((rows - 1) * lds + n) * sizeof(float));
+    low->softmax(rows, n, 0.7f, b, f32(&s), lds, out.data, ldo, VIT_CHUNK);
+    cr_assert(guarded_intact(&s) && guarded_intact(&out));
+    for (size_t r = 0; r < rows; r++) {
+        memcpy(x.data, f32(&before) + r * lds, n * sizeof(float));
+        dsp->softmax(n, 0.7f, b, f32(&x));
+        low->narrow(n, f32(&x), row.data, VIT_CHUNK);
+        cr_assert_arr_eq(out.data + r * ldo, row.data, bytes,
+                         "%s: row %zu of %zu, %zu scores", low->name, r, rows,
+                         n);
+        for (size_t i = n; r + 1 < rows && i < lds; i++)
+            cr_assert_eq(f32(&s)[r * lds + i], f32(&before)[r * lds + i],
+                         "%s: wrote behind row %zu", low->name, r);
+    }
+    guarded_free(&s), guarded_free(&bias), guarded_free(&out);
+    guarded_free(&row), guarded_free(&x), guarded_free(&before);
+}
+
+static void check_softmax(const vit_low *low)
+{
+    uint64_t state = 5;
+
+    for (size_t n = 1; low->softmax && n <= 260; n++)
+        check_softmax_size(low, 1 + n % VIT_SOFTMAX_ROWS, n, &state);
+}
+
+Test(low, softmax_every_tail)
+{
+    each_tier(check_softmax);
+}
+
 /* A row that is not finite gives no number that looks like a result. */
 static void check_not_finite(const vit_low *low)
 {

@@ -81,24 +81,29 @@ static void pack_values(const head *h)
     }
 }
 
-/* y[rows, n] = x[rows, k] panels, without bias. */
-static void multiply(const head *h, size_t rows, size_t k, const float *x,
-                     size_t ldx, vit_operand_buffer buffer,
-                     const uint32_t *panels,
-                     size_t n, float *y, size_t ldy)
+/* Rows of x[rows, k], as the left side of a product has them. */
+static void narrow(const head *h, size_t rows, size_t k, const float *x,
+                   size_t ldx, vit_operand_buffer to)
 {
     size_t chunks = vit_low_chunks(h->low, k), step = h->low->interleaved;
+
+    for (size_t i = 0; i < rows; i++)
+        to.quants[i] = h->low->narrow(
+            k, x + i * ldx, to.data + vit_low_place(h->low, chunks, i, 0),
+            step * VIT_CHUNK);
+}
+
+/* y[rows, n] = a[rows, k] panels, without bias. */
+static void multiply(const head *h, size_t rows, size_t k,
+                     vit_operand_buffer a, const uint32_t *panels, size_t n,
+                     float *y, size_t ldy)
+{
     vit_low_product p = {
         .rows = rows, .n = n, .words = vit_low_words(h->low, k),
-        .a = buffer.data, .quants = buffer.quants, .panels = panels,
+        .a = a.data, .quants = a.quants, .panels = panels,
         .y = y, .ldy = ldy, .scratch = h->s->gemm,
     };
 
-    for (size_t i = 0; i < rows; i++)
-        buffer.quants[i] = h->low->narrow(
-            k, x + i * ldx,
-            buffer.data + vit_low_place(h->low, chunks, i, 0),
-            step * VIT_CHUNK);
     h->low->product(h->low, &p);
 }
 
@@ -121,23 +126,57 @@ static head begin(const vit_pass *p, vit_scratch *s, const vit_at *at)
     return h;
 }
 
-/* Softmaxed scores of queries from `i` on, of whole panels: what comes after
- * the last key is not read. */
-static void score(vit_pass *p, const head *h, const vit_at *at, const float *q,
-                  size_t ldq, size_t i, size_t rows)
+/* Scores of queries from `i` on, of whole panels: what comes after the last
+ * key is not read. */
+static void score(const vit_pass *p, const head *h, const float *q, size_t ldq,
+                  size_t i, size_t rows)
+{
+    vit_scratch *s = h->s;
+
+    narrow(h, rows, h->dim, q + i * ldq, ldq, s->narrow.queries);
+    multiply(h, rows, h->dim, s->narrow.queries, s->narrow.keys,
+             vit_columns(h->tokens), s->scores, p->c->score_stride);
+}
+
+/* Their softmax, as rows of f32. */
+static void soften(vit_pass *p, const head *h, const vit_at *at, size_t i,
+                   size_t rows)
 {
     const vit_team *c = p->c;
-    vit_scratch *s = h->s;
     const float *bias = vit_bias(p, c->rows.offsets[at->image]);
     float scale = 1.0f / sqrtf((float)h->dim);
 
-    multiply(h, rows, h->dim, q + i * ldq, ldq, s->narrow.queries,
-             s->narrow.keys, vit_columns(h->tokens), s->scores,
-             c->score_stride);
     for (size_t r = 0; r < rows; r++)
         c->model->dsp->softmax(h->tokens, scale,
-                               tomevit_row_bias(p, s, at, i + r, bias),
-                               s->scores + r * c->score_stride);
+                               tomevit_row_bias(p, h->s, at, i + r, bias),
+                               h->s->scores + r * c->score_stride);
+}
+
+/* The same as the left side of a product, and nothing else. A row's bias may
+ * be its own: those come one by one. */
+static void soften_narrowed(vit_pass *p, const head *h, const vit_at *at,
+                            size_t i, size_t rows)
+{
+    const vit_team *c = p->c;
+    const vit_low *low = h->low;
+    const float *bias = vit_bias(p, c->rows.offsets[at->image]);
+    size_t most = c->model->d.relative ? 1 : VIT_SOFTMAX_ROWS;
+    size_t chunks = vit_low_chunks(low, h->tokens);
+    vit_operand_buffer to = h->s->narrow.weights;
+    size_t ldo = low->interleaved > 1 ? VIT_CHUNK
+                                      : vit_low_bytes(low, 1, h->tokens);
+
+    for (size_t r = 0; r < rows; r += most) {
+        size_t together = smaller(most, rows - r);
+
+        for (size_t q = 0; q < together; q++)
+            to.quants[r + q] = (vit_quant){1.0f, 0.0f};
+        low->softmax(together, h->tokens, 1.0f / sqrtf((float)h->dim),
+                     tomevit_row_bias(p, h->s, at, i + r, bias),
+                     h->s->scores + r * c->score_stride, c->score_stride,
+                     to.data + vit_low_place(low, chunks, r, 0), ldo,
+                     low->interleaved * VIT_CHUNK);
+    }
 }
 
 void tomevit_look_low(vit_pass *p, vit_scratch *s, const vit_at *at)
@@ -151,7 +190,8 @@ void tomevit_look_low(vit_pass *p, vit_scratch *s, const vit_at *at)
     for (size_t i = 0; i < h.tokens; i += strip) {
         size_t rows = smaller(h.tokens - i, strip);
 
-        score(p, &h, at, q, stride, i, rows);
+        score(p, &h, q, stride, i, rows);
+        soften(p, &h, at, i, rows);
         tomevit_note_scores(p, s, at, i, rows);
     }
 }
@@ -168,6 +208,7 @@ void tomevit_attention_low(vit_pass *p, vit_scratch *s, const vit_at *at)
                                 at->head * h.dim;
     size_t ldq = read ? c->x_stride : c->qkv_stride;
     size_t end = at->rows ? at->first + at->rows : read ? read : h.tokens;
+    int notes = tomevit_takes_note(p, at);
 
     h.row = tomevit_values_of(p, at, &h.v);
     pack_values(&h);
@@ -177,11 +218,17 @@ void tomevit_attention_low(vit_pass *p, vit_scratch *s, const vit_at *at)
         if (!read && i + strip < end)
             vit_fetch(q + (i + strip) * ldq, ldq,
                       smaller(end - i - strip, strip), h.dim);
-        score(p, &h, at, q, ldq, i, rows);
-        if (tomevit_takes_note(p, at))
+        score(p, &h, q, ldq, i, rows);
+        if (notes || !h.low->softmax) {
+            soften(p, &h, at, i, rows);
+            narrow(&h, rows, h.tokens, s->scores, c->score_stride,
+                   s->narrow.weights);
+        } else {
+            soften_narrowed(p, &h, at, i, rows);
+        }
+        if (notes)
             tomevit_note_scores(p, s, at, i, rows);
-        multiply(&h, rows, h.tokens, s->scores, c->score_stride,
-                 s->narrow.weights, s->narrow.values, h.dim,
-                 y + i * c->x_stride, c->x_stride);
+        multiply(&h, rows, h.tokens, s->narrow.weights, s->narrow.values,
+                 h.dim, y + i * c->x_stride, c->x_stride);
     }
 }

@@ -24,7 +24,7 @@
 
 #include "dsp.h"
 
-enum { VIT_CHUNK = 64 };
+enum { VIT_CHUNK = 64, VIT_SOFTMAX_ROWS = 8 };
 
 typedef struct vit_low vit_low;
 
@@ -86,6 +86,14 @@ struct vit_low {
      * NaN has the scale NaN in int8. */
     vit_quant (*narrow)(size_t k, const float *x, unsigned char *out,
                         size_t step);
+
+    /* softmax(scale * s + bias) of s[rows, n], rows in 1 .. VIT_SOFTMAX_ROWS,
+     * narrowed as `narrow` would to rows `ldo` and chunks `step` bytes apart:
+     * the same bits. bias[n] is of all rows, NULL means 0; s is anything
+     * then. NULL: vit_dsp's, then `narrow`. bf16 only. */
+    void (*softmax)(size_t rows, size_t n, float scale, const float *bias,
+                    float *s, size_t lds, unsigned char *out, size_t ldo,
+                    size_t step);
 
     /* Words of x[k] as the right side has them: out[ceil(k / per_word)].
      * `inverse` is that of the scale. */

@@ -10,6 +10,9 @@
  *   GROUP            vectors that are computed together: as many as the
  *                    registers hold three times
  */
+#ifndef TOMEVIT_FUNCTIONS_H
+#define TOMEVIT_FUNCTIONS_H
+
 #include "../dsp.h"
 
 #define INLINE static inline __attribute__((always_inline))
@@ -118,3 +121,5 @@ INLINE void activate(enum vit_finish how, size_t n, V *v)
     else if (how == VIT_SILU)
         silu(n, v);
 }
+
+#endif

@@ -15,7 +15,8 @@
 #include "tomevit.h"
 #include "vectors512.h"
 
-enum { GROUP = 4, BLOCK = 32 };
+/* Vectors of two rows. */
+enum { PAIR = 4, BLOCK = 32 };
 
 #include "../vectors/functions.h"
 
@@ -41,7 +42,7 @@ typedef struct pending {
 /* Two rows: four vectors. */
 INLINE void load_pair(enum target to, const pending *b, V *v)
 {
-    enum { n = GROUP };
+    enum { n = PAIR };
     /* The second row of a pair may be past the last: the first once more. */
     size_t second = b->row + 1 < b->rows;
 
@@ -53,7 +54,7 @@ INLINE void load_pair(enum target to, const pending *b, V *v)
 
 INLINE void store_rows(int add, const pending *b, const V *v)
 {
-    enum { n = GROUP };
+    enum { n = PAIR };
 
     EACH(i) {
         float *y = b->y + (i / 2) * b->p->ldy + i % 2 * 16;
@@ -79,10 +80,10 @@ INLINE void store_chunks(const pending *b, const V *v)
 
 INLINE void finish_next(enum vit_finish how, enum target to, pending *b)
 {
-    V v[GROUP];
+    V v[PAIR];
 
     load_pair(to, b, v);
-    activate(how, GROUP, v);
+    activate(how, PAIR, v);
 #if NARROWS
     if (to == CHUNKS) {
         store_chunks(b, v);

@@ -6,7 +6,7 @@
 #define NAME "avx512"
 #define TABLE tomevit_dsp_avx512
 
-enum { W = 16, MR = 14, GROUP = 7 };
+enum { W = 16, MR = 14 };
 #define EACH_ROW(M) \
     M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13)
 

@@ -2,7 +2,7 @@
 /* bf16 with AMX. Like the instruction of AVX-512 it adds pairs in an order of
  * its own and takes subnormal numbers for zeros. */
 #define CONVERTS
-#include "bf16_avx512.h"
+#include "softmax512.h"
 
 typedef float CELL;
 #define TDP(c, a, b) _tile_dpbf16ps(c, a, b)
@@ -29,7 +29,8 @@ static inline void store_chunk(unsigned char *out, __m512 low, __m512 high)
 const vit_low TABLE = {
     .name = "amx-bf16", .dtype = TOMEVIT_BF16, .mr = BLOCK, .nr = TILE_ROWS,
     .block_rows = 192, .strip = 2 * BLOCK, .per_word = 2, .per_chunk = 32,
-    .interleaved = TILE_ROWS, .narrow = narrow_pairs, .words = words_bf16,
+    .interleaved = TILE_ROWS, .narrow = narrow_pairs,
+    .softmax = softmax_pairs, .words = words_bf16,
     .transpose = transpose_words, .interleave = interleave_bf16,
     .product = product,
 };

@@ -3,7 +3,7 @@
  * an instruction. It adds pairs in an order of its own and takes subnormal
  * numbers for zeros. */
 #define CONVERTS
-#include "bf16_avx512.h"
+#include "softmax512.h"
 
 typedef __m512i I;
 typedef __m512 SUMS;
@@ -30,6 +30,7 @@ const vit_low TABLE = {
     .name = "avx512-bf16", .dtype = TOMEVIT_BF16, .mr = MR, .nr = NR,
     .block_rows = 224, .strip = MR, .depth = 512, .per_word = 2,
     .per_chunk = 32, .interleaved = 1, .narrow = narrow_pairs,
+    .softmax = softmax_pairs,
     .words = words_bf16, .transpose = transpose_words,
     .interleave = interleave_bf16, .tile = tile,
     .product = tomevit_low_blocked,

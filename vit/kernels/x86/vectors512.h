@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Vectors of 16 floats, as kernels.h and functions.h name what they do. */
+#ifndef TOMEVIT_X86_VECTORS512_H
+#define TOMEVIT_X86_VECTORS512_H
+
 #include <immintrin.h>
 
 typedef __m512 V;
+enum { GROUP = 7 };
 #define LOAD _mm512_loadu_ps
 #define STORE _mm512_storeu_ps
 #define ZERO _mm512_setzero_ps
@@ -24,3 +28,5 @@ typedef __m512 V;
 #define ROUND(v) \
     _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
 #define SCALE _mm512_scalef_ps
+
+#endif
