@@ -3,6 +3,7 @@
 # --resume: whatever ends a run, the next one goes on, and its counts are
 # those of a run that nothing ended.
 . "${srcdir:-.}/tests/guard.sh"
+. "$srcdir/tests/killed.sh"
 sources=$(cd "$srcdir" && pwd -P)
 . "${srcdir:-.}/tests/command.sh"
 
@@ -60,36 +61,20 @@ says err "images are done"
 whole again
 cmp -s journal kept.journal || fail "a whole journal was changed"
 
-# ---- killed, at ten moments
+# ---- killed, in ten lines: the first, of settings, and those of batches
 
-seed=${SEED:-$(date +%s)}
-echo "kill -9 with SEED=$seed"
-awk "BEGIN { srand($seed); for (i = 0; i < 10; i++) printf \"%.3f\n\", rand() * 0.03 }" \
-    >moments
 # killed LIKE ARGUMENT...: ten times, then once more until its end
 killed() {
     like=$1
     shift
-    rm -f journal
-    hits=0
-    while read -r moment; do
-        before=$(cat journal 2>/dev/null | wc -l)
-        "$tomerge" eval "$@" $(reports killed) --resume journal \
-            >out 2>err </dev/null &
-        pid=$!
-        # Not before it has added something, or there would be little to see.
-        while kill -0 $pid 2>/dev/null &&
-            test "$(cat journal 2>/dev/null | wc -l)" -le $((before + 1)); do
-            sleep 0.005
-        done
-        sleep "$moment"
-        kill -9 $pid 2>/dev/null
-        wait $pid 2>/dev/null
-        test $? -gt 128 && hits=$((hits + 1))
-    done <moments
-    echo "$hits of 10 came before the end, which left $(wc -l <journal) lines"
-    test $hits -ge 1 || fail "the runs were too short to be killed"
+    rm -f journal killed.*
+    for line in 1 2 1 3 1 5 2 1 4 6; do
+        dies_in $line journal eval "$@" $(reports killed) --resume journal
+        test ! -e killed.json || fail "a report of a run that was killed"
+    done
+    to=$(done_in journal)
     run 0 eval "$@" $(reports killed) --resume journal
+    says err "journal: $to of"
     whole killed $like
     run 0 eval "$@" $(reports killed) --resume journal
     whole killed $like

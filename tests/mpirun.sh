@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: MIT
 # For tests of several processes of one run. Sourced after guard.sh, before
 # command.sh.
-kill=$scratch/kill.so
-${CC:-cc} -std=c11 -O1 -fPIC -shared -o "$kill" "$srcdir/tests/faults/kill.c" \
-    -ldl || fail "no library to preload"
+. "$srcdir/tests/killed.sh"
 
 # needs_mpi: skips the rest where the build has no MPI, or mpirun starts nothing
 needs_mpi() {
