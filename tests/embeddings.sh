@@ -3,6 +3,7 @@
 # embed: the library's features in files that NumPy reads, the same bytes
 # however they came about, also by runs that were killed.
 . "${srcdir:-.}/tests/guard.sh"
+. "$srcdir/tests/killed.sh"
 . "${srcdir:-.}/tests/command.sh"
 
 "$fixture" model plain.safetensors 3 '{"num_heads": "3"}' || fail "no model"
@@ -106,37 +107,22 @@ test ! -e x.npy || fail "a refused run wrote"
 # The demonstration's model, fewer pictures by scalar kernels; the small one
 # under the sanitizers, which are slow enough.
 long=set
-set -- $model --r 4 --tokens merged --store f16 --batch 1
+set -- --model plain.safetensors --r 4 --tokens merged --store f16 --batch 1
 if test -z "$SANITIZED"; then
     count=300
     "$tomerge" inspect --cpu | grep -q '^f32 *scalar' && count=100
     "$build/data/make-images" --count $count long || fail "no pictures"
     long=long
-    set -- --quiet --r 4 --tokens merged --store f16 --batch 3
+    set -- --r 4 --tokens merged --store f16 --batch 3
 fi
 run 0 embed "$@" $long -o full.npy
-seed=${SEED:-$(date +%s)}
-echo "kill -9 with SEED=$seed"
-awk "BEGIN { srand($seed)
-     for (i = 0; i < 10; i++) printf \"%.3f\n\", rand() * 0.01 }" >moments
-hits=0
-while test ! -e killed.npy && read -r moment; do
-    before=$(cat killed.npy.journal 2>/dev/null | wc -l)
-    "$tomerge" embed "$@" $long -o killed.npy >out 2>err </dev/null &
-    pid=$!
-    while kill -0 $pid 2>/dev/null && test ! -e killed.npy &&
-        test "$(cat killed.npy.journal 2>/dev/null | wc -l)" -le \
-            $((before + 1)); do
-        sleep 0.003
-    done
-    sleep "$moment"
-    kill -9 $pid 2>/dev/null
-    wait $pid 2>/dev/null
-    test $? -gt 128 && hits=$((hits + 1))
-done <moments
-echo "$hits of 10 came before the end"
-test $hits -ge 1 || fail "the runs were too short to be killed"
+for line in 1 2 1 3 1 5 2 1 4 6; do
+    dies_in $line killed.npy.journal embed "$@" $long -o killed.npy
+    test ! -e killed.npy || fail "rows of a run that was killed"
+done
+to=$(done_in killed.npy.journal)
 run 0 embed "$@" $long -o killed.npy
+says err "journal: $to of"
 for kind in npy sizes.npy map.npy txt; do
     same killed.$kind full.$kind "killed"
 done
@@ -145,34 +131,28 @@ done
 # rows beyond it or of no meaning.
 set -- $model --batch 4 --tokens restored
 run 0 embed "$@" set -o plain.npy
-# A limit on the size of files ends it amid the rows.
-files_can_be_limited &&
-    (ulimit -f 32; exec "$tomerge" embed "$@" set -o cut.npy) >out 2>err
-if test -e cut.npy.journal; then
-    head -n 3 cut.npy.journal >kept
-    printf '{"from":8,"to"' >>kept
-    for rest in '' 'rows that no line is about, and more of them'; do
-        cp kept cut.npy.journal
-        rows plain.npy | head -c $((8 * 17 * 96 + 5)) >some
-        (head -c 128 plain.npy; cat some; echo "$rest") >cut.npy.part
-        run 0 embed "$@" set -o cut.npy
-        same cut.npy plain.npy "cut"
-        same cut.txt plain.txt "cut"
-    done
+dies_in 4 cut.npy.journal embed "$@" set -o cut.npy
+head -n 3 cut.npy.journal >kept
+printf '{"from":8,"to"' >>kept
+for rest in '' 'rows that no line is about, and more of them'; do
     cp kept cut.npy.journal
-    echo short >cut.npy.part
-    run 1 embed "$@" set -o cut.npy
-    says err "less than the 8 rows that are done"
-    cp kept cut.npy.journal
-    run 2 embed "$@" --r 1 set -o cut.npy
-    says err "embed: cut.npy.journal was begun with --r"
-    rm cut.npy.part
-    run 0 embed $model --r 4 set -o cut.npy
-    rows cut.npy >found
-    same found wanted "begun anew"
-else
-    echo "$name: not tried: a journal that is cut (the run was too short)"
-fi
+    rows plain.npy | head -c $((8 * 17 * 96 + 5)) >some
+    (head -c 128 plain.npy; cat some; echo "$rest") >cut.npy.part
+    run 0 embed "$@" set -o cut.npy
+    same cut.npy plain.npy "cut"
+    same cut.txt plain.txt "cut"
+done
+cp kept cut.npy.journal
+echo short >cut.npy.part
+run 1 embed "$@" set -o cut.npy
+says err "less than the 8 rows that are done"
+cp kept cut.npy.journal
+run 2 embed "$@" --r 1 set -o cut.npy
+says err "embed: cut.npy.journal was begun with --r"
+rm cut.npy.part
+run 0 embed $model --r 4 set -o cut.npy
+rows cut.npy >found
+same found wanted "begun anew"
 
 # ---- by NumPy
 
