@@ -3,6 +3,7 @@
 # tune --resume: whatever ends a search, the next one goes on, and finds what
 # a search that nothing ended finds.
 . "${srcdir:-.}/tests/guard.sh"
+. "$srcdir/tests/killed.sh"
 . "${srcdir:-.}/tests/command.sh"
 
 "$fixture" model plain.safetensors 3 '{"num_heads": "3"}' || fail "no model"
@@ -57,25 +58,11 @@ cmp -s journal kept.journal || fail "a whole journal was changed"
 
 # ---- killed, again and again, after a few lines
 
-seed=${SEED:-$(date +%s)}
-echo "kill -9 with SEED=$seed"
-awk "BEGIN { srand($seed); while (i++ < 4) print 1 + int(rand() * 9) }" >moments
 rm journal
-hits=0
-while read -r more; do
-    wanted=$(($(cat journal 2>/dev/null | wc -l) + more))
-    "$tomerge" tune "$@" $goal --resume journal >out 2>err </dev/null &
-    pid=$!
-    while kill -0 $pid 2>/dev/null &&
-        test "$(cat journal 2>/dev/null | wc -l)" -le $wanted; do
-        sleep 0.002
-    done
-    kill -9 $pid 2>/dev/null
-    wait $pid 2>/dev/null
-    test $? -gt 128 && hits=$((hits + 1))
-done <moments
-echo "$hits of 4 came before the end, which left $(wc -l <journal) lines"
-test $hits -ge 1 || fail "the searches were too short to be killed"
+for line in 1 2 1 5 9 3; do
+    dies_in $line journal tune "$@" $goal $(reports killed) --resume journal
+    test ! -e killed.r || fail "a schedule of a search that was killed"
+done
 run 3 tune "$@" $goal $(reports killed) --resume journal
 whole killed
 cut -d '"' -f 1-6 kept.journal | sort >wanted
@@ -84,13 +71,11 @@ cut -d '"' -f 1-6 journal | sort | cmp -s - wanted ||
 
 # Stopped by a signal, it leaves its best and goes on as well.
 rm journal
-"$tomerge" tune "$@" $goal -o stopped.r --resume journal >out 2>err </dev/null &
-pid=$!
-until grep -q '^tomerge: ramps: ' err || ! kill -0 $pid 2>/dev/null; do
-    sleep 0.01
-done
-kill -TERM $pid 2>/dev/null
-wait $pid
+lines=$(wc -l <kept.journal)
+ASAN_OPTIONS=$no_order LD_PRELOAD=$kill KILL_SIGNAL=15 KILL_AT=$((lines / 2)) \
+    "$tomerge" tune "$@" $goal -o stopped.r --resume journal \
+    >out 2>err </dev/null
+test "$(wc -l <journal)" = $((lines / 2)) || fail "it was not stopped"
 run 3 tune "$@" $goal $(reports stopped) --resume journal
 whole stopped
 

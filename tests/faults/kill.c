@@ -3,7 +3,8 @@
  * middle of the KILL_AT-th line of JSON that it writes to a file by write(),
  * which is how journals grow. With KILL_RANK only the process of that rank of
  * mpirun dies. Whatever the machine's speed, the process always dies at the
- * same place. With KILL_FLUSH it is the N-th time that it brings a file by
+ * same place. With KILL_SIGNAL it is that signal that it gets instead, once the
+ * line is whole. With KILL_FLUSH it is the N-th time that it brings a file by
  * fflush() to the disk, the last bytes of which are then missing. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -17,16 +18,19 @@
 
 static atomic_ulong lines, flushes;
 static unsigned long last, last_flush;
+static int ends_by = SIGKILL;
 
 __attribute__((constructor)) static void begin(void)
 {
     const char *at = getenv("KILL_AT"), *only = getenv("KILL_RANK");
     const char *rank = getenv("OMPI_COMM_WORLD_RANK");
-    const char *flush = getenv("KILL_FLUSH");
+    const char *flush = getenv("KILL_FLUSH"), *by = getenv("KILL_SIGNAL");
     int dies = !only || (rank && strcmp(only, rank) == 0);
 
     if (at && dies)
         last = strtoul(at, NULL, 10);
+    if (by)
+        ends_by = atoi(by);
     if (flush && dies)
         last_flush = strtoul(flush, NULL, 10);
 }
@@ -35,13 +39,15 @@ ssize_t write(int fd, const void *bytes, size_t count)
 {
     __typeof__(&write) real = (__typeof__(&write))dlsym(RTLD_NEXT, "write");
     struct stat about;
+    int is_last = count > 1 && *(const char *)bytes == '{' &&
+                  fstat(fd, &about) == 0 && S_ISREG(about.st_mode) &&
+                  atomic_fetch_add(&lines, 1) + 1 == last;
+    ssize_t written = real(fd, bytes,
+                           is_last && ends_by == SIGKILL ? count / 2 : count);
 
-    if (count > 1 && *(const char *)bytes == '{' && fstat(fd, &about) == 0 &&
-            S_ISREG(about.st_mode) && atomic_fetch_add(&lines, 1) + 1 == last) {
-        real(fd, bytes, count / 2);
-        raise(SIGKILL);
-    }
-    return real(fd, bytes, count);
+    if (is_last)
+        raise(ends_by);
+    return written;
 }
 
 int fflush(FILE *file)
