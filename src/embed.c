@@ -369,6 +369,7 @@ static void embed_all(embed *m, dataset *d)
     if (empty)
         remove_journals(m);
     close_files(m, !empty);
+    d->sink = NULL;
     outcomes_free(&all);
 }
 

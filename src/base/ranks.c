@@ -36,7 +36,8 @@ static size_t launcher(void)
 int ranks_launched(void)
 {
     size_t i = launcher();
-    int count = i == LAUNCHERS ? 1 : atoi(getenv(launchers[i].count));
+    const char *text = i == LAUNCHERS ? NULL : getenv(launchers[i].count);
+    int count = text ? atoi(text) : 1;
 
     return count > 1 ? count : 1;
 }

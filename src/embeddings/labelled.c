@@ -91,6 +91,7 @@ static int embed_images(labelled *l, session *s, dataset *d)
     memset(&o, 0, sizeof(o));
     if (result == 0)
         result = dataset_evaluate(d, s, 1, &o, NULL, NULL);
+    d->sink = NULL;
     if (result == 0) {
         name_images(l, d, &o);
         l->refused += o.refused_count;

@@ -381,8 +381,10 @@ static int evaluate_alone(dataset *d, session *s, size_t count,
         result = begin_models(d, s, count, models);
     if (result == 0)
         result = evaluate(r, o);
-    if (r->journal == &j)
+    if (r->journal == &j) {
         result |= journal_close(&j);
+        r->journal = NULL;
+    }
     return result;
 }
 

@@ -44,10 +44,12 @@ static loader *loader_at(const evaluate_request *r, size_t index)
 static void loader_times(const evaluate_request *r, double *decode,
                          double *preprocess)
 {
+    const loader *l;
+
     *decode = *preprocess = 0;
-    for (size_t i = 0; loader_at(r, i); i++) {
-        *decode += loader_at(r, i)->decode;
-        *preprocess += loader_at(r, i)->preprocess;
+    for (size_t i = 0; (l = loader_at(r, i)); i++) {
+        *decode += l->decode;
+        *preprocess += l->preprocess;
     }
 }
 
@@ -183,7 +185,8 @@ static int replay(work *w)
         outcomes_free(&line);
     }
     w->before = w->all->to;
-    if (found == 0 && w->before > r->from && r->journal->sections == 0)
+    if (found == 0 && w->before > r->from && r->journal &&
+        r->journal->sections == 0)
         message_note("%s: %zu of %zu images are done", r->journal->path,
                      w->before - r->from, r->to - r->from);
     outcomes_clear(&w->batch.found, w->before);

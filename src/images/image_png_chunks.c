@@ -124,12 +124,16 @@ static uint8_t *unpack(const uint8_t *p, size_t count, int packed,
     uint8_t *out = malloc(room + 1);
     int result = Z_OK;
 
-    if (out && !packed)
-        memcpy(out, p, count);
-    else if (out)
+    if (!out) {
+        *no_memory = 1;
+        return NULL;
+    }
+    if (packed)
         result = uncompress(out, &room, p, (uLong)count);
-    *no_memory |= !out || result == Z_MEM_ERROR;
-    if (!out || result != Z_OK) {
+    else
+        memcpy(out, p, count);
+    if (result != Z_OK) {
+        *no_memory |= result == Z_MEM_ERROR;
         free(out);
         return NULL;
     }
