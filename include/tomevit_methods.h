@@ -70,6 +70,36 @@ int tomevit_method_merging(const tomevit_description *description, int index,
                            tomevit_merging *merging, size_t *r,
                            tomevit_layer_merging *layers, tomevit_message *why);
 
+/*
+ * Reads a file that says how tokens merge, and sets all of `merging` by it;
+ * r and layers [depth] as above. The file is text: words KEY=VALUE with blanks,
+ * commas or line ends between, and comments from # to the line's end. The keys:
+ *
+ *     method      its name, which must be there
+ *     r           tokens that go in each layer, with ':' between, or one number
+ *                 for all; for a method that leaves that open, and no other
+ *     combine, metric, similarity, rope-merge, ema-merge
+ *                 names, as their functions have them; unsaid: the method's
+ *                 own, and what tomevit_merging_init sets
+ *     seed, stride
+ *                 whole numbers
+ *     others      options of the method, but for file=PATH
+ *
+ * EIO; EFORMAT for what is no such file, a key that is there twice included;
+ * EINVAL for what does not fit the model or leaves the head nothing to read;
+ * ENOMEM; `why` says which.
+ */
+int tomevit_merging_read(const char *path,
+                         const tomevit_description *description,
+                         tomevit_merging *merging, size_t *r,
+                         tomevit_layer_merging *layers, tomevit_message *why);
+
+/* The same of the text that such a file would hold. */
+int tomevit_merging_parse(const char *text,
+                          const tomevit_description *description,
+                          tomevit_merging *merging, size_t *r,
+                          tomevit_layer_merging *layers, tomevit_message *why);
+
 #if defined(__GNUC__)
 #pragma GCC visibility pop
 #endif

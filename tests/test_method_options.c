@@ -9,6 +9,7 @@
 #include "../src/base/args.h"
 #include "../src/session/merging_args.h"
 #include "../vit/methods/options.h"
+#include "tomevit_methods.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -141,12 +142,10 @@ Test(method_options, bad_files_say_why)
                  "", "gives no counts");
 }
 
-/* Rows that leave the layers of a model with ten tokens. */
-static void expect_rows(const char *options, const size_t *want)
+/* A model with ten tokens. */
+static tomevit_description small_model(void)
 {
     tomevit_description d;
-    merging_args args;
-    merging_run run;
 
     memset(&d, 0, sizeof(d));
     d.dim = 32;
@@ -158,6 +157,16 @@ static void expect_rows(const char *options, const size_t *want)
     d.classes = 5;
     d.tokens = 10;
     d.prefix = d.class_token = 1;
+    return d;
+}
+
+/* Rows that leave its layers. */
+static void expect_rows(const char *options, const size_t *want)
+{
+    tomevit_description d = small_model();
+    merging_args args;
+    merging_run run;
+
     merging_args_init(&args);
     cr_assert_eq(merging_parse_method("diffrate", &args, why), 0);
     cr_assert_eq(merging_parse_method_options(options, &args, why), 0);
@@ -208,4 +217,108 @@ Test(method_options, values_are_read_or_refused)
                           "has: prune merge");
     refused("", "'' is no option");
     refused("keep=0.5,", "'' is no option");
+}
+
+/* ---- files that say how tokens merge ------------------------------------- */
+
+static size_t file_r[DEPTH];
+static tomevit_layer_merging file_layers[DEPTH];
+
+static int read_merging(const char *text, tomevit_merging *merging)
+{
+    tomevit_description d = small_model();
+    char path[] = "merging-file.XXXXXX";
+    tomevit_message message;
+    int code;
+
+    write_file(path, text);
+    code = tomevit_merging_read(path, &d, merging, file_r, file_layers,
+                                &message);
+    unlink(path);
+    snprintf(why, sizeof(why), "%.250s", message.text);
+    return code;
+}
+
+/* That it sets what the command's options would. */
+static void expect_as(const char *text, const char *method,
+                      const char *options, const char *r)
+{
+    tomevit_description d = small_model();
+    tomevit_merging got;
+    merging_args args;
+    merging_run run;
+
+    merging_args_init(&args);
+    cr_assert_eq(merging_parse_method(method, &args, why), 0, "%s", why);
+    if (options)
+        cr_assert_eq(merging_parse_method_options(options, &args, why), 0);
+    if (r)
+        cr_assert_eq(merging_parse_schedule(r, &args, why), 0);
+    cr_assert_eq(merging_resolve(&args, &d, 0, &run, why), 0, "%s", why);
+    cr_assert_eq(read_merging(text, &got), 0, "%s: %s", text, why);
+    cr_expect_eq(got.r, file_r);
+    cr_expect_arr_eq(file_r, run.r, sizeof(file_r), "%s", text);
+    cr_expect_eq(got.layers != NULL, run.merging.layers != NULL, "%s", text);
+    if (got.layers)
+        cr_expect_arr_eq(file_layers, run.layers, sizeof(file_layers), "%s",
+                         text);
+    got.r = run.merging.r;
+    got.layers = run.merging.layers;
+    cr_expect_arr_eq(&got, &run.merging, sizeof(got), "%s", text);
+    merging_run_free(&run);
+    merging_args_free(&args);
+}
+
+Test(merging_file, says_what_options_would)
+{
+    tomevit_merging got;
+
+    expect_as("# found\nmethod=tome\nr=2:1:0\n", "tome", NULL, "2,1,0");
+    expect_as("\xef\xbb\xbf r=2,method=tome", "tome", NULL, "2,2,2");
+    expect_as("method=strided r=1:0:1#all", "strided", NULL, "1,0,1");
+    expect_as("method=upward\nthreshold=0:0.001:1e+30 # of layers\nprop=0",
+              "upward", "threshold=0:0.001:1e+30,prop=0", NULL);
+    expect_as("prune=10:8:6 method=diffrate merge=10:7:3", "diffrate",
+              "prune=10:8:6,merge=10:7:3", NULL);
+    cr_assert_eq(read_merging("method=tofu r=1 combine=max metric=V "
+                              "similarity=dot rope-merge=centroid "
+                              "ema-merge=rows seed=7 stride=3", &got), 0, "%s",
+                 why);
+    cr_expect(got.combine == TOMERGE_MAX && got.metric == TOMEVIT_METRIC_V);
+    cr_expect(got.matching.similarity == TOMERGE_DOT);
+    cr_expect(got.rope_merge == TOMEVIT_ROPE_CENTROID);
+    cr_expect(got.ema_merge == TOMEVIT_EMA_ROWS);
+    cr_expect(got.matching.seed == 7 && got.matching.stride == 3);
+    for (size_t i = 0; i < DEPTH; i++)
+        cr_expect_eq(file_layers[i].combine, TOMERGE_MAX);
+}
+
+static void refused_merging(const char *text, int code, const char *words)
+{
+    tomevit_merging got;
+
+    cr_expect_eq(read_merging(text, &got), code, "%s: %s", text, why);
+    cr_expect_not_null(strstr(why, words), "%s: %s", text, why);
+}
+
+Test(merging_file, is_refused_by_name)
+{
+    const int format = TOMEVIT_EFORMAT, invalid = TOMEVIT_EINVAL;
+
+    refused_merging("", format, "method=NAME");
+    refused_merging("# method=tome", format, "method=NAME");
+    refused_merging("8,8,8", format, "KEY=VALUE, found '8'");
+    refused_merging("method=tomes r=1", format, "method 'tomes'");
+    refused_merging("method=tome", format, "no r");
+    refused_merging("method=evit keep=0.5 r=1", format, "r beside");
+    refused_merging("method=tome r=1 r=2", format, "twice the key 'r'");
+    refused_merging("method=tome r=1:2", invalid, "r of other layers");
+    refused_merging("method=tome r=1:2:3:4", invalid, "r of other layers");
+    refused_merging("method=tome r=1::2", format, "r ''");
+    refused_merging("method=tome r=-1", format, "r '-1'");
+    refused_merging("method=tome r=1 margin=1", invalid, "'margin' is no");
+    refused_merging("method=tome r=1 combine=most", format, "combine 'most'");
+    refused_merging("method=random r=1 seed=x", format, "seed 'x'");
+    refused_merging("method=diffrate file=c.json", format, "file, 'c.json'");
+    refused_merging("method=upward threshold=0:1", invalid, "2 values");
 }

@@ -58,7 +58,7 @@ typedef struct arguments {
     uint8_t *crop;
     size_t r[64], *r_to;
     int method;
-    const char *method_options;
+    const char *method_options, *text_of;
     tomevit_layer_merging *layers_to;
     tomevit_bytes_options bytes_options_are, *bytes_options;
     tomevit_bytes **of_bytes_to;
@@ -320,6 +320,10 @@ CALL(tomevit_method_from_name, a->name, a->value)
 CALL(tomevit_method_decides, a->method, a->method_options, NULL)
 CALL(tomevit_method_merging, a->shape, a->method, a->method_options, a->r,
      a->merging, a->r_to, a->layers_to, NULL)
+CALL(tomevit_merging_parse, a->text_of, a->shape, a->merging, a->r_to,
+     a->layers_to, NULL)
+CALL(tomevit_merging_read, a->path, a->shape, a->merging, a->r_to,
+     a->layers_to, NULL)
 CALL(tomevit_dtype_from_name, a->name, a->value)
 CALL(tomevit_context_normalise, a->context, a->pre)
 CALL(tomevit_read_description, a->path, a->options, a->description, NULL)
@@ -730,6 +734,40 @@ static void refuse_methods(void)
     REFUSES(tomevit_method_merging, a->shape_is.tokens = 0);
 }
 
+static void refuse_merging_files(void)
+{
+    static char some[] = "test_refusals_vit.merging";
+    FILE *file = fopen(some, "w");
+
+    cr_assert(file && fputs("method=tome r=0\n", file) >= 0 &&
+              fclose(file) == 0);
+#define REFUSES_READ(code, spoil) \
+    REFUSES_AFTER(a->path = some, tomevit_merging_read, code, spoil)
+    REFUSES_READ(TOMEVIT_EINVAL, a->path = NULL);
+    REFUSES_READ(TOMEVIT_EIO, a->path = "nowhere");
+    REFUSES_READ(TOMEVIT_EFORMAT, a->path = some_model);
+    REFUSES_READ(TOMEVIT_EINVAL, a->shape = NULL);
+    REFUSES_READ(TOMEVIT_EINVAL, a->shape_is.depth = 0);
+    REFUSES_READ(TOMEVIT_EINVAL, a->shape_is.depth = 257);
+    REFUSES_READ(TOMEVIT_EINVAL, a->shape_is.tokens = 0);
+    REFUSES_READ(TOMEVIT_EINVAL, a->merging = NULL);
+    REFUSES_READ(TOMEVIT_EINVAL, a->r_to = NULL);
+    REFUSES_READ(TOMEVIT_EINVAL, a->layers_to = NULL);
+#undef REFUSES_READ
+#define REFUSES_TEXT(code, spoil) \
+    REFUSES_AFTER(a->text_of = "method=tome r=0", tomevit_merging_parse, code, \
+                  spoil)
+    REFUSES_TEXT(TOMEVIT_EINVAL, a->text_of = NULL);
+    REFUSES_TEXT(TOMEVIT_EFORMAT, a->text_of = "r=0");
+    REFUSES_TEXT(TOMEVIT_EINVAL, a->shape = NULL);
+    REFUSES_TEXT(TOMEVIT_EINVAL, a->shape_is.depth = 0);
+    REFUSES_TEXT(TOMEVIT_EINVAL, a->merging = NULL);
+    REFUSES_TEXT(TOMEVIT_EINVAL, a->r_to = NULL);
+    REFUSES_TEXT(TOMEVIT_EINVAL, a->layers_to = NULL);
+#undef REFUSES_TEXT
+    unlink(some);
+}
+
 /* ---- the whole header ---------------------------------------------------- */
 
 /* These have no error to give. */
@@ -761,6 +799,7 @@ Test(refusals_vit, every_function_refuses_what_it_cannot_take,
     leave_nothing_new();
     refuse_schedules();
     refuse_methods();
+    refuse_merging_files();
     refuse_models_of_bytes();
     refuse_bytes();
     refuse_texts();
