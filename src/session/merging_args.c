@@ -33,6 +33,7 @@ void merging_args_free(merging_args *args)
     for (size_t i = 0; i < args->method_count; i++) {
         free(args->methods[i].text);
         free(args->methods[i].options);
+        free(args->methods[i].said);
     }
     free(args->methods);
     free(args->budgets);
@@ -40,6 +41,7 @@ void merging_args_free(merging_args *args)
     free(args->from_file);
     args->from_file = NULL;
     args->methods = NULL;
+    args->file = NULL;
     args->entries = NULL;
     args->budgets = NULL;
     args->count = args->method_count = args->budget_count = 0;
@@ -190,7 +192,8 @@ void merging_args_default(merging_args *args, const char *text)
 
 int merging_decides(const merging_args *args)
 {
-    return tomevit_method_decides(args->row, args->options, NULL) == 1;
+    return args->file ||
+           tomevit_method_decides(args->row, args->options, NULL) == 1;
 }
 
 int merging_parse_similarity(const char *text, void *args, char *why)

@@ -22,6 +22,7 @@ typedef struct merging_entry {
 typedef struct merging_method {
     int row;               /* as of tomevit_method_at */
     char *text, *options;  /* owned; options NULL: none */
+    char *said;            /* of "@FILE": what is in it, owned; else NULL */
 } merging_method;
 
 enum { MERGING_METHODS = 16 }; /* the most in one list */
@@ -40,6 +41,7 @@ typedef struct merging_args {
     const char *options;   /* of --method-options, or of the method itself;
                             * NULL: none */
     char *from_file;       /* if they are, their memory */
+    const merging_method *file; /* the method, if a file says it; else NULL */
     int similarity, rope_merge, ema_merge;
     int combine, metric, prop_attn; /* -1: as the method has it */
     uint64_t seed;
@@ -52,6 +54,7 @@ typedef struct merging_run {
     char series[64];       /* which of several methods: as it was given */
     const char *method, *options; /* as they were given; NULL: no options */
     char *found;           /* owned: options that meet a budget, or NULL */
+    size_t place;          /* of its method in the list of them */
     double budget;         /* GMACs that were asked for; 0: none were */
     int measured;          /* whether only images show what meets that */
     double knob;           /* then: what is to be turned until it does */

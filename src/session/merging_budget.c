@@ -63,22 +63,10 @@ static char *with_key(const char *options, const char *key, double value)
     return text;
 }
 
-/* The options but those of a key, each followed by a comma. */
-static void print_without(FILE *out, const char *options, const char *key)
-{
-    for (const char *at = options; *at;) {
-        size_t length = strcspn(at, ","), named = strcspn(at, "=,");
-
-        if (named != strlen(key) || strncmp(at, key, named) != 0)
-            fprintf(out, "%.*s,", (int)length, at);
-        at += length + (at[length] == ',');
-    }
-}
-
 /* The options with all thresholds halved so many times. */
 static char *with_scale(int row, const char *options, double halvings)
 {
-    char *bounds, *text = NULL;
+    char *bounds, *others, *text = NULL;
     size_t size;
     FILE *out;
 
@@ -86,8 +74,9 @@ static char *with_scale(int row, const char *options, double halvings)
         (out = open_memstream(&text, &size)) == NULL)
         return memory_text(options); /* to be refused as they are */
     bounds = method_text_value(options, "threshold");
-    print_without(out, options, "threshold");
-    fputs("threshold=", out);
+    others = method_text_without(options, "threshold");
+    fprintf(out, "%s%sthreshold=", others ? others : "", others ? "," : "");
+    free(others);
     for (char *at = bounds, *end; *at; at = end + (*end == ':')) {
         double bound = strtod(at, &end);
 

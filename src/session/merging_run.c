@@ -4,6 +4,7 @@
 
 #include "../base/args.h"
 #include "../base/memory.h"
+#include "method_file.h"
 #include "tomevit_methods.h"
 
 #include <stdio.h>
@@ -22,7 +23,8 @@ static size_t runs_of(const merging_args *args, size_t index)
 {
     merging_args one = merging_of_method(args, index);
 
-    return args->budget_count ? args->budget_count : entries_of(&one);
+    return args->budget_count && !one.file ? args->budget_count
+                                           : entries_of(&one);
 }
 
 size_t merging_run_count(const merging_args *args)
@@ -74,6 +76,8 @@ static int set_method(const merging_args *args,
 {
     tomevit_message message;
 
+    if (args->file)
+        return method_file_resolve(args, model, merges, run, why);
     if (tomevit_method_merging(model, args->row, args->options,
                                merges ? run->r : NULL, &run->merging, run->r,
                                run->layers, &message) != 0) {
@@ -178,7 +182,8 @@ static int resolve_one(const merging_args *args,
     int error = 0;
 
     memset(run, 0, sizeof(*run));
-    if (tomevit_method_decides(args->row, args->options, &message) < 0) {
+    if (!args->file &&
+        tomevit_method_decides(args->row, args->options, &message) < 0) {
         snprintf(why, ARGS_WHY, "--method-options: %.200s", message.text);
         return -1;
     }
@@ -226,9 +231,10 @@ int merging_resolve(const merging_args *args,
     while (index >= runs_of(args, method))
         index -= runs_of(args, method++);
     merging_args one = merging_of_method(args, method);
-    int error = args->budget_count
+    int error = args->budget_count && !one.file
         ? merging_resolve_budget(&one, model, args->budgets[index], run, why)
         : resolve_one(&one, model, index, run, why);
+    run->place = method;
     if (error == 0 && args->method_count > 1)
         snprintf(run->series, sizeof(run->series), "%s",
                  args->methods[method].text);

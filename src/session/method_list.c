@@ -4,6 +4,7 @@
 
 #include "../base/args.h"
 #include "../base/memory.h"
+#include "method_file.h"
 #include "method_text.h"
 #include "schedule_file.h"
 #include "tomevit_methods.h"
@@ -32,11 +33,13 @@ static const char *name_of(int row)
     return method ? method->name : NULL;
 }
 
-/* "ppt[layers=3:6:9]" or "upward[@FILE]", in place. */
+/* "ppt[layers=3:6:9]", "upward[@FILE]" or "@FILE", in place. */
 static int read_method(char *text, merging_method *method, char *why)
 {
     char *opening = strchr(text, '['), *end = text + strlen(text);
 
+    if (text[0] == '@')
+        return method_file_read(text, method, why);
     method->text = memory_text(text);
     if (opening) {
         if (end[-1] != ']') {
@@ -61,6 +64,7 @@ static void free_methods(merging_method *methods, size_t count)
     for (size_t i = 0; i < count; i++) {
         free(methods[i].text);
         free(methods[i].options);
+        free(methods[i].said);
     }
     free(methods);
 }
@@ -96,6 +100,7 @@ static int parse_methods(const char *text, merging_args *args, size_t most,
     args->method_count = count;
     args->row = methods[0].row;
     args->method = tomevit_method_at(args->row)->method;
+    args->file = methods[0].said ? &methods[0] : NULL;
     return 0;
 }
 
@@ -156,12 +161,14 @@ int merging_parse_budgets(const char *text, void *args, char *why)
 
 /* ---- their files --------------------------------------------------------- */
 
-/* That of "upward[@FILE]", to be freed; NULL: none. */
+/* That of "upward[@FILE]" or "@FILE", to be freed; NULL: none. */
 static char *bracketed_file(const char *text)
 {
     const char *opening = strchr(text, '[');
     char *path;
 
+    if (text[0] == '@')
+        return memory_text(text + 1);
     if (!opening || opening[1] != '@')
         return NULL;
     path = memory_text(opening + 2);
@@ -203,6 +210,7 @@ merging_args merging_of_method(const merging_args *args, size_t index)
     one.budgets = NULL;
     one.budget_count = 0;
     if (index < args->method_count) {
+        one.file = args->methods[index].said ? &args->methods[index] : NULL;
         one.row = args->methods[index].row;
         one.method = tomevit_method_at(one.row)->method;
         if (args->methods[index].options)

@@ -24,6 +24,27 @@ char *method_text_value(const char *text, const char *key)
     return value;
 }
 
+char *method_text_without(const char *text, const char *key)
+{
+    char *left = memory_zero(strlen(text) + 1, 1), *to = left;
+
+    for (const char *at = text; *at;) {
+        size_t length = strcspn(at, ","), named = strcspn(at, "=,");
+
+        if (named != strlen(key) || strncmp(at, key, named) != 0) {
+            if (to > left)
+                *to++ = ',';
+            memcpy(to, at, length);
+            to += length;
+        }
+        at += length + (at[length] == ',');
+    }
+    if (to > left)
+        return left;
+    free(left);
+    return NULL;
+}
+
 /* Of the models in a file of counts the named one, or the only one. */
 static json_t *model_in(json_t *root, const char *name)
 {

@@ -9,6 +9,9 @@
  * no text. */
 char *method_text_value(const char *text, const char *key);
 
+/* The text but what it says of a key, to be freed; NULL: nothing is left. */
+char *method_text_without(const char *text, const char *key);
+
 enum { METHOD_TARGET = 64 };
 
 /* The name of target `index` in the file of counts that the options name; 0, or

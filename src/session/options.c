@@ -198,6 +198,33 @@ static int check_archive(const options *o, char *why)
     return -1;
 }
 
+/* The file says all of how tokens merge; of several methods it is one, and the
+ * others have r. */
+static int check_method_file(const options *o, char *why)
+{
+    static const char *const said[] = {
+        "similarity", "combine", "metric", "rope-merge", "ema-merge",
+        "prop-attn", "seed", "stride", "method-options",
+        "r", "schedule", "merge-ratio", "budget"
+    };
+    enum { ALL = sizeof(said) / sizeof(said[0]), LISTED = 9 };
+    const merging_args *args = &o->merging;
+    size_t count = args->method_count > 1 ? LISTED : ALL;
+    const char *file = NULL;
+
+    for (size_t i = 0; i < args->method_count; i++)
+        if (args->methods[i].said)
+            file = args->methods[i].text;
+    for (size_t i = 0; file && options_table[i].name; i++)
+        for (size_t k = 0; k < count; k++)
+            if (o->given[i] && strcmp(options_table[i].name, said[k]) == 0) {
+                snprintf(why, ARGS_WHY, "--method %.100s says how tokens "
+                         "merge: --%s is not for it", file, said[k]);
+                return -1;
+            }
+    return 0;
+}
+
 static int check_tune(const options *o, char *why)
 {
     int goals = (o->max_drop >= 0) + (o->max_drift >= 0) +
@@ -280,7 +307,8 @@ int options_check(options *o, const args_command *command, char *why)
     if (command->bit == OPTIONS_JOIN)
         return options_files_check(o, why);
     o->classifies = (command->bit & OPTIONS_CLASSES) != 0;
-    if (merging_check_lists(&o->merging, why) != 0)
+    if (check_method_file(o, why) != 0 ||
+        merging_check_lists(&o->merging, why) != 0)
         return -1;
     if (command->bit & OPTIONS_LISTS)
         merging_args_default(&o->merging, OPTIONS_DEFAULT_LIST);

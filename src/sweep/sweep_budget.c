@@ -103,12 +103,12 @@ static int one_pass(session *trial, dataset *sample, budget_search *b)
 }
 
 /* Finds what a run of the session is to run with. */
-static int meet(session *s, session *trial, dataset *sample, size_t index,
-                size_t method)
+static int meet(session *s, session *trial, dataset *sample, size_t index)
 {
     const merging_args *args = &s->options->merging;
     budget_search b = {
-        merging_of_method(args, method), &s->runs[index], 0, 0, 0, HUGE_VAL
+        merging_of_method(args, s->runs[index].place), &s->runs[index], 0, 0, 0,
+        HUGE_VAL
     };
     char why[ARGS_WHY];
     merging_run found;
@@ -123,6 +123,7 @@ static int meet(session *s, session *trial, dataset *sample, size_t index,
         return -1;
     }
     memcpy(found.series, b.run->series, sizeof(found.series));
+    found.place = b.run->place;
     if (b.off > 0.01 * b.run->budget)
         message_note("--budget %g: %s comes no nearer than %.4g GMACs",
                      b.run->budget, found.method, b.run->budget + b.off);
@@ -133,20 +134,15 @@ static int meet(session *s, session *trial, dataset *sample, size_t index,
 
 static int meet_all(session *s, dataset *sample)
 {
-    const merging_args *args = &s->options->merging;
     session trial;
     options with;
     int result = session_context(s);
 
     begin_session(&trial, &with, s);
     trial.context = s->context;
-    for (size_t i = 0; i < s->run_count && result == 0; i++) {
-        /* A run that merges nothing may have been added in front. */
-        size_t added = s->run_count - merging_run_count(args);
+    for (size_t i = 0; i < s->run_count && result == 0; i++)
         if (s->runs[i].measured)
-            result = meet(s, &trial, sample, i,
-                          (i - added) / args->budget_count);
-    }
+            result = meet(s, &trial, sample, i);
     free(trial.runs);
     return result;
 }
