@@ -120,6 +120,18 @@ static void refuse_name(const char *name, const char *words)
 Test(layout_errors, what_cannot_be_run_is_called_by_its_name, .init = enter,
      .fini = leave)
 {
+    static const char *const of_timm[][2] = {
+        {"network.0.0.attn.attn.weight", "outlook attention (VOLO) cannot be"},
+        {"cls_attn_blocks.0.norm1.weight", "attention over channels (XCiT)"},
+        {"pixel_embed.proj.weight", "transformers inside patches (TNT)"},
+        {"blocks.0.attn.rel_pos_h", "windowed attention (SAM) cannot be run"},
+        {"patch_embed.backbone.stem.conv1.bias", "stages of convolutions"},
+        {"patch_embed.backbone.conv.weight", "a convolutional network cannot"},
+        {"patch_embed.backbone.stages.0.blocks.0.downsample.conv.weight",
+         "patches from a convolutional network cannot be run here"},
+        {"encoder.patch_embed.position_embedding_table",
+         "positions of rows and columns in one table (Gemma 4) cannot"},
+    };
     model_file file;
 
     refuse_name("blocks.1.in_norm.bias", "tensor \"blocks.1.in_norm.bias\": "
@@ -135,6 +147,8 @@ Test(layout_errors, what_cannot_be_run_is_called_by_its_name, .init = enter,
                 "detection tokens (YOLOS) cannot be run here");
     refuse_name("embeddings.text_embeddings.word_embeddings.weight",
                 "text and image in one sequence (ViLT) cannot be run here");
+    for (size_t i = 0; i < sizeof(of_timm) / sizeof(*of_timm); i++)
+        refuse_name(of_timm[i][0], of_timm[i][1]);
     refuse_name("head.cls_token", "AIMv2's attention pooling cannot be run");
     make_timm(&file);
     for (size_t i = 0; i < file.count;)

@@ -29,6 +29,24 @@ static const struct {
     {"head.cls_token", "AIMv2's attention pooling"},
 };
 
+/* What names of timm's begin with. [timm, models/volo.py, xcit.py, tnt.py,
+ * vision_transformer_sam.py, vitamin.py, gemma4_vit.py,
+ * vision_transformer_hybrid.py] */
+static const struct {
+    const char *start, *what;
+} starts[] = {
+    {"network.0.0.attn.", "outlook attention (VOLO)"},
+    {"cls_attn_blocks.", "attention over channels (XCiT)"},
+    {"pixel_embed.", "transformers inside patches (TNT)"},
+    {"blocks.0.attn.rel_pos_h", "windowed attention (SAM)"},
+    {"patch_embed.backbone.stem.conv1.", "stages of convolutions (ViTamin)"},
+    {"encoder.patch_embed.position_embedding_table",
+     "positions of rows and columns in one table (Gemma 4)"},
+    {"patch_embed.backbone.stages.0.blocks.0.downsample.",
+     "patches from a convolutional network"},
+    {"patch_embed.backbone.conv.", "patches from a convolutional network"},
+};
+
 /* blocks.CHUNK.LAYER. */
 static int chunked(const char *name)
 {
@@ -50,6 +68,9 @@ static const char *what_is(const char *name)
     for (size_t i = 0; i < sizeof(beside) / sizeof(*beside); i++)
         if (!strcmp(name, beside[i].name))
             return beside[i].what;
+    for (size_t i = 0; i < sizeof(starts) / sizeof(*starts); i++)
+        if (!strncmp(name, starts[i].start, strlen(starts[i].start)))
+            return starts[i].what;
     for (size_t i = 0; i < KNOWN && !strncmp(name, "blocks.", 7); i++)
         if (strstr(name, known[i].part))
             return known[i].what;
