@@ -63,7 +63,8 @@ static void begin(loader *l, size_t crops, int keeps)
     image_options decoding;
 
     image_options_init(&decoding);
-    loader_begin(l, &pre, &decoding, FILES, BATCH, crops * BYTES, 2, keeps);
+    loader_begin(l, &pre, &decoding, FILES, BATCH,
+                 crops * (BYTES + sizeof(loader_item)), 2, keeps);
 }
 
 /* All files, and what the first value of each one's crop is; -1: refused. */

@@ -32,12 +32,19 @@ static void want_crop(void *user, size_t width, size_t height,
 
 enum { WINDOWS = 8 };      /* about so many if one does not hold all */
 
+/* What an image that waits takes: of small crops what is known beside them is a
+ * good part. */
+static size_t waiting_bytes(const tomevit_preprocessing *pre)
+{
+    return pre->size * pre->size * 3 + sizeof(loader_item);
+}
+
 void loader_begin(loader *l, const tomevit_preprocessing *pre,
                   const image_options *decoding, size_t count, size_t batch,
                   size_t cache_mem, int threads, int keeps)
 {
     size_t bytes = pre->size * pre->size * 3;
-    size_t window = cache_mem / bytes / batch * batch;
+    size_t window = cache_mem / waiting_bytes(pre) / batch * batch;
     size_t needed = (count + batch - 1) / batch * batch;
     size_t room = window;
 

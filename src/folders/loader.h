@@ -34,10 +34,10 @@ typedef struct loader {
     double decode, preprocess, wall;
 } loader;
 
-/* The window is as many crops as fit into `cache_mem` bytes, a multiple of
- * `batch`, at least one batch and no more than are needed for `count`. With
- * `keeps` the same memory is several windows if one does not hold all: what is
- * loaded into any but the last is kept. */
+/* The window is as many crops with their items as fit into `cache_mem` bytes, a
+ * multiple of `batch`, at least one batch and no more than are needed for
+ * `count`. With `keeps` the same memory is several windows if one does not hold
+ * all: what is loaded into any but the last is kept. */
 void loader_begin(loader *l, const tomevit_preprocessing *pre,
                   const image_options *decoding, size_t count, size_t batch,
                   size_t cache_mem, int threads, int keeps);
