@@ -77,21 +77,24 @@ enum tomevit_pixels {
  * floor(size / crop_pct), the centre size x size is cut out, and each value v
  * of channel c becomes (v / 255 - mean[c]) / std[c]. TOMEVIT_BORDER fills what
  * a side lacks, half before and half behind it, with the nearest bytes to the
- * mean; an odd pixel lies behind.
+ * mean; an odd pixel lies behind. For a crop that is no square the image is
+ * resized by the larger (TOMEVIT_BORDER: smaller) of the two factors that make
+ * its height floor(size / crop_pct) or its width floor(width / crop_pct).
  * [timm, data/transforms.py: ResizeKeepRatio, CenterCropOrPad] */
 typedef struct tomevit_preprocessing {
-    size_t size;           /* side of the crop in pixels */
+    size_t size;           /* height of the crop in pixels */
     double crop_pct;       /* in (0, 1] */
     int interpolation;     /* enum tomevit_interpolation */
     int crop_mode;         /* enum tomevit_crop_mode */
     float mean[3];
     float std[3];
     int pixels;            /* enum tomevit_pixels */
-    uint64_t reserved[3];  /* 0 */
+    size_t width;          /* of the crop; 0: as high */
+    uint64_t reserved[2];  /* 0 */
 } tomevit_preprocessing;
 
-/* The length that the shorter side (TOMEVIT_BORDER: the longer) is resized to;
- * 0 if `pre` is not usable. */
+/* The length that the shorter side (TOMEVIT_BORDER: the longer) is resized to,
+ * or of a rectangular crop the height; 0 if `pre` is not usable. */
 size_t tomevit_resized_side(const tomevit_preprocessing *pre);
 
 /*
@@ -100,7 +103,7 @@ size_t tomevit_resized_side(const tomevit_preprocessing *pre);
  * only the rows and columns that the crop needs are computed.
  *
  * rgb   [height, width, 3], rows `stride` bytes apart
- * crop  [size, size, 3]
+ * crop  [size, width, 3]
  *
  * EINVAL: an empty image, sides over 2^24, size 0, crop_pct outside (0, 1],
  * an unknown interpolation, crop mode or pixels, rows that overlap.
@@ -230,7 +233,8 @@ typedef struct tomevit_description {
                             * queries' [arXiv 2305.13245]: heads, or fewer */
     size_t share;          /* how often each layer's weights run, one after
                             * another [arXiv 2402.14905]; depth counts runs */
-    size_t patch, image_size;
+    size_t patch, image_size; /* pixels of a side, or of images that are no
+                            * squares the height: see image_width */
     size_t classes;        /* 0: there is no head, features only */
     size_t tokens;         /* entering the first layer: prefix + patches */
     size_t prefix;         /* class, distillation and register tokens, in this
@@ -284,7 +288,8 @@ typedef struct tomevit_description {
     size_t talking, class_layers; /* of CaiT [arXiv 2003.02436, 2103.17239] */
     size_t parallel;       /* MLP beside attention [2302.05442]; 2: joined */
     size_t stem_width[2], stem_side[3]; /* patches by three products, or 0 */
-    uint64_t reserved[5];  /* 0 */
+    size_t image_width;    /* 0: images are squares */
+    uint64_t reserved[4];  /* 0 */
 } tomevit_description;
 
 typedef struct tomevit_model tomevit_model;
@@ -311,8 +316,8 @@ typedef struct tomevit_open_options {
     int dtype;             /* enum tomevit_dtype */
     int strict;            /* 1: refuse a model of which something is a guess,
                             * see tomevit_each_fact. 0: take the usual */
-    size_t image_size;     /* the image's side, a multiple of the patch; the
-                            * position embeddings are resized as the
+    size_t image_size;     /* the image's side or height, a multiple of the
+                            * patch; position embeddings are resized as the
                             * checkpoint's library does it. 0: as they are */
     const char *head;      /* a file with the head: one matrix [classes, width]
                             * and at most one vector; NULL: in the checkpoint */
@@ -329,7 +334,8 @@ typedef struct tomevit_open_options {
      * while the model is opened: [text_count, text_width]. NULL: none */
     const float *text_rows;
     size_t text_count, text_width;
-    uint64_t reserved[4];  /* 0 */
+    size_t image_width;    /* beside image_size; 0: squares */
+    uint64_t reserved[3];  /* 0 */
 } tomevit_open_options;
 
 /* f32, and nothing but what the checkpoint has. NULL is ignored. */
@@ -417,7 +423,8 @@ const tomevit_description *tomevit_describe(const tomevit_model *model);
 /*
  * A number of a description by the name of its field, for those who bind the
  * library to another language and would rather not copy its structs: dim,
- * depth, heads, mlp_dim, patch, image_size, classes, tokens, prefix, registers,
+ * depth, heads, mlp_dim, patch, image_size, image_width (of squares too),
+ * classes, tokens, prefix, registers,
  * features, embedding, class_token, distilled, pool, zero_shot, norm_eps,
  * parameters; and of `preprocessing` size, crop_pct, interpolation, crop_mode,
  * pixels, mean0, mean1, mean2, std0, std1, std2. EINVAL: no such name.
@@ -635,8 +642,8 @@ size_t tomevit_context_bytes(const tomevit_context *context);
 size_t tomevit_model_bytes(const tomevit_model *model);
 
 enum tomevit_image_format {
-    TOMEVIT_RGB8_HWC = 0,  /* uint8 [size, size, 3]: a crop; normalised here */
-    TOMEVIT_F32_CHW = 1    /* float [3, size, size], already normalised */
+    TOMEVIT_RGB8_HWC = 0,  /* uint8 [size, width, 3]: a crop; normalised here */
+    TOMEVIT_F32_CHW = 1    /* float [3, size, width], already normalised */
 };
 
 typedef struct tomevit_image {

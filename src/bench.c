@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/message.h"
 #include "base/signals.h"
+#include "images/crop.h"
 #include "session/session.h"
 
 #include <stdlib.h>
@@ -48,7 +49,7 @@ static const report_column columns[] = {
 
 typedef struct bench {
     session *s;
-    uint8_t *pixels;       /* [batch, size, size, 3] */
+    uint8_t *pixels;       /* [batch, height, width, 3] */
     tomevit_image *images; /* [batch] */
     float *logits;
     double *seconds;       /* [passes, runs] */
@@ -68,7 +69,7 @@ static void fill_noise(uint8_t *pixels, size_t count)
 static void bench_begin(bench *b, session *s)
 {
     size_t batch = s->options->batch;
-    size_t bytes = s->pre.size * s->pre.size * 3;
+    size_t bytes = crop_bytes(&s->pre);
 
     memset(b, 0, sizeof(*b));
     b->s = s;

@@ -19,6 +19,7 @@ static const report_column list[] = {
     {"parameters", "parameters", NULL},
     {"classes", "classes", NULL},
     {"image_size", "image size", NULL},
+    {"image_width", "  width", NULL},
     {"known.image size.from", "  from", NULL},
     {"patch", "patch", NULL},
     {"dim", "dim", NULL},

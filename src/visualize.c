@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/message.h"
 #include "base/signals.h"
+#include "images/crop.h"
 #include "images/draw.h"
 #include "images/png_write.h"
 #include "pictures/merged.h"
@@ -30,7 +31,7 @@ typedef struct panel {
 typedef struct visualize {
     session *s;
     uint8_t *crop;
-    size_t grid, scale;
+    size_t scale;
     panel *panels;
     sheet_caption *captions;
     size_t count;
@@ -111,7 +112,8 @@ static void caption_crop(const visualize *v, sheet_caption *caption)
 {
     snprintf(caption->title, SHEET_TEXT, "crop");
     snprintf(caption->detail, SHEET_TEXT, "%zu x %zu pixels, %zu patches",
-             v->s->pre.size, v->s->pre.size, v->grid * v->grid);
+             crop_width(&v->s->pre), v->s->pre.size,
+             v->s->description->tokens - v->s->description->prefix);
 }
 
 static void caption_groups(const visualize *v, const panel *p,
@@ -137,7 +139,7 @@ static void caption_groups(const visualize *v, const panel *p,
 
 static int lay_out(visualize *v)
 {
-    size_t side = v->s->pre.size;
+    size_t width = crop_width(&v->s->pre), height = v->s->pre.size;
 
     v->scale = v->s->options->scale;
     if (v->scale == 0)
@@ -148,14 +150,14 @@ static int lay_out(visualize *v)
         else
             caption_groups(v, &v->panels[i], &v->captions[i]);
     }
-    sheet_lay_out(&v->sheet, v->count, side * v->scale,
+    sheet_lay_out(&v->sheet, v->count, width * v->scale, height * v->scale,
                   v->s->options->layers ? v->count : sheet_columns(v->count),
                   v->captions);
     if (sheet_fits(&v->sheet))
         return 0;
     message_usage("a picture of %zu panels of %zu pixels a side is too "
                   "large: lower --scale or show fewer", v->count,
-                  side * v->scale);
+                  (width > height ? width : height) * v->scale);
     return -1;
 }
 
@@ -170,7 +172,7 @@ static int draw(const visualize *v)
         size_t left, top;
         sheet_place(&v->sheet, i, &left, &top);
         if (!v->panels[i].run)
-            draw_scaled(&picture, left, top, v->crop, v->s->pre.size,
+            draw_scaled(&picture, left, top, v->crop, crop_width(&v->s->pre),
                         v->s->pre.size, v->scale);
         else
             groups_paint(&v->panels[i].merged.groups, v->crop,
@@ -216,8 +218,15 @@ static json_t *place_json(const visualize *v, size_t index)
     size_t left, top;
 
     sheet_place(&v->sheet, index, &left, &top);
-    return json_pack("{s:I,s:I,s:I}", "left", (json_int_t)left, "top",
-                     (json_int_t)top, "side", (json_int_t)v->sheet.side);
+    json_t *place = json_pack("{s:I,s:I}", "left", (json_int_t)left, "top",
+                              (json_int_t)top);
+    if (v->sheet.panel_width == v->sheet.panel_height) {
+        set_count(place, "side", v->sheet.panel_width);
+    } else {
+        set_count(place, "width", v->sheet.panel_width);
+        set_count(place, "height", v->sheet.panel_height);
+    }
+    return place;
 }
 
 static json_t *panel_json(const visualize *v, size_t index)
@@ -299,7 +308,6 @@ void command_visualize(const options *o)
     if (session_open(&s, o) == 0 &&
         (v.crop = read_crop(&s)) != NULL &&
         session_context(&s) == 0) {
-        v.grid = s.description->image_size / s.description->patch;
         list_panels(&v);
         /* The first time for the size: too large shows before the work. */
         if (lay_out(&v) == 0 && run_panels(&v) == 0 && lay_out(&v) == 0 &&

@@ -181,7 +181,7 @@ run 0 classify --model "$weights" a.png --image-size 24
 lines err 1
 says err "these are guesses: activation gelu, norm epsilon 1e-06"
 says err "pooling mean, positions learned alone, norms before attention and MLP"
-says err "image size 24, mean 0.5 0.5 0.5"
+says err "MLP, mean 0.5 0.5 0.5"
 run 0 classify --model "$weights" a.png --quiet
 lines err 0
 run 1 classify --model "$weights" a.png --strict-model

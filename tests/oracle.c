@@ -126,7 +126,8 @@ static void norm_in_place(const oracle *o, enum vit_tensor weight,
 static void place_turns(oracle *o)
 {
     const tomevit_rope *rope = &o->d->rope;
-    size_t dh = o->d->dim / o->d->heads, side = o->d->image_size / o->d->patch;
+    size_t dh = o->d->dim / o->d->heads;
+    size_t rows = tomevit_grid_rows(o->d), columns = tomevit_grid_columns(o->d);
 
     for (size_t t = 0; t < o->d->tokens; t++)
         o->place[t] = t < o->d->prefix ? -1 : (long)(t - o->d->prefix);
@@ -136,7 +137,8 @@ static void place_turns(oracle *o)
         for (size_t k = 0; k < dh / 2; k++) {
             size_t patch = t - o->d->prefix, bands = dh / 4;
             int second = k >= bands, column = second != rope->xy;
-            double at = (double)(column ? patch % side : patch / side);
+            size_t side = column ? columns : rows;
+            double at = (double)(column ? patch % columns : patch / columns);
             double *c = o->turn + t * 2 * dh, *s = c + dh, angle;
             size_t i = rope->halves ? k : 2 * k;
             size_t j = rope->halves ? k + dh / 2 : i + 1;
@@ -192,22 +194,23 @@ static void embed_prefix(oracle *o)
 static void embed(oracle *o, const float *image)
 {
     const tomevit_description *d = o->d;
-    size_t p = d->patch, side = d->image_size / p, k = 3 * p * p;
-    double *patches = zeros(side * side * k), *y;
-    size_t positions = (d->pos_prefix + side * side) * d->dim;
+    size_t p = d->patch, k = 3 * p * p, width = tomevit_image_width(d);
+    size_t columns = tomevit_grid_columns(d), count = tomevit_grid_patches(d);
+    double *patches = zeros(count * k), *y;
+    size_t positions = (d->pos_prefix + count) * d->dim;
     double *pos = tensor(o, VIT_POS_EMBED, 0, d->pos_embed ? positions : 0);
 
     place_turns(o);
-    for (size_t t = 0; t < side * side; t++)
+    for (size_t t = 0; t < count; t++)
         for (size_t i = 0; i < k; i++)
             patches[t * k + i] = (double)image[
-                (i / (p * p) * d->image_size + t / side * p + i / p % p) *
-                    d->image_size + t % side * p + i % p];
-    y = linear(o, VIT_PATCH_WEIGHT, VIT_PATCH_BIAS, 0, side * side, patches,
+                (i / (p * p) * d->image_size + t / columns * p + i / p % p) *
+                    width + t % columns * p + i % p];
+    y = linear(o, VIT_PATCH_WEIGHT, VIT_PATCH_BIAS, 0, count, patches,
                d->dim, k);
     norm_in_place(o, VIT_PATCH_NORM_WEIGHT, VIT_PATCH_NORM_BIAS, 0,
-                  side * side, y, d->dim);
-    memcpy(o->x + d->prefix * d->dim, y, side * side * d->dim * sizeof(*y));
+                  count, y, d->dim);
+    memcpy(o->x + d->prefix * d->dim, y, count * d->dim * sizeof(*y));
     embed_prefix(o);
     for (size_t i = 0; d->pos_embed && i < positions; i++) {
         size_t skipped = i < d->pos_prefix * d->dim
@@ -255,14 +258,15 @@ static void add(oracle *o, enum vit_tensor scale, size_t layer, double *y)
 static double raised(const oracle *o, const double *table, size_t head,
                      size_t query, size_t key)
 {
-    long side = (long)(o->d->image_size / o->d->patch), wide = 2 * side - 1;
-    long q = o->place[query], k = o->place[key], row = wide * wide;
+    long rows = (long)tomevit_grid_rows(o->d);
+    long columns = (long)tomevit_grid_columns(o->d), wide = 2 * columns - 1;
+    long q = o->place[query], k = o->place[key], row = (2 * rows - 1) * wide;
 
     if (!o->d->relative)
         return 0.0;
     if (q >= 0 && k >= 0)
-        row = (q / side - k / side + side - 1) * wide + q % side - k % side +
-              side - 1;
+        row = (q / columns - k / columns + rows - 1) * wide + q % columns -
+              k % columns + columns - 1;
     else
         row += q >= 0 ? 1 : k >= 0 ? 0 : 2;
     return table[(size_t)row * o->d->heads + head];
@@ -546,18 +550,19 @@ static void attention_pool(const oracle *o, const double *rows, int prop_attn,
 static void pool_cells(const oracle *o, const double *rows, double *pooled)
 {
     const tomevit_cells *cells = &o->d->cells;
-    size_t dim = o->d->dim, side = o->d->image_size / o->d->patch;
-    size_t width = cells->side, across = (side + width - 1) / width;
+    size_t dim = o->d->dim, columns = tomevit_grid_columns(o->d);
+    size_t width = cells->side, across = (columns + width - 1) / width;
+    size_t count = (tomevit_grid_rows(o->d) + width - 1) / width * across;
     size_t wide = width * width * dim;
-    double *in = zeros(across * across * wide), *h, *y;
+    double *in = zeros(count * wide), *h, *y;
     double *normed = zeros(o->n * dim);
 
     memcpy(normed, rows, o->n * dim * sizeof(*rows));
     norm_in_place(o, VIT_CELLS_NORM_WEIGHT, VIT_CELLS_NORM_BIAS, 0, o->n,
                   normed, dim);
-    for (size_t p = 0; p < side * side; p++)
+    for (size_t p = 0; p < tomevit_grid_patches(o->d); p++)
         for (size_t c = 0; c < dim; c++) {
-            size_t down = p / side, right = p % side;
+            size_t down = p / columns, right = p % columns;
             size_t at = down % width * width + right % width;
             size_t cell = down / width * across + right / width;
 
@@ -565,14 +570,14 @@ static void pool_cells(const oracle *o, const double *rows, double *pooled)
                                                 : at * dim + c)] =
                 normed[o->owner[o->d->prefix + p] * dim + c];
         }
-    h = linear(o, VIT_CELLS_FC1_WEIGHT, VIT_CELLS_FC1_BIAS, 0, across * across,
+    h = linear(o, VIT_CELLS_FC1_WEIGHT, VIT_CELLS_FC1_BIAS, 0, count,
                in, cells->hidden, wide);
-    for (size_t i = 0; i < across * across * cells->hidden; i++)
+    for (size_t i = 0; i < count * cells->hidden; i++)
         h[i] = activate(TOMEVIT_GELU, h[i]);
-    y = linear(o, VIT_CELLS_FC2_WEIGHT, VIT_CELLS_FC2_BIAS, 0, across * across,
+    y = linear(o, VIT_CELLS_FC2_WEIGHT, VIT_CELLS_FC2_BIAS, 0, count,
                h, cells->out, cells->hidden);
-    for (size_t i = 0; i < across * across * cells->out; i++)
-        pooled[i % cells->out] += y[i] / (double)(across * across);
+    for (size_t i = 0; i < count * cells->out; i++)
+        pooled[i % cells->out] += y[i] / (double)count;
     free(in), free(normed), free(h), free(y);
 }
 

@@ -53,7 +53,7 @@ static void make_map(int32_t *map, size_t count, size_t kinds, int dropped,
 static image paint(const groups *g, const uint8_t *crop, int style,
                    size_t scale)
 {
-    size_t side = g->grid * g->patch * scale;
+    size_t side = g->columns * g->patch * scale;
     image out;
 
     draw_begin(&out, side + 5, side + 4, grey);
@@ -122,7 +122,7 @@ Test(groups, every_pixel_of_a_small_picture)
     groups g;
 
     small_crop(crop);
-    groups_make(&g, GRID, PATCH, crop, 6, small_map);
+    groups_make(&g, GRID, GRID, PATCH, crop, 6, small_map);
     cr_assert_eq(g.count, 2);
     cr_assert_eq(g.dropped, 2);
     cr_assert_eq(groups_line_width(PATCH * SCALE), 1);
@@ -150,7 +150,7 @@ Test(groups, means_are_rounded_to_nearest)
     const int32_t map[] = {0};
     groups g;
 
-    groups_make(&g, 1, 2, crop, 1, map);
+    groups_make(&g, 1, 1, 2, crop, 1, map);
     cr_expect_eq(g.fill[0].rgb[0], 0);
     cr_expect_eq(g.fill[0].rgb[1], 1);
     cr_expect_eq(g.fill[0].rgb[2], 1);
@@ -165,7 +165,7 @@ Test(groups, an_overlay_keeps_the_pixels)
     groups g;
 
     make_map(map, N * N, 4, 1, 9);
-    groups_make(&g, N, P, crop, 4, map);
+    groups_make(&g, N, N, P, crop, 4, map);
     image fill = paint(&g, crop, GROUPS_FILL, TIMES);
     image over = paint(&g, crop, GROUPS_OVERLAY, TIMES);
     for (size_t i = 0; i < (size_t)ALL * ALL; i++) {
@@ -196,7 +196,7 @@ static void check_readback(size_t grid, size_t patch, size_t scale,
     groups g;
 
     make_map(map, count, kinds, dropped, seed);
-    groups_make(&g, grid, patch, crop, kinds, map);
+    groups_make(&g, grid, grid, patch, crop, kinds, map);
     image out = paint(&g, crop, GROUPS_FILL, scale);
     readback r = readback_groups(&out, 3, 2, grid, patch * scale);
     cr_assert(readback_same(r.group, map, count),
@@ -242,9 +242,10 @@ static void check_colours(const groups *g)
         for (size_t j = 0; j < i; j++)
             cr_assert_gt(apart(g->line[i], g->line[j]), 0);
     }
-    for (size_t p = 0; p < g->grid * g->grid; p++) {
-        size_t next[] = {p + 1, p + g->grid};
-        int there[] = {p % g->grid + 1 < g->grid, p / g->grid + 1 < g->grid};
+    for (size_t p = 0; p < g->rows * g->columns; p++) {
+        size_t next[] = {p + 1, p + g->columns};
+        int there[] = {p % g->columns + 1 < g->columns,
+                       p / g->columns + 1 < g->rows};
         for (int k = 0; k < 2; k++) {
             if (!there[k] || g->group[p] < 0 || g->group[next[k]] < 0 ||
                 g->group[p] == g->group[next[k]])
@@ -266,7 +267,7 @@ Test(groups, lines_differ_and_those_of_neighbours_clearly)
     for (unsigned seed = 0; seed < 50; seed++) {
         uint8_t *crop = make_crop(N, 4, seed);
         make_map(map, N * N, kinds[seed % 5], 0, seed);
-        groups_make(&g, N, 4, crop, 2000, map);
+        groups_make(&g, N, N, 4, crop, 2000, map);
         check_colours(&g);
         groups_free(&g);
         free(crop);
@@ -283,7 +284,7 @@ Test(groups, a_large_crop_of_one_colour_still_has_a_line_colour_for_each)
     memset(crop, 255, N * N * 3);
     for (int32_t i = 0; i < N * N; i++)
         map[i] = i;
-    groups_make(&g, N, 1, crop, N * N, map);
+    groups_make(&g, N, N, 1, crop, N * N, map);
     cr_assert_eq(g.count, N * N);
     check_colours(&g);
     groups_free(&g);
@@ -300,8 +301,8 @@ Test(groups, the_picture_depends_on_which_patches_go_together_only)
     make_map(map, N * N, KINDS, 1, 5);
     for (size_t i = 0; i < N * N; i++)
         renamed[i] = map[i] < 0 ? -1 : (map[i] * 5 + 3) % KINDS;
-    groups_make(&a, N, 16, crop, KINDS, map);
-    groups_make(&b, N, 16, crop, KINDS, renamed);
+    groups_make(&a, N, N, 16, crop, KINDS, map);
+    groups_make(&b, N, N, 16, crop, KINDS, renamed);
     image one = paint(&a, crop, GROUPS_FILL, 2);
     image two = paint(&b, crop, GROUPS_FILL, 2);
     cr_assert_eq(memcmp(one.rgb, two.rgb, one.width * one.height * 3), 0);
@@ -374,17 +375,17 @@ Test(sheet, panels_and_captions_lie_apart)
         snprintf(captions[i].detail, SHEET_TEXT,
                  "a caption that is wider than its panel");
     }
-    sheet_lay_out(&s, PANELS, 50, sheet_columns(PANELS), captions);
+    sheet_lay_out(&s, PANELS, 50, 50, sheet_columns(PANELS), captions);
     cr_assert(sheet_fits(&s));
     sheet_begin(&s, &out);
     for (size_t i = 0; i < PANELS; i++) {
         size_t left, top;
         sheet_place(&s, i, &left, &top);
-        cr_assert_leq(left + s.side, out.width);
-        cr_assert_leq(top + s.side, out.height);
+        cr_assert_leq(left + s.panel_width, out.width);
+        cr_assert_leq(top + s.panel_width, out.height);
         /* No text, and no other panel, where this one goes. */
-        for (size_t y = top; y < top + s.side; y++)
-            for (size_t x = left; x < left + s.side; x++) {
+        for (size_t y = top; y < top + s.panel_width; y++)
+            for (size_t x = left; x < left + s.panel_width; x++) {
                 uint8_t *pixel = out.rgb + (y * out.width + x) * 3;
                 cr_assert_eq(pixel[0] & pixel[1] & pixel[2], 255);
                 memset(pixel, 0, 3);
@@ -398,11 +399,11 @@ Test(sheet, what_is_too_large_is_known_before)
     static sheet_caption captions[2];
     sheet s;
 
-    sheet_lay_out(&s, 2, 7500, 2, captions);
+    sheet_lay_out(&s, 2, 7500, 7500, 2, captions);
     cr_expect(sheet_fits(&s));
-    sheet_lay_out(&s, 2, 9000, 2, captions);
+    sheet_lay_out(&s, 2, 9000, 9000, 2, captions);
     cr_expect_not(sheet_fits(&s));
-    sheet_lay_out(&s, 2, SIZE_MAX / 2, 2, captions);
+    sheet_lay_out(&s, 2, SIZE_MAX / 2, 50, 2, captions);
     cr_expect_not(sheet_fits(&s));
 }
 

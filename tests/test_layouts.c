@@ -28,15 +28,17 @@ static char *path_of(const json_t *entry, const char *key, const char *from)
                ? golden_path(from, golden_string(entry, key)) : NULL;
 }
 
-/* Opens the entry's model for images of this side. */
+/* Opens the entry's model for images of these sides. */
 static tomevit_model *open_model(const json_t *entry, const char *from,
-                                 size_t size, vit_checkpoint **checkpoint)
+                                 size_t size, size_t width,
+                                 vit_checkpoint **checkpoint)
 {
     char *path = path_of(entry, "weights", from);
     char *head = path_of(entry, "head", from);
     char *texts = path_of(entry, "text_embeddings", from);
     tomevit_open_options options = {
         .image_size = json_object_get(entry, "image_size") ? size : 0,
+        .image_width = json_object_get(entry, "image_size") ? width : 0,
         .head = head, .text_embeddings = texts,
     };
     tomevit_message why = {""};
@@ -72,8 +74,10 @@ static void check_run(const json_t *entry, const json_t *run, size_t index,
                       const golden_file *io, const char *tier)
 {
     size_t size = golden_size(run, "size"), r[8] = {0}, i;
+    size_t width = json_object_get(run, "width") ? golden_size(run, "width")
+                                                 : size;
     vit_checkpoint *checkpoint;
-    tomevit_model *model = open_model(entry, from, size, &checkpoint);
+    tomevit_model *model = open_model(entry, from, size, width, &checkpoint);
     const tomevit_description *d = tomevit_describe(model);
     const json_t *layers = json_object_get(run, "r"), *number;
     float logits[CLASSES];
@@ -81,12 +85,14 @@ static void check_run(const json_t *entry, const json_t *run, size_t index,
     tomevit_context *context;
     tomevit_merging merging;
     tomevit_image image;
-    char name[16];
+    char name[64];
 
     cr_assert_eq(d->image_size, size);
+    cr_assert_eq(d->image_width, width == size ? 0 : width);
     cr_assert(d->classes <= CLASSES && d->depth <= 8);
-    snprintf(name, sizeof(name), "x_%zu", size);
-    image = (tomevit_image){golden_f32(inputs, name, 3 * size * size),
+    snprintf(name, sizeof(name), width == size ? "x_%zu" : "x_%zux%zu", size,
+             width);
+    image = (tomevit_image){golden_f32(inputs, name, 3 * size * width),
                             TOMEVIT_F32_CHW};
     tomevit_merging_init(&merging);
     json_array_foreach(layers, i, number)
@@ -230,7 +236,7 @@ Test(layouts, put_heads_together)
         json_t *entry = json_pack("{s:s+}", "weights", names[i],
                                   ".safetensors");
         vit_checkpoint *checkpoint;
-        tomevit_model *model = open_model(entry, from, 24, &checkpoint);
+        tomevit_model *model = open_model(entry, from, 24, 24, &checkpoint);
         float one[CLASSES], more[CLASSES];
 
         cr_assert_eq(merged(model, 1, TOMERGE_TOPK, inputs, one),
@@ -306,7 +312,7 @@ Test(layouts, read_what_their_neighbours_say)
     json_array_foreach(entries, i, entry) {
         const json_t *expect = json_object_get(entry, "expect");
         vit_checkpoint *checkpoint;
-        tomevit_model *model = open_model(entry, from, 24, &checkpoint);
+        tomevit_model *model = open_model(entry, from, 24, 24, &checkpoint);
 
         if (expect) {
             check_expected(expect, tomevit_describe(model));
@@ -336,7 +342,7 @@ Test(layouts, name_what_they_do_not_use)
     json_array_foreach(entries, i, entry) {
         const json_t *unused = json_object_get(entry, "unused");
         vit_checkpoint *checkpoint;
-        tomevit_model *model = open_model(entry, from, 24, &checkpoint);
+        tomevit_model *model = open_model(entry, from, 24, 24, &checkpoint);
 
         json_t *found = json_array();
 
@@ -373,17 +379,60 @@ Test(layouts, resize_positions_as_their_libraries_do)
         for (int how = 0; how <= VIT_POSITIONS_WIDE; how++) {
             snprintf(name, sizeof(name), "out_%zu_%zu_%d", a, b, how);
             want = golden_f32(file, name, b * b * 3);
-            cr_assert_eq(tomevit_resize_positions(how, 3, a, in, b, got), 0);
+            cr_assert_eq(tomevit_resize_positions(how, 3, (size_t[]){a, a}, in,
+                                                  (size_t[]){b, b}, got), 0);
             for (size_t k = 0; k < b * b * 3; k++)
                 cr_assert_float_eq(got[k], want[k], 1e-5, "%s at %zu: %.9g "
                                    "not %.9g", name, k, (double)got[k],
                                    (double)want[k]);
         }
     }
-    cr_assert_eq(tomevit_resize_positions(VIT_POSITIONS_WIDE + 1, 1, 2, NULL, 2,
-                                          NULL), TOMEVIT_EINVAL);
-    cr_assert_eq(tomevit_resize_positions(-1, 1, 2, NULL, 2, NULL),
+    cr_assert_eq(tomevit_resize_positions(VIT_POSITIONS_WIDE + 1, 1,
+                                          (size_t[]){2, 2}, NULL,
+                                          (size_t[]){2, 2}, NULL),
                  TOMEVIT_EINVAL);
+    cr_assert_eq(tomevit_resize_positions(-1, 1, (size_t[]){2, 2}, NULL,
+                                          (size_t[]){2, 2}, NULL),
+                 TOMEVIT_EINVAL);
+    golden_close(file);
+    free(from);
+}
+
+/* Every way to crop, of pictures wider and higher than the crop, with Pillow
+ * 13. */
+Test(layouts, crop_rectangles_as_timm_does)
+{
+    static const size_t sides[2][2] = {{19, 31}, {45, 16}};
+    static const size_t crops[2][2] = {{12, 20}, {20, 8}};
+    static const char *const modes[] = {"center", "squash", "border"};
+    static const char *const filters[] = {"bicubic", "bilinear"};
+    char *from = folder(), name[64];
+    golden_file *file = golden_open(from, "rectangles.safetensors");
+    uint8_t got[12 * 20 * 3];
+
+    for (size_t i = 0; i < 2 * 3 * 2 * 2; i++) {
+        size_t picture = i / 12, mode = i / 4 % 3, filter = i / 2 % 2;
+        size_t high = crops[i % 2][0], wide = crops[i % 2][1];
+        size_t height = sides[picture][0], width = sides[picture][1];
+        size_t first, count;
+        const uint8_t *rgb, *want;
+        tomevit_preprocessing pre = {
+            .size = high, .width = wide, .crop_pct = i % 2 ? 1.0 : 0.9,
+            .interpolation = (int)filter, .crop_mode = (int)mode,
+            .mean = {0.4f, 0.5f, 0.6f}, .pixels = TOMEVIT_PILLOW_13,
+        };
+
+        snprintf(name, sizeof(name), "rgb_%zu", picture);
+        rgb = golden_u8(file, name, height * width * 3);
+        snprintf(name, sizeof(name), "crop_%zu_%s_%s_%zu", picture,
+                 modes[mode], filters[filter], i % 2);
+        want = golden_u8(file, name, high * wide * 3);
+        cr_assert_eq(tomevit_resize_crop(&pre, rgb, width, height, 3 * width,
+                                         got), 0);
+        cr_assert_eq(memcmp(got, want, high * wide * 3), 0, "%s", name);
+        cr_assert_eq(tomevit_crop_rows(&pre, width, height, &first, &count), 0);
+        cr_assert(count > 0 && first + count <= height);
+    }
     golden_close(file);
     free(from);
 }

@@ -373,6 +373,37 @@ Test(parts, equals_it_with_squares_of_patches)
     each_tier(check_cells);
 }
 
+/* Images that are no squares, lower and higher than wide, wherever rows and
+ * columns are told apart: by embeddings, rotations, distances, cells. */
+static void check_rectangles(const char *tier)
+{
+    static const size_t grids[2][2] = {{5, 12}, {10, 6}};
+
+    for (int kind = 0; kind < 10; kind++) {
+        tomevit_description d = small_description(
+            kind < 8 ? TOMEVIT_POOL_CLASS : TOMEVIT_POOL_MEAN, 0, 0);
+        const size_t *grid = grids[kind % 2];
+        char what[64];
+
+        d.image_size = grid[0] * d.patch;
+        d.image_width = grid[1] * d.patch;
+        d.tokens = d.prefix + grid[0] * grid[1];
+        if (kind / 2 >= 1 && kind / 2 < 4)
+            use_part(&d, 8 + kind / 2);
+        if (kind / 2 == 4) {
+            d.pool = TOMEVIT_POOL_CELLS;
+            d.cells = (tomevit_cells){.side = 4, .hidden = 70, .out = 48};
+        }
+        snprintf(what, sizeof(what), "rectangle %d", kind);
+        check_oracle(tier, what, &d);
+    }
+}
+
+Test(parts, equals_it_on_rectangles)
+{
+    each_tier(check_rectangles);
+}
+
 /* Classes that are texts, with and without what may be missing. */
 static void check_zero_shot(const char *tier)
 {

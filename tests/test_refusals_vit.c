@@ -386,7 +386,7 @@ CALL(tomevit_forward, a->context, a->merging, a->batch, a->images, a->output)
         REFUSES(function, a->options->strict = 2);                           \
         REFUSES(function, a->options->projection = 2);                       \
         REFUSES(function, a->options->reserved[0] = 1);                      \
-        REFUSES(function, a->options->reserved[3] = 1);                      \
+        REFUSES(function, a->options->reserved[2] = 1);                      \
         REFUSES(function, a->options->text_count = 1);                       \
         REFUSES(function, a->options->text_rows = &one);                     \
         REFUSES(function, (a->options->text_rows = &one,                     \
@@ -446,6 +446,9 @@ static void refuse_shapes(void)
     REFUSES(tomevit_random, a->name = "vit_unheard_of");
     REFUSES(tomevit_random, a->model_to = NULL);
     REFUSES(tomevit_random, a->options->image_size = 223);
+    REFUSES(tomevit_random, a->options->image_width = 224);
+    REFUSES(tomevit_random, (a->options->image_size = 224,
+                             a->options->image_width = 225));
     REFUSES(tomevit_random, a->options->head = a->path);
     REFUSES(tomevit_random, a->options->text_embeddings = a->path);
 }
@@ -480,7 +483,7 @@ static void refuse_pixels(void)
     REFUSES(tomevit_resize_crop, a->pre->crop_mode = 3);
     REFUSES(tomevit_resize_crop, a->pre->pixels = 3);
     REFUSES(tomevit_crop_rows, a->pre->pixels = -1);
-    REFUSES(tomevit_resize_crop, a->pre->reserved[2] = 1);
+    REFUSES(tomevit_resize_crop, a->pre->reserved[1] = 1);
     REFUSES(tomevit_resize_crop, a->rgb = NULL);
     REFUSES(tomevit_resize_crop, a->crop = NULL);
     REFUSES(tomevit_resize_crop, a->width = 0);
@@ -820,11 +823,11 @@ Test(refusals_vit, structs_keep_their_layout)
         cr_skip_test("pointers of %zu bytes", sizeof(void *));
     cr_expect_eq(sizeof(tomevit_message), 512);
     cr_expect_eq(sizeof(tomevit_preprocessing), 80);
-    cr_expect_eq(offsetof(tomevit_preprocessing, reserved), 56);
+    cr_expect_eq(offsetof(tomevit_preprocessing, reserved), 64);
     cr_expect_eq(sizeof(tomevit_description), 848);
-    cr_expect_eq(offsetof(tomevit_description, reserved), 808);
+    cr_expect_eq(offsetof(tomevit_description, reserved), 816);
     cr_expect_eq(sizeof(tomevit_open_options), 104);
-    cr_expect_eq(offsetof(tomevit_open_options, reserved), 72);
+    cr_expect_eq(offsetof(tomevit_open_options, reserved), 80);
     cr_expect_eq(sizeof(tomevit_text_options), 72);
     cr_expect_eq(sizeof(tomevit_text_description), 368);
     cr_expect_eq(sizeof(tomevit_merging), 224);

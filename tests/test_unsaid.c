@@ -115,7 +115,8 @@ static const struct {
 } members[] = {
     D(dim, NULL), D(depth, "runs of a layer"), D(share, "runs of a layer"),
     D(heads, "heads"), D(kv_heads, "heads"), D(mlp_dim, NULL), D(patch, NULL),
-    D(image_size, "image size"), D(classes, NULL), D(tokens, "image size"),
+    D(image_size, "image size"), D(image_width, "image size"),
+    D(classes, NULL), D(tokens, "image size"),
     D(prefix, NULL), D(registers, NULL), D(pos_prefix, NULL),
     D(features, "pooling"), D(class_token, NULL), D(distilled, NULL),
     D(patch_bias, NULL), D(head_bias, NULL), D(qkv_bias, NULL),
@@ -209,12 +210,13 @@ static const struct {
 static const char *const pixels[] = {"mean", "std", "crop", "interpolation"};
 
 /* Shown by tensors of this very file: relative tables have a side for heads,
- * gates of SwiGLU have names of their own, and the like. */
+ * gates of SwiGLU have names of their own, and the like; or asked for. */
 static int by_tensors(const fact_list *f, const char *what)
 {
     for (size_t i = 0; i < f->count; i++)
         if (!strcmp(f->list[i].what, what))
-            return !strcmp(f->list[i].from, "tensors");
+            return !strcmp(f->list[i].from, "tensors") ||
+                   !strcmp(f->list[i].from, "option");
     return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "../base/clock.h"
 #include "../base/memory.h"
 #include "../base/signals.h"
+#include "../images/crop.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@ static void want_crop(void *user, size_t width, size_t height,
                       image_region *region)
 {
     const tomevit_preprocessing *pre = user;
+    tomevit_preprocessing turned = *pre;
     size_t first, count;
 
     if (tomevit_crop_rows(pre, width, height, &first, &count) == 0) {
@@ -24,7 +26,9 @@ static void want_crop(void *user, size_t width, size_t height,
         region->height = count;
     }
     /* Columns go by the same rule, with the sides exchanged. */
-    if (tomevit_crop_rows(pre, height, width, &first, &count) == 0) {
+    turned.size = crop_width(pre);
+    turned.width = pre->size;
+    if (tomevit_crop_rows(&turned, height, width, &first, &count) == 0) {
         region->x = first;
         region->width = count;
     }
@@ -36,14 +40,14 @@ enum { WINDOWS = 8 };      /* about so many if one does not hold all */
  * good part. */
 static size_t waiting_bytes(const tomevit_preprocessing *pre)
 {
-    return pre->size * pre->size * 3 + sizeof(loader_item);
+    return crop_bytes(pre) + sizeof(loader_item);
 }
 
 void loader_begin(loader *l, const tomevit_preprocessing *pre,
                   const image_options *decoding, size_t count, size_t batch,
                   size_t cache_mem, int threads, int keeps)
 {
-    size_t bytes = pre->size * pre->size * 3;
+    size_t bytes = crop_bytes(pre);
     size_t window = cache_mem / waiting_bytes(pre) / batch * batch;
     size_t needed = (count + batch - 1) / batch * batch;
     size_t room = window;

@@ -24,13 +24,13 @@ static const groups_colour dark = {{26, 26, 30}};
 
 /* Numbers the groups by their first patch: colours then stay with a group
  * while others merge into it. */
-static void number_groups(groups *g, size_t rows, const int32_t *map)
+static void number_groups(groups *g, size_t numbers, const int32_t *map)
 {
-    int32_t *number = memory_zero(rows, sizeof(*number));
+    int32_t *number = memory_zero(numbers, sizeof(*number));
 
-    for (size_t i = 0; i < rows; i++)
+    for (size_t i = 0; i < numbers; i++)
         number[i] = -1;
-    for (size_t p = 0; p < g->grid * g->grid; p++) {
+    for (size_t p = 0; p < g->rows * g->columns; p++) {
         if (map[p] >= 0 && number[map[p]] < 0)
             number[map[p]] = (int32_t)g->count++;
         g->group[p] = map[p] < 0 ? -1 : number[map[p]];
@@ -42,16 +42,16 @@ static void number_groups(groups *g, size_t rows, const int32_t *map)
 static void find_means(groups *g, const uint8_t *crop)
 {
     uint64_t (*sum)[4] = memory_zero(g->count, sizeof(*sum));
-    size_t side = g->grid * g->patch;
+    size_t width = g->columns * g->patch;
 
-    for (size_t y = 0; y < side; y++) {
-        const int32_t *group = g->group + y / g->patch * g->grid;
-        for (size_t x = 0; x < side; x++) {
+    for (size_t y = 0; y < g->rows * g->patch; y++) {
+        const int32_t *group = g->group + y / g->patch * g->columns;
+        for (size_t x = 0; x < width; x++) {
             int32_t i = group[x / g->patch];
             if (i < 0)
                 continue;
             for (size_t c = 0; c < 3; c++)
-                sum[i][c] += crop[(y * side + x) * 3 + c];
+                sum[i][c] += crop[(y * width + x) * 3 + c];
             sum[i][3]++;
         }
     }
@@ -108,10 +108,10 @@ static unsigned distance(groups_colour a, groups_colour b)
 /* The patch `across` and `down` (-1 .. 1) of p, or -1 outside of the crop. */
 static long neighbour(const groups *g, size_t p, int across, int down)
 {
-    long x = (long)(p % g->grid) + across, y = (long)(p / g->grid) + down;
-    long grid = (long)g->grid;
+    long columns = (long)g->columns, rows = (long)g->rows;
+    long x = (long)p % columns + across, y = (long)p / columns + down;
 
-    return x < 0 || y < 0 || x >= grid || y >= grid ? -1 : y * grid + x;
+    return x < 0 || y < 0 || x >= columns || y >= rows ? -1 : y * columns + x;
 }
 
 /* How far a colour is from what it must be told from: half the distance
@@ -169,7 +169,7 @@ static groups_colour choose(const groups *g, const size_t *members,
 
 static void choose_lines(groups *g)
 {
-    size_t patches = g->grid * g->grid, begin = 0;
+    size_t patches = g->rows * g->columns, begin = 0;
     size_t *members = memory_zero(patches, sizeof(*members));
     size_t *end = memory_zero(g->count + 1, sizeof(*end));
 
@@ -188,14 +188,15 @@ static void choose_lines(groups *g)
     free(end);
 }
 
-void groups_make(groups *g, size_t grid, size_t patch, const uint8_t *crop,
-                 size_t rows, const int32_t *map)
+void groups_make(groups *g, size_t rows, size_t columns, size_t patch,
+                 const uint8_t *crop, size_t numbers, const int32_t *map)
 {
     memset(g, 0, sizeof(*g));
-    g->grid = grid;
+    g->rows = rows;
+    g->columns = columns;
     g->patch = patch;
-    g->group = memory_zero(grid * grid, sizeof(*g->group));
-    number_groups(g, rows, map);
+    g->group = memory_zero(rows * columns, sizeof(*g->group));
+    number_groups(g, numbers, map);
     g->fill = memory_zero(g->count, sizeof(*g->fill));
     g->line = memory_zero(g->count, sizeof(*g->line));
     find_means(g, crop);
@@ -245,13 +246,14 @@ static void darken(image *out, size_t left, size_t top, size_t pixels)
 void groups_paint(const groups *g, const uint8_t *crop, int style,
                   size_t scale, image *out, size_t left, size_t top)
 {
-    size_t pixels = g->patch * scale, side = g->grid * g->patch;
+    size_t pixels = g->patch * scale;
 
     if (style == GROUPS_OVERLAY)
-        draw_scaled(out, left, top, crop, side, side, scale);
-    for (size_t p = 0; p < g->grid * g->grid; p++) {
-        size_t x = left + p % g->grid * pixels;
-        size_t y = top + p / g->grid * pixels;
+        draw_scaled(out, left, top, crop, g->columns * g->patch,
+                    g->rows * g->patch, scale);
+    for (size_t p = 0; p < g->rows * g->columns; p++) {
+        size_t x = left + p % g->columns * pixels;
+        size_t y = top + p / g->columns * pixels;
         int32_t group = g->group[p];
 
         if (style == GROUPS_FILL)

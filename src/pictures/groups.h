@@ -19,21 +19,21 @@ typedef struct groups_colour {
 } groups_colour;
 
 typedef struct groups {
-    size_t grid;           /* patches on a side of the crop */
+    size_t rows, columns;  /* of the crop's patches */
     size_t patch;          /* pixels on a side of a patch */
     size_t count;
     size_t dropped;        /* patches that are in no group */
-    int32_t *group;        /* [grid, grid]: by first patch, -1 dropped */
+    int32_t *group;        /* [rows, columns]: by first patch, -1 dropped */
     groups_colour *fill;   /* [count]: the mean of its pixels, rounded */
     groups_colour *line;   /* [count]: all different, neighbours clearly */
 } groups;
 
-/* crop  [grid * patch, grid * patch, 3]
- * map   [grid * grid]: patches of one group have one number, any from 0 to
- *       `rows` - 1; -1 is a dropped patch.
+/* crop  [rows * patch, columns * patch, 3]
+ * map   [rows, columns]: patches of one group have one number, any from 0 to
+ *       `numbers` - 1; -1 is a dropped patch.
  * To be freed with groups_free. */
-void groups_make(groups *g, size_t grid, size_t patch, const uint8_t *crop,
-                 size_t rows, const int32_t *map);
+void groups_make(groups *g, size_t rows, size_t columns, size_t patch,
+                 const uint8_t *crop, size_t numbers, const int32_t *map);
 void groups_free(groups *g);
 
 enum groups_style {
@@ -41,7 +41,7 @@ enum groups_style {
     GROUPS_OVERLAY         /* the crop's own pixels */
 };
 
-/* Paints a panel of grid * patch * scale pixels a side at (left, top), which
+/* Paints a panel of the crop's pixels, `scale` as large, at (left, top), which
  * must lie inside of `out`. Dropped patches are dark. */
 void groups_paint(const groups *g, const uint8_t *crop, int style,
                   size_t scale, image *out, size_t left, size_t top);

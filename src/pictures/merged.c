@@ -4,6 +4,7 @@
 
 #include "../base/memory.h"
 #include "../base/message.h"
+#include "../images/crop.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -34,7 +35,7 @@ uint8_t *merged_crop(const session *s, const folder_file *file)
     }
     if (why[0] != '\0')
         message_note("%s: %s", file->path, why);
-    uint8_t *crop = memory_zero(pre->size * pre->size, 3);
+    uint8_t *crop = memory_zero(crop_bytes(pre), 1);
     int error = tomevit_resize_crop(pre, picture.rgb, picture.width,
                                     picture.height, picture.width * 3, crop);
     image_free(&picture);
@@ -88,7 +89,8 @@ int merged_make(merged *m, const session *s, const merging_run *run,
                        : "what the model makes of it is not finite");
         return -1;
     }
-    groups_make(&m->groups, d->image_size / d->patch, d->patch, crop, m->rows,
+    groups_make(&m->groups, d->image_size / d->patch,
+                crop_width(&s->pre) / d->patch, d->patch, crop, m->rows,
                 m->map + d->prefix);
     return 0;
 }

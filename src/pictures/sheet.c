@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A sheet of square panels, each with two lines of caption. */
+/* A sheet of panels, each with two lines of caption. */
 #include "sheet.h"
 
 #include "../images/draw.h"
@@ -50,13 +50,15 @@ static size_t widest_caption(const sheet *s)
     return widest;
 }
 
-void sheet_lay_out(sheet *s, size_t count, size_t side, size_t columns,
-                   const sheet_caption *captions)
+void sheet_lay_out(sheet *s, size_t count, size_t width, size_t height,
+                   size_t columns, const sheet_caption *captions)
 {
-    size_t scale = side / TEXT_PER_SIDE, line, widest;
+    size_t scale = (width < height ? width : height) / TEXT_PER_SIDE;
+    size_t line, widest;
 
     s->count = count;
-    s->side = side;
+    s->panel_width = width;
+    s->panel_height = height;
     s->captions = captions;
     s->columns = columns;
     s->rows = (count + columns - 1) / columns;
@@ -65,11 +67,11 @@ void sheet_lay_out(sheet *s, size_t count, size_t side, size_t columns,
     s->gap = GAP * s->text_scale;
     line = draw_text_height(s->text_scale);
     widest = widest_caption(s);
-    s->cell_width = side > widest ? side : widest;
-    s->cell_height = side + 2 * line +
+    s->cell_width = width > widest ? width : widest;
+    s->cell_height = height + 2 * line +
         (ABOVE_TITLE + ABOVE_DETAIL) * s->text_scale;
     s->width = s->height = SIZE_MAX;
-    if (side > LONGEST_SIDE || count > LONGEST_SIDE)
+    if (width > LONGEST_SIDE || height > LONGEST_SIDE || count > LONGEST_SIDE)
         return;
     s->width = s->gap + s->columns * (s->cell_width + s->gap);
     s->height = s->gap + s->rows * (s->cell_height + s->gap);
@@ -94,7 +96,7 @@ void sheet_begin(const sheet *s, image *out)
     for (size_t i = 0; i < s->count; i++) {
         const sheet_caption *caption = &s->captions[i];
         sheet_place(s, i, &left, &top);
-        top += s->side + ABOVE_TITLE * s->text_scale;
+        top += s->panel_height + ABOVE_TITLE * s->text_scale;
         draw_text(out, left, top, caption->title, s->text_scale, title_ink);
         top += line + ABOVE_DETAIL * s->text_scale;
         draw_text(out, left, top, caption->detail, s->text_scale, detail_ink);

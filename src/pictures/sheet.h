@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A sheet of square panels of one size, each with two lines of caption. */
+/* A sheet of panels of one size, each with two lines of caption. */
 #ifndef TOMERGE_SHEET_H
 #define TOMERGE_SHEET_H
 
@@ -12,7 +12,8 @@ typedef struct sheet_caption {
 } sheet_caption;
 
 typedef struct sheet {
-    size_t count, side;    /* panels, and the pixels of each */
+    size_t count;          /* of panels */
+    size_t panel_width, panel_height;
     const sheet_caption *captions; /* [count], the caller's */
     size_t columns, rows;
     size_t text_scale, gap, cell_width, cell_height;
@@ -21,8 +22,8 @@ typedef struct sheet {
 
 /* Lays out `count` panels. Sheets over SHEET_MAX_PIXELS are for the caller
  * to refuse (sheet_fits) before anything is drawn. */
-void sheet_lay_out(sheet *s, size_t count, size_t side, size_t columns,
-                   const sheet_caption *captions);
+void sheet_lay_out(sheet *s, size_t count, size_t width, size_t height,
+                   size_t columns, const sheet_caption *captions);
 int sheet_fits(const sheet *s);
 
 /* As many columns as leave few places empty, from near-square on. */

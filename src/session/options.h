@@ -93,7 +93,7 @@ typedef struct options {
     const char *head, *text_embeddings;
     const char *class_names, *tokenizer; /* of --classes */
     template_list templates;
-    size_t image_size;     /* 0: the model's */
+    size_t image[2];       /* height and width; 0: the model's */
     uint32_t cpu_mask;
     size_t threads;        /* 0: the CPUs available to the process */
     size_t batch, limit, topk;

@@ -316,9 +316,10 @@ const args_option options_table[] = {
          "as vit_base_patch16_224, vit_base_patch16_dinov3 or "
          "mobile_small_patch16_224; a name that is not known is answered by "
          "the list of those that are"),
-    SIZE("image-size", 0, "N", MODEL, RESULT, image_size, 1, 16384,
-         "images of N x N pixels, whatever the model was trained on: the "
-         "position embeddings are resized"),
+    PARSE("image-size", "N|HxW", MODEL, RESULT, image,
+          preprocessing_parse_image_size,
+          "images of N x N pixels, or of height H and width W, whatever the "
+          "model was trained on: the position embeddings are resized"),
     FLAG("strict-model", 0, MODEL, RESULT, strict_model,
          "refuse a model of which something had to be guessed, as no tensor, "
          "metadata or file beside it says it; inspect shows which"),

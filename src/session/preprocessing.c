@@ -7,6 +7,33 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A side of 1 to 16384 pixels; 0 if it is none. */
+static size_t image_side(const char *text, size_t length)
+{
+    size_t side = 0;
+
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] < '0' || text[i] > '9' || side > 16384)
+            return 0;
+        side = 10 * side + (size_t)(text[i] - '0');
+    }
+    return side > 16384 ? 0 : side;
+}
+
+int preprocessing_parse_image_size(const char *text, void *field, char *why)
+{
+    size_t *image = field, length = strcspn(text, "x");
+    const char *width = text[length] == 'x' ? text + length + 1 : text;
+
+    image[0] = image_side(text, length);
+    image[1] = image_side(width, strlen(width));
+    if (image[0] && image[1])
+        return 0;
+    snprintf(why, ARGS_WHY, "expected an integer from 1 to 16384, or a height "
+             "and a width, as in 224x448, found '%.40s'", text);
+    return -1;
+}
+
 int preprocessing_parse_crop_pct(const char *text, void *args, char *why)
 {
     preprocessing_args *p = args;

@@ -15,6 +15,7 @@ typedef struct preprocessing_args {
 } preprocessing_args;
 
 /* Parsers of option values (see args_option). */
+int preprocessing_parse_image_size(const char *text, void *sides, char *why);
 int preprocessing_parse_crop_pct(const char *text, void *args, char *why);
 int preprocessing_parse_crop_mode(const char *text, void *args, char *why);
 int preprocessing_parse_interpolation(const char *text, void *args, char *why);

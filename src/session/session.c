@@ -37,6 +37,20 @@ static void unknown_shape(const char *wanted)
         fprintf(stderr, "  %s\n", name);
 }
 
+static void refuse_size(const tomevit_description *d, const size_t image[2])
+{
+    if (image[0] == image[1])
+        message_usage("--image-size: expected a multiple of the patch side "
+                      "%zu, found %zu", d->patch, image[0]);
+    else if (d->block == TOMEVIT_BLOCK_VIT)
+        message_usage("--image-size: expected multiples of the patch side "
+                      "%zu, found %zu x %zu", d->patch, image[0], image[1]);
+    else
+        message_usage("--image-size: expected a square, which moving averages "
+                      "over patches are for, found %zu x %zu", image[0],
+                      image[1]);
+}
+
 /* A line for what a library call on the model has come to. */
 static int model_result(const options *o, int error, const tomevit_message *why)
 {
@@ -52,8 +66,7 @@ static int model_result(const options *o, int error, const tomevit_message *why)
         if (tomevit_arch_description(o->arch, &d) != 0)
             unknown_shape(o->arch);
         else
-            message_usage("--image-size: expected a multiple of the patch "
-                          "side %zu, found %zu", d.patch, o->image_size);
+            refuse_size(&d, o->image);
     } else {
         message_failed("%s: %s%s", o->arch, tomevit_strerror(error),
                        memory_limited_by(error == TOMEVIT_ENOMEM));
@@ -67,7 +80,8 @@ tomevit_open_options session_open_options(const options *o)
 
     tomevit_open_options_init(&with);
     with.dtype = o->dtype;
-    with.image_size = o->image_size;
+    with.image_size = o->image[0];
+    with.image_width = o->image[1];
     with.head = o->head;
     with.text_embeddings = o->text_embeddings;
     with.strict = o->strict_model;
@@ -151,7 +165,7 @@ static int describe_model(session *s)
     tomevit_open_options with = session_open_options(o);
     int error = o->model
         ? tomevit_read_description(o->model, &with, &s->described, &why)
-        : o->image_size ? describe_random(s, &with)
+        : o->image[0] ? describe_random(s, &with)
                         : tomevit_arch_description(o->arch, &s->described);
 
     s->description = &s->described;

@@ -4,6 +4,7 @@
 
 #include "options_files.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* A float as the shortest decimal that reads back as it. */
@@ -55,9 +56,30 @@ json_t *session_model_json(const session *s)
     set_count(model, "heads", d->heads);
     set_count(model, "patch", d->patch);
     set_count(model, "image_size", d->image_size);
+    if (d->image_width)
+        set_count(model, "image_width", d->image_width);
     set_count(model, "classes", d->classes);
     set_count(model, "tokens", d->tokens);
     return model;
+}
+
+/* What an image is resized to, and what is cut from it. */
+static void describe_sides(const tomevit_preprocessing *p, char resize[64],
+                           char crop[48])
+{
+    static const char *const sides[] = {"shorter side", "both sides",
+                                        "longer side"};
+    static const char *const both[] = {"to cover", "to", "to fit into"};
+
+    if (!p->width) {
+        snprintf(resize, 64, "%s to %zu", sides[p->crop_mode],
+                 tomevit_resized_side(p));
+        snprintf(crop, 48, "%zu", p->size);
+        return;
+    }
+    snprintf(resize, 64, "%s %zu x %.0f", both[p->crop_mode],
+             tomevit_resized_side(p), floor((double)p->width / p->crop_pct));
+    snprintf(crop, 48, "%zu x %zu", p->size, p->width);
 }
 
 json_t *session_preprocessing_json(const session *s)
@@ -65,20 +87,16 @@ json_t *session_preprocessing_json(const session *s)
     const tomevit_preprocessing *p = &s->pre;
     const char *filter = preprocessing_interpolation_name(p->interpolation);
     json_t *object = json_object(), *mean = json_array(), *std = json_array();
-    static const char *const sides[] = {"shorter side", "both sides",
-                                        "longer side"};
-    char chain[256];
+    char chain[256], resize[64], crop[48];
 
     for (int c = 0; c < 3; c++) {
         json_array_append_new(mean, real_float(p->mean[c]));
         json_array_append_new(std, real_float(p->std[c]));
     }
-    snprintf(chain, sizeof(chain), "%s%s to %zu (%s), centre crop "
-             "%zu%s, mean %g %g %g, std %g %g %g",
-             s->options->exif ? "EXIF turn, " : "",
-             sides[p->crop_mode],
-             tomevit_resized_side(p),
-             filter, p->size,
+    describe_sides(p, resize, crop);
+    snprintf(chain, sizeof(chain), "%s%s (%s), centre crop %s%s, mean "
+             "%g %g %g, std %g %g %g",
+             s->options->exif ? "EXIF turn, " : "", resize, filter, crop,
              p->crop_mode == TOMEVIT_BORDER ? " with a border" : "",
              (double)p->mean[0], (double)p->mean[1],
              (double)p->mean[2], (double)p->std[0], (double)p->std[1],
@@ -90,6 +108,8 @@ json_t *session_preprocessing_json(const session *s)
     set_text(object, "interpolation", filter);
     set_text(object, "pixels", preprocessing_pixels_name(p->pixels));
     set_count(object, "crop", p->size);
+    if (p->width)
+        set_count(object, "crop_width", p->width);
     json_object_set_new(object, "mean", mean);
     json_object_set_new(object, "std", std);
     json_object_set_new(object, "exif", json_boolean(s->options->exif));

@@ -3,6 +3,7 @@
 #include "sweep_html.h"
 
 #include "../base/memory.h"
+#include "../images/crop.h"
 #include "../images/draw.h"
 #include "../pictures/merged.h"
 #include "../plots/markup.h"
@@ -86,13 +87,15 @@ static void caption(FILE *out, const session *s, const dataset *d,
 static void figure(FILE *out, const session *s, const uint8_t *crop,
                    const merged *m, const char *label)
 {
-    size_t side = s->pre.size, scale = SIDE / side ? SIDE / side : 1;
+    size_t width = crop_width(&s->pre), height = s->pre.size;
+    size_t side = width > height ? width : height;
+    size_t scale = SIDE / side ? SIDE / side : 1;
     static const uint8_t white[3] = {255, 255, 255};
     image picture;
 
-    draw_begin(&picture, side * scale, side * scale, white);
+    draw_begin(&picture, width * scale, height * scale, white);
     if (!m)
-        draw_scaled(&picture, 0, 0, crop, side, side, scale);
+        draw_scaled(&picture, 0, 0, crop, width, height, scale);
     else
         groups_paint(&m->groups, crop, GROUPS_FILL, scale, &picture, 0, 0);
     fputs("<figure>", out);

@@ -31,13 +31,15 @@ static inline void fuzz_read_all(vit_checkpoint *checkpoint,
 /* The description is one that a forward pass can be sized by. */
 static inline void fuzz_description(const tomevit_description *d)
 {
-    size_t grid = d->image_size / d->patch;
+    size_t width = d->image_width ? d->image_width : d->image_size;
+    size_t patches = d->image_size / d->patch * (width / d->patch);
 
     fuzz_require(d->dim && d->depth && d->mlp_dim);
     fuzz_require(d->heads && d->dim % d->heads == 0);
-    fuzz_require(d->tokens == d->prefix + grid * grid && d->tokens > d->prefix);
+    fuzz_require(d->tokens == d->prefix + patches && d->tokens > d->prefix);
     fuzz_require(d->norm_eps > 0 && d->parameters > 0);
-    fuzz_require(d->preprocessing.size == d->image_size);
+    fuzz_require(d->preprocessing.size == d->image_size &&
+                 d->preprocessing.width == d->image_width);
     fuzz_require(d->preprocessing.crop_pct > 0 &&
                  d->preprocessing.crop_pct <= 1);
     fuzz_require(d->preprocessing.std[0] > 0 && d->preprocessing.std[1] > 0 &&

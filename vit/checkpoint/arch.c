@@ -201,17 +201,21 @@ int tomevit_arch_description(const char *name, tomevit_description *d)
 
 /* Attention behind moving averages stays among as many patches as the shape was
  * made for, however many there are. */
-int tomevit_arch_resize(tomevit_description *d, size_t image_size)
+int tomevit_arch_resize(tomevit_description *d, size_t height, size_t width)
 {
-    size_t grid = image_size / d->patch, patches = d->tokens - d->prefix;
+    size_t patches = d->tokens - d->prefix, resized;
 
-    if (image_size % d->patch || grid < 1 || image_size > VIT_MAX_IMAGE ||
-        grid * grid > VIT_MAX_TOKENS)
+    if (height % d->patch || width % d->patch || !height || !width ||
+        height > VIT_MAX_IMAGE || width > VIT_MAX_IMAGE ||
+        (d->block != TOMEVIT_BLOCK_VIT && height != width))
         return TOMEVIT_EINVAL;
-    if (d->block != TOMEVIT_BLOCK_VIT && grid * grid > patches)
+    resized = height / d->patch * (width / d->patch);
+    if (resized > VIT_MAX_TOKENS)
+        return TOMEVIT_EINVAL;
+    if (d->block != TOMEVIT_BLOCK_VIT && resized > patches)
         d->mega.chunk = patches;
-    d->image_size = d->preprocessing.size = image_size;
-    d->tokens = d->prefix + grid * grid;
+    tomevit_set_image(d, height, width);
+    d->tokens = d->prefix + resized;
     d->parameters = tomevit_count_parameters(d);
     return 0;
 }

@@ -14,7 +14,9 @@
 #include "description.h"
 #include "extras.h"
 #include "facts.h"
+#include "image_size.h"
 #include "../layouts/layout.h"
+#include "../network/grid.h"
 #include "../network/options.h"
 #include "neighbours.h"
 #include "positions.h"
@@ -24,72 +26,11 @@ struct vit_checkpoint {
     vit_extras extras;
     vit_facts facts;
     tomevit_description description;
-    size_t side;                            /* of the file's positions */
+    size_t grid[2];                         /* of the file's positions */
     int resize;                             /* enum vit_positions */
     tomevit_message why;                    /* the first failed read's */
     atomic_flag failed;
 };
-
-/* The side of the crop that the files beside the weights say, 0 if none. DINOv2
- * in transformers, NaFlex in timm and towers of Qwen take any, and resize their
- * positions; others refuse what they were not made for. Pixels that make no
- * patch are left out. */
-static int said_size(const vit_checkpoint *c, size_t *size,
-                     const vit_report *report)
-{
-    const char *text = tomevit_tensors_metadata(c->view, "input_size");
-    const char *from = tomevit_tensors_from(c->view, "input_size");
-    const char *how = tomevit_tensors_metadata(c->view, "position_resize");
-
-    *size = text ? (size_t)strtoul(text, NULL, 10) : 0;
-    if (*size == c->description.image_size)
-        *size = 0;
-    if (!*size || *size / c->description.patch == c->side ||
-        !strcmp(tomevit_view_layout(c->view), "Hugging Face DINOv2") ||
-        !strcmp(tomevit_view_layout(c->view), "timm NaFlex") ||
-        (how && !strcmp(how, "linear_corners")))
-        return 0;
-    return tomevit_fail(report, TOMEVIT_EMODEL, "%s beside it: expected a crop "
-                        "of %zu pixels, which the model's positions are for, "
-                        "found %zu", from ? from : "a file",
-                        c->description.image_size, *size);
-}
-
-/* The image's side as asked for; positions come resized from then on. */
-static int set_image_size(vit_checkpoint *c, size_t size,
-                          const vit_report *report)
-{
-    tomevit_description *d = &c->description;
-    int code;
-
-    c->side = d->image_size / d->patch;
-    if (size == 0 && (code = said_size(c, &size, report)))
-        return code;
-    if (size == 0)
-        return 0;
-    if (d->block == TOMEVIT_BLOCK_MEGA &&
-        (!d->mega.chunk || size / d->patch * (size / d->patch) < d->mega.chunk))
-        return tomevit_fail(report, TOMEVIT_EMODEL, "expected an image size "
-                            "%s%zu, which Mega's relative positions are for, "
-                            "found %zu", d->mega.chunk ? "of a whole chunk or "
-                            "more, as " : "of ", d->image_size, size);
-    if (size > VIT_MAX_IMAGE ||
-        (size % d->patch && size / d->patch != c->side) ||
-        size / d->patch * (size / d->patch) > VIT_MAX_TOKENS)
-        return tomevit_fail(report, TOMEVIT_EMODEL, "expected an image size "
-                            "that is a multiple of the patch side %zu with at "
-                            "most %d patches, found %zu", d->patch,
-                            (int)VIT_MAX_TOKENS, size);
-    if (d->relative == 1 && size / d->patch != c->side)
-        return tomevit_fail(report, TOMEVIT_EMODEL, "expected images of %zu, "
-                            "which the tables of relative positions are for, "
-                            "found %zu: they are not resized here",
-                            d->image_size, size);
-    d->image_size = d->preprocessing.size = size;
-    d->tokens = d->prefix + size / d->patch * (size / d->patch);
-    d->parameters = tomevit_count_parameters(d);
-    return 0;
-}
 
 /* The space of texts' embeddings, for a model that is given none. */
 static int set_projection(vit_checkpoint *c, const vit_report *report)
@@ -115,6 +56,15 @@ static int set_projection(vit_checkpoint *c, const vit_report *report)
     return 0;
 }
 
+/* 1 if the file's positions are those of another grid. */
+static int resized(const vit_checkpoint *c)
+{
+    const tomevit_description *d = &c->description;
+
+    return c->grid[0] != tomevit_grid_rows(d) ||
+           c->grid[1] != tomevit_grid_columns(d);
+}
+
 /* Marks what the model reads, so that the rest can be listed. */
 static void mark_used(vit_checkpoint *c)
 {
@@ -133,6 +83,18 @@ static void mark_used(vit_checkpoint *c)
     }
 }
 
+/* Positions come resized from then on. */
+static int set_image(vit_checkpoint *c, const tomevit_open_options *options,
+                     const vit_report *report)
+{
+    tomevit_description *d = &c->description;
+
+    c->grid[0] = tomevit_grid_rows(d);
+    c->grid[1] = tomevit_grid_columns(d);
+    return tomevit_settle_image(c->view, d, options->image_size,
+                                options->image_width, report);
+}
+
 static int describe(vit_checkpoint *c, const tomevit_open_options *options,
                     const vit_report *report)
 {
@@ -146,12 +108,11 @@ static int describe(vit_checkpoint *c, const tomevit_open_options *options,
         (code = tomevit_settle_last_norm(c->view, report)) ||
         (code = tomevit_describe_file(c->view, &c->description, report)) ||
         (code = tomevit_metadata_positions(c->view, &c->resize, report)) ||
-        (code = set_image_size(c, options->image_size, report)) ||
+        (code = set_image(c, options, report)) ||
         (options->projection && (code = set_projection(c, report))))
         return code;
     tomevit_facts_find(&c->facts, c->view, &c->description,
-                       c->side != c->description.image_size /
-                                      c->description.patch);
+                       resized(c), options->image_size != 0);
     if (options->strict && (code = tomevit_facts_strict(&c->facts, report)))
         return code;
     mark_used(c);
@@ -247,17 +208,18 @@ static int read_axes(const vit_checkpoint *c, const vit_stored *tensor,
                      float *out, tomevit_message *why)
 {
     const tomevit_description *d = &c->description;
-    size_t side = d->image_size / d->patch;
+    size_t side = c->grid[0], to[2] = {tomevit_grid_rows(d),
+                                       tomevit_grid_columns(d)};
     float *axes = malloc(tensor->elements * sizeof(*axes));
-    float *grid = malloc(c->side * c->side * d->dim * sizeof(*grid));
+    float *grid = malloc(side * side * d->dim * sizeof(*grid));
     int code = axes && grid ? tomevit_tensors_read(c->view, tensor, axes, why)
                             : TOMEVIT_ENOMEM;
 
     if (!code) {
-        add_axes(d, c->side, axes, c->side == side ? out : grid);
-        if (c->side != side)
-            code = tomevit_resize_positions(c->resize, d->dim, c->side, grid,
-                                            side, out);
+        add_axes(d, side, axes, resized(c) ? grid : out);
+        if (resized(c))
+            code = tomevit_resize_positions(c->resize, d->dim, c->grid, grid,
+                                            to, out);
     }
     free(axes);
     free(grid);
@@ -269,7 +231,8 @@ static int read_positions(const vit_checkpoint *c, const vit_stored *tensor,
                           float *out, tomevit_message *why)
 {
     const tomevit_description *d = &c->description;
-    size_t side = d->image_size / d->patch, kept = d->pos_prefix * d->dim;
+    size_t kept = d->pos_prefix * d->dim;
+    size_t to[2] = {tomevit_grid_rows(d), tomevit_grid_columns(d)};
     float *stored = malloc(tensor->elements * sizeof(*stored));
     int code;
 
@@ -279,8 +242,8 @@ static int read_positions(const vit_checkpoint *c, const vit_stored *tensor,
     for (size_t i = 0; !code && i < kept; i++)
         out[i] = stored[i];
     if (!code)
-        code = tomevit_resize_positions(c->resize, d->dim, c->side,
-                                        stored + kept, side, out + kept);
+        code = tomevit_resize_positions(c->resize, d->dim, c->grid,
+                                        stored + kept, to, out + kept);
     free(stored);
     return code;
 }
@@ -300,7 +263,6 @@ static const vit_stored *find(const vit_checkpoint *checkpoint,
 static int read_tensor(void *self, enum vit_tensor t, size_t layer, float *out)
 {
     vit_checkpoint *c = self;
-    const tomevit_description *d = &c->description;
     const vit_stored *tensor = find(c, t, layer);
     tomevit_message why = {""};
     size_t count = tomevit_tensor_shape(d, t, NULL, NULL);
@@ -313,7 +275,7 @@ static int read_tensor(void *self, enum vit_tensor t, size_t layer, float *out)
         return TOMEVIT_EINVAL;
     if (t == VIT_POS_EMBED && tomevit_has_axes(c->view))
         code = read_axes(c, tensor, out, &why);
-    else if (t == VIT_POS_EMBED && c->side != d->image_size / d->patch)
+    else if (t == VIT_POS_EMBED && resized(c))
         code = read_positions(c, tensor, out, &why);
     else
         code = tomevit_tensors_read(c->view, tensor, out, &why);

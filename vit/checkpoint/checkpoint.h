@@ -67,6 +67,6 @@ vit_source tomevit_random_source(vit_random *random);
 
 /* arch.c: a published shape at another image size. EINVAL if it is no multiple
  * of the patch, or too large. */
-int tomevit_arch_resize(tomevit_description *d, size_t image_size);
+int tomevit_arch_resize(tomevit_description *d, size_t height, size_t width);
 
 #endif

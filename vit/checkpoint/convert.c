@@ -176,7 +176,8 @@ static int same_three(const float a[3], const float b[3])
 static int same_pixels(const tomevit_preprocessing *a,
                        const tomevit_preprocessing *b)
 {
-    return a->size == b->size && a->crop_pct == b->crop_pct &&
+    return a->size == b->size && a->width == b->width &&
+           a->crop_pct == b->crop_pct &&
            a->interpolation == b->interpolation &&
            a->crop_mode == b->crop_mode && same_three(a->mean, b->mean) &&
            same_three(a->std, b->std);
@@ -189,7 +190,8 @@ static int same_sizes(const tomevit_description *a,
            a->kv_heads == b->kv_heads && a->share == b->share &&
            a->mlp_dim == b->mlp_dim && a->pool_heads == b->pool_heads &&
            a->pool_mlp_dim == b->pool_mlp_dim && a->patch == b->patch &&
-           a->image_size == b->image_size && a->classes == b->classes &&
+           a->image_size == b->image_size &&
+           a->image_width == b->image_width && a->classes == b->classes &&
            a->tokens == b->tokens && a->prefix == b->prefix &&
            a->registers == b->registers && a->pos_prefix == b->pos_prefix &&
            a->features == b->features && a->embedding == b->embedding &&

@@ -192,7 +192,7 @@ static void add_ending(vit_facts *f, const vit_tensors *view,
 }
 
 static void add_structure(vit_facts *f, const vit_tensors *view,
-                          const tomevit_description *d)
+                          const tomevit_description *d, int asked)
 {
     static const char *const activations[] = {"gelu", "gelu_tanh",
                                               "quick_gelu", "swiglu",
@@ -247,8 +247,11 @@ static void add_structure(vit_facts *f, const vit_tensors *view,
                    tomevit_tensors_from(view, "bare_norm"));
         snprintf(fact->value, sizeof(fact->value), "without weights");
     }
-    fact = add(f, "image size", size_from(view, d));
+    fact = add(f, "image size", asked ? "option" : size_from(view, d));
     snprintf(fact->value, sizeof(fact->value), "%zu", d->image_size);
+    if (d->image_width)
+        snprintf(fact->value, sizeof(fact->value), "%zux%zu", d->image_size,
+                 d->image_width);
 }
 
 static void three(char text[128], const float *v)
@@ -299,13 +302,13 @@ static void add_class_names(vit_facts *f, const vit_tensors *view,
 }
 
 void tomevit_facts_find(vit_facts *facts, const vit_tensors *view,
-                        const tomevit_description *d, int resized)
+                        const tomevit_description *d, int resized, int asked)
 {
     const char *how = tomevit_tensors_metadata(view, "position_resize");
     vit_fact *fact;
 
     facts->count = 0;
-    add_structure(facts, view, d);
+    add_structure(facts, view, d, asked);
     add_pixels(facts, view, d);
     add_class_names(facts, view, d);
     if (!resized)

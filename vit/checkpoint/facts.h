@@ -19,9 +19,10 @@ typedef struct vit_facts {
     size_t count;
 } vit_facts;
 
-/* From a view whose metadata are complete, and what was made of them. */
+/* From a view whose metadata are complete, and what was made of them; `resized`
+ * are positions, and `asked` for is the image's size. */
 void tomevit_facts_find(vit_facts *facts, const vit_tensors *view,
-                        const tomevit_description *d, int resized);
+                        const tomevit_description *d, int resized, int asked);
 
 /* EMODEL, naming them, if any are guessed. */
 int tomevit_facts_strict(const vit_facts *facts, const vit_report *report);

@@ -19,6 +19,14 @@ static json_t *number(double value, int digits)
     return json_string(text);
 }
 
+static json_t *sides(size_t height, size_t width)
+{
+    char text[48];
+
+    snprintf(text, sizeof(text), "%zux%zu", height, width);
+    return json_string(text);
+}
+
 static json_t *three(const float value[3])
 {
     char text[96];
@@ -87,7 +95,9 @@ static void put_parts(metadata *m, const tomevit_description *d)
         put(m, "order", json_string("places"));
     if (d->share > 1)
         put(m, "share", number((double)d->share, 17));
-    if ((!d->pos_embed && d->relative != 1) || d->image_size % d->patch)
+    if (d->image_width)
+        put(m, "input_size", sides(d->image_size, d->image_width));
+    else if ((!d->pos_embed && d->relative != 1) || d->image_size % d->patch)
         put(m, "input_size", number((double)d->image_size, 17));
     if (d->pool_heads)
         put(m, "pool_heads", number((double)d->pool_heads, 17));

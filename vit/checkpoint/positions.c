@@ -128,30 +128,43 @@ static double *doubles(size_t a, size_t b, size_t c)
     return calloc(a * b * c, sizeof(double));
 }
 
-int tomevit_resize_positions(int how, size_t dim, size_t from,
-                             const float *in, size_t to, float *out)
+/* The weights of one axis, [to, from]; NULL without memory. */
+static double *axis_weights(int how, size_t from, size_t to)
 {
-    size_t larger = from > to ? from : to;
-    double *w, *a, *b;
+    double *w = doubles(to, from, 1);
+
+    for (size_t t = 0; w && t < to; t++)
+        weights_of(how, from, to, t, w + t * from);
+    return w;
+}
+
+int tomevit_resize_positions(int how, size_t dim, const size_t from[2],
+                             const float *in, const size_t to[2], float *out)
+{
+    size_t high, wide;
+    double *across, *down, *a, *b;
     int code = TOMEVIT_ENOMEM;
 
-    if (how < 0 || how > VIT_POSITIONS_WIDE || !dim || !from || !to)
+    if (how < 0 || how > VIT_POSITIONS_WIDE || !dim || !from[0] || !from[1] ||
+        !to[0] || !to[1])
         return TOMEVIT_EINVAL;
-    w = doubles(to, from, 1);
-    a = doubles(larger, larger, dim);
-    b = doubles(larger, larger, dim);
-    if (w && a && b) {
-        for (size_t t = 0; t < to; t++)
-            weights_of(how, from, to, t, w + t * from);
-        for (size_t i = 0; i < from * from * dim; i++)
+    high = from[0] > to[0] ? from[0] : to[0];
+    wide = from[1] > to[1] ? from[1] : to[1];
+    down = axis_weights(how, from[0], to[0]);
+    across = axis_weights(how, from[1], to[1]);
+    a = doubles(high, wide, dim);
+    b = doubles(high, wide, dim);
+    if (across && down && a && b) {
+        for (size_t i = 0; i < from[0] * from[1] * dim; i++)
             a[i] = (double)in[i];
-        resize_axis(w, from, from, to, dim, a, b);
-        resize_axis(w, 1, from, to, to * dim, b, a);
-        for (size_t i = 0; i < to * to * dim; i++)
+        resize_axis(across, from[0], from[1], to[1], dim, a, b);
+        resize_axis(down, 1, from[0], to[0], to[1] * dim, b, a);
+        for (size_t i = 0; i < to[0] * to[1] * dim; i++)
             out[i] = (float)a[i];
         code = 0;
     }
-    free(w);
+    free(across);
+    free(down);
     free(a);
     free(b);
     return code;

@@ -19,9 +19,9 @@ enum vit_positions {
 /* The names of "position_resize" in metadata; -1 for another. */
 int tomevit_positions_from_name(const char *name);
 
-/* in [from, from, dim] -> out [to, to, dim]. EINVAL: not one of the enum;
- * ENOMEM. */
-int tomevit_resize_positions(int how, size_t dim, size_t from,
-                             const float *in, size_t to, float *out);
+/* in [from[0], from[1], dim] -> out [to[0], to[1], dim]: rows and columns.
+ * EINVAL: not one of the enum; ENOMEM. */
+int tomevit_resize_positions(int how, size_t dim, const size_t from[2],
+                             const float *in, const size_t to[2], float *out);
 
 #endif

@@ -6,6 +6,7 @@
 #include "description.h"
 
 #include "../layouts/layout.h"
+#include "../network/grid.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,25 +24,44 @@ static size_t square_side(size_t patches)
     return side * side == patches ? side : 0;
 }
 
+/* The sides that metadata say, "N" or "HxW"; 0 if none. */
+static const char *said_sides(const vit_tensors *file, size_t *height,
+                              size_t *width)
+{
+    const char *said = tomevit_tensors_metadata(file, "input_size");
+    char *end;
+
+    *height = *width = 0;
+    if (!said)
+        return NULL;
+    *height = *width = (size_t)strtoul(said, &end, 10);
+    if (*end == 'x')
+        *width = (size_t)strtoul(end + 1, NULL, 10);
+    return said;
+}
+
 /* Without embeddings of positions no tensor shows the image's size: what is
  * said, or the usual. */
 static int find_image_size(const vit_tensors *file, tomevit_description *d,
                            const vit_report *report)
 {
-    const char *said = tomevit_tensors_metadata(file, "input_size");
-    size_t side = said ? (size_t)strtoul(said, NULL, 10) : 14 * d->patch;
+    size_t height, width;
+    const char *said = said_sides(file, &height, &width);
 
-    if (side == 0 || side > VIT_MAX_IMAGE || side % d->patch ||
-        side / d->patch * (side / d->patch) > VIT_MAX_TOKENS - d->prefix)
+    if (!said)
+        height = width = 14 * d->patch;
+    if (height == 0 || height > VIT_MAX_IMAGE || height % d->patch ||
+        width == 0 || width > VIT_MAX_IMAGE || width % d->patch ||
+        height / d->patch * (width / d->patch) > VIT_MAX_TOKENS - d->prefix)
         return tomevit_fail(report, TOMEVIT_EMODEL, "%s: expected an image "
                             "size that is a multiple of the patch side %zu, "
                             "found \"%.40s\"", said
                                 ? tomevit_tensors_from(file, "input_size")
                                 : "tensor \"patch_embed.proj.weight\"",
                             d->patch, said ? said : "none");
-    d->image_size = side;
+    tomevit_set_image(d, height, width);
     d->pos_prefix = 0;
-    d->tokens = d->prefix + side / d->patch * (side / d->patch);
+    d->tokens = d->prefix + tomevit_grid_patches(d);
     return 0;
 }
 
@@ -71,6 +91,22 @@ static int find_table(const vit_tensors *file, tomevit_description *d,
     d->tokens = d->prefix + side * side;
     return tomevit_limit(RELATIVE, "an image side", d->image_size,
                          VIT_MAX_IMAGE, report);
+}
+
+/* Embeddings of positions that are said to be no square. 1 if they are. */
+static int find_rectangle(const vit_tensors *file, tomevit_description *d,
+                          size_t patches)
+{
+    size_t height, width;
+
+    said_sides(file, &height, &width);
+    if (height == width || height > VIT_MAX_IMAGE || width > VIT_MAX_IMAGE ||
+        height % d->patch || width % d->patch ||
+        height / d->patch * (width / d->patch) != patches || !patches)
+        return 0;
+    tomevit_set_image(d, height, width);
+    d->tokens = d->prefix + patches;
+    return 1;
 }
 
 int tomevit_settle_last_norm(vit_tensors *view, const vit_report *report)
@@ -128,6 +164,9 @@ int tomevit_find_tokens(const vit_tensors *file, tomevit_description *d,
         side = t->shape[1];
     for (i = 0; i < 3 && !side; i++) {
         d->pos_prefix = covered[i];
+        if (t->shape[1] > covered[i] &&
+            find_rectangle(file, d, t->shape[1] - covered[i]))
+            return 0;
         if (t->shape[1] > covered[i])
             side = square_side(t->shape[1] - covered[i]);
     }

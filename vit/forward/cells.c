@@ -9,6 +9,7 @@
  */
 #include "config.h"
 
+#include "../network/grid.h"
 #include "steps.h"
 
 #include <string.h>
@@ -20,8 +21,9 @@ static void join(const vit_pass *p, vit_scratch *s, size_t image, size_t cell,
     const vit_team *c = p->c;
     const tomevit_model *m = c->model;
     size_t side = m->d.cells.side, area = side * side, dim = m->d.dim;
-    size_t grid = m->d.image_size / m->d.patch;
-    size_t across = (grid + side - 1) / side;
+    size_t rows = tomevit_grid_rows(&m->d);
+    size_t columns = tomevit_grid_columns(&m->d);
+    size_t across = (columns + side - 1) / side;
     const int32_t *trace = c->rows.trace + image * m->d.tokens + m->d.prefix;
     const float *x = c->rows.x + c->rows.offsets[image] * c->x_stride;
 
@@ -29,7 +31,7 @@ static void join(const vit_pass *p, vit_scratch *s, size_t image, size_t cell,
     for (size_t i = 0; i < area; i++) {
         size_t py = cell / across * side + i / side;
         size_t px = cell % across * side + i % side;
-        int32_t at = py < grid && px < grid ? trace[py * grid + px] : -1;
+        int32_t at = py < rows && px < columns ? trace[py * columns + px] : -1;
 
         if (at < 0)
             continue;
@@ -70,8 +72,9 @@ void tomevit_pool_cells(const vit_pass *p, vit_scratch *s, size_t image,
     const vit_team *c = p->c;
     const tomevit_model *m = c->model;
     size_t side = m->d.cells.side, out = m->d.cells.out;
-    size_t across = (m->d.image_size / m->d.patch + side - 1) / side;
-    size_t cells = across * across, rows;
+    size_t across = (tomevit_grid_columns(&m->d) + side - 1) / side;
+    size_t down = (tomevit_grid_rows(&m->d) + side - 1) / side;
+    size_t cells = across * down, rows;
 
     memset(y, 0, out * sizeof(*y));
     for (size_t first = 0; first < cells; first += rows) {

@@ -2,24 +2,26 @@
 /* Patch embedding: a convolution whose stride is its size, as a product. */
 #include "config.h"
 
+#include "../network/grid.h"
 #include "steps.h"
 
 #include <string.h>
 
 /* Patches of one block: [3, patch, patch] of each, as the weights have it. */
 typedef struct patches {
-    size_t patch, side, image_size;
+    size_t patch, columns, height, width;
 } patches;
 
 static void gather_f32(const patches *g, const float *image, size_t index,
                        float *out)
 {
-    size_t top = index / g->side * g->patch, left = index % g->side * g->patch;
+    size_t top = index / g->columns * g->patch;
+    size_t left = index % g->columns * g->patch;
 
     for (size_t k = 0; k < 3; k++) {
         for (size_t y = 0; y < g->patch; y++) {
             const float *row = image + left +
-                (k * g->image_size + top + y) * g->image_size;
+                (k * g->height + top + y) * g->width;
 
             memcpy(out, row, g->patch * sizeof(*out));
             out += g->patch;
@@ -30,12 +32,13 @@ static void gather_f32(const patches *g, const float *image, size_t index,
 static void gather_rgb8(const patches *g, const uint8_t *image, size_t index,
                         float normalised[3][256], float *out)
 {
-    size_t top = index / g->side * g->patch, left = index % g->side * g->patch;
+    size_t top = index / g->columns * g->patch;
+    size_t left = index % g->columns * g->patch;
 
     for (size_t k = 0; k < 3; k++) {
         for (size_t y = 0; y < g->patch; y++) {
             const uint8_t *row = image + k +
-                ((top + y) * g->image_size + left) * 3;
+                ((top + y) * g->width + left) * 3;
 
             for (size_t x = 0; x < g->patch; x++)
                 *out++ = normalised[k][row[x * 3]];
@@ -81,7 +84,8 @@ void tomevit_embed(vit_pass *p, vit_scratch *s, const vit_at *at)
     size_t dim = m->d.dim, image = at->image, first = at->first;
     size_t rows = at->rows;
     const tomevit_image *in = &p->images[image];
-    patches g = {m->d.patch, m->d.image_size / m->d.patch, m->d.image_size};
+    patches g = {m->d.patch, tomevit_grid_columns(&m->d), m->d.image_size,
+                 tomevit_image_width(&m->d)};
     float *x = c->rows.x +
                (image * m->d.tokens + m->d.prefix + first) * c->x_stride;
     vit_operand a = tomevit_operand_new(&m->patch, s->hidden,

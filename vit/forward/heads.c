@@ -33,7 +33,7 @@ static const float *patch_turns(const tomevit_model *m, size_t layer)
 
 /* A row of an image, and the patches it stands for, of which there is one. */
 typedef struct members {
-    size_t rows, tokens, prefix, side;
+    size_t rows, tokens, prefix, columns;
     const int32_t *trace;  /* [tokens] */
     float *row, *column, *count; /* [rows] */
 } members;
@@ -48,8 +48,8 @@ static void sum_places(const members *g)
 
         if (to < 0)
             continue;
-        g->row[to] += (float)((t - g->prefix) / g->side);
-        g->column[to] += (float)((t - g->prefix) % g->side);
+        g->row[to] += (float)((t - g->prefix) / g->columns);
+        g->column[to] += (float)((t - g->prefix) % g->columns);
         g->count[to]++;
     }
 }
@@ -110,7 +110,7 @@ void tomevit_turn_rows(vit_pass *p, vit_scratch *s, const vit_at *at)
     members g = {
         .rows = c->rows.offsets[at->image + 1] - first,
         .tokens = m->d.tokens, .prefix = m->d.prefix,
-        .side = m->d.image_size / m->d.patch,
+        .columns = tomevit_grid_columns(&m->d),
         .trace = c->rows.trace + at->image * m->d.tokens,
         .row = s->scores, .column = s->scores + m->d.tokens,
         .count = s->scores + 2 * m->d.tokens,

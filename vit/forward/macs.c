@@ -3,15 +3,17 @@
  * by its kind of block. */
 #include "config.h"
 
+#include "../network/grid.h"
 #include "steps.h"
 
 /* Whatever has merged: a cell is of patches. */
 static double cells_macs(const tomevit_description *d)
 {
-    size_t side = d->cells.side, grid = d->image_size / d->patch;
-    size_t across = (grid + side - 1) / side;
+    size_t side = d->cells.side;
+    size_t across = (tomevit_grid_columns(d) + side - 1) / side;
+    size_t down = (tomevit_grid_rows(d) + side - 1) / side;
 
-    return (double)(across * across) * (double)d->cells.hidden *
+    return (double)(across * down) * (double)d->cells.hidden *
            (double)(side * side * d->dim + d->cells.out);
 }
 

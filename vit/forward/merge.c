@@ -116,16 +116,17 @@ static const uint8_t *roles_of(const vit_pass *p, size_t image)
 {
     const vit_team *c = p->c;
     const tomevit_description *d = &c->model->d;
-    size_t first = c->rows.offsets[image], side = d->image_size / d->patch;
+    size_t first = c->rows.offsets[image];
+    size_t rows = tomevit_grid_rows(d), columns = tomevit_grid_columns(d);
     const int32_t *trace = c->rows.trace + image * d->tokens + d->prefix;
-    size_t tile = p->merging->tile, whole = side / tile * tile;
+    size_t tile = p->merging->tile;
     uint8_t *role = c->role + first;
 
     memset(role, TOMERGE_MERGEABLE, c->rows.offsets[image + 1] - first);
-    for (size_t y = 0; y < whole; y += tile)
-        for (size_t x = 0; x < whole; x += tile)
-            if (trace[y * side + x] >= 0)
-                role[trace[y * side + x]] = TOMERGE_DESTINATION;
+    for (size_t y = 0; y + tile <= rows; y += tile)
+        for (size_t x = 0; x + tile <= columns; x += tile)
+            if (trace[y * columns + x] >= 0)
+                role[trace[y * columns + x]] = TOMERGE_DESTINATION;
     return role;
 }
 

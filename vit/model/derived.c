@@ -143,7 +143,9 @@ int tomevit_relative_table(const tomevit_description *d, vit_source source,
          VIT_REL_FC2_BIAS},
         {VIT_SHARED_FC1_WEIGHT, VIT_SHARED_FC1_BIAS, VIT_SHARED_FC2_WEIGHT,
          VIT_SHARED_FC2_BIAS}};
-    size_t side = d->image_size / d->patch, wide = 2 * side - 1, at = 0;
+    size_t rows = tomevit_grid_rows(d), columns = tomevit_grid_columns(d);
+    size_t wide = 2 * columns - 1, distances = (2 * rows - 1) * wide;
+    size_t at = 0;
     size_t hidden = d->relative_hidden;
     float *w = malloc((3 * hidden + d->heads * (hidden + 1)) * sizeof(*w));
     int error = w ? 0 : TOMEVIT_ENOMEM;
@@ -154,11 +156,12 @@ int tomevit_relative_table(const tomevit_description *d, vit_source source,
         error = source.read(source.self, t, layer, w + at);
         at += tomevit_tensor_shape(d, t, NULL, NULL);
     }
-    for (size_t i = 0; !error && i < wide * wide; i++)
-        raise_by(d, w, (double)(i / wide) - (double)side + 1,
-                 (double)(i % wide) - (double)side + 1, table + i * d->heads);
-    for (size_t i = wide * wide * d->heads;
-         !error && i < (wide * wide + 3) * d->heads; i++)
+    for (size_t i = 0; !error && i < distances; i++)
+        raise_by(d, w, (double)(i / wide) - (double)rows + 1,
+                 (double)(i % wide) - (double)columns + 1,
+                 table + i * d->heads);
+    for (size_t i = distances * d->heads;
+         !error && i < (distances + 3) * d->heads; i++)
         table[i] = 0.0f;
     free(w);
     return error;

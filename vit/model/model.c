@@ -233,18 +233,18 @@ static size_t largest(const tomevit_description *d)
 static int fill_turns(struct tomevit_model *m, vit_source source)
 {
     size_t length = tomevit_turn_length(&m->d);
-    size_t side = m->d.image_size / m->d.patch;
+    size_t columns = tomevit_grid_columns(&m->d);
     size_t layers = tomevit_rope_each_head(&m->d) ? m->d.depth : 1;
     size_t heads = tomevit_rope_each_head(&m->d) ? m->d.heads : 1;
     float *turn = m->turns;
     int error = tomevit_read_rates(&m->d, source, m->rates);
 
     for (size_t layer = 0; !error && layer < layers; layer++)
-        for (size_t i = 0; i < side * side; i++)
+        for (size_t i = 0; i < tomevit_grid_patches(&m->d); i++)
             for (size_t head = 0; head < heads; head++, turn += length)
                 tomevit_rope_turn(&m->d, tomevit_rates(m, layer, head),
-                                  (double)(i / side), (double)(i % side),
-                                  turn);
+                                  (double)(i / columns),
+                                  (double)(i % columns), turn);
     return error;
 }
 

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "grid.h"
 #include "pooling.h"
 
 static const char *const names[] = {
@@ -167,7 +168,8 @@ static int check_layer(const tomevit_description *d,
         tomevit_ranks_at(merging, layer))
         return TOMEVIT_EINVAL;
     if (options.method == TOMERGE_GIVEN &&
-        (!merging->tile || merging->tile > d->image_size / d->patch))
+        (!merging->tile || merging->tile > tomevit_grid_rows(d) ||
+         merging->tile > tomevit_grid_columns(d)))
         return TOMEVIT_EINVAL;
     if (options.cutoff != options.cutoff ||
         !tomerge_combine_name(tomevit_combine_at(merging, layer)))

@@ -56,5 +56,6 @@ int tomevit_open_options_valid(const tomevit_open_options *options)
                         tomevit_dtype_name(options->dtype) &&
                         (unsigned)options->strict <= 1 &&
                         options->projection <= 1 && texts_valid(options) &&
+                        (options->image_size || !options->image_width) &&
                         VIT_UNUSED(options->reserved));
 }

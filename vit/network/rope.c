@@ -2,6 +2,7 @@
 /* Angles of rotary positions, and their sines and cosines; see rope.h. */
 #include "config.h"
 
+#include "grid.h"
 #include "rope.h"
 
 #include <math.h>
@@ -61,7 +62,7 @@ void tomevit_rope_axial(const tomevit_description *d, const float *periods,
     for (size_t k = 0; d->rope.kind == TOMEVIT_ROTARY_LINE && k < half; k++) {
         rates[half + k] = pow((double)d->rope.theta,
                               -(double)k / (double)half);
-        rates[k] = (double)(d->image_size / d->patch) * rates[half + k];
+        rates[k] = (double)tomevit_grid_columns(d) * rates[half + k];
     }
     if (d->rope.kind == TOMEVIT_ROTARY_LINE)
         return;
@@ -103,13 +104,13 @@ void tomevit_rope_turn(const tomevit_description *d, const double *rates,
 {
     size_t channels = tomevit_head_dim(d), half = channels / 2;
     size_t quarter = half / 2;
-    size_t side = d->image_size / d->patch;
-    double y = coordinate(&d->rope, row, side);
-    double x = coordinate(&d->rope, column, side);
+    size_t columns = tomevit_grid_columns(d);
+    double y = coordinate(&d->rope, row, tomevit_grid_rows(d));
+    double x = coordinate(&d->rope, column, columns);
 
     /* Along a line that begins anew with every chunk. */
     if (d->rope.kind == TOMEVIT_ROTARY_LINE && d->mega.chunk) {
-        x = fmod(row * (double)side + column, (double)d->mega.chunk);
+        x = fmod(row * (double)columns + column, (double)d->mega.chunk);
         y = 0;
     }
 

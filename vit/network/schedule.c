@@ -2,6 +2,7 @@
 /* The tokens that a schedule leaves in each layer. */
 #include "config.h"
 
+#include "grid.h"
 #include "pooling.h"
 #include "weights.h"
 
@@ -22,9 +23,10 @@ static size_t smaller(size_t a, size_t b)
 static size_t tile_sources(const tomevit_description *d, size_t tile,
                            size_t left)
 {
-    size_t side = d->image_size / d->patch / tile;
+    size_t down = tomevit_grid_rows(d) / tile;
+    size_t across = tomevit_grid_columns(d) / tile;
 
-    return left - smaller(left, d->prefix + side * side);
+    return left - smaller(left, d->prefix + down * across);
 }
 
 /* Some go by thresholds, image by image. */

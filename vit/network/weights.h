@@ -7,6 +7,7 @@
 #ifndef TOMEVIT_WEIGHTS_H
 #define TOMEVIT_WEIGHTS_H
 
+#include "grid.h"
 #include "tomevit.h"
 
 /* As many layers of class attention as there can be: CaiT has two. */
@@ -64,9 +65,8 @@ static inline size_t tomevit_mix_width(const tomevit_description *d)
 /* Rows of a table of relative positions: see ../forward/relative.c. */
 static inline size_t tomevit_distances(const tomevit_description *d)
 {
-    size_t wide = 2 * (d->image_size / d->patch) - 1;
-
-    return wide * wide + 3;
+    return (2 * tomevit_grid_rows(d) - 1) * (2 * tomevit_grid_columns(d) - 1) +
+           3;
 }
 
 /* Layers that have weights of their own. */

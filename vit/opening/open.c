@@ -69,7 +69,10 @@ int tomevit_random(const char *name, uint64_t seed,
         return TOMEVIT_EINVAL;
     error = tomevit_arch_description(name, &d);
     if (!error && options && options->image_size)
-        error = tomevit_arch_resize(&d, options->image_size);
+        error = tomevit_arch_resize(&d, options->image_size,
+                                    options->image_width
+                                        ? options->image_width
+                                        : options->image_size);
     if (error)
         return error;
     random = (vit_random){&d, seed};

@@ -11,20 +11,25 @@
 
 #define MAX_SIDE ((size_t)1 << 24)
 
+/* The length that a side of the crop is cut from; 0 if there is none. */
+static size_t whole_side(const tomevit_preprocessing *pre, size_t side)
+{
+    double whole = floor((double)side / pre->crop_pct);
+
+    return side > MAX_SIDE || whole > (double)MAX_SIDE ? 0 : (size_t)whole;
+}
+
 size_t tomevit_resized_side(const tomevit_preprocessing *pre)
 {
-    double side;
-
-    if (!pre || !VIT_UNUSED(pre->reserved) ||
-        pre->size == 0 || pre->size > MAX_SIDE ||
+    if (!pre || !VIT_UNUSED(pre->reserved) || pre->size == 0 ||
         !(pre->crop_pct > 0.0 && pre->crop_pct <= 1.0) ||
         (pre->interpolation != TOMEVIT_BICUBIC &&
          pre->interpolation != TOMEVIT_BILINEAR) ||
         pre->crop_mode < TOMEVIT_CENTER || pre->crop_mode > TOMEVIT_BORDER ||
-        pre->pixels < TOMEVIT_PILLOW_12 || pre->pixels > TOMEVIT_PILLOW_13)
+        pre->pixels < TOMEVIT_PILLOW_12 || pre->pixels > TOMEVIT_PILLOW_13 ||
+        !whole_side(pre, tomevit_crop_width(pre)))
         return 0;
-    side = floor((double)pre->size / pre->crop_pct);
-    return side <= (double)MAX_SIDE ? (size_t)side : 0;
+    return whole_side(pre, pre->size);
 }
 
 /* Half of `excess`, a half rounding to the even neighbour. */
@@ -35,15 +40,16 @@ static size_t half_to_even(size_t excess)
     return half + (excess % 2 && half % 2);
 }
 
-static vit_axis make_axis(const tomevit_preprocessing *pre, size_t inputs,
-                          size_t resized)
+/* An axis of which the crop shows `side` pixels. */
+static vit_axis make_axis(const tomevit_preprocessing *pre, size_t side,
+                          size_t inputs, size_t resized)
 {
     vit_axis a;
 
     a.inputs = inputs;
     a.resized = resized;
-    a.outputs = resized < pre->size ? resized : pre->size;
-    a.before = (pre->size - a.outputs) / 2;
+    a.outputs = resized < side ? resized : side;
+    a.before = (side - a.outputs) / 2;
     a.start = half_to_even(a.resized - a.outputs);
     a.scale = (double)inputs / (double)a.resized;
     a.stretch = a.scale < 1.0 ? 1.0 : a.scale;
@@ -52,34 +58,46 @@ static vit_axis make_axis(const tomevit_preprocessing *pre, size_t inputs,
     return a;
 }
 
-/* What a side becomes. */
-static size_t resize_side(const tomevit_preprocessing *pre, size_t side,
-                          size_t inputs, size_t other)
+/* A side of an image that is divided by a ratio; 0: it gets too long. */
+static size_t divide_side(size_t inputs, double ratio)
 {
-    size_t shorter = inputs < other ? inputs : other;
-    size_t longer = inputs < other ? other : inputs;
+    double resized = rint((double)inputs / ratio);
 
-    if (pre->crop_mode == TOMEVIT_BORDER) {
-        double ratio = (double)longer / (double)side;
-        size_t resized = (size_t)rint((double)inputs / ratio);
-
-        return resized ? resized : 1;
-    }
-    /* At most 2^48: a quotient of such integers is cut to the same whole
-     * number whether it is taken exactly or rounded to double first. */
-    return pre->crop_mode == TOMEVIT_SQUASH ? side : side * inputs / shorter;
+    return resized < 1 ? 1
+                       : resized < (double)SIZE_MAX ? (size_t)resized : 0;
 }
 
 int tomevit_axes_make(const tomevit_preprocessing *pre, size_t width,
                       size_t height, vit_axis *x, vit_axis *y)
 {
-    size_t side = tomevit_resized_side(pre);
+    size_t high = tomevit_resized_side(pre), wide, down, across;
     size_t shorter = width < height ? width : height;
+    double ratio_x, ratio_y;
 
-    if (side == 0 || shorter == 0 || width > MAX_SIDE || height > MAX_SIDE)
+    if (high == 0 || shorter == 0 || width > MAX_SIDE || height > MAX_SIDE)
         return TOMEVIT_EINVAL;
-    *x = make_axis(pre, width, resize_side(pre, side, width, height));
-    *y = make_axis(pre, height, resize_side(pre, side, height, width));
+    wide = whole_side(pre, tomevit_crop_width(pre));
+    ratio_x = (double)width / (double)wide;
+    ratio_y = (double)height / (double)high;
+    if (pre->crop_mode == TOMEVIT_SQUASH) {
+        across = wide;
+        down = high;
+    } else if (pre->crop_mode == TOMEVIT_BORDER) {
+        across = divide_side(width, fmax(ratio_x, ratio_y));
+        down = divide_side(height, fmax(ratio_x, ratio_y));
+    } else if (tomevit_crop_width(pre) != pre->size) {
+        across = divide_side(width, fmin(ratio_x, ratio_y));
+        down = divide_side(height, fmin(ratio_x, ratio_y));
+    } else {
+        /* At most 2^48: a quotient of such integers is cut to the same whole
+         * number whether it is taken exactly or rounded to double first. */
+        across = (size_t)((uint64_t)high * width / shorter);
+        down = (size_t)((uint64_t)high * height / shorter);
+    }
+    if (across == 0 || down == 0)
+        return TOMEVIT_EINVAL;
+    *x = make_axis(pre, tomevit_crop_width(pre), width, across);
+    *y = make_axis(pre, pre->size, height, down);
     return 0;
 }
 
@@ -111,6 +129,6 @@ void tomevit_fill_border(const tomevit_preprocessing *pre, uint8_t *crop)
     for (size_t c = 0; c < 3; c++)
         colour[c] = (uint8_t)rint(fmin(fmax(255.0 * decimal(pre->mean[c]), 0.0),
                                       255.0));
-    for (size_t i = 0; i < 3 * pre->size * pre->size; i++)
+    for (size_t i = 0; i < 3 * pre->size * tomevit_crop_width(pre); i++)
         crop[i] = colour[i % 3];
 }

@@ -25,7 +25,13 @@ int tomevit_axes_make(const tomevit_preprocessing *pre, size_t width,
 /* 1 if Pillow resizes rows first; only then does it change a pixel which. */
 int tomevit_rows_first(int pixels, const vit_axis *x, const vit_axis *y);
 
-/* A crop [size, size, 3] of the colour of a border. */
+/* The width of a crop. */
+static inline size_t tomevit_crop_width(const tomevit_preprocessing *pre)
+{
+    return pre->width ? pre->width : pre->size;
+}
+
+/* A crop [size, width, 3] of the colour of a border. */
 void tomevit_fill_border(const tomevit_preprocessing *pre, uint8_t *crop);
 
 #endif

@@ -23,10 +23,10 @@ from ._schedule import Schedule, schedule
 from ._vit import (EMODEL, Image, Merging, Message, OpenOptions, Output,
                    Preprocessing, check, library, merging_tail, one_thread)
 
-_NUMBERS = ("dim", "depth", "heads", "mlp_dim", "patch", "image_size",
+_NUMBERS = ("dim", "depth", "heads", "mlp_dim", "patch", "image_size", "image_width",
             "classes", "tokens", "prefix", "registers", "features",
             "embedding", "class_token", "distilled", "pool", "parameters")
-_PIXELS = ("size", "crop_pct", "interpolation", "crop_mode", "pixels")
+_PIXELS = ("size", "width", "crop_pct", "interpolation", "crop_mode", "pixels")
 _OUTPUTS = {"logits": np.float32, "features": np.float32,
             "embedding": np.float32, "last_rows": np.float32,
             "map": np.int32, "sizes": np.float32, "rows": np.uintp}
@@ -79,7 +79,8 @@ class Model:
             ``.pth``, ``.npz``, ``.gguf``, ...), or a folder with one in it.
         dtype: "f32", "bf16" or "int8": what weights are multiplied in.
         head, text_embeddings: files that a model without a head gets one from.
-        image_size: for other images than it was trained on; 0: those.
+        image_size: for other images than it was trained on: a side, or
+            (height, width); 0: those.
         strict: refuse a model of which something had to be guessed.
         batch: images in one forward pass.
         threads: as many as OMP_NUM_THREADS or the CPUs, if not given.
@@ -88,7 +89,7 @@ class Model:
     list of these, an array of several, or the path of a folder, of an archive
     (tar, also compressed, or zip; "a-{00..11}.tar" is several), or of a list of
     paths (.txt, one a line); they are resized and cropped as the model's library does it (paths are read by Pillow). A
-    float32 array [n, 3, size, size] is taken as normalised already.
+    float32 array [n, 3, height, width] is taken as normalised already.
 
     ``r`` is a number for every layer, ``(r, inflection)`` or a list; by default
     nothing merges. ``method``, ``similarity``, ``combine``, ``metric``,
@@ -101,7 +102,8 @@ class Model:
                  dtype: str = "f32",
                  head: Union[str, "os.PathLike[str]", None] = None,
                  text_embeddings: Union[str, "os.PathLike[str]", None] = None,
-                 image_size: int = 0, strict: bool = False, batch: int = 32,
+                 image_size: Union[int, Sequence[int]] = 0, strict: bool = False,
+                 batch: int = 32,
                  threads: Optional[int] = None) -> None:
         self._handle = c_void_p()
         self._contexts: dict = {}
@@ -124,7 +126,7 @@ class Model:
 
     # ---- opening ----
 
-    def _open(self, dtype: str, head: Any, texts: Any, image_size: int,
+    def _open(self, dtype: str, head: Any, texts: Any, image_size: Any,
               strict: bool) -> None:
         lib, options, why = self._library, OpenOptions(), Message()
         lib.tomevit_open_options_init(byref(options))
@@ -133,7 +135,13 @@ class Model:
             raise ValueError(f"dtype: expected f32, bf16 or int8, found "
                              f"{dtype!r}")
         options.dtype, options.strict = number.value, int(bool(strict))
-        options.image_size = count(image_size, "image_size")
+        sides = (tuple(image_size) if isinstance(image_size, (tuple, list))
+                 else (image_size, 0))
+        if len(sides) != 2:
+            raise ValueError(f"image_size: expected a side, or a height and a "
+                             f"width, found {image_size!r}")
+        options.image_size = count(sides[0], "image_size")
+        options.image_width = count(sides[1], "image_size")
         options.head = os.fsencode(head) if head is not None else None
         options.text_embeddings = (os.fsencode(texts) if texts is not None
                                    else None)
@@ -157,17 +165,20 @@ class Model:
         return value.value
 
     def _preprocessing(self) -> dict:
-        """size, crop_pct, interpolation, crop_mode, pixels, mean, std."""
+        """size, width, crop_pct, interpolation, crop_mode, pixels, mean, std."""
         known = {name: self._number(name) for name in _PIXELS}
         pre = self._pre = Preprocessing()
         pre.size, pre.crop_pct = int(known["size"]), known["crop_pct"]
+        if known["width"] != known["size"]:
+            pre.width = int(known["width"])
         pre.interpolation = int(known["interpolation"])
         pre.crop_mode, pre.pixels = int(known["crop_mode"]), int(
             known["pixels"])
         for i in range(3):
             pre.mean[i] = self._number(f"mean{i}")
             pre.std[i] = self._number(f"std{i}")
-        return {"size": pre.size, "crop_pct": pre.crop_pct,
+        return {"size": pre.size, "width": pre.width or pre.size,
+                "crop_pct": pre.crop_pct,
                 "interpolation": ("bicubic", "bilinear")[pre.interpolation],
                 "crop_mode": ("center", "squash", "border")[
                     pre.crop_mode],
@@ -278,9 +289,9 @@ class Model:
         return got
 
     def crop(self, picture: Any) -> np.ndarray:
-        """One image as the model takes it: uint8 [size, size, 3]."""
+        """One image as the model takes it: uint8 [height, width, 3]."""
         rgb, size = pixels(picture), int(self._pre.size)
-        out = np.empty((size, size, 3), np.uint8)
+        out = np.empty((size, int(self._pre.width) or size, 3), np.uint8)
         height, width = rgb.shape[:2]
         check(self._library.tomevit_resize_crop(
             byref(self._pre), address(rgb), width, height, 3 * width,
@@ -288,11 +299,12 @@ class Model:
         return out
 
     def _crop_or_normalised(self, picture: Any) -> np.ndarray:
-        size = int(self._pre.size)
+        size, width = int(self._pre.size), int(self._pre.width)
+        width = width or size
         if isinstance(picture, np.ndarray) and picture.dtype == np.float32:
-            if picture.shape != (3, size, size):
+            if picture.shape != (3, size, width):
                 raise ValueError(f"images: expected normalised float32 "
-                                 f"[3, {size}, {size}], found {picture.shape}")
+                                 f"[3, {size}, {width}], found {picture.shape}")
             return np.ascontiguousarray(picture)
         return self.crop(picture)
 

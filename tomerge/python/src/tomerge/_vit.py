@@ -39,7 +39,9 @@ class OpenOptions(Structure):
     _fields_ = [("struct_size", c_size_t), ("dtype", c_int),
                 ("strict", c_int), ("image_size", c_size_t),
                 ("head", c_char_p), ("text_embeddings", c_char_p),
-                ("projection", c_size_t), ("room", c_uint64 * 32)]
+                ("projection", c_size_t), ("text_rows", c_void_p),
+                ("text_count", c_size_t), ("text_width", c_size_t),
+                ("image_width", c_size_t), ("room", c_uint64 * 32)]
 
 
 class Preprocessing(Structure):
@@ -48,7 +50,8 @@ class Preprocessing(Structure):
     _fields_ = [("size", c_size_t), ("crop_pct", c_double),
                 ("interpolation", c_int), ("crop_mode", c_int),
                 ("mean", c_float * 3), ("std", c_float * 3),
-                ("pixels", c_int), ("room", c_uint64 * 3)]
+                ("pixels", c_int), ("width", c_size_t),
+                ("room", c_uint64 * 3)]
 
 
 class Matching(Structure):

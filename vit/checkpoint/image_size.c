@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* The image's sides that a model is opened for, if they are not those that its
+ * positions are of. */
+#include "config.h"
+
+#include "checks.h"
+#include "description.h"
+#include "image_size.h"
+
+#include "../layouts/layout.h"
+#include "../network/grid.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The side of the crop that the files beside the weights say, 0 if none. DINOv2
+ * in transformers, NaFlex in timm and towers of Qwen take any, and resize their
+ * positions; others refuse what they were not made for. Pixels that make no
+ * patch are left out. */
+static int said_size(const vit_tensors *view, const tomevit_description *d,
+                     size_t *size, const vit_report *report)
+{
+    const char *text = tomevit_tensors_metadata(view, "input_size");
+    const char *from = tomevit_tensors_from(view, "input_size");
+    const char *how = tomevit_tensors_metadata(view, "position_resize");
+
+    /* Where sides are said that differ, they are those of the positions. */
+    *size = text && !strchr(text, 'x') ? (size_t)strtoul(text, NULL, 10) : 0;
+    if (*size == d->image_size)
+        *size = 0;
+    if (!*size || *size / d->patch == d->image_size / d->patch ||
+        !strcmp(tomevit_view_layout(view), "Hugging Face DINOv2") ||
+        !strcmp(tomevit_view_layout(view), "timm NaFlex") ||
+        (how && !strcmp(how, "linear_corners")))
+        return 0;
+    return tomevit_fail(report, TOMEVIT_EMODEL, "%s beside it: expected a crop "
+                        "of %zu pixels, which the model's positions are for, "
+                        "found %zu", from ? from : "a file",
+                        d->image_size, *size);
+}
+
+/* Images that are no squares: what is not known to go with them. */
+static int check_rectangle(const tomevit_description *d, size_t height,
+                           size_t width, const vit_report *report)
+{
+    if (height == width)
+        return 0;
+    if (d->block != TOMEVIT_BLOCK_VIT || d->relative == 1)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "expected a square image, "
+                            "which %s for, found %zu x %zu",
+                            d->relative == 1
+                                ? "the tables of relative positions are"
+                                : "moving averages over patches are",
+                            height, width);
+    if (height % d->patch || width % d->patch)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "expected an image height "
+                            "and width that are multiples of the patch side "
+                            "%zu, found %zu x %zu", d->patch, height, width);
+    return 0;
+}
+
+int tomevit_settle_image(const vit_tensors *view, tomevit_description *d,
+                         size_t size, size_t width, const vit_report *report)
+{
+    size_t side = d->image_size / d->patch;
+    int code;
+
+    if (size == 0 && (code = said_size(view, d, &size, report)))
+        return code;
+    if (size == 0)
+        return 0;
+    width = width ? width : size;
+    if ((code = check_rectangle(d, size, width, report)))
+        return code;
+    if (d->block == TOMEVIT_BLOCK_MEGA &&
+        (!d->mega.chunk || size / d->patch * (size / d->patch) < d->mega.chunk))
+        return tomevit_fail(report, TOMEVIT_EMODEL, "expected an image size "
+                            "%s%zu, which Mega's relative positions are for, "
+                            "found %zu", d->mega.chunk ? "of a whole chunk or "
+                            "more, as " : "of ", d->image_size, size);
+    if (size > VIT_MAX_IMAGE || width > VIT_MAX_IMAGE || size < d->patch ||
+        width < d->patch ||
+        (size % d->patch && size / d->patch != side) ||
+        size / d->patch * (width / d->patch) > VIT_MAX_TOKENS)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "expected an image size "
+                            "that is a multiple of the patch side %zu with at "
+                            "most %d patches, found %zu", d->patch,
+                            (int)VIT_MAX_TOKENS, size);
+    if (d->relative == 1 && size / d->patch != side)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "expected images of %zu, "
+                            "which the tables of relative positions are for, "
+                            "found %zu: they are not resized here",
+                            d->image_size, size);
+    tomevit_set_image(d, size, width);
+    d->tokens = d->prefix + tomevit_grid_patches(d);
+    d->parameters = tomevit_count_parameters(d);
+    return 0;
+}
