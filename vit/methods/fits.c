@@ -5,16 +5,20 @@
 #include "methods.h"
 
 #include "../base/message.h"
+#include "../network/grid.h"
 
 static int check_tile(const tomevit_description *d, const tomevit_merging *m,
                       tomevit_message *why)
 {
-    size_t side = d->patch ? d->image_size / d->patch : 0;
+    size_t rows = d->patch ? tomevit_grid_rows(d) : 0;
+    size_t columns = d->patch ? tomevit_grid_columns(d) : 0;
 
-    if (m->matching.method != TOMERGE_GIVEN || m->tile <= side)
+    if (m->matching.method != TOMERGE_GIVEN ||
+        (m->tile <= rows && m->tile <= columns))
         return 0;
     return tomevit_refuse(why, TOMEVIT_EINVAL, "a tile of %zu is larger than "
-                          "the model's %zu x %zu patches", m->tile, side, side);
+                          "the model's %zu x %zu patches", m->tile, rows,
+                          columns);
 }
 
 /* Attention behind moving averages ranks nothing: Mega's is no share that sums
