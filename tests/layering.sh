@@ -76,7 +76,7 @@ within vit/layouts base/ containers/
 within vit/checkpoint base/ kernels/low.h containers/ layouts/ network/
 within vit/bytes base/ kernels/ containers/
 within vit/text base/ kernels/ containers/ checkpoint/neighbour.h
-within vit/methods base/ containers/
+within vit/methods base/ containers/ network/grid.h
 within vit/model base/ kernels/ network/
 within vit/forward base/ kernels/ network/ model/
 within vit/forward/blocks steps.h
