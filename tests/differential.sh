@@ -13,6 +13,11 @@ test -x "$fixture" || skip "tests/fixture needs Criterion to be built"
     >"$scratch/out"
 grep -q '^refused' "$scratch/out" ||
     fail "pixels behind a WebP's chunk are taken: $(cat "$scratch/out")"
+# What is said to follow its picture is longer than chunks can be.
+"$fixture" decode "$srcdir/tests/fixtures/pictures/no-chunk-behind.webp" \
+    >"$scratch/out"
+grep -q '^refused.*chunks' "$scratch/out" ||
+    fail "a WebP that cannot be demuxed is taken: $(cat "$scratch/out")"
 
 test -z "$SANITIZED" || { test $status = 0 || exit 1
     skip "a sanitized library wants a sanitized Python"; }

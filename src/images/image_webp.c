@@ -28,6 +28,8 @@ static const char *reason(VP8StatusCode status)
     case VP8_STATUS_SUSPENDED:
     case VP8_STATUS_NOT_ENOUGH_DATA:
         return "truncated";
+    case VP8_STATUS_USER_ABORT:
+        return "its chunks contradict each other";
     default:
         return "its data cannot be right";
     }
@@ -151,6 +153,20 @@ static int read_orientation(const WebPDemuxer *demuxer)
     return image_orientation(&tags);
 }
 
+/* Without a demuxer it is what comes first that is shown. */
+static VP8StatusCode decode_picture(const WebPDemuxer *demuxer,
+                                    const uint8_t *bytes, size_t count,
+                                    int has_animation, image *out)
+{
+    if (!has_animation)
+        return decode_still(bytes, picture_end(bytes, count), out->rgb,
+                            out->width, out->height, 3 * out->width);
+    return demuxer ? decode_first(demuxer, out) : VP8_STATUS_BITSTREAM_ERROR;
+}
+
+/* libwebp by itself decodes a picture whatever stands around it; Pillow, which
+ * goes by the chunks, refuses what its demuxer does not follow. So is done here
+ * (and said as VP8_STATUS_USER_ABORT, which libwebp has no use for then). */
 int image_decode_webp(const uint8_t *bytes, size_t count,
                       const image_options *options, image *out,
                       int *orientation, char why[IMAGE_WHY])
@@ -175,16 +191,12 @@ int image_decode_webp(const uint8_t *bytes, size_t count,
         return failed;
     /* What is wrong in the file, if it has no chunks, is not memory. */
     errno = 0;
-    if (features.has_animation || options->exif)
-        demuxer = WebPDemuxPartial(&data, NULL);
+    demuxer = WebPDemuxPartial(&data, NULL);
     if (!demuxer && errno == ENOMEM)
         return refuse(VP8_STATUS_OUT_OF_MEMORY, why);
-    if (!features.has_animation)
-        status = decode_still(bytes, picture_end(bytes, count), out->rgb,
-                              out->width, out->height, 3 * out->width);
-    else
-        status = demuxer ? decode_first(demuxer, out)
-                         : VP8_STATUS_BITSTREAM_ERROR;
+    status = demuxer || options->lenient
+        ? decode_picture(demuxer, bytes, count, features.has_animation, out)
+        : VP8_STATUS_USER_ABORT;
     if (demuxer && options->exif)
         *orientation = read_orientation(demuxer);
     WebPDemuxDelete(demuxer);
