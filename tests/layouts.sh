@@ -76,6 +76,40 @@ run 0 inspect --arch mega_base_patch16_224 --image-size 448 --csv i.csv
 grep -q '^1,784,0,784,' i.csv || { fail "layers:"; cat i.csv; }
 run 2 inspect --arch deit_tiny_patch16_224 --image-size 385
 says err "a multiple of the patch side 16, found 385"
+
+# images that are no squares: their pixels, tokens and pictures, wherever they
+# go; what is asked for is no guess
+run 0 inspect --arch vit_small_patch16_dinov3 --image-size 128x320 --json i.json
+holds i.json image_size image_width tokens_in
+printf '128\n320\n165\n' | cmp -s - values || { fail "sides:"; cat values; }
+grep -q '"crop_width": 320' i.json || fail "no crop of that width"
+says i.json "resized to cover 128 x 320 (bicubic), centre crop 128 x 320,"
+rectangle=$models/timm_rectangle.safetensors
+run 0 classify --model "$rectangle" a.png --image-size 16x40 --json whole.json
+grep -q 'image size' err && fail "the size asked for is a guess"
+run 0 convert "$rectangle" --image-size 16x40 --dtype f32 \
+    -o written.safetensors
+run 0 inspect written.safetensors --json i.json
+holds i.json image_size image_width
+printf '16\n40\n' | cmp -s - values || { fail "sides:"; cat values; }
+run 0 classify --model written.safetensors a.png --json again.json
+cmp -s whole.json again.json || fail "another answer from the file that was written"
+run 0 classify --model written.safetensors a.png --image-size 24x16
+run 0 visualize --model "$rectangle" --image-size 16x40 --grid --r 0,3 a.png \
+    --json v.json -o groups.png --scale 4
+grep -q '"width": 160' v.json || fail "no panel as wide as the crop"
+run 0 bench --model "$rectangle" --image-size 40x24 --r 0,3 --seconds 0
+run 0 embed --model "$rectangle" --image-size 16x40 a.png -o e.npy
+run 1 classify --model "$rectangle" a.png --image-size 16x41
+says err "multiples of the patch side 4, found 16 x 41"
+for wrong in 0x16 16x 16x0 x16 16x16x16 16X16 99999; do
+    run 2 classify --model "$rectangle" a.png --image-size $wrong
+    says err "--image-size: expected an integer from 1 to 16384, or a height"
+done
+run 1 inspect "$models/timm_beit/model.safetensors" --image-size 16x24
+says err "a square image, which the tables of relative positions are for"
+run 2 inspect --arch mega_base_patch16_224 --image-size 224x448
+says err "expected a square, which moving averages over patches are for"
 run 2 bench --arch deit_tiny_patch16_224 --head mobile.safetensors
 says err "for a model from a file, not for --arch"
 exit $status

@@ -69,7 +69,8 @@ static void describe_sides(const tomevit_preprocessing *p, char resize[64],
 {
     static const char *const sides[] = {"shorter side", "both sides",
                                         "longer side"};
-    static const char *const both[] = {"to cover", "to", "to fit into"};
+    static const char *const both[] = {"resized to cover", "resized to",
+                                       "resized to fit into"};
 
     if (!p->width) {
         snprintf(resize, 64, "%s to %zu", sides[p->crop_mode],

@@ -46,11 +46,13 @@ def paths(entry):
 def test_logits_are_the_library_s(entry):
     io, inputs = load(entry["io"]), load("inputs.safetensors")
     for i, run in enumerate(entry["runs"]):
-        size = run["size"] if entry.get("image_size") else 0
+        size, width = run["size"], run.get("width", run["size"])
+        asked = size if width == size else (size, width)
         with tomerge.Model(os.path.join(LAYOUTS, entry["weights"]),
-                           image_size=size, threads=1, **paths(entry)) as m:
-            x = inputs[f"x_{run['size']}"].reshape(
-                1, 3, run["size"], run["size"])
+                           image_size=asked if entry.get("image_size") else 0,
+                           threads=1, **paths(entry)) as m:
+            name = f"x_{size}" if width == size else f"x_{size}x{width}"
+            x = inputs[name].reshape(1, 3, size, width)
             options = {key: run[key] for key in (
                 "prop_attn", "rope_merge", "metric") if key in run}
             found = m.logits(x, r=run["r"] or 0, **options)
@@ -58,6 +60,25 @@ def test_logits_are_the_library_s(entry):
             assert found.shape == wanted.shape and found.dtype == np.float32
             scale = np.maximum(1, np.abs(wanted))
             assert (np.abs(found - wanted) <= 1e-4 * scale).all()
+
+
+def test_images_need_not_be_squares():
+    with tomerge.Model(DEMO, image_size=(96, 160), threads=1) as model:
+        assert model.preprocessing["size"] == 96
+        assert model.preprocessing["width"] == 160
+        assert model.description["image_width"] == 160
+        picture = np.random.default_rng(4).integers(
+            0, 256, (120, 130, 3), np.uint8)
+        crop = model.crop(picture)
+        assert crop.shape == (96, 160, 3)
+        normalised = ((crop / np.float32(255) - np.float32(0.5)) /
+                      np.float32(0.5)).transpose(2, 0, 1).astype(np.float32)
+        assert np.allclose(model.logits([picture]),
+                           model.logits(normalised[None]), atol=1e-4)
+        with pytest.raises(ValueError, match=r"\[3, 96, 160\]"):
+            model.logits(np.zeros((1, 3, 160, 96), np.float32))
+    with pytest.raises(ValueError, match="a height and a width"):
+        tomerge.Model(DEMO, image_size=(96, 160, 3))
 
 
 def pictures(count, seed=3):
