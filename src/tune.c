@@ -12,6 +12,7 @@
 #include "tune.h"
 #include "tune_bounds.h"
 #include "tune_journal.h"
+#include "tune_methods.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -102,11 +103,12 @@ static void clear_runs(session *s)
     s->run_count = s->reference = 0;
 }
 
-static void add_run(session *s, const char *label, const size_t *r)
+static void add_run(tune *t, const char *label, const size_t *r)
 {
+    session *s = t->s;
     merging_run *run = &s->runs[s->run_count++];
 
-    merging_resolve_layers(&s->options->merging, s->description, label, r, run);
+    merging_resolve_layers(&t->merging, s->description, label, r, run);
 }
 
 void tune_begin_runs(tune *t, size_t count)
@@ -115,7 +117,7 @@ void tune_begin_runs(tune *t, size_t count)
 
     clear_runs(s);
     s->runs = memory_zero(count + 1, sizeof(*s->runs));
-    add_run(s, "0", NULL);
+    add_run(t, "0", NULL);
 }
 
 int tune_evaluate(tune *t, int part, outcomes *o)
@@ -152,10 +154,12 @@ static void set_trial(const tune *t, const outcomes *o, size_t index,
     const dataset *part = &t->parts[TUNE_CALIBRATION];
 
     trial->images = o->images;
+    trial->divergence = 0;
     for (size_t i = 0; i < o->images; i++) {
         int32_t label = part->files.files[o->file[i]].label;
         const outcome *base = outcomes_at(o, i, 0);
         const outcome *tried = outcomes_at(o, i, index);
+        trial->divergence += (double)tried->divergence / (double)o->images;
         if (t->by_drift) {
             trial->lost[i] = trial->moved[i] = 1 - (double)tried->cosine;
             continue;
@@ -188,7 +192,7 @@ static int measure(void *data, tune_trial *trials, size_t count)
 
     tune_begin_runs(t, count);
     for (size_t i = 0; i < count; i++)
-        add_run(t->s, "trial", trials[i].r);
+        add_run(t, "trial", trials[i].r);
     int result = tune_evaluate(t, TUNE_CALIBRATION, &o);
     for (size_t i = 0; i < count && result == 0; i++)
         set_trial(t, &o, i + 1, &trials[i]);
@@ -199,6 +203,21 @@ static int measure(void *data, tune_trial *trials, size_t count)
     return result;
 }
 
+/* A run of a schedule, which becomes one that leaves the head something to
+ * read. */
+static void resolve(const tune *t, size_t *r, merging_run *run)
+{
+    const tomevit_description *d = t->s->description;
+    size_t most = d->tokens - d->prefix - 1;
+
+    if (merging_resolve_layers(&t->merging, d, "", r, run) == 0)
+        return;
+    merging_run_free(run);
+    for (size_t i = 0; i < d->depth; most -= r[i++])
+        r[i] = r[i] < most ? r[i] : most;
+    merging_resolve_layers(&t->merging, d, "", r, run);
+}
+
 /* What is computed for a schedule; for --target-gmacs what is published for it,
  * as in the reports. Where nothing reads what the last layer merges, that would
  * be arithmetic saved on paper, so nothing merges there. */
@@ -207,16 +226,23 @@ static double gmacs_of(void *data, size_t *r)
     const tune *t = data;
     const tomevit_description *d = t->s->description;
     size_t last = d->depth - 1;
-    merging_run run;
+    size_t *gone = memory_zero(d->depth, sizeof(*gone));
+    merging_run run, same;
 
     if (tomevit_macs_unread(d, d->tokens, d->tokens) > 0)
         r[last] = 0;
-    merging_resolve_layers(&t->s->options->merging, d, "", r, &run);
+    resolve(t, r, &run);
     double gmacs = t->search.goal == TUNE_TARGET_GMACS ? run.gmacs
                                                        : run.gmacs_computed;
     for (size_t i = 0; i < d->depth; i++)
-        r[i] = (i > 0 ? run.tokens[i - 1] : d->tokens) - run.tokens[i];
+        gone[i] = (i > 0 ? run.tokens[i - 1] : d->tokens) - run.tokens[i];
+    /* Where r of these would be fewer, as of atc, r stays what it was. */
+    merging_resolve_layers(&t->merging, d, "", gone, &same);
+    if (memcmp(run.tokens, same.tokens, d->depth * sizeof(*gone)) == 0)
+        memcpy(r, gone, d->depth * sizeof(*gone));
     merging_run_free(&run);
+    merging_run_free(&same);
+    free(gone);
     return gmacs;
 }
 
@@ -282,9 +308,9 @@ static void set_goal(tune *t)
     search->data = t;
 }
 
-static int search(tune *t)
+/* Of one method. */
+static int search_one(tune *t)
 {
-    char goal[64];
     int found;
 
     if (tune_goes_by_bounds(t) && t->search.goal == TUNE_TARGET_GMACS)
@@ -293,6 +319,15 @@ static int search(tune *t)
         found = tune_search_run(&t->search, &t->best);
     if (found > 0 && tune_goes_by_bounds(t) && !t->bounds)
         found = tune_find_bounds(t) == 0 ? 1 : -1;
+    return found;
+}
+
+static int search(tune *t)
+{
+    char goal[64];
+    int found = tune_has_methods(t) ? tune_over_methods(t, search_one)
+                                    : search_one(t);
+
     if (found > 0)
         return 0;
     tune_goal_text(t, goal, sizeof(goal));
@@ -314,8 +349,11 @@ static void write_schedule(tune *t)
              "for --%s @FILE", t->bounds ? "threshold" : "r",
              t->s->options->model, goal,
              t->stopped ? ", as far as the search went" : "",
-             t->bounds ? "method upward --method-options" : "schedule");
-    if (t->bounds)
+             tune_has_methods(t) ? "method"
+             : t->bounds ? "method upward --method-options" : "schedule");
+    if (tune_has_methods(t))
+        tune_methods_write(t, t->file.file, comment);
+    else if (t->bounds)
         schedule_file_text(t->file.file, comment, t->bounds);
     else
         schedule_file_write(t->file.file, comment, t->best.r,
@@ -329,8 +367,10 @@ static void remark_stopped(tune *t)
     char *text = NULL;
     size_t size;
 
-    if (t->best.images == 0) {
-        message_failed("stopped: there is no schedule yet");
+    if (t->best.images == 0 || tune_has_methods(t)) {
+        message_failed("stopped: there is no schedule yet%s",
+                       tune_has_methods(t) ? " that is the best of all methods"
+                                           : "");
         return;
     }
     FILE *out = open_memstream(&text, &size);
@@ -364,8 +404,8 @@ static void report(tune *t)
     if (t->bounds)
         tune_add_bounds(t);
     else
-        add_run(s, "tuned", t->best.r);
-    add_run(s, label, r);
+        add_run(t, "tuned", t->best.r);
+    add_run(t, label, r);
     free(r);
     if (tune_evaluate(t, TUNE_HELD_OUT, &o) == 0) {
         json_t *object = tune_json(t, &o);
@@ -407,6 +447,7 @@ static void tune_parts(session *s, dataset *all)
 
     memset(&t, 0, sizeof(t));
     t.s = s;
+    t.merging = merging_of_method(&s->options->merging, 0);
     if (split(&t, all) == 0 &&
         output_open(&t.file, s->options->output) == 0) {
         set_goal(&t);
@@ -422,6 +463,7 @@ static void tune_parts(session *s, dataset *all)
     }
     tune_trial_end(&t.best);
     free(t.bounds);
+    json_decref(t.methods);
 }
 
 void command_tune(const options *o)

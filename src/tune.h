@@ -11,6 +11,7 @@ enum { TUNE_CALIBRATION, TUNE_HELD_OUT, TUNE_PARTS };
 
 typedef struct tune {
     session *s;
+    merging_args merging;  /* of the method that is searched for: a view */
     dataset parts[TUNE_PARTS];  /* their files are those of `all` */
     tune_search search;
     tune_trial best;
@@ -18,6 +19,7 @@ typedef struct tune {
     int stopped;           /* by a signal */
     int by_drift;          /* 1: images move by their embeddings, not by their
                             * classes */
+    json_t *methods;       /* what each of several has come to; else NULL */
     char *bounds;          /* --method-options of the thresholds that stand for
                             * the best schedule; NULL: none do */
     size_t constant;       /* r of the constant schedule to compare with */

@@ -35,15 +35,18 @@ typedef struct bounds {
 
 int tune_goes_by_bounds(const tune *t)
 {
-    return t->s->options->merging.method == TOMERGE_UPWARD;
+    return t->merging.method == TOMERGE_UPWARD;
 }
 
-/* "threshold=0:0.0002:...", to be freed. */
-static char *bounds_text(const bounds *b)
+/* "threshold=0:0.0002:..." behind what else was given, to be freed. */
+static char *bounds_text(const tune *t, const bounds *b)
 {
-    size_t size = 32 + 16 * b->depth, used = 0;
+    const char *given = t->merging.options;
+    size_t size = 32 + 16 * b->depth + (given ? strlen(given) : 0), used = 0;
     char *text = memory_zero(size, 1);
 
+    if (given)
+        used = (size_t)snprintf(text, size, "%s,", given);
     for (size_t i = 0; i < b->depth; i++)
         used += (size_t)snprintf(text + used, size - used, "%s%.6g",
                                  i ? ":" : "threshold=", b->bound[i]);
@@ -53,7 +56,7 @@ static char *bounds_text(const bounds *b)
 static void add_run(tune *t, const char *text)
 {
     session *s = t->s;
-    merging_args args = s->options->merging;
+    merging_args args = t->merging;
     merging_run *run = &s->runs[s->run_count];
     char why[ARGS_WHY];
 
@@ -94,7 +97,7 @@ static int measure_each(tune *t, bounds *each, size_t count)
 
     tune_begin_runs(t, count);
     for (size_t i = 0; i < count; i++) {
-        text[i] = bounds_text(&each[i]);
+        text[i] = bounds_text(t, &each[i]);
         add_run(t, text[i]);
     }
     result = tune_evaluate(t, TUNE_CALIBRATION, &o);
@@ -237,7 +240,7 @@ static void release(bounds *b)
 static void keep(tune *t, const bounds *b)
 {
     free(t->bounds);
-    t->bounds = bounds_text(b);
+    t->bounds = bounds_text(t, b);
 }
 
 int tune_find_bounds(tune *t)
@@ -424,6 +427,7 @@ int tune_search_bounds(tune *t)
         result = 0;
     if (result > 0)
         set_best(t, &b);
+    t->best.gmacs = b.gmacs;
     release(&b);
     return result;
 }

@@ -41,16 +41,28 @@ static json_t *layers_json(const session *s, const merging_run *run)
     return r;
 }
 
+/* With what else it goes by, if that is not the same for all. */
+static json_t *schedule_json(const session *s, const merging_run *run)
+{
+    json_t *layers = layers_json(s, run), *all;
+
+    if (!run->options && s->options->merging.method_count < 2)
+        return layers;
+    all = json_pack("{s:o}", "r", layers);
+    if (run->options)
+        json_object_set_new(all, "options", json_string(run->options));
+    if (s->options->merging.method_count > 1)
+        json_object_set_new(all, "method", json_string(run->method));
+    return all;
+}
+
 int tune_journal_section(journal *j, const char *name, const dataset *part,
                          const session *s)
 {
     json_t *schedules = json_array();
 
     for (size_t i = 0; i < s->run_count; i++)
-        json_array_append_new(schedules, s->runs[i].options
-            ? json_pack("{s:s,s:o}", "options", s->runs[i].options, "r",
-                        layers_json(s, &s->runs[i]))
-            : layers_json(s, &s->runs[i]));
+        json_array_append_new(schedules, schedule_json(s, &s->runs[i]));
     json_t *asked = json_pack("{s:s,s:o}", "evaluate", name, "schedules",
                               schedules);
     int result = journal_section(j, asked, part->files.count, s->run_count);

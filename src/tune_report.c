@@ -13,8 +13,7 @@ double tune_computed_of(const tune *t, const size_t *r)
 {
     merging_run run;
 
-    merging_resolve_layers(&t->s->options->merging, t->s->description, "", r,
-                           &run);
+    merging_resolve_layers(&t->merging, t->s->description, "", r, &run);
     double gmacs = run.gmacs_computed;
     merging_run_free(&run);
     return gmacs;
@@ -123,9 +122,11 @@ json_t *tune_json(const tune *t, const outcomes *o)
     tune_goal_text(t, goal, sizeof(goal));
     json_object_set_new(object, "goal", json_string(goal));
     json_object_set_new(object, "schedule", r);
-    if (t->bounds)
-        json_object_set_new(object, "method_options",
-                            json_string(t->bounds));
+    if (t->bounds || t->merging.options)
+        json_object_set_new(object, "method_options", json_string(
+            t->bounds ? t->bounds : t->merging.options));
+    if (t->methods)
+        json_object_set(object, "methods", t->methods);
     json_object_set(object, "gmacs",
                     json_object_get(json_array_get(runs, 1), "gmacs"));
     json_object_set_new(object, "gmacs_computed",

@@ -23,6 +23,7 @@ typedef struct tune_trial {
     /* Their means, in points: what is lost of top-1 by that estimate, with its
      * standard error, and how much the answers change. */
     double drop, error, change;
+    double divergence;     /* KL from the answers of r = 0, the mean */
 } tune_trial;
 
 typedef struct tune_search {

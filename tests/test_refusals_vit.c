@@ -723,6 +723,9 @@ static void refuse_methods(void)
     REFUSES_AFTER((void)tomevit_method_from_name("evit", &a->method),
                   tomevit_method_merging, TOMEVIT_EINVAL,
                   a->shape_is.block = TOMEVIT_BLOCK_MEGA);
+    REFUSES_AFTER((void)tomevit_method_from_name("mpm", &a->method),
+                  tomevit_method_merging, TOMEVIT_EINVAL,
+                  a->shape_is.parallel = 1);
     REFUSES_AFTER((void)tomevit_method_from_name("grid", &a->method),
                   tomevit_method_merging, TOMEVIT_EINVAL,
                   a->method_options = "tile=15");

@@ -196,6 +196,11 @@ int merging_decides(const merging_args *args)
            tomevit_method_decides(args->row, args->options, NULL) == 1;
 }
 
+int merging_has_r(const merging_args *args)
+{
+    return args->method != TOMERGE_STRIDED && !merging_decides(args);
+}
+
 int merging_parse_similarity(const char *text, void *args, char *why)
 {
     return args_name(text, &((merging_args *)args)->similarity,

@@ -34,6 +34,7 @@ typedef struct merging_args {
     size_t count;
     merging_method *methods; /* of --method, owned */
     size_t method_count;   /* 0: not given; the first is `row` as well */
+    int any_method;        /* 1: they are all that tune can have */
     double *budgets;       /* GMACs of --budget, owned */
     size_t budget_count;
     int method;            /* enum tomerge_method */
@@ -79,6 +80,7 @@ int merging_parse_ratio(const char *text, void *args, char *why);
 int merging_parse_ratio_list(const char *text, void *args, char *why);
 int merging_parse_method(const char *text, void *args, char *why);
 int merging_parse_method_list(const char *text, void *args, char *why);
+int merging_parse_tuned(const char *text, void *args, char *why);
 int merging_parse_budgets(const char *text, void *args, char *why);
 int merging_parse_method_options(const char *text, void *args, char *why);
 int merging_parse_similarity(const char *text, void *args, char *why);
@@ -91,6 +93,9 @@ int merging_parse_seed(const char *text, void *args, char *why);
 
 /* 1 if the method or its options say how many tokens go: there is no r. */
 int merging_decides(const merging_args *args);
+
+/* 1 if there is an r that tune may look for. */
+int merging_has_r(const merging_args *args);
 
 /* The arguments with method `index` of the list as the only one: a view, not
  * to be freed. */
@@ -118,11 +123,11 @@ int merging_resolve(const merging_args *args,
 /* The same arguments with nothing merged. */
 void merging_resolve_none(const merging_args *args,
                           const tomevit_description *model, merging_run *run);
-/* With r[depth] merged in the layers; NULL: nothing. */
-void merging_resolve_layers(const merging_args *args,
-                            const tomevit_description *model,
-                            const char *label, const size_t *r,
-                            merging_run *run);
+/* With r[depth] merged in the layers; NULL: nothing. 0, or -1 if that leaves
+ * the head nothing to read; there is a run to be freed all the same. */
+int merging_resolve_layers(const merging_args *args,
+                           const tomevit_description *model, const char *label,
+                           const size_t *r, merging_run *run);
 /* Of one method, with what it offers turned until the arithmetic is as near to
  * `gmacs` as it comes. If only images show the arithmetic, run->measured is
  * set, and nothing is turned yet. 0, or -1 with a line in why[256]. */

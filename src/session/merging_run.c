@@ -241,10 +241,9 @@ int merging_resolve(const merging_args *args,
     return error;
 }
 
-void merging_resolve_layers(const merging_args *args,
-                            const tomevit_description *model,
-                            const char *label, const size_t *r,
-                            merging_run *run)
+int merging_resolve_layers(const merging_args *args,
+                           const tomevit_description *model, const char *label,
+                           const size_t *r, merging_run *run)
 {
     merging_args one = merging_of_method(args, 0);
     char why[ARGS_WHY];
@@ -255,7 +254,7 @@ void merging_resolve_layers(const merging_args *args,
     if (r)
         memcpy(run->r, r, model->depth * sizeof(*r));
     set_method(args, model, r != NULL, run, why); /* as in a run before */
-    finish(model, run, why);
+    return finish(model, run, why);
 }
 
 void merging_resolve_none(const merging_args *args,

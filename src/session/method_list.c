@@ -114,6 +114,27 @@ int merging_parse_method_list(const char *text, void *args, char *why)
     return parse_methods(text, args, MERGING_METHODS, why);
 }
 
+int merging_parse_tuned(const char *text, void *args, char *why)
+{
+    merging_args *a = args, one;
+    char names[512] = "";
+
+    a->any_method = strcmp(text, "all") == 0;
+    if (!a->any_method)
+        return merging_parse_method_list(text, args, why);
+    for (one = *a, one.row = 0; name_of(one.row); one.row++) {
+        size_t used = strlen(names);
+
+        /* "alternating" is "tome" by another name. */
+        one.method = tomevit_method_at(one.row)->method;
+        one.options = NULL;
+        if (merging_has_r(&one) && strcmp(name_of(one.row), "alternating") != 0)
+            snprintf(names + used, sizeof(names) - used, "%s%s",
+                     used ? "," : "", name_of(one.row));
+    }
+    return merging_parse_method_list(names, args, why);
+}
+
 /* They are read when the method is known. */
 int merging_parse_method_options(const char *text, void *args, char *why)
 {

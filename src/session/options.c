@@ -234,14 +234,21 @@ static int check_tune(const options *o, char *why)
         snprintf(why, ARGS_WHY, "%s: give one of --max-drop, --max-drift, "
                  "--min-speedup and --target-gmacs",
                  goals ? "more than one goal" : "no goal");
-    else if (o->merging.method == TOMERGE_STRIDED ||
-             merging_decides(&o->merging))
+    for (size_t i = 0; goals == 1 && i < o->merging.method_count; i++) {
+        merging_args one = merging_of_method(&o->merging, i);
+        if (merging_has_r(&one))
+            continue;
         snprintf(why, ARGS_WHY, "--method %s%s has no r to tune",
-                 tomevit_method_at(o->merging.row)->name,
-                 o->merging.options ? " with these options" : "");
-    else
-        return 0;
-    return -1;
+                 tomevit_method_at(one.row)->name,
+                 one.options ? " with these options" : "");
+        return -1;
+    }
+    if (goals == 1 && !merging_has_r(&o->merging)) {
+        snprintf(why, ARGS_WHY, "--method %s with these options has no r to "
+                 "tune", tomevit_method_at(o->merging.row)->name);
+        return -1;
+    }
+    return goals == 1 ? 0 : -1;
 }
 
 const char *options_source(const options *o)

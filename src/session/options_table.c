@@ -463,7 +463,8 @@ const args_option options_table[] = {
           "weights are, else f32), or int8: a quarter of the size, opens with "
           "--dtype int8 at once"),
     TEXT("output", 'o', "FILE|-", OPTIONS_TUNE, WRITES, output,
-         "write the schedule, for --schedule @FILE; - is standard output"),
+         "write the schedule, for --schedule @FILE, or what is best of several "
+         "methods, for --method @FILE; - is standard output"),
     FLAG("layers", 0, OPTIONS_VISUALIZE, RESULT, layers,
          "a strip over depth: the crop, then the groups after each layer that "
          "merges, or of many layers those at even distances"),

@@ -66,7 +66,7 @@ char *schedule_file_read(const char *path, char *why)
     return NULL;
 }
 
-static void write_comment(FILE *out, const char *comment)
+void schedule_file_comment(FILE *out, const char *comment)
 {
     fputs("# ", out);
     for (; *comment != '\0'; comment++)
@@ -76,14 +76,14 @@ static void write_comment(FILE *out, const char *comment)
 
 void schedule_file_text(FILE *out, const char *comment, const char *text)
 {
-    write_comment(out, comment);
+    schedule_file_comment(out, comment);
     fprintf(out, "%s\n", text);
 }
 
 void schedule_file_write(FILE *out, const char *comment, const size_t *r,
                          size_t depth)
 {
-    write_comment(out, comment);
+    schedule_file_comment(out, comment);
     for (size_t i = 0; i < depth; i++)
         fprintf(out, "%s%zu", i ? "," : "", r[i]);
     fputc('\n', out);

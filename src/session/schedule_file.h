@@ -14,7 +14,8 @@ enum { SCHEDULE_FILE_MOST = 1 << 16 }; /* bytes */
  * why[ARGS_WHY]. The numbers are not looked at. */
 char *schedule_file_read(const char *path, char *why);
 
-/* A comment, and the list or the text. */
+/* A line of comment; and with the text or the list. */
+void schedule_file_comment(FILE *out, const char *comment);
 void schedule_file_text(FILE *out, const char *comment, const char *text);
 void schedule_file_write(FILE *out, const char *comment, const size_t *r,
                          size_t depth);

@@ -230,9 +230,11 @@ static int resolve_runs(session *s)
     char why[ARGS_WHY];
 
     s->runs = memory_zero(count + 1, sizeof(*s->runs));
-    for (; s->run_count < count; s->run_count++)
-        if (merging_resolve(args, s->description, s->run_count,
-                            &s->runs[s->run_count], why) != 0) {
+    for (size_t i = 0; i < count; i++)
+        if (merging_resolve(args, s->description, i, &s->runs[s->run_count],
+                            why) == 0) {
+            s->run_count++;
+        } else if (!args->any_method) { /* tune leaves out what does not fit */
             message_usage("%s", why);
             return -1;
         }

@@ -43,10 +43,28 @@ static int check_ranks(const tomevit_description *d, const tomevit_merging *m,
                           tomerge_method_name(method));
 }
 
+/* A layer whose halves run side by side, or that is none of attention and MLP,
+ * has no other place. */
+static int check_place(const tomevit_description *d, const tomevit_merging *m,
+                       tomevit_message *why)
+{
+    if (m->where == TOMEVIT_MERGE_BETWEEN ||
+        (d->block == TOMEVIT_BLOCK_VIT && !d->parallel))
+        return 0;
+    return tomevit_refuse(why, TOMEVIT_EINVAL, "expected a method that merges "
+                          "behind attention, as a model with %s has no other "
+                          "place, found %s", d->parallel
+                              ? "attention and MLP side by side"
+                              : "moving averages",
+                          tomerge_method_name(m->matching.method));
+}
+
 int tomevit_method_fits(const tomevit_description *description,
                         const tomevit_merging *merging, tomevit_message *why)
 {
     int code = check_tile(description, merging, why);
 
-    return code != 0 ? code : check_ranks(description, merging, why);
+    if (code == 0)
+        code = check_ranks(description, merging, why);
+    return code != 0 ? code : check_place(description, merging, why);
 }
