@@ -206,6 +206,46 @@ def test_it_is_the_command(demo, folder, tmp_path):
     assert found.top5 == pytest.approx(said["top5"])
 
 
+@pytest.mark.parametrize("text", [
+    "method=tome r=13:9:9:9:9:9:9:9:9:9:9:0 metric=X",
+    "method=upward\nthreshold=0.0004 # of all layers",
+    "method=evit keep=0.7 layers=3:6:9"])
+def test_a_file_says_how_tokens_merge(demo, folder, tmp_path, text):
+    path = tmp_path / "merging"
+    path.write_text(text + "\n")
+    own = demo.embed(folder, merging=path)
+    assert not np.array_equal(own, demo.embed(folder))
+    assert np.array_equal(own, demo.embed(folder, merging=str(path)))
+    if "tome" in text:
+        assert np.array_equal(own, demo.embed(
+            folder, r=[13] + [9] * 10 + [0], metric="X"))
+    if not COMMAND:
+        return
+    out = tmp_path / "e.npy"
+    subprocess.run([COMMAND, "embed", folder, "--model", DEMO, "--method",
+                    f"@{path}", "-o", out, "--quiet"], check=True,
+                   capture_output=True)
+    assert np.array_equal(own, np.load(out))
+
+
+@pytest.mark.parametrize("text, words", [
+    ("r=8", "method=NAME"), ("method=tome", "no r"),
+    ("method=tome r=8 r=9", "twice the key 'r'"),
+    ("method=tome r=8 margin=1", "'margin' is no option of method tome")])
+def test_a_file_of_merging_is_refused_by_name(demo, folder, tmp_path, text,
+                                              words):
+    path = tmp_path / "merging"
+    path.write_text(text)
+    with pytest.raises(tomerge.Error, match=words):
+        demo.embed(folder, merging=path)
+    with pytest.raises(OSError, match="nowhere"):
+        demo.embed(folder, merging="nowhere")
+    with pytest.raises(ValueError, match="r is not for it"):
+        demo.embed(folder, r=8, merging=path)
+    with pytest.raises(ValueError, match="metric is not for it"):
+        demo.embed(folder, metric="K", merging=path)
+
+
 def test_rotary_positions_merge_as_the_command_s(folder, tmp_path):
     """Where nothing is said of them, both take the mean of the rotations."""
     with tomerge.Model(ROTARY, threads=2) as model:

@@ -93,7 +93,9 @@ class Model:
 
     ``r`` is a number for every layer, ``(r, inflection)`` or a list; by default
     nothing merges. ``method``, ``similarity``, ``combine``, ``metric``,
-    ``prop_attn`` and ``rope_merge`` are as for the command. Results are the same bits for any
+    ``prop_attn`` and ``rope_merge`` are as for the command; ``merging`` is the
+    path of a file that says all of it, such as the command's ``tune`` writes for
+    ``--method @FILE``, any method of the command included. Results are the same bits for any
     batch and number of threads. The interpreter is free while the model works;
     calls on one model from several threads take turns.
     """
@@ -235,7 +237,31 @@ class Model:
             self._contexts[key] = context
         return self._contexts[key]
 
-    def _merging(self, r: Schedule, method: str = "alternating",
+    def _merging(self, r: Schedule, merging: Any = None,
+                 **named: Any) -> tuple:
+        if merging is None:
+            return self._named(r, **named)
+        if named or not (isinstance(r, int) and r == 0):
+            raise ValueError("merging: the file says how tokens merge, so that "
+                             f"{next(iter(named), 'r')} is not for it")
+        return self._read(os.fspath(merging))
+
+    def _read(self, path: str) -> tuple:
+        """What the command's tune wrote, for this model."""
+        if not self._handle:
+            raise ValueError("the model is closed")
+        depth, why, merging = self.description["depth"], Message(), Merging()
+        r, left = np.zeros(depth, np.uintp), np.empty(depth, np.uintp)
+        layers = np.zeros((depth, 8), np.uint64)  # tomevit_layer_merging
+        model = self._library.tomevit_describe(self._handle)
+        check(self._library.tomevit_merging_read(
+            os.fsencode(path), model, byref(merging), address(r),
+            address(layers), byref(why)), path, why)
+        check(self._library.tomevit_schedule_tokens(
+            model, byref(merging), address(left)), path)
+        return merging, (r, layers), left
+
+    def _named(self, r: Schedule, method: str = "alternating",
                  similarity: str = "cosine", combine: str = "weighted",
                  metric: str = "K", prop_attn: bool = True,
                  rope_merge: str = "mean") -> tuple:

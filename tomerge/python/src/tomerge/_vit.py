@@ -117,6 +117,9 @@ _PROTOTYPES = {
         c_int, (c_void_p, c_size_t, c_int, POINTER(c_void_p))),
     "tomevit_context_free": (None, (c_void_p,)),
     "tomevit_merging_init": (None, (POINTER(Merging),)),
+    "tomevit_merging_read": (
+        c_int, (c_char_p, c_void_p, POINTER(Merging), c_void_p, c_void_p,
+                _WHY)),
     "tomevit_schedule_tokens": (
         c_int, (c_void_p, POINTER(Merging), c_void_p)),
     "tomevit_forward": (
