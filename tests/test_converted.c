@@ -11,6 +11,7 @@
 #include "tiers.h"
 
 #include <criterion/criterion.h>
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,6 +173,69 @@ Test(converted, keeps_another_image_size)
     cr_assert_eq(remove(converted), 0);
     free(converted);
     free(path);
+}
+
+/* A host program may have set a locale that writes numbers with commas; the C
+ * library is given one of its own making, where it has the sources of it. */
+static int set_comma_locale(void)
+{
+    static const char *const names[] = {"comma", "de_DE.UTF-8", "fr_FR.UTF-8"};
+    char command[128], *here = getcwd(NULL, 0), *path;
+
+    snprintf(command, sizeof(command), "localedef -i de_DE -f UTF-8 ./%s/comma "
+             ">/dev/null 2>&1", folder);
+    path = golden_path(here, folder);
+    if (system(command) == 0)
+        setenv("LOCPATH", path, 1);
+    free(path), free(here);
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (setlocale(LC_NUMERIC, names[i]) &&
+            *localeconv()->decimal_point == ',')
+            return 1;
+    return 0;
+}
+
+static void remove_locale(void)
+{
+    char command[64];
+
+    snprintf(command, sizeof(command), "rm -rf ./%s/comma", folder);
+    cr_assert_eq(system(command), 0);
+}
+
+Test(converted, takes_points_whatever_the_locale)
+{
+    static const char *const models[] = {
+        "layouts/timm_gap.safetensors", "layouts/timm_dinov3/model.safetensors",
+        "layouts/timm_rectangle.safetensors",
+    };
+    const char *srcdir = getenv("srcdir");
+    char *all = golden_path(srcdir ? srcdir : ".", "tests/fixtures");
+    char *converted = golden_path(folder, OUT);
+    int commas = set_comma_locale();
+
+    for (size_t i = 0; commas && i < sizeof(models) / sizeof(*models); i++) {
+        char *path = golden_path(all, models[i]);
+        tomevit_message why = {""};
+        tomevit_description was, is;
+
+        cr_assert_eq(tomevit_convert(path, NULL, converted, NULL, &why), 0,
+                     "%s", why.text);
+        cr_assert_eq(tomevit_read_description(path, NULL, &was, NULL), 0);
+        cr_assert_eq(tomevit_read_description(converted, NULL, &is, NULL), 0);
+        cr_assert_eq(memcmp(&was.preprocessing, &is.preprocessing,
+                            sizeof(is.preprocessing)), 0);
+        cr_assert_eq(memcmp(&was.rope.theta, &is.rope.theta,
+                            2 * sizeof(float)), 0);
+        remove(converted);
+        free(path);
+    }
+    setlocale(LC_NUMERIC, "C");
+    remove_locale();
+    free(converted);
+    free(all);
+    if (!commas)
+        cr_skip_test("no locale that writes numbers with commas");
 }
 
 /* ---- int8 ---------------------------------------------------------------- */

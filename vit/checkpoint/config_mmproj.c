@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/real.h"
 #include "../containers/json.h"
 #include "../layouts/layout.h"
 #include "checks.h"
@@ -300,7 +301,9 @@ static int check_theta(const vit_tensors *view, const kind *k,
 {
     const char *text = said(view, "clip.rope.freq_base");
 
-    return !k || !text || strtod(text, NULL) == 10000.0
+    double theta = 0;
+
+    return !k || !text || (!tomevit_real_read(text, &theta) && theta == 10000.0)
                ? 0 : tomevit_fail(report, TOMEVIT_EMODEL, "metadata \"clip."
                                   "rope.freq_base\": expected 10000, found "
                                   "%.40s", text);

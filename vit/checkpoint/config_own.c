@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "config_own.h"
+#include "../base/real.h"
 #include "../containers/json.h"
 #include "../layouts/layout.h"
 
@@ -48,7 +49,7 @@ static int pass(vit_tensors *view, const json_t *config, const char *from,
         snprintf(text, sizeof(text), "%lld",
                  (long long)json_integer_value(value));
     else
-        snprintf(text, sizeof(text), "%.9g", json_number_value(value));
+        tomevit_real_write(json_number_value(value), 9, text, sizeof(text));
     return value ? tomevit_tensors_say(view, key, text, "metadata") : 0;
 }
 
@@ -92,12 +93,14 @@ static int check_choices(const json_t *config, const vit_report *report)
 static int say_mobile(vit_tensors *view, const json_t *config)
 {
     const json_t *base = json_object_get(config, "base");
-    char text[96];
+    char text[96], real[32];
 
-    snprintf(text, sizeof(text), "rotary %s theta=%.9g axes=hw layout=%s",
+    tomevit_real_write(base ? json_number_value(base) : 100.0, 9, real,
+                       sizeof(real));
+    snprintf(text, sizeof(text), "rotary %s theta=%s axes=hw layout=%s",
              json_is_false(json_object_get(config, "places2d")) ? "line"
                                                                 : "index",
-             base ? json_number_value(base) : 100.0,
+             real,
              json_is_false(json_object_get(config, "places2d")) ? "halves"
                                                                 : "quarters");
     return pass(view, config, "heads", "num_heads") ||
@@ -111,10 +114,11 @@ static int say_mobile(vit_tensors *view, const json_t *config)
 static int say_megalodon(vit_tensors *view, const json_t *config)
 {
     const json_t *base = json_object_get(config, "rope_base");
-    char text[96];
+    char text[96], real[32];
 
-    snprintf(text, sizeof(text), "rotary line theta=%.9g axes=hw "
-             "layout=interleaved", json_number_value(base));
+    tomevit_real_write(json_number_value(base), 9, real, sizeof(real));
+    snprintf(text, sizeof(text), "rotary line theta=%s axes=hw "
+             "layout=interleaved", real);
     return pass(view, config, "heads", "num_heads") ||
            pass(view, config, "groups", "groups") ||
            pass(view, config, "chunk", "chunk") ||

@@ -3,6 +3,7 @@
  * [transformers, configuration_utils.py] */
 #include "config.h"
 
+#include "../base/real.h"
 #include "../layouts/layout.h"
 #include "architectures.h"
 #include "neighbour.h"
@@ -81,7 +82,7 @@ static int say_dinov3(const vit_neighbour *n, const json_t *config)
 {
     json_t *theta = json_object_get(config, "rope_theta");
     const char *activation = tomevit_json_text(config, "hidden_act");
-    char rule[96];
+    char rule[96], real[32];
 
     if (strcmp(tomevit_view_layout(n->view), "Hugging Face DINOv3"))
         return tomevit_neighbour_refuse(n, "\"DINOv3ViTModel\", the tensors "
@@ -91,8 +92,10 @@ static int say_dinov3(const vit_neighbour *n, const json_t *config)
         return tomevit_neighbour_refuse(n, "\"hidden_act\" \"%.40s\" cannot "
                                         "be done here with \"use_gated_mlp\"",
                                         activation ? activation : "gelu");
-    snprintf(rule, sizeof(rule), "rotary centred theta=%.9g axes=hw "
-             "layout=halves", theta ? json_number_value(theta) : 100.0);
+    tomevit_real_write(theta ? json_number_value(theta) : 100.0, 9, real,
+                       sizeof(real));
+    snprintf(rule, sizeof(rule), "rotary centred theta=%s axes=hw "
+             "layout=halves", real);
     tomevit_neighbour_say(n, "positions", json_string(rule));
     tomevit_neighbour_pass(n, "input_size", config, "image_size");
     return 0;

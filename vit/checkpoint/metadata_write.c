@@ -8,6 +8,7 @@
 
 #include "description.h"
 #include "rope.h"
+#include "../base/real.h"
 #include "../containers/json.h"
 
 /* As text from which the same number is read again. */
@@ -15,7 +16,7 @@ static json_t *number(double value, int digits)
 {
     char text[40];
 
-    snprintf(text, sizeof(text), "%.*g", digits, value);
+    tomevit_real_write(value, digits, text, sizeof(text));
     return json_string(text);
 }
 
@@ -29,10 +30,11 @@ static json_t *sides(size_t height, size_t width)
 
 static json_t *three(const float value[3])
 {
-    char text[96];
+    char text[112], real[3][32];
 
-    snprintf(text, sizeof(text), "[%.9g, %.9g, %.9g]", (double)value[0],
-             (double)value[1], (double)value[2]);
+    for (size_t c = 0; c < 3; c++)
+        tomevit_real_write((double)value[c], 9, real[c], sizeof(real[c]));
+    snprintf(text, sizeof(text), "[%s, %s, %s]", real[0], real[1], real[2]);
     return json_string(text);
 }
 

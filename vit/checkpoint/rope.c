@@ -12,12 +12,12 @@
  */
 #include "config.h"
 
+#include "../base/real.h"
 #include "checks.h"
 #include "rope.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char *const kinds[] = {
@@ -32,9 +32,16 @@ static const char *const layouts[] = {"interleaved", "halves", "quarters"};
 
 /* ---- words --------------------------------------------------------------- */
 
+static const char *real_of(float value, char text[32])
+{
+    tomevit_real_write((double)value, 9, text, 32);
+    return text;
+}
+
 void tomevit_rope_text(const tomevit_rope *rope, char text[96])
 {
     size_t used;
+    char real[32];
 
     if (!rope->kind) {
         strcpy(text, "learned");
@@ -43,11 +50,11 @@ void tomevit_rope_text(const tomevit_rope *rope, char text[96])
     used = (size_t)snprintf(text, 96, "rotary %s", kinds[rope->kind]);
     if (rope->kind != TOMEVIT_ROTARY_MIXED &&
         rope->periods != TOMEVIT_PERIODS_READ)
-        used += (size_t)snprintf(text + used, 96 - used, " theta=%.9g",
-                                 (double)rope->theta);
+        used += (size_t)snprintf(text + used, 96 - used, " theta=%s",
+                                 real_of(rope->theta, real));
     if (rope->offset != 0.0f)
-        used += (size_t)snprintf(text + used, 96 - used, " offset=%.9g",
-                                 (double)rope->offset);
+        used += (size_t)snprintf(text + used, 96 - used, " offset=%s",
+                                 real_of(rope->offset, real));
     if (rope->grid)
         used += (size_t)snprintf(text + used, 96 - used, " grid=%zu",
                                  rope->grid);
@@ -60,10 +67,10 @@ void tomevit_rope_text(const tomevit_rope *rope, char text[96])
 /* The number behind a word's "=", from 0 to `most`; -1 if it is none. */
 static double number_of(const char *word, double most)
 {
-    char *end;
-    double value = strtod(strchr(word, '=') + 1, &end);
+    double value;
 
-    return *end == '\0' && end[-1] != '=' && value >= 0 && value <= most
+    return !tomevit_real_read(strchr(word, '=') + 1, &value) && value >= 0 &&
+                   value <= most
                ? value : -1;
 }
 

@@ -5,32 +5,16 @@
 #include "text.h"
 
 #include "../base/message.h"
+#include "../base/real.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <locale.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* strtod takes the point of the program's locale. */
 int tomevit_method_real(const char *text, double *value)
 {
-    const char *point = localeconv()->decimal_point;
-    char copy[64], *end;
-    size_t length = strcspn(text, ".");
-    int cut;
-
-    if (text[0] == '\0' || isspace((unsigned char)text[0]))
-        return TOMEVIT_EINVAL;
-    cut = snprintf(copy, sizeof(copy), "%.*s%s%s", (int)(length < 63 ? length
-                   : 63), text, text[length] ? point : "",
-                   text[length] ? text + length + 1 : "");
-    if (length > 63 || cut < 0 || (size_t)cut >= sizeof(copy))
-        return TOMEVIT_EINVAL;
-    *value = strtod(copy, &end);
-    return *end == '\0' && isfinite(*value) ? 0 : TOMEVIT_EINVAL;
+    return tomevit_real_read(text, value);
 }
 
 /* To the end of the file or `most`; *length is what came. */
