@@ -62,6 +62,14 @@ sed 's/8:6/8:5/' file >other && mv other file
 run 2 eval pictures --method @file --resume journal --quiet
 says err "files of --method"
 
+# The manual's program that reads one is a program.
+readme=$srcdir/vit/README.md
+case $readme in /*) ;; *) readme=$OLDPWD/$readme ;; esac
+sed -n '/^```c$/,/^```$/p' "$readme" | grep -v '^```' >example.c
+grep -q tomevit_merging_read example.c || fail "no example in vit/README.md"
+${CC:-cc} -std=c11 -Wall -Werror -I"${readme%vit/*}include" -c -o example.o \
+    example.c || fail "the example of vit/README.md is not C"
+
 # Refused in one line, by name.
 for option in "--r 4" "--schedule 4" "--merge-ratio 0.1" "--similarity cosine" \
     "--metric K" "--combine max" "--prop-attn on" "--seed 1" "--stride 2" \
