@@ -24,7 +24,8 @@ enum { REFINED = 3 };
 
 /* What a method has come to. */
 typedef struct candidate {
-    int tried, found;      /* left out if it was not tried */
+    int tried, found;
+    char why[ARGS_WHY];    /* it was not tried, but left out */
     size_t rounds;         /* that it has had */
     tune_trial trial;
     char *bounds;
@@ -53,9 +54,8 @@ static void begin(tune *t, size_t place)
 
 /* Whether the model can have the method. Of "all" those that it cannot are left
  * out, of a list none. 1, 0, or -1. */
-static int fits(tune *t, size_t place)
+static int fits(tune *t, size_t place, char *why)
 {
-    char why[ARGS_WHY];
     merging_run run;
 
     if (merging_resolve(&t->merging, t->s->description, 0, &run, why) == 0) {
@@ -158,13 +158,12 @@ static void set_report(tune *t, const candidate *each, size_t count)
     t->methods = json_array();
     for (size_t i = 0; i < count; i++) {
         const tune_trial *b = &each[i].trial;
-        json_t *one;
+        json_t *one = json_pack("{s:s,s:b}", "method", name_at(t, i), "found",
+                                each[i].found);
 
-        if (!each[i].tried)
-            continue;
-        one = json_pack("{s:s,s:b}", "method", name_at(t, i), "found",
-                        each[i].found);
         json_array_append_new(t->methods, one);
+        if (!each[i].tried)
+            json_object_set_new(one, "left_out", report_string(each[i].why));
         if (!each[i].found)
             continue;
         json_object_set_new(one, "rounds",
@@ -201,7 +200,7 @@ int tune_over_methods(tune *t, int (*search)(tune *t))
     memset(each, 0, sizeof(each));
     for (size_t i = 0; i < count && result >= 0; i++) {
         begin(t, i);
-        result = fits(t, i);
+        result = fits(t, i, each[i].why);
         each[i].tried = result > 0;
         if (result > 0)
             result = find(t, search, i, 0, &each[i]);
