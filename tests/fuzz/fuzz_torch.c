@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any bytes as a file of PyTorch. An input that starts with 'P' is what
- * follows the first three pickles of a stream, which are put before it.
+ * Any bytes as a file of PyTorch. An input that starts with 'P', but is no zip,
+ * is what follows the first three pickles of a stream, which are put before it.
  */
 #include "config.h"
 
@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const size_t before = sizeof(start) - 1;
     uint8_t *bytes;
 
-    if (size == 0 || data[0] != 'P') {
+    if (size == 0 || data[0] != 'P' || (size > 1 && data[1] == 'K')) {
         fuzz_tensors(data, size);
         return 0;
     }
