@@ -129,7 +129,10 @@ enum tomevit_pool {
     TOMEVIT_POOL_ATTENTION = 3, /* attention of one learnt query, and an MLP */
     TOMEVIT_POOL_CELLS = 4, /* mean of what an MLP makes of each square of
                              * patches, joined; see tomevit_cells */
-    TOMEVIT_POOL_CLASS_LAYERS = 5 /* layers of the class token [2103.17239] */
+    TOMEVIT_POOL_CLASS_LAYERS = 5, /* layers of the class token [2103.17239] */
+    TOMEVIT_POOL_QUERY = 6  /* attention of the first of several learnt queries
+                             * on all tokens, then a norm [CoCa, arXiv
+                             * 2205.01917, as open_clip has it] */
 };
 
 enum tomevit_activation {
@@ -241,7 +244,8 @@ typedef struct tomevit_description {
                             * order: protected */
     size_t registers;
     size_t pos_prefix;     /* of them, those with a position embedding */
-    size_t features;       /* width of what the head sees */
+    size_t features;       /* width of what the head sees; of pooling by a
+                            * query also of keys and values */
     int class_token, distilled, patch_bias, head_bias;
     int qkv_bias;          /* 1: all three have one, 2: keys have none */
     int pos_embed;         /* embeddings of positions are added to patches */
@@ -289,7 +293,8 @@ typedef struct tomevit_description {
     size_t parallel;       /* MLP beside attention [2302.05442]; 2: joined */
     size_t stem_width[2], stem_side[3]; /* patches by three products, or 0 */
     size_t image_width;    /* 0: images are squares */
-    uint64_t reserved[4];  /* 0 */
+    size_t pool_queries;   /* learnt queries, of which one pools */
+    uint64_t reserved[3];  /* 0 */
 } tomevit_description;
 
 typedef struct tomevit_model tomevit_model;

@@ -137,6 +137,8 @@ static const char *pool_name(const tomevit_description *d)
         return "mean of projected squares of patches";
     case TOMEVIT_POOL_CLASS_LAYERS:
         return "class, in layers of its own";
+    case TOMEVIT_POOL_QUERY:
+        return "attention of the first query";
     default:
         return d->distilled ? "class and distillation" : "class";
     }

@@ -111,7 +111,8 @@ while IFS='|' read -r json words; do
 done <<EOF
 "qk_norm": true|"qk_norm" of "vision_cfg" cannot be done here
 "block_type": "custom"|"block_type" of "vision_cfg" cannot be done here
-"attentional_pool": true|CoCa's attention pooling cannot be run here
+"attentional_pool": true|"attentional_pool": expected it to be as the tensors are, without queries
+"attentional_pool": "cascade"|a second attention pooling ("attentional_pool" "cascade") cannot
 "image_size": [24, 32]|images that are not square cannot be run here
 "norm_kwargs": {"elementwise_affine": false}|"norm_kwargs" other than "eps"
 "act_kwargs": {"approximate": "sigmoid"}|"act_kwargs" other than GELU's

@@ -505,19 +505,18 @@ static void mean_of_patches(const oracle *o, const double *rows, double *mean)
         mean[c] /= total;
 }
 
-/* One query on all tokens, sizes counting as in the layers, and an MLP. */
-static void attention_pool(const oracle *o, const double *rows, int prop_attn,
-                           double *pooled)
+/* What a query [width] makes of all tokens, sizes counting as in the layers. */
+static double *looked(const oracle *o, const double *rows, int prop_attn,
+                      const double *query, size_t width)
 {
-    size_t dim = o->d->dim, dh = dim / o->d->heads, wide = o->d->mlp_dim;
-    double *latent = tensor(o, VIT_POOL_LATENT, 0, dim);
-    double *q = linear(o, VIT_POOL_Q_WEIGHT, VIT_POOL_Q_BIAS, 0, 1, latent,
+    size_t dim = width, dh = dim / o->d->pool_heads;
+    double *q = linear(o, VIT_POOL_Q_WEIGHT, VIT_POOL_Q_BIAS, 0, 1, query,
                        dim, dim);
     double *kv = linear(o, VIT_POOL_KV_WEIGHT, VIT_POOL_KV_BIAS, 0, o->n, rows,
-                        2 * dim, dim);
-    double *seen = zeros(dim), *s = zeros(o->n), *y, *in, *h, *z;
+                        2 * dim, o->d->dim);
+    double *seen = zeros(dim), *s = zeros(o->n), *y;
 
-    for (size_t head = 0; head < o->d->heads; head++) {
+    for (size_t head = 0; head < o->d->pool_heads; head++) {
         double sum = 0.0;
 
         for (size_t t = 0; t < o->n; t++) {
@@ -534,6 +533,18 @@ static void attention_pool(const oracle *o, const double *rows, int prop_attn,
     }
     y = linear(o, VIT_POOL_PROJ_WEIGHT, VIT_POOL_PROJ_BIAS, 0, 1, seen, dim,
                dim);
+    free(q), free(kv), free(seen), free(s);
+    return y;
+}
+
+/* Of one query, and an MLP. */
+static void attention_pool(const oracle *o, const double *rows, int prop_attn,
+                           double *pooled)
+{
+    size_t dim = o->d->dim, wide = o->d->pool_mlp_dim;
+    double *latent = tensor(o, VIT_POOL_LATENT, 0, dim);
+    double *y = looked(o, rows, prop_attn, latent, dim), *in, *h, *z;
+
     in = norm(o, VIT_POOL_NORM_WEIGHT, VIT_POOL_NORM_BIAS, 0, 1, y);
     h = linear(o, VIT_POOL_FC1_WEIGHT, VIT_POOL_FC1_BIAS, 0, 1, in, wide, dim);
     for (size_t i = 0; i < wide; i++)
@@ -541,8 +552,22 @@ static void attention_pool(const oracle *o, const double *rows, int prop_attn,
     z = linear(o, VIT_POOL_FC2_WEIGHT, VIT_POOL_FC2_BIAS, 0, 1, h, dim, wide);
     for (size_t i = 0; i < dim; i++)
         pooled[i] = y[i] + z[i];
-    free(latent), free(q), free(kv), free(seen), free(s);
-    free(y), free(in), free(h), free(z);
+    free(latent), free(y), free(in), free(h), free(z);
+}
+
+/* Of the first of several queries, between norms. */
+static void query_pool(const oracle *o, const double *rows, int prop_attn,
+                       double *pooled)
+{
+    size_t width = o->d->features;
+    double *queries = tensor(o, VIT_QUERIES, 0, o->d->pool_queries * width);
+    double *first = norm(o, VIT_QUERY_NORM_WEIGHT, VIT_QUERY_NORM_BIAS, 0, 1,
+                         queries);
+    double *y = looked(o, rows, prop_attn, first, width);
+    double *normed = norm(o, VIT_POOL_NORM_WEIGHT, VIT_POOL_NORM_BIAS, 0, 1, y);
+
+    memcpy(pooled, normed, width * sizeof(*pooled));
+    free(queries), free(first), free(y), free(normed);
 }
 
 /* Patches in squares, each as the row that it is part of; what a grid lacks to
@@ -635,7 +660,7 @@ static double *zero_shot(const oracle *o, const double *pooled)
 static double *pool(oracle *o, int prop_attn)
 {
     size_t dim = o->d->dim;
-    double *pooled = zeros(2 * dim + o->d->cells.out);
+    double *pooled = zeros(2 * dim + o->d->features);
     double *normed = zeros(o->n * dim);
 
     memcpy(normed, o->x, o->n * dim * sizeof(*normed));
@@ -651,6 +676,9 @@ static double *pool(oracle *o, int prop_attn)
         break;
     case TOMEVIT_POOL_ATTENTION:
         attention_pool(o, normed, prop_attn, pooled);
+        break;
+    case TOMEVIT_POOL_QUERY:
+        query_pool(o, normed, prop_attn, pooled);
         break;
     case TOMEVIT_POOL_CELLS:
         pool_cells(o, normed, pooled);

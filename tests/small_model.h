@@ -27,7 +27,13 @@ static inline tomevit_description small_description(int pool, int fc_norm,
 
     if (pool == TOMEVIT_POOL_CLASS_MEAN)
         d.features = 2 * d.dim;
+    if (pool == TOMEVIT_POOL_QUERY) {
+        d.features = 90;
+        d.pool_queries = 5;
+        d.pool_mlp_dim = 0;
+    }
     d.class_token = pool == TOMEVIT_POOL_CLASS ||
+                    pool == TOMEVIT_POOL_QUERY ||
                     pool == TOMEVIT_POOL_CLASS_MEAN || fc_norm;
     d.prefix = d.pos_prefix = (size_t)d.class_token + (size_t)d.distilled;
     d.tokens += d.prefix;

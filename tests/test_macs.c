@@ -141,6 +141,25 @@ Test(macs, count_attention_pooling)
                  2 * 8 * 12);
 }
 
+/* The same by the first of several queries, of another width. */
+Test(macs, count_pooling_by_a_query)
+{
+    tomevit_description d;
+    size_t left[2] = {4, 3};
+
+    memset(&d, 0, sizeof(d));
+    d.dim = 8;
+    d.features = 6;
+    d.depth = 2;
+    d.mlp_dim = 20;
+    d.patch = 2;
+    d.tokens = 6;
+    d.pool = TOMEVIT_POOL_QUERY;
+    cr_assert_eq(tomevit_macs(&d, left),
+                 6 * 12 * 8 + 4 * (6 + 4) * 64 + 2 * (36 + 16) * 8 +
+                 2 * (4 + 3) * 8 * 20 + 2 * 3 * 8 * 6 + 2 * 3 * 6 + 6 * 6);
+}
+
 /* What each method leaves in each layer, and what no head can do without. */
 Test(macs, schedules_are_those_of_the_methods)
 {

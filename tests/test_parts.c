@@ -160,6 +160,7 @@ static void check_near_oracle(const char *tier)
 
     check_near(tier, small_description(TOMEVIT_POOL_CLASS, 0, 1));
     check_near(tier, small_description(TOMEVIT_POOL_ATTENTION, 0, 0));
+    check_near(tier, small_description(TOMEVIT_POOL_QUERY, 0, 0));
     d.image_size = 2 * d.patch;
     d.tokens = 5;
     check_near(tier, d);
@@ -243,16 +244,18 @@ static void check_pools(const char *tier)
         {"mean, then norm", TOMEVIT_POOL_MEAN, 1, 0},
         {"class and mean", TOMEVIT_POOL_CLASS_MEAN, 0, 0},
         {"attention", TOMEVIT_POOL_ATTENTION, 0, 0},
+        {"first query, wide", TOMEVIT_POOL_QUERY, 0, 0},
     };
-    tomevit_description shared = small_description(TOMEVIT_POOL_ATTENTION, 0,
-                                                   0);
+    tomevit_description d, shared = small_description(TOMEVIT_POOL_ATTENTION,
+                                                      0, 0);
 
     for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++) {
-        tomevit_description d = small_description(
-            pools[i].pool, pools[i].fc_norm, pools[i].distilled);
-
+        d = small_description(pools[i].pool, pools[i].fc_norm,
+                              pools[i].distilled);
         check_oracle(tier, pools[i].what, &d);
     }
+    d.features = 36;
+    check_oracle(tier, "first query, narrow", &d);
     shared.kv_heads = 1;
     check_oracle(tier, "attention behind shared heads", &shared);
 }

@@ -133,6 +133,7 @@ static const struct {
     D(bare_norm, "last norm"), D(cells, "order of cells"),
     D(pool, "pooling"), D(pool_prefix, "pooled tokens"),
     D(pool_heads, "heads of pooling"), D(pool_mlp_dim, NULL),
+    D(pool_queries, NULL),
     D(zero_shot, NULL), D(embedding, NULL), D(projection, NULL),
     D(projection_bias, NULL), D(logit_scale, NULL), D(logit_bias, NULL),
     D(norm_eps, "norm epsilon"), D(preprocessing.size, "image size"),

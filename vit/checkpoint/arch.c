@@ -254,6 +254,7 @@ static int is_factor(enum vit_tensor t)
     case VIT_Q_NORM_WEIGHT:
     case VIT_K_NORM_WEIGHT:
     case VIT_POOL_NORM_WEIGHT:
+    case VIT_QUERY_NORM_WEIGHT:
     case VIT_ATTN_NORM_WEIGHT:
     case VIT_MLP_NORM_WEIGHT:
     case VIT_ROPE_PERIODS:

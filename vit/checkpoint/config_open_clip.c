@@ -28,15 +28,35 @@ static int open_clip_pixels(const vit_neighbour *n, const json_t *pixels)
     return 0;
 }
 
+/* Of CoCa's pooling. */
+static int say_pool_heads(const vit_neighbour *n, const json_t *vision)
+{
+    if (json_object_get(vision, "attn_pooler_heads"))
+        tomevit_neighbour_pass(n, "pool_heads", vision, "attn_pooler_heads");
+    else
+        tomevit_neighbour_say(n, "pool_heads", json_string("8"));
+    return 0;
+}
+
 /* Its own towers: the class token, or the mean of patches; the last norm before
- * pooling, or behind it.
+ * pooling, or behind it; or the first of CoCa's queries.
  * [open_clip, transformer.py: VisionTransformer._pool] */
 static int say_open_clip_pool(const vit_neighbour *n, const json_t *vision)
 {
     const char *pool = tomevit_json_text(vision, "pool_type");
+    int queries = tomevit_tensors_find(n->view, "attn_pool.query") != NULL;
 
     if (!pool)
         pool = "tok";
+    if (json_is_true(json_object_get(vision, "attentional_pool")) != queries)
+        return tomevit_neighbour_refuse(n, "\"attentional_pool\": expected it "
+                                        "to be as the tensors are, %s queries",
+                                        queries ? "with" : "without");
+    if (queries && strcmp(pool, "tok"))
+        return tomevit_neighbour_refuse(n, "\"pool_type\" \"%.40s\" of queries "
+                                        "cannot be done here", pool);
+    if (queries)
+        return say_pool_heads(n, vision);
     if (!strcmp(pool, "avg") &&
         json_is_true(json_object_get(vision, "final_ln_after_pool")))
         tomevit_neighbour_say(n, "final_norm", json_string("after pooling"));
@@ -71,9 +91,12 @@ static int check_vision(const vit_neighbour *n, json_t *vision)
             return tomevit_neighbour_refuse(n, "\"%.40s\" of \"vision_cfg\" "
                                             "cannot be done here", key);
     }
-    if (json_is_true(json_object_get(vision, "attentional_pool")))
-        return tomevit_neighbour_refuse(n, "CoCa's attention pooling cannot be "
-                                        "run here");
+    if (json_is_string(json_object_get(vision, "attentional_pool")))
+        return tomevit_neighbour_refuse(n, "a second attention pooling "
+                                        "(\"attentional_pool\" \"%.40s\") "
+                                        "cannot be run here",
+                                        tomevit_json_text(vision,
+                                                          "attentional_pool"));
     if (json_is_array(side) && !json_equal(json_array_get(side, 0),
                                            json_array_get(side, 1)))
         return tomevit_neighbour_refuse(n, "images that are not square cannot "

@@ -190,6 +190,7 @@ static int same_sizes(const tomevit_description *a,
            a->kv_heads == b->kv_heads && a->share == b->share &&
            a->mlp_dim == b->mlp_dim && a->pool_heads == b->pool_heads &&
            a->pool_mlp_dim == b->pool_mlp_dim && a->patch == b->patch &&
+           a->pool_queries == b->pool_queries &&
            a->image_size == b->image_size &&
            a->image_width == b->image_width && a->classes == b->classes &&
            a->tokens == b->tokens && a->prefix == b->prefix &&

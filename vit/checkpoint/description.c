@@ -19,7 +19,7 @@
 static const char *const unsupported[] = {
     "attn_pool.", "merger.", "aligner.", "patch_embed.",
     "pre_logits.", "register_tokens", "rel_pos_bias.", "rope.",
-    "shared_rel_pos.", "blocks_token_only.",
+    "shared_rel_pos.", "blocks_token_only.", "attn_pool_contrastive.",
 };
 
 /* ---- sizes --------------------------------------------------------------- */
@@ -138,7 +138,8 @@ static int find_head(const vit_tensors *file, tomevit_description *d,
     const vit_stored *t;
     int code;
 
-    d->features = d->cells.side ? d->cells.out : d->dim;
+    if (d->pool != TOMEVIT_POOL_QUERY)
+        d->features = d->cells.side ? d->cells.out : d->dim;
     if (tomevit_has(file, "text_embeddings"))
         return find_texts(file, d, report);
     if (!tomevit_has(file, "head.weight") && !tomevit_has(file, "head.bias") &&
@@ -267,6 +268,8 @@ static int find_pool(const vit_tensors *file, tomevit_description *d,
         attention = 0;
     if (tomevit_has(file, "merger.fc1.weight"))
         return tomevit_find_cells(file, d, report);
+    if (tomevit_has(file, "attn_pool.query"))
+        return tomevit_find_queries(file, d, report);
     d->pool = attention                     ? TOMEVIT_POOL_ATTENTION
               : d->fc_norm || !d->class_token ? TOMEVIT_POOL_MEAN
                                               : TOMEVIT_POOL_CLASS;
@@ -274,12 +277,13 @@ static int find_pool(const vit_tensors *file, tomevit_description *d,
 }
 
 /* CLIPA leaves out the norm, and has no bias either; its configuration says how
- * it pools, in another way than others. [arXiv 2305.07017] */
+ * it pools, in another way than others. [arXiv 2305.07017] So may CoCa. */
 static int is_clipa(const vit_tensors *file)
 {
     const char *said = tomevit_tensors_metadata(file, "patch_bias");
 
     return (said && !strcmp(said, "none")) ||
+           !strcmp(tomevit_view_layout(file), "CoCa") ||
            (!strcmp(tomevit_view_layout(file), "CLIP") &&
             tomevit_tensors_metadata(file, "pool"));
 }

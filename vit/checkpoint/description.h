@@ -30,6 +30,10 @@ int tomevit_describe_file(const vit_tensors *file, tomevit_description *d,
  * their runs. EMODEL, EFORMAT. */
 void tomevit_find_block(const vit_tensors *file, tomevit_description *d);
 
+/* queries.c: pooling by the first of several queries, which the file has. */
+int tomevit_find_queries(const vit_tensors *file, tomevit_description *d,
+                         const vit_report *report);
+
 /* cells.c: pooling by squares of patches, which the file has. */
 int tomevit_find_cells(const vit_tensors *file, tomevit_description *d,
                        const vit_report *report);

@@ -78,7 +78,7 @@ static const char *pool_from(const vit_tensors *view,
     if (!strcmp(tomevit_view_layout(view), "Hugging Face CLIP") &&
         d->pool == TOMEVIT_POOL_MEAN)
         return "rule of CLIPForImageClassification";
-    if (d->pool == TOMEVIT_POOL_ATTENTION || d->pool == TOMEVIT_POOL_CELLS ||
+    if (tomevit_pool_width(d) || d->pool == TOMEVIT_POOL_CELLS ||
         d->pool == TOMEVIT_POOL_CLASS_LAYERS ||
         d->pool == TOMEVIT_POOL_CLASS_MEAN || d->distilled)
         return "tensors";
@@ -177,10 +177,10 @@ static void add_ending(vit_facts *f, const vit_tensors *view,
                                               : known);
         snprintf(fact->value, sizeof(fact->value), "none");
     }
-    if (d->pool != TOMEVIT_POOL_ATTENTION)
+    if (!tomevit_pool_width(d))
         return;
     from = tomevit_tensors_from(view, "pool_heads");
-    if (!from && !d->rope.kind)
+    if (!from && !d->rope.kind && d->pool == TOMEVIT_POOL_ATTENTION)
         from = heads_from(view, d);
     fact = add(f, "heads of pooling", from);
     snprintf(fact->value, sizeof(fact->value), "%zu", d->pool_heads);
@@ -199,7 +199,7 @@ static void add_structure(vit_facts *f, const vit_tensors *view,
                                               "silu"};
     static const char *const pools[] = {"class", "mean", "class and mean",
                                         "attention", "cells",
-                                        "class"};
+                                        "class", "first query"};
     char rule[64], positions[96];
     vit_fact *fact = add(f, "heads", heads_from(view, d));
 

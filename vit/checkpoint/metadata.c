@@ -138,12 +138,13 @@ int tomevit_metadata_pool_heads(const vit_tensors *file,
     const char *text = tomevit_tensors_metadata(file, "pool_heads");
     size_t heads = text ? (size_t)strtoul(text, NULL, 10) : d->heads;
 
-    if (d->pool != TOMEVIT_POOL_ATTENTION)
+    if (!tomevit_pool_width(d))
         return 0;
-    /* Perception Encoder's, whatever its width. [arXiv 2504.13181] */
-    if (!text && d->rope.kind)
+    /* Perception Encoder's, whatever its width, and CoCa's.
+     * [arXiv 2504.13181; open_clip, model.py: CLIPVisionCfg] */
+    if (!text && (d->rope.kind || d->pool == TOMEVIT_POOL_QUERY))
         heads = 8;
-    if (heads < 1 || d->dim % heads)
+    if (heads < 1 || tomevit_pool_width(d) % heads)
         return wrong("pool_heads", "a number of heads that divides the width",
                      text ? text : "8", report);
     d->pool_heads = heads;
@@ -179,8 +180,7 @@ int tomevit_metadata_pool(const vit_tensors *file, tomevit_description *d,
 {
     const char *text = tomevit_tensors_metadata(file, "pool");
 
-    if (!text || d->pool == TOMEVIT_POOL_ATTENTION ||
-        d->pool == TOMEVIT_POOL_CELLS)
+    if (!text || tomevit_pool_width(d) || d->pool == TOMEVIT_POOL_CELLS)
         return 0;
     if (d->pool == TOMEVIT_POOL_CLASS_LAYERS)
         return strcmp(text, "class")

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Pooling by attention: one learnt query looks at all tokens, and an MLP
- * follows. [arXiv 1810.00825; SigLIP, arXiv 2303.15343] A token that stands
+ * follows. [arXiv 1810.00825; SigLIP, arXiv 2303.15343] Or it is the first of
+ * several, which do not see one another, and a norm follows. [CoCa, arXiv
+ * 2205.01917; open_clip, transformer.py: AttentionalPooler] A token that stands
  * for several weighs as many: ln(size) on its score, as in the layers.
  */
 #include "config.h"
@@ -33,17 +35,18 @@ static void keys_and_values(vit_team *c, vit_scratch *s, size_t image)
     }
 }
 
-/* y[dim] = the values, weighed by what the query makes of the keys. */
+/* y[width] = the values, weighed by what the query makes of the keys. */
 static void look(const vit_pass *p, vit_scratch *s, size_t image, float *y)
 {
     const vit_team *c = p->c;
     const tomevit_model *m = c->model;
     size_t first = c->rows.offsets[image],
            tokens = c->rows.offsets[image + 1] - first;
-    size_t heads = m->d.pool_heads, head_dim = m->d.dim / heads;
+    size_t width = tomevit_pool_width(&m->d);
+    size_t heads = m->d.pool_heads, head_dim = width / heads;
     const float *bias = vit_bias(p, first);
 
-    memset(y, 0, m->d.dim * sizeof(*y));
+    memset(y, 0, width * sizeof(*y));
     for (size_t h = 0; h < heads; h++) {
         const float *kv = c->qkv + first * c->qkv_stride + h * head_dim;
         const float *q = m->pool.query + h * head_dim;
@@ -59,7 +62,7 @@ static void look(const vit_pass *p, vit_scratch *s, size_t image, float *y)
         for (size_t t = 0; t < tokens; t++)
             for (size_t i = 0; i < head_dim; i++)
                 y[h * head_dim + i] += s->scores[t] *
-                    kv[t * c->qkv_stride + m->d.dim + i];
+                    kv[t * c->qkv_stride + width + i];
     }
 }
 
@@ -69,16 +72,21 @@ void tomevit_attention_pool(const vit_pass *p, vit_scratch *s, size_t image,
     vit_team *c = p->c;
     const tomevit_model *m = c->model;
     const vit_attention_pool *pool = &m->pool;
-    vit_operand a, hidden = tomevit_operand_new(&pool->fc2, s->hidden,
-                                                c->hidden_stride, s->out);
+    size_t width = tomevit_pool_width(&m->d);
+    float *norm = m->d.pool == TOMEVIT_POOL_QUERY ? y : s->norm;
+    vit_operand a, hidden;
 
     keys_and_values(c, s, image);
     look(p, s, image, s->norm);
     a = tomevit_operand(&pool->proj, 1, s->norm, c->x_stride, s->in);
     tomevit_gemm(m->dsp, &pool->proj, VIT_STORE, 1, &a, y, c->pooled_stride,
                  s->gemm);
-    m->dsp->layer_norm(m->d.dim, y, pool->norm.weight, pool->norm.bias,
-                       m->d.norm_eps, s->norm);
+    m->dsp->layer_norm(width, y, pool->norm.weight, pool->norm.bias,
+                       m->d.norm_eps, norm);
+    if (m->d.pool == TOMEVIT_POOL_QUERY)
+        return;
+    hidden = tomevit_operand_new(&pool->fc2, s->hidden, c->hidden_stride,
+                                 s->out);
     a = tomevit_operand(&pool->fc1, 1, s->norm, c->x_stride, s->in);
     tomevit_gemm_operand(m->dsp, &pool->fc1, tomevit_activation_finish(&m->d),
                          1, &a, &hidden, s->gemm);

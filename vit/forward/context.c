@@ -52,7 +52,9 @@ static size_t gemm_scratch(const tomevit_model *m)
         {d->dim + 2 * tomevit_kv_width(d), d->dim},
         {tomevit_fc1_width(d), d->dim}, {d->dim, d->mlp_dim},
         {larger(d->classes, d->embedding), larger(d->features, d->embedding)},
-        {2 * d->dim, d->dim}, {d->pool_mlp_dim, d->dim},
+        {2 * larger(d->dim, tomevit_pool_width(d)), d->dim},
+        {tomevit_pool_width(d), tomevit_pool_width(d)},
+        {d->pool_mlp_dim, d->dim},
         {d->dim, d->pool_mlp_dim},
         {tomevit_mix_width(d), d->dim}, {d->dim, d->mega.value},
         {d->cells.hidden, d->cells.side * d->cells.side * d->dim},
@@ -110,7 +112,8 @@ static void carve_scratch(const vit_team *c, vit_scratch *s,
 
     *s = (vit_scratch){0};
     carve_operands(m, s, arena);
-    s->norm = tomevit_carve_f32(arena, m->block_rows * c->x_stride);
+    s->norm = tomevit_carve_f32(arena, larger(m->block_rows * c->x_stride,
+                                              tomevit_pool_width(d)));
     s->hidden = tomevit_carve_f32(arena, m->block_rows * c->hidden_stride);
     s->embedding = tomevit_carve_f32(
         arena, d->embedding ? m->block_rows * c->embedding_stride : 0);
@@ -227,9 +230,9 @@ static void set_strides(vit_team *c, const tomevit_description *d)
         : tomevit_row_stride(d->dim + 2 * tomevit_kv_width(d));
     /* The keys and values that are pooled by lie there as well, and are not
      * fewer where the layers' heads share theirs. */
-    if (d->pool == TOMEVIT_POOL_ATTENTION ||
-        d->pool == TOMEVIT_POOL_CLASS_LAYERS)
-        c->qkv_stride = larger(c->qkv_stride, tomevit_row_stride(2 * d->dim));
+    c->qkv_stride = larger(c->qkv_stride, tomevit_row_stride(
+        d->pool == TOMEVIT_POOL_CLASS_LAYERS ? 2 * d->dim
+                                             : 2 * tomevit_pool_width(d)));
     c->hidden_stride = tomevit_row_stride(
         larger(larger(tomevit_fc1_width(d),
                       larger(d->pool_mlp_dim, d->cells.hidden)),

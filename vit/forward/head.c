@@ -57,7 +57,7 @@ void tomevit_pool(vit_pass *p, vit_scratch *s, const vit_at *at)
 
     if (m->d.pool == TOMEVIT_POOL_MEAN)
         mean_pool(c, s, image, y);
-    else if (m->d.pool == TOMEVIT_POOL_ATTENTION)
+    else if (tomevit_pool_width(&m->d))
         tomevit_attention_pool(p, s, image, y);
     else if (m->d.pool == TOMEVIT_POOL_CELLS)
         tomevit_pool_cells(p, s, image, y);

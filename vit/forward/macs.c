@@ -95,6 +95,9 @@ double tomevit_macs_merged(const tomevit_description *d,
     if (d->pool == TOMEVIT_POOL_ATTENTION)
         macs += (2 * after + 1) * dim * dim + 2 * after * dim +
                 2 * dim * (double)d->pool_mlp_dim;
+    if (d->pool == TOMEVIT_POOL_QUERY)
+        macs += (double)d->features * (2 * after * dim + 2 * after +
+                                       (double)d->features);
     if (d->pool == TOMEVIT_POOL_CELLS)
         macs += cells_macs(d);
     if (d->pool == TOMEVIT_POOL_CLASS_LAYERS)

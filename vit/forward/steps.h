@@ -194,7 +194,7 @@ vit_task tomevit_keep_read;
 /* forward.c: what was merged, image by image, to the output. */
 vit_task tomevit_report_merging;
 
-/* attention_pool.c: y [dim] of one image. */
+/* attention_pool.c: y [tomevit_pool_width] of one image. */
 void tomevit_attention_pool(const vit_pass *p, vit_scratch *s, size_t image,
                             float *y);
 

@@ -84,6 +84,7 @@ extern const vit_layout tomevit_layout_swag;
 extern const vit_layout tomevit_layout_torchvision;
 extern const vit_layout tomevit_layout_google;
 extern const vit_layout tomevit_layout_openai;
+extern const vit_layout tomevit_layout_coca;
 extern const vit_layout tomevit_layout_clip;
 extern const vit_layout tomevit_layout_mmproj_pairs;
 extern const vit_layout tomevit_layout_mmproj;

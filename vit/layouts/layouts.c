@@ -37,6 +37,7 @@ static const vit_layout *const layouts[] = {
     &tomevit_layout_torchvision,
     &tomevit_layout_google,
     &tomevit_layout_openai,
+    &tomevit_layout_coca,
     &tomevit_layout_clip,
     &tomevit_layout_mmproj_pairs,
     &tomevit_layout_mmproj,

@@ -22,10 +22,40 @@ void tomevit_set_length(size_t n, float *x, float length)
         x[i] *= length;
 }
 
+/* The first of several, [dim], behind its norm. */
+static int read_first_query(const tomevit_description *d, vit_source source,
+                            float *first)
+{
+    size_t dim = d->features;
+    float *read = malloc((d->pool_queries + 2) * dim * sizeof(*read));
+    float *factor = read + d->pool_queries * dim, *shift = factor + dim;
+    double mean = 0.0, variance = 0.0;
+    int error;
+
+    if (!read)
+        return TOMEVIT_ENOMEM;
+    error = source.read(source.self, VIT_QUERIES, 0, read);
+    if (!error)
+        error = source.read(source.self, VIT_QUERY_NORM_WEIGHT, 0, factor);
+    if (!error)
+        error = source.read(source.self, VIT_QUERY_NORM_BIAS, 0, shift);
+    for (size_t i = 0; !error && i < dim; i++)
+        mean += (double)read[i] / (double)dim;
+    for (size_t i = 0; !error && i < dim; i++)
+        variance += ((double)read[i] - mean) * ((double)read[i] - mean) /
+                    (double)dim;
+    for (size_t i = 0; !error && i < dim; i++)
+        first[i] = (float)(((double)read[i] - mean) /
+                           sqrt(variance + (double)d->norm_eps)) * factor[i] +
+                   shift[i];
+    free(read);
+    return error;
+}
+
 int tomevit_pool_query(const tomevit_description *d, vit_source source,
                        float *query)
 {
-    size_t dim = d->dim;
+    size_t dim = tomevit_pool_width(d);
     float scale = 1.0f / sqrtf((float)(dim / d->pool_heads));
     float *latent = malloc((dim + 1) * dim * sizeof(*latent));
     float *w = latent + dim;
@@ -33,7 +63,9 @@ int tomevit_pool_query(const tomevit_description *d, vit_source source,
 
     if (!latent)
         return TOMEVIT_ENOMEM;
-    error = source.read(source.self, VIT_POOL_LATENT, 0, latent);
+    error = d->pool == TOMEVIT_POOL_QUERY
+                ? read_first_query(d, source, latent)
+                : source.read(source.self, VIT_POOL_LATENT, 0, latent);
     if (!error)
         error = source.read(source.self, VIT_POOL_Q_WEIGHT, 0, w);
     if (!error)

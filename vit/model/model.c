@@ -104,14 +104,13 @@ static void carve_relative(const struct tomevit_model *m, vit_layer *layers,
 /* The memory of all weights. */
 static void carve_model(struct tomevit_model *m, vit_arena *arena)
 {
-    size_t query = m->d.pool == TOMEVIT_POOL_ATTENTION ? m->d.dim : 0;
     size_t bare = m->d.bare_norm ? m->d.features : 0;
     vit_layer unused, *layers;
 
     layers = tomevit_carve(arena, tomevit_own_layers(&m->d), sizeof(*layers));
     m->layers = layers;
     m->prefix = tomevit_carve_f32(arena, m->d.prefix * m->d.dim);
-    m->pool.query = tomevit_carve_f32(arena, query);
+    m->pool.query = tomevit_carve_f32(arena, tomevit_pool_width(&m->d));
     m->bare.weight = tomevit_carve_f32(arena, bare);
     m->bare.bias = tomevit_carve_f32(arena, bare);
     if (m->d.rope.kind) {
@@ -324,7 +323,7 @@ static int fill_rest(struct tomevit_model *m, vit_source source)
         if (error)
             return error;
     }
-    if (m->d.pool != TOMEVIT_POOL_ATTENTION)
+    if (!tomevit_pool_width(&m->d))
         return 0;
     return tomevit_pool_query(&m->d, source, m->pool.query);
 }

@@ -38,11 +38,12 @@ typedef struct vit_layer {
     float *ema;            /* see kernels/ema.h */
 } vit_layer;
 
-/* Attention of one query over all tokens, then an MLP. */
+/* Attention of one query over all tokens, a norm and, unless the query is the
+ * first of several, an MLP. width: tomevit_pool_width. */
 typedef struct vit_attention_pool {
-    float *query;          /* [dim], as the scores want it */
-    vit_matrix kv, proj;   /* [2 dim, dim]: keys, values; [dim, dim] */
-    vit_norm norm;
+    float *query;          /* [width], as the scores want it */
+    vit_matrix kv, proj;   /* [2 width, dim]: keys, values; [width, width] */
+    vit_norm norm;         /* [width] */
     vit_matrix fc1, fc2;   /* [pool_mlp_dim, dim], [dim, pool_mlp_dim] */
 } vit_attention_pool;
 

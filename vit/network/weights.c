@@ -14,7 +14,7 @@ enum {
     PAIRS2, DISTANCES, SHARED, VALUE, MIX, STATES, REL_BIASES,
     CELL, CELLS_HIDDEN, CELLS_OUT, REL_HIDDEN, HALF_HEAD,
     SIDE, JOINT, PATCH_CHANNELS, PATCH_SIDE, STEM_WIDTH_0, STEM_WIDTH_1,
-    STEM_SIDE_0, STEM_SIDE_1
+    STEM_SIDE_0, STEM_SIDE_1, POOLED, POOLED2, QUERY_ROWS
 };
 
 /* When a tensor exists. */
@@ -32,7 +32,8 @@ enum {
     CLASS_LAYERS_0, CLASS_LAYERS_BIAS_0, CLASS_LAYERS_1, CLASS_LAYERS_BIAS_1,
     HAS_QKV, HAS_PROJ, HAS_PROJ_BIAS, HAS_NORM2, HAS_NORM2_BIAS, HAS_FC1,
     HAS_FC1_BIAS, HAS_FC2, HAS_FC2_BIAS, PARALLEL, PARALLEL_BIAS,
-    PARALLEL_UNBIASED, PARALLEL_JOINT, NORM_PRE_BIASED, STEM
+    PARALLEL_UNBIASED, PARALLEL_JOINT, NORM_PRE_BIASED, STEM, LEARNT_QUERY,
+    FIRST_QUERY
 };
 
 typedef struct row {
@@ -110,6 +111,12 @@ static size_t length_of(const tomevit_description *d, unsigned char symbol)
         return d->depth;
     case HEADS:
         return d->heads;
+    case POOLED:
+        return tomevit_pool_width(d);
+    case POOLED2:
+        return 2 * tomevit_pool_width(d);
+    case QUERY_ROWS:
+        return d->pool_queries;
     case POOL_MLP:
         return d->pool_mlp_dim;
     case MLP:
@@ -247,6 +254,10 @@ static int exists(const tomevit_description *d, unsigned char when)
         return d->layer_scale != 0;
     case ATTENTION_POOL:
         return d->pool == TOMEVIT_POOL_ATTENTION;
+    case LEARNT_QUERY:
+        return tomevit_pool_width(d) > 0;
+    case FIRST_QUERY:
+        return d->pool == TOMEVIT_POOL_QUERY;
     case HEAD:
         return d->classes != 0 && !d->zero_shot;
     case HAS_HEAD_BIAS:

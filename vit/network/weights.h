@@ -48,6 +48,14 @@ static inline size_t tomevit_kv_width(const tomevit_description *d)
     return d->kv_heads ? d->dim / d->heads * d->kv_heads : d->dim;
 }
 
+/* Columns of keys, and of values, that a learnt query pools by; 0: none is. */
+static inline size_t tomevit_pool_width(const tomevit_description *d)
+{
+    return d->pool == TOMEVIT_POOL_ATTENTION ? d->dim
+           : d->pool == TOMEVIT_POOL_QUERY   ? d->features
+                                             : 0;
+}
+
 /* Channels of one head's queries and keys. */
 static inline size_t tomevit_head_dim(const tomevit_description *d)
 {
