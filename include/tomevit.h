@@ -130,9 +130,7 @@ enum tomevit_pool {
     TOMEVIT_POOL_CELLS = 4, /* mean of what an MLP makes of each square of
                              * patches, joined; see tomevit_cells */
     TOMEVIT_POOL_CLASS_LAYERS = 5, /* layers of the class token [2103.17239] */
-    TOMEVIT_POOL_QUERY = 6  /* attention of the first of several learnt queries
-                             * on all tokens, then a norm [CoCa, arXiv
-                             * 2205.01917, as open_clip has it] */
+    TOMEVIT_POOL_QUERY = 6  /* that of the first of many [2205.01917] */
 };
 
 enum tomevit_activation {
@@ -227,8 +225,7 @@ typedef struct tomevit_description {
     char layout[32];       /* whose names the tensors have: "timm", "Hugging
                             * Face", "torchvision", "Google", "CLIP", ... */
     size_t unused;         /* tensors of the file that are not the model's */
-    char container[32];    /* the kind of its file: "safetensors", "PyTorch
-                            * zip", "npz", ...; empty without a file */
+    char container[32];    /* "safetensors", "PyTorch zip", "npz"...; or empty */
     char wrapper[96];      /* what stood before its tensors' names in it:
                             * "state_dict.module.", ...; or empty */
     size_t dim, depth, heads, mlp_dim;
@@ -236,16 +233,14 @@ typedef struct tomevit_description {
                             * queries' [arXiv 2305.13245]: heads, or fewer */
     size_t share;          /* how often each layer's weights run, one after
                             * another [arXiv 2402.14905]; depth counts runs */
-    size_t patch, image_size; /* pixels of a side, or of images that are no
-                            * squares the height: see image_width */
+    size_t patch, image_size; /* pixels of a side; see image_width */
     size_t classes;        /* 0: there is no head, features only */
     size_t tokens;         /* entering the first layer: prefix + patches */
     size_t prefix;         /* class, distillation and register tokens, in this
                             * order: protected */
     size_t registers;
     size_t pos_prefix;     /* of them, those with a position embedding */
-    size_t features;       /* width of what the head sees; of pooling by a
-                            * query also of keys and values */
+    size_t features;       /* width of what the head sees, or queries pool by */
     int class_token, distilled, patch_bias, head_bias;
     int qkv_bias;          /* 1: all three have one, 2: keys have none */
     int pos_embed;         /* embeddings of positions are added to patches */
@@ -292,7 +287,7 @@ typedef struct tomevit_description {
     size_t talking, class_layers; /* of CaiT [arXiv 2003.02436, 2103.17239] */
     size_t parallel;       /* MLP beside attention [2302.05442]; 2: joined */
     size_t stem_width[2], stem_side[3]; /* patches by three products, or 0 */
-    size_t image_width;    /* 0: images are squares */
+    size_t image_width;    /* 0: images are squares, or image_size high */
     size_t pool_queries;   /* learnt queries, of which one pools */
     uint64_t reserved[3];  /* 0 */
 } tomevit_description;

@@ -44,7 +44,7 @@ static inline tomevit_description small_description(int pool, int fc_norm,
 
 /* Weights large enough that attention and GELU leave their linear parts; what
  * norms inside attention and MLP multiply by stays about 1, or every layer
- * would make rounding so much larger. */
+ * would make rounding so much larger, as would a query's norm its scores'. */
 static inline int read_stronger(void *self, enum vit_tensor t, size_t layer,
                          float *out)
 {
@@ -54,7 +54,8 @@ static inline int read_stronger(void *self, enum vit_tensor t, size_t layer,
     int error = weak.read(weak.self, t, layer, out);
 
     for (size_t i = 0; i < n && t != VIT_ATTN_NORM_WEIGHT &&
-                       t != VIT_MLP_NORM_WEIGHT; i++)
+                       t != VIT_MLP_NORM_WEIGHT &&
+                       t != VIT_QUERY_NORM_WEIGHT; i++)
         out[i] *= 6.0f;
     return error;
 }

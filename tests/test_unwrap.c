@@ -59,6 +59,8 @@ Test(unwrap, wrappers_and_prefixes_are_taken_off)
     unwrap("module." PATCH " module.head", "module.", "head " PATCH);
     unwrap("visual.trunk." PATCH " visual.head.proj text.x", "visual.trunk.",
            "head.proj " PATCH " text.x");
+    unwrap("visual.trunk.patch_embed.backbone.2.conv.weight visual.trunk.x",
+           "visual.trunk.", "patch_embed.backbone.2.conv.weight x");
     unwrap("state_dict.module.conv_proj.weight state_dict.module.a epoch",
            "state_dict.module.", "a conv_proj.weight epoch");
     unwrap("params/embedding/kernel params/head/bias", "params/",

@@ -14,6 +14,7 @@ enum { NAME = 512 };
  * without a wrapper; where one ends like another, the longer is first. */
 static const char *const anchors[] = {
     "patch_embed.proj.weight",
+    "patch_embed.backbone.2.conv.weight",
     "vit.embeddings.patch_embeddings.projection.weight",
     "deit.embeddings.patch_embeddings.projection.weight",
     "dinov2.embeddings.patch_embeddings.projection.weight",
