@@ -225,7 +225,7 @@ typedef struct tomevit_description {
     char layout[32];       /* whose names the tensors have: "timm", "Hugging
                             * Face", "torchvision", "Google", "CLIP", ... */
     size_t unused;         /* tensors of the file that are not the model's */
-    char container[32];    /* "safetensors", "PyTorch zip", "npz"...; or empty */
+    char container[32];    /* "safetensors", "PyTorch zip", "npz"; or empty */
     char wrapper[96];      /* what stood before its tensors' names in it:
                             * "state_dict.module.", ...; or empty */
     size_t dim, depth, heads, mlp_dim;

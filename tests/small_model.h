@@ -42,9 +42,17 @@ static inline tomevit_description small_description(int pool, int fc_norm,
     return d;
 }
 
+static inline int stays(const tomevit_description *d, enum vit_tensor t)
+{
+    return t == VIT_ATTN_NORM_WEIGHT || t == VIT_MLP_NORM_WEIGHT ||
+           (d->pool == TOMEVIT_POOL_QUERY && (t == VIT_QUERY_NORM_WEIGHT ||
+                                              t == VIT_POOL_NORM_WEIGHT));
+}
+
 /* Weights large enough that attention and GELU leave their linear parts; what
  * norms inside attention and MLP multiply by stays about 1, or every layer
- * would make rounding so much larger, as would a query's norm its scores'. */
+ * would make rounding so much larger, and so would the norms of a query and of
+ * what it sees. */
 static inline int read_stronger(void *self, enum vit_tensor t, size_t layer,
                          float *out)
 {
@@ -53,9 +61,7 @@ static inline int read_stronger(void *self, enum vit_tensor t, size_t layer,
     vit_source weak = tomevit_random_source(random);
     int error = weak.read(weak.self, t, layer, out);
 
-    for (size_t i = 0; i < n && t != VIT_ATTN_NORM_WEIGHT &&
-                       t != VIT_MLP_NORM_WEIGHT &&
-                       t != VIT_QUERY_NORM_WEIGHT; i++)
+    for (size_t i = 0; i < n && !stays(random->description, t); i++)
         out[i] *= 6.0f;
     return error;
 }
