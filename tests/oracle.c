@@ -299,6 +299,125 @@ static double *projections(const oracle *o, size_t layer, size_t wide)
     return qkv;
 }
 
+/* w = the softmax of scores, each key as often as its size says. */
+static void softmax_of(const oracle *o, const double *s, int prop_attn,
+                       double *w)
+{
+    double sum = 0.0;
+
+    for (size_t j = 0; j < o->n; j++) {
+        w[j] = exp(s[j]) * (prop_attn ? o->size[j] : 1.0);
+        sum += w[j];
+    }
+    for (size_t j = 0; j < o->n; j++)
+        w[j] /= sum;
+}
+
+/* s[j] = scores of one query with all keys, of `dh` channels. */
+static void score(const oracle *o, const double *q, const double *key,
+                  size_t wide, size_t dh, double *s)
+{
+    for (size_t j = 0; j < o->n; j++) {
+        s[j] = 0.0;
+        for (size_t c = 0; c < dh; c++)
+            s[j] += side_of(q[c]) * side_of(key[j * wide + c]);
+        s[j] /= sqrt((double)dh);
+    }
+}
+
+/* out[dh] = the values, weighed. */
+static void weigh(const oracle *o, const double *w, const double *value,
+                  size_t wide, size_t dh, double *out)
+{
+    for (size_t j = 0; j < o->n; j++)
+        for (size_t c = 0; c < dh; c++)
+            out[c] += side_of(w[j]) * side_of(value[j * wide + c]);
+}
+
+/* exp(q k) of two tensors of half a head. */
+static double exp_of(const oracle *o, enum vit_tensor q, enum vit_tensor k,
+                     size_t layer, size_t n)
+{
+    double *a = tensor(o, q, layer, n), *b = tensor(o, k, layer, n);
+    double sum = 0.0;
+
+    for (size_t i = 0; i < n; i++)
+        sum += a[i] * b[i];
+    free(a), free(b);
+    return exp(sum);
+}
+
+/* Each head is two's difference, with a norm behind. [arXiv 2410.05258] */
+static void differential_heads(const oracle *o, size_t layer,
+                               const double *qkv, int prop_attn, double *out)
+{
+    size_t dim = o->d->dim, dh = dim / o->d->heads, half = dh / 2;
+    double start = 0.8 - 0.6 * exp(-0.3 * (double)layer);
+    double lambda = start +
+                    exp_of(o, VIT_LAMBDA_Q1, VIT_LAMBDA_K1, layer, half) -
+                    exp_of(o, VIT_LAMBDA_Q2, VIT_LAMBDA_K2, layer, half);
+    double *norm = tensor(o, VIT_SUB_NORM, layer, dh);
+    double *s = zeros(o->n), *w = zeros(o->n), *less = zeros(o->n);
+
+    for (size_t i = 0; i < o->n * o->d->heads; i++) {
+        size_t head = i % o->d->heads * dh;
+        const double *q = qkv + i / o->d->heads * 3 * dim + head;
+        double *to = out + i / o->d->heads * dim + head, squares = 0.0;
+
+        score(o, q, qkv + dim + head, 3 * dim, half, s);
+        softmax_of(o, s, prop_attn, w);
+        score(o, q + half, qkv + dim + head + half, 3 * dim, half, s);
+        softmax_of(o, s, prop_attn, less);
+        for (size_t j = 0; j < o->n; j++)
+            w[j] -= lambda * less[j];
+        weigh(o, w, qkv + 2 * dim + head, 3 * dim, dh, to);
+        for (size_t c = 0; c < dh; c++)
+            squares += to[c] * to[c] / (double)dh;
+        for (size_t c = 0; c < dh; c++)
+            to[c] *= norm[c] * (1 - start) / sqrt(squares + 1e-5);
+    }
+    free(norm), free(s), free(w), free(less);
+}
+
+/* to[heads, n] = what each head makes of all; bias as often as `count`. */
+static void mix(const oracle *o, const double *matrix, const double *bias,
+                const double *count, const double *from, double *to)
+{
+    size_t heads = o->d->heads, n = o->n;
+
+    for (size_t i = 0; i < heads * n; i++) {
+        to[i] = bias[i / n] * (count ? count[i % n] : 1.0);
+        for (size_t h = 0; h < heads; h++)
+            to[i] += matrix[i / n * heads + h] * from[h * n + i % n];
+    }
+}
+
+/* Heads are mixed before the softmax, and after it. [arXiv 2003.02436] */
+static void talking_heads(const oracle *o, size_t layer, const double *qkv,
+                          int prop_attn, double *out)
+{
+    size_t dim = o->d->dim, heads = o->d->heads, dh = dim / heads, n = o->n;
+    double *first = tensor(o, VIT_MIX_SCORES, layer, heads * heads);
+    double *bias = tensor(o, VIT_MIX_SCORES_BIAS, layer, heads);
+    double *last = tensor(o, VIT_MIX_WEIGHTS, layer, heads * heads);
+    double *last_bias = tensor(o, VIT_MIX_WEIGHTS_BIAS, layer, heads);
+    double *a = zeros(heads * n), *b = zeros(heads * n);
+
+    for (size_t i = 0; i < n; i++) {
+        for (size_t h = 0; h < heads; h++)
+            score(o, qkv + i * 3 * dim + h * dh, qkv + dim + h * dh, 3 * dim,
+                  dh, a + h * n);
+        mix(o, first, bias, NULL, a, b);
+        for (size_t h = 0; h < heads; h++)
+            softmax_of(o, b + h * n, prop_attn, a + h * n);
+        mix(o, last, last_bias, prop_attn ? o->size : NULL, a, b);
+        for (size_t h = 0; h < heads; h++)
+            weigh(o, b + h * n, qkv + 2 * dim + h * dh, 3 * dim, dh,
+                  out + i * dim + h * dh);
+    }
+    free(first), free(bias), free(last), free(last_bias), free(a), free(b);
+}
+
 /* x += projection of attention; leaves the keys' mean in o->key. */
 static void attend(oracle *o, size_t layer, int prop_attn)
 {
@@ -311,6 +430,10 @@ static void attend(oracle *o, size_t layer, int prop_attn)
     double *out = zeros(n * dim), *s = zeros(n), *y;
 
     memset(o->key, 0, n * dh * sizeof(*o->key));
+    if (o->d->differential)
+        differential_heads(o, layer, qkv, prop_attn, out);
+    if (o->d->talking)
+        talking_heads(o, layer, qkv, prop_attn, out);
     for (size_t h = 0; h < heads; h++) {
         const double *key = qkv + dim + h / (heads / keys) * dh;
         const double *value = key + keys * dh;
@@ -318,14 +441,13 @@ static void attend(oracle *o, size_t layer, int prop_attn)
         for (size_t i = 0; i < n; i++) {
             double sum = 0.0;
 
+            for (size_t c = 0; c < dh; c++)
+                o->key[i * dh + c] += key[i * wide + c] / (double)heads;
+            if (o->d->differential || o->d->talking)
+                continue;
+            score(o, qkv + i * wide + h * dh, key, wide, dh, s);
             for (size_t j = 0; j < n; j++) {
-                double dot = 0.0;
-
-                for (size_t c = 0; c < dh; c++)
-                    dot += side_of(qkv[i * wide + h * dh + c]) *
-                           side_of(key[j * wide + c]);
-                s[j] = exp(dot / sqrt((double)dh) +
-                           raised(o, table, h, i, j)) *
+                s[j] = exp(s[j] + raised(o, table, h, i, j)) *
                        (prop_attn ? o->size[j] : 1.0);
                 sum += s[j];
             }
@@ -335,8 +457,6 @@ static void attend(oracle *o, size_t layer, int prop_attn)
                 for (size_t c = 0; c < dh; c++)
                     out[i * dim + h * dh + c] += side_of(s[j]) / sum *
                                                  side_of(value[j * wide + c]);
-            for (size_t c = 0; c < dh; c++)
-                o->key[i * dh + c] += key[i * wide + c] / (double)heads;
         }
     }
     norm_in_place(o, VIT_ATTN_NORM_WEIGHT, VIT_ATTN_NORM_BIAS, layer, n, out,
@@ -570,6 +690,58 @@ static void query_pool(const oracle *o, const double *rows, int prop_attn,
     free(queries), free(first), free(y), free(normed);
 }
 
+/* A class token alone looks at all and at itself. [arXiv 2103.17239] */
+static void class_layers(const oracle *o, int prop_attn, double *x)
+{
+    size_t dim = o->d->dim, dh = dim / o->d->pool_heads, rows = o->n + 1;
+    double *row = tensor(o, VIT_CLASS_ROW, 0, dim), *all = zeros(rows * dim);
+    oracle with = *o;
+
+    with.n = rows;
+    with.size = zeros(rows);
+    with.size[0] = 1.0;
+    memcpy(with.size + 1, o->size, o->n * sizeof(*o->size));
+    memcpy(x, row, dim * sizeof(*x));
+    for (size_t i = 0; i < o->d->class_layers; i++) {
+        int at = (int)i * (VIT_CLASS_1_NORM1_WEIGHT - VIT_CLASS_0_NORM1_WEIGHT);
+        double *scale1 = tensor(o, VIT_CLASS_0_SCALE1 + at, 0, dim);
+        double *scale2 = tensor(o, VIT_CLASS_0_SCALE2 + at, 0, dim);
+        double *seen = zeros(dim), *s = zeros(rows), *w = zeros(rows);
+        double *in, *q, *kv, *y, *h;
+
+        memcpy(all, x, dim * sizeof(*x));
+        memcpy(all + dim, o->x, o->n * dim * sizeof(*x));
+        in = norm(o, VIT_CLASS_0_NORM1_WEIGHT + at, VIT_CLASS_0_NORM1_BIAS + at,
+                  0, rows, all);
+        q = linear(o, VIT_CLASS_0_Q_WEIGHT + at, VIT_CLASS_0_Q_BIAS + at, 0, 1,
+                   in, dim, dim);
+        kv = linear(o, VIT_CLASS_0_KV_WEIGHT + at, VIT_CLASS_0_KV_BIAS + at, 0,
+                    rows, in, 2 * dim, dim);
+        for (size_t c = 0; c < dim; c += dh) {
+            score(&with, q + c, kv + c, 2 * dim, dh, s);
+            softmax_of(&with, s, prop_attn, w);
+            weigh(&with, w, kv + dim + c, 2 * dim, dh, seen + c);
+        }
+        y = linear(o, VIT_CLASS_0_PROJ_WEIGHT + at, VIT_CLASS_0_PROJ_BIAS + at,
+                   0, 1, seen, dim, dim);
+        for (size_t c = 0; c < dim; c++)
+            x[c] += scale1[c] * y[c];
+        free(in), free(q), free(kv), free(y), free(scale1);
+        in = norm(o, VIT_CLASS_0_NORM2_WEIGHT + at, VIT_CLASS_0_NORM2_BIAS + at,
+                  0, 1, x);
+        h = linear(o, VIT_CLASS_0_FC1_WEIGHT + at, VIT_CLASS_0_FC1_BIAS + at, 0,
+                   1, in, o->d->pool_mlp_dim, dim);
+        for (size_t c = 0; c < o->d->pool_mlp_dim; c++)
+            h[c] = activate(o->d->activation, h[c]);
+        y = linear(o, VIT_CLASS_0_FC2_WEIGHT + at, VIT_CLASS_0_FC2_BIAS + at, 0,
+                   1, h, dim, o->d->pool_mlp_dim);
+        for (size_t c = 0; c < dim; c++)
+            x[c] += scale2[c] * y[c];
+        free(in), free(h), free(y), free(seen), free(s), free(w), free(scale2);
+    }
+    free(row), free(all), free(with.size);
+}
+
 /* Patches in squares, each as the row that it is part of; what a grid lacks to
  * whole squares is zeros. The mean of what an MLP makes of each square. */
 static void pool_cells(const oracle *o, const double *rows, double *pooled)
@@ -682,6 +854,10 @@ static double *pool(oracle *o, int prop_attn)
         break;
     case TOMEVIT_POOL_CELLS:
         pool_cells(o, normed, pooled);
+        break;
+    case TOMEVIT_POOL_CLASS_LAYERS:
+        class_layers(o, prop_attn, pooled);
+        norm_in_place(o, VIT_NORM_WEIGHT, VIT_NORM_BIAS, 0, 1, pooled, dim);
         break;
     default:
         mean_of_patches(o, o->d->fc_norm ? o->x : normed, pooled);
