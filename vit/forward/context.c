@@ -219,6 +219,9 @@ static void carve_context(tomevit_context *c, vit_arena *arena)
 
 static void set_strides(vit_team *c, const tomevit_description *d)
 {
+    size_t pooled = d->pool == TOMEVIT_POOL_CLASS_LAYERS
+                        ? d->dim : tomevit_pool_width(d);
+
     c->x_stride = tomevit_row_stride(d->dim);
     c->parts_stride = tomevit_row_stride(
         tomevit_mix_width(d) + d->mega.value + 2 * d->mega.shared);
@@ -230,9 +233,8 @@ static void set_strides(vit_team *c, const tomevit_description *d)
         : tomevit_row_stride(d->dim + 2 * tomevit_kv_width(d));
     /* The keys and values that are pooled by lie there as well, and are not
      * fewer where the layers' heads share theirs. */
-    c->qkv_stride = larger(c->qkv_stride, tomevit_row_stride(
-        d->pool == TOMEVIT_POOL_CLASS_LAYERS ? 2 * d->dim
-                                             : 2 * tomevit_pool_width(d)));
+    if (pooled)
+        c->qkv_stride = larger(c->qkv_stride, tomevit_row_stride(2 * pooled));
     c->hidden_stride = tomevit_row_stride(
         larger(larger(tomevit_fc1_width(d),
                       larger(d->pool_mlp_dim, d->cells.hidden)),
