@@ -200,7 +200,7 @@ differs() {
 "$fixture" head one.safetensors $classes 1 || fail "no head"
 "$fixture" head two.safetensors $classes 2 || fail "no head"
 begun_with --model bare.safetensors --head one.safetensors pictures
-differs "--image-size null, not \"64\"" --model bare.safetensors \
+differs "--image-size nothing, not \"64\"" --model bare.safetensors \
     --head one.safetensors pictures --image-size 64
 differs "other --head" --model bare.safetensors --head two.safetensors pictures
 cp two.safetensors one.safetensors
