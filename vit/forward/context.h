@@ -39,6 +39,8 @@ typedef struct vit_narrow_head {
 
 /* What one thread works with. */
 typedef struct vit_scratch {
+    int backwards;         /* whether the next step begins with its last task:
+                            * the same for all threads of a team */
     float *norm;           /* [block_rows, x_stride] */
     float *hidden;         /* [block_rows, hidden_stride] */
     float *embedding;      /* [block_rows, embedding_stride]; if there is

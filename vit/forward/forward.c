@@ -184,6 +184,7 @@ static int run_team(vit_pass *p)
         vit_scratch *s = &c->scratch[my_number()];
         vit_at at = {0};
 
+        s->backwards = 0;
         tomevit_run_steps(p, s, before, at);
         for (size_t layer = 0; layer < c->model->d.depth; layer++)
             run_layer(p, s, layer);

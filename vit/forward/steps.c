@@ -63,12 +63,21 @@ static parts split_patches(const vit_team *c, size_t images)
     return p;
 }
 
+/* Steps take turns at beginning with the first task and with the last: what
+ * the step before has written last is still in a cache. */
+static size_t turned(const vit_scratch *s, size_t task, size_t count)
+{
+    return s->backwards ? count - 1 - task : task;
+}
+
 static void each_patches(vit_pass *p, vit_scratch *s, const vit_step *step,
                          vit_at at)
 {
     parts of_image = split_patches(p->c, p->count);
 
-    EACH_TASK(i, p->count * of_image.count) {
+    EACH_TASK(t, p->count * of_image.count) {
+        size_t i = turned(s, t, p->count * of_image.count);
+
         at.image = i / of_image.count;
         at.rows = part(&of_image, i % of_image.count, &at.first);
         step->run(p, s, &at);
@@ -80,7 +89,9 @@ static void each_rows(vit_pass *p, vit_scratch *s, const vit_step *step,
 {
     parts all_parts = split(p->c, all);
 
-    EACH_TASK(i, all_parts.count) {
+    EACH_TASK(t, all_parts.count) {
+        size_t i = turned(s, t, all_parts.count);
+
         at.rows = part(&all_parts, i, &at.first);
         if (at.rows)
             step->run(p, s, &at);
@@ -122,7 +133,8 @@ static void each_head(vit_pass *p, vit_scratch *s, const vit_step *step,
     size_t unit = m->outer ? m->outer->strip : m->dsp->mr;
     int beside = step->beside && step->beside_when(p, &at);
 
-    EACH_TASK(i, p->count * tasks) {
+    EACH_TASK(t, p->count * tasks) {
+        size_t i = turned(s, t, p->count * tasks);
         const size_t *offsets = p->c->rows.offsets + i / tasks;
         size_t rows = offsets[1] - offsets[0];
         parts all = {rows, shares, unit, quotient_up(rows, unit)};
@@ -147,7 +159,9 @@ static void each_lanes(vit_pass *p, vit_scratch *s, const vit_step *step,
 {
     size_t blocks = (p->c->model->d.dim + VIT_EMA_LANES - 1) / VIT_EMA_LANES;
 
-    EACH_TASK(i, p->count * blocks) {
+    EACH_TASK(t, p->count * blocks) {
+        size_t i = turned(s, t, p->count * blocks);
+
         at.image = i / blocks;
         at.head = i % blocks;
         step->run(p, s, &at);
@@ -160,7 +174,9 @@ static void each_chunk(vit_pass *p, vit_scratch *s, const vit_step *step,
     const tomevit_description *d = &p->c->model->d;
     size_t chunks = quotient_up(d->tokens, d->mega.chunk);
 
-    EACH_TASK(i, p->count * chunks) {
+    EACH_TASK(t, p->count * chunks) {
+        size_t i = turned(s, t, p->count * chunks);
+
         at.image = i / chunks;
         at.head = i % chunks;
         step->run(p, s, &at);
@@ -196,8 +212,8 @@ static void run_step(vit_pass *p, vit_scratch *s, const vit_step *step,
         each_head(p, s, step, at);
         break;
     case VIT_EACH_IMAGE:
-        EACH_TASK(i, p->count) {
-            at.image = i;
+        EACH_TASK(t, p->count) {
+            at.image = turned(s, t, p->count);
             step->run(p, s, &at);
         }
         break;
@@ -210,7 +226,10 @@ static void run_step(vit_pass *p, vit_scratch *s, const vit_step *step,
 void tomevit_run_steps(vit_pass *p, vit_scratch *s, const vit_step *steps,
                        vit_at at)
 {
-    for (const vit_step *step = steps; step->run; step++)
-        if (!step->when || step->when(p, &at))
-            run_step(p, s, step, at);
+    for (const vit_step *step = steps; step->run; step++) {
+        if (step->when && !step->when(p, &at))
+            continue;
+        run_step(p, s, step, at);
+        s->backwards ^= step->each != VIT_ONCE;
+    }
 }
