@@ -58,7 +58,7 @@ static const missing of_timm[] = {
     {"_lingbot", "rotary positions"},
     {"_sapiens2", "rotary positions and RMSNorm"},
     {"qwen3_vit", "an unknown tower"}, {"deepseek_vit", "an unknown tower"},
-    {"gemma4_vit", "RMSNorm"},
+    {"gemma4_vit", "positions of rows and columns in one table"},
     {"_relpos_", "relative positions of another kind"},
     {"_xp_", "attention and MLP side by side (ParallelScalingBlock)"},
     {"_18x2_", "several attentions side by side (ParallelThingsBlock)"},
