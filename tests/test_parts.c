@@ -19,13 +19,15 @@ static double apart(const double *a, const double *b, size_t n)
     return sqrt(squares);
 }
 
+enum { WIDEST = 2 * 48 }; /* features of any of these models */
+
 /* What the plain pass gave, which every tier and type is compared with: it is
  * made once, as it takes most of the time. */
 typedef struct remembered {
     tomevit_description d;
     const size_t *r;
     int prop_attn, bits;
-    double logits[CLASSES], features[2 * 48];
+    double logits[CLASSES], features[WIDEST];
 } remembered;
 
 static remembered *recall(const tomevit_description *d, vit_source source,
@@ -65,8 +67,8 @@ static void check_near(const char *tier, tomevit_description d)
     tomevit_open_options with;
     tomevit_model *model;
     uint8_t *crops = random_crops(1);
-    float pixels[3 * SIDE * SIDE], logits[CLASSES], features[48];
-    double exact[48], rounded[48], got[48], error, explained;
+    float pixels[3 * SIDE * SIDE], logits[CLASSES], features[WIDEST];
+    double exact[WIDEST], rounded[WIDEST], got[WIDEST], error, explained;
     double most = dtype == TOMEVIT_INT8 ? 7.0 : 1.5;
     tomevit_output out = {.logits = logits, .features = features};
     tomevit_image image = {pixels, TOMEVIT_F32_CHW};
@@ -88,10 +90,10 @@ static void check_near(const char *tier, tomevit_description d)
            sizeof(rounded));
     oracle_bits = 0;
     cr_assert_eq(tomevit_forward(context, NULL, 1, &image, &out), 0);
-    for (size_t i = 0; i < 48; i++)
+    for (size_t i = 0; i < d.features; i++)
         got[i] = (double)features[i];
-    error = apart(got, exact, 48);
-    explained = apart(rounded, exact, 48);
+    error = apart(got, exact, d.features);
+    explained = apart(rounded, exact, d.features);
     cr_assert_leq(error, most * explained,
                   "%s on %s, %zu tokens: features off by %.2f times what "
                   "rounding explains", tomevit_dtype_name(dtype), tier,
@@ -204,7 +206,7 @@ static void check_oracle(const char *tier, const char *what,
     tomevit_model *model = model_of(d);
     vit_random random = {d, 17};
     uint8_t *crops = random_crops(1);
-    float pixels[3 * SIDE * SIDE], logits[CLASSES], features[2 * 48];
+    float pixels[3 * SIDE * SIDE], logits[CLASSES], features[WIDEST];
     const double *want, *want_features;
     double largest = 0.0;
     static const size_t r[4] = {9, 0, 12, 7};
