@@ -50,8 +50,14 @@ LC_ALL=C.UTF-8 awk -v columns=$COLUMNS -v function_lines=$FUNCTION_LINES \
         began = 0
     }
     END { ended(); exit bad }' "$@" || status=1
+# Headers that no rule names are left out of the distribution.
+cat Makefile.am $(find . -name Makefile.inc ! -path '*/python/build/*') \
+    >"$scratch/rules"
 for file in "$@"; do
     test -z "$(tail -c 1 "$file")" || fail "$file: no newline at the end"
+    case $file in
+    *.h) grep -qF "$file" "$scratch/rules" || fail "$file: in no Makefile.inc" ;;
+    esac
 done
 
 set -- $(find tomerge/python tomerge/examples bench -name '*.py' \
