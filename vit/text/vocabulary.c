@@ -182,11 +182,12 @@ void tomevit_ids_free(vit_ids *ids)
 int tomevit_merge_ids(const vit_merges *m, vit_ids *ids, size_t first)
 {
     size_t count = ids->failed ? 0 : ids->count - first;
-    int32_t *x = ids->list + first;
     const vit_merge **pairs;
+    int32_t *x;
 
     if (count < 2)
         return ids->failed ? -1 : 0;
+    x = ids->list + first;
     pairs = malloc(count * sizeof(*pairs));
     if (!pairs)
         return -1;
