@@ -29,8 +29,11 @@ static void beside_shards(const uint8_t *data, size_t size)
     }
     for (size_t i = 0; i < tensors->count; i++) {
         const vit_stored *t = &tensors->list[i];
-        float *values = malloc(t->elements * sizeof(*values) + 1);
+        float *values;
 
+        if (!t->dtype->to_f32) /* which no model reads */
+            continue;
+        values = malloc(t->elements * sizeof(*values) + 1);
         if (values && tomevit_tensors_read(tensors, t, values, &why))
             fuzz_require(!strchr(why.text, '\n'));
         else if (values)
