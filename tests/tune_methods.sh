@@ -4,20 +4,10 @@
 # the same candidates finds; what it writes is what it reports, and is taken by
 # the other commands; a journal gives the same file.
 . "${srcdir:-.}/tests/guard.sh"
+sources=$(cd "$srcdir" && pwd -P)
 . "${srcdir:-.}/tests/command.sh"
-
-test -z "$SANITIZED" || skip "too slow under the sanitizers"
-"$tomerge" inspect --cpu >cpu || fail "inspect --cpu"
-! grep -q '^f32 *scalar' cpu || skip "minutes by scalar kernels"
-"$build/data/make-images" --count 16 pictures || fail "no pictures"
-n=0
-(cd pictures && find . -type f) | LC_ALL=C sort >all
-while read -r file; do
-    half=found
-    test $((n % 2)) = 0 || half=held
-    mkdir -p "$half/${file%/*}" && cp "pictures/$file" "$half/$file"
-    n=$((n + 1))
-done <all
+halves=16
+. "$sources/tests/halves.sh"
 goal="--target-gmacs 0.2 --quiet"
 same() { awk "BEGIN { d = $1 - $2; exit !(d < 1e-5 && d > -1e-5) }"; }
 

@@ -4,20 +4,10 @@
 # the images that it was found on, is what the report is of, and is taken by the
 # other commands.
 . "${srcdir:-.}/tests/guard.sh"
+sources=$(cd "$srcdir" && pwd -P)
 . "${srcdir:-.}/tests/command.sh"
-
-test -z "$SANITIZED" || skip "too slow under the sanitizers"
-"$tomerge" inspect --cpu >cpu || fail "inspect --cpu"
-! grep -q '^f32 *scalar' cpu || skip "minutes by scalar kernels"
-"$build/data/make-images" --count 32 pictures || fail "no pictures"
-n=0
-(cd pictures && find . -type f) | LC_ALL=C sort >all
-while read -r file; do
-    half=found
-    test $((n % 2)) = 0 || half=held
-    mkdir -p "$half/${file%/*}" && cp "pictures/$file" "$half/$file"
-    n=$((n + 1))
-done <all
+halves=32
+. "$sources/tests/halves.sh"
 
 run 0 tune pictures --method upward --target-gmacs 0.2 --rounds 1 -o bounds \
     --json t.json --quiet --resume journal

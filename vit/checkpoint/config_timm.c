@@ -11,11 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static int has(const vit_neighbour *n, const char *name)
-{
-    return tomevit_tensors_find(n->view, name) != NULL;
-}
-
 static int is_naflex(const vit_neighbour *n)
 {
     return !strcmp(tomevit_view_layout(n->view), "timm NaFlex");
@@ -33,7 +28,7 @@ static int has_shape(const vit_neighbour *n, size_t dim, size_t depth)
     snprintf(last, sizeof(last), "blocks.%zu.norm1.weight", depth - 1);
     snprintf(beyond, sizeof(beyond), "blocks.%zu.norm1.weight", depth);
     return !t || t->dims < 1 ||
-           (t->shape[0] == dim && has(n, last) && !has(n, beyond));
+           (t->shape[0] == dim && vit_has(n, last) && !vit_has(n, beyond));
 }
 
 /* The tensors tell patches apart as this architecture does: by embeddings, by
@@ -47,16 +42,16 @@ static int has_positions(const vit_neighbour *n, const vit_architecture *a)
                  strstr(a->name, "eva02_") || strstr(a->name, "vit_pe_") ||
                  strstr(a->name, "qwen3_vit");
 
-    if (has(n, "pos_embed") != embeds)
+    if (vit_has(n, "pos_embed") != embeds)
         return 0;
-    if (relative != (has(n, "blocks.0.attn.relative_position_bias_table") ||
-                     has(n, "blocks.0.attn.rel_pos.mlp.fc2.weight") ||
-                     has(n, "shared_rel_pos.mlp.fc2.weight")))
+    if (relative != (vit_has(n, "blocks.0.attn.relative_position_bias_table") ||
+                     vit_has(n, "blocks.0.attn.rel_pos.mlp.fc2.weight") ||
+                     vit_has(n, "shared_rel_pos.mlp.fc2.weight")))
         return 0;
     return rotary ||
-           (has(n, "blocks.0.attn.norm.weight") == inner &&
-            has(n, "blocks.0.mlp.norm.weight") == inner &&
-            !has(n, "rope.freqs") && !has(n, "rope.periods"));
+           (vit_has(n, "blocks.0.attn.norm.weight") == inner &&
+            vit_has(n, "blocks.0.mlp.norm.weight") == inner &&
+            !vit_has(n, "rope.freqs") && !vit_has(n, "rope.periods"));
 }
 
 static size_t or_else(size_t size, size_t otherwise)
@@ -138,7 +133,7 @@ int tomevit_say_architecture(const vit_neighbour *n, const char *name,
                               ? json_string(a->activation) : NULL);
     tomevit_neighbour_say(n, "positions", json_string(a->positions));
     say_norms(n, name, args);
-    if (has(n, "merger.fc1.weight"))
+    if (vit_has(n, "merger.fc1.weight"))
         tomevit_neighbour_say(n, "cells", json_string(
             strstr(name, "deepseek_vit") ? "channels" : "patches"));
     say_resize(n, name);
@@ -148,7 +143,7 @@ int tomevit_say_architecture(const vit_neighbour *n, const char *name,
         tomevit_neighbour_say(n, "pool_tokens", json_string("all"));
     if (!strncmp(a->positions, "rotary", 6) && !a->pool)
         tomevit_neighbour_say(n, "pool_heads", json_string("8"));
-    if (!has(n, "attn_pool.latent"))
+    if (!vit_has(n, "attn_pool.latent"))
         tomevit_neighbour_say(n, "pool", a->pool ? json_string(a->pool)
                                                  : NULL);
     return 0;
@@ -190,10 +185,10 @@ static int check_args(const vit_neighbour *n, json_t *args, int any)
 
 int tomevit_say_pool(const vit_neighbour *n, const char *key, const char *pool)
 {
-    int attention = has(n, "attn_pool.latent");
+    int attention = vit_has(n, "attn_pool.latent");
 
     if (!pool || !pool[0] || (attention && !strcmp(pool, "map")) ||
-        (has(n, "merger.fc1.weight") && (!strcmp(pool, "avg") ||
+        (vit_has(n, "merger.fc1.weight") && (!strcmp(pool, "avg") ||
                                          !strcmp(pool, "merge") ||
                                          !strcmp(pool, "align"))))
         return 0;
@@ -261,7 +256,7 @@ int tomevit_from_timm(const vit_neighbour *n, json_t *config)
     const char *pool = tomevit_json_text(args, "global_pool");
     int code;
 
-    if (!has(n, "merger.fc1.weight") &&
+    if (!vit_has(n, "merger.fc1.weight") &&
         !tomevit_neighbour_fits(n, config, "num_features"))
         return 0;
     tomevit_neighbour_pass(n, "mean", cfg, "mean");

@@ -143,11 +143,6 @@ static int check_shape(const vit_neighbour *n, const json_t *parts)
     return 0;
 }
 
-static int has(const vit_neighbour *n, const char *name)
-{
-    return tomevit_tensors_find(n->view, name) != NULL;
-}
-
 /* The MLP's first product makes two rows, of which one gates the other. */
 static int is_gated(const vit_neighbour *n)
 {
@@ -166,7 +161,7 @@ static int check_depth(const vit_neighbour *n, const json_t *parts)
 
     do
         snprintf(name, sizeof(name), "blocks.%zu.norm1.weight", found++);
-    while (has(n, name));
+    while (vit_has(n, name));
     if (!depth || depth == --found || !found)
         return 0;
     return tomevit_neighbour_refuse(n, "\"num_hidden_layers\" is %zu, the "
@@ -179,21 +174,21 @@ static int check_depth(const vit_neighbour *n, const json_t *parts)
 static int check_shown(const vit_neighbour *n, const json_t *parts)
 {
     const char *norm = tomevit_json_text(parts, "norm_type");
-    int biased = has(n, "blocks.0.attn.qkv.bias") ||
-                 has(n, "blocks.0.attn.q_bias");
+    int biased = vit_has(n, "blocks.0.attn.qkv.bias") ||
+                 vit_has(n, "blocks.0.attn.q_bias");
     const struct {
         const char *member;
         int shown;
     } members[] = {
         {"qkv_bias", biased}, {"attention_bias", biased},
         {"query_bias", biased},
-        {"proj_bias", has(n, "blocks.0.attn.proj.bias")},
-        {"mlp_bias", has(n, "blocks.0.mlp.fc1.bias")},
-        {"use_qk_norm", has(n, "blocks.0.attn.q_norm.weight")},
+        {"proj_bias", vit_has(n, "blocks.0.attn.proj.bias")},
+        {"mlp_bias", vit_has(n, "blocks.0.mlp.fc1.bias")},
+        {"use_qk_norm", vit_has(n, "blocks.0.attn.q_norm.weight")},
         {"use_relative_position_bias",
-         has(n, "blocks.0.attn.relative_position_bias_table")},
-        {"use_absolute_position_embeddings", has(n, "pos_embed")},
-        {"use_mean_pooling", !has(n, "norm.weight")},
+         vit_has(n, "blocks.0.attn.relative_position_bias_table")},
+        {"use_absolute_position_embeddings", vit_has(n, "pos_embed")},
+        {"use_mean_pooling", !vit_has(n, "norm.weight")},
         {"use_gated_mlp", is_gated(n)}, {"use_swiglu_ffn", is_gated(n)},
     };
 
@@ -206,7 +201,7 @@ static int check_shown(const vit_neighbour *n, const json_t *parts)
                                             members[i].shown ? "false"
                                                              : "true");
     }
-    if (norm && !strcmp(norm, has(n, "blocks.0.norm1.bias") ? "rms_norm"
+    if (norm && !strcmp(norm, vit_has(n, "blocks.0.norm1.bias") ? "rms_norm"
                                                             : "layer_norm"))
         return tomevit_neighbour_refuse(n, "\"norm_type\" is \"%.20s\", the "
                                         "tensors show otherwise", norm);

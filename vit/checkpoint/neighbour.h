@@ -25,6 +25,12 @@ __attribute__((format(printf, 2, 3)))
 #endif
 int tomevit_neighbour_refuse(const vit_neighbour *n, const char *format, ...);
 
+/* Whether the model has a tensor. */
+static inline int vit_has(const vit_neighbour *n, const char *name)
+{
+    return tomevit_tensors_find(n->view, name) != NULL;
+}
+
 /* Sets a key of the metadata, unless it is there or the value is NULL; the
  * value is given away. */
 void tomevit_neighbour_say(const vit_neighbour *n, const char *key,

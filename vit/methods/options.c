@@ -5,8 +5,8 @@
 #include "options.h"
 
 #include "../base/message.h"
+#include "../base/real.h"
 #include "counts.h"
-#include "text.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 static int one_number(const char *text, double least, double most, int whole,
                       double *value, tomevit_message *why)
 {
-    if (tomevit_method_real(text, value) == 0 && *value >= least &&
+    if (tomevit_real_read(text, value) == 0 && *value >= least &&
         *value <= most && (!whole || *value == floor(*value)))
         return 0;
     return tomevit_refuse(why, TOMEVIT_EINVAL, "'%.40s' is not a %snumber "

@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include "../base/message.h"
+#include "../base/real.h"
 #include "list.h"
 #include "text.h"
 #include "tomevit_methods.h"
@@ -43,7 +44,7 @@ static int refuse_as(const said *s, int code, const char *line)
 
 static int whole(const char *text, double most, double *value)
 {
-    return tomevit_method_real(text, value) == 0 && *value >= 0 &&
+    return tomevit_real_read(text, value) == 0 && *value >= 0 &&
            *value <= most && *value == floor(*value) ? 0 : TOMEVIT_EINVAL;
 }
 
@@ -230,31 +231,51 @@ static int parse(said *s, char *text, size_t length,
     return code;
 }
 
+static int copy_text(const said *s, const char *from, char **text,
+                     size_t *length)
+{
+    *length = strlen(from);
+    if (*length > MOST)
+        return refuse(s, TOMEVIT_EFORMAT, "too long a text, such as", from);
+    *text = malloc(*length + 1);
+    if (!*text)
+        return refuse(s, TOMEVIT_ENOMEM, "out of", "memory");
+    memcpy(*text, from, *length + 1);
+    return 0;
+}
+
+/* `source` is text or, where s->path is, that of a file. */
+static int read_source(said *s, const char *source,
+                       const tomevit_description *description,
+                       tomevit_merging *merging, size_t *r,
+                       tomevit_layer_merging *layers)
+{
+    size_t length;
+    char *text;
+    int code;
+
+    if (s->why)
+        s->why->text[0] = '\0';
+    if (!source || !description || !merging || !r || !layers ||
+        description->depth == 0)
+        return TOMEVIT_EINVAL;
+    code = s->path ? tomevit_method_file(source, MOST, &text, &length, s->why)
+                   : copy_text(s, source, &text, &length);
+    if (code != 0)
+        return code;
+    code = parse(s, text, length, description, merging, r, layers);
+    free(text);
+    return code;
+}
+
 int tomevit_merging_parse(const char *text,
                           const tomevit_description *description,
                           tomevit_merging *merging, size_t *r,
                           tomevit_layer_merging *layers, tomevit_message *why)
 {
     said s = {NULL, why, -1, NULL, -1, -1, {0}, NULL};
-    size_t length;
-    char *copy;
-    int code;
 
-    if (why)
-        why->text[0] = '\0';
-    if (!text || !description || !merging || !r || !layers ||
-        description->depth == 0)
-        return TOMEVIT_EINVAL;
-    length = strlen(text);
-    if (length > MOST)
-        return refuse(&s, TOMEVIT_EFORMAT, "too long a text, such as", text);
-    copy = malloc(length + 1);
-    if (!copy)
-        return refuse(&s, TOMEVIT_ENOMEM, "out of", "memory");
-    memcpy(copy, text, length + 1);
-    code = parse(&s, copy, length, description, merging, r, layers);
-    free(copy);
-    return code;
+    return read_source(&s, text, description, merging, r, layers);
 }
 
 int tomevit_merging_read(const char *path,
@@ -263,19 +284,6 @@ int tomevit_merging_read(const char *path,
                          tomevit_layer_merging *layers, tomevit_message *why)
 {
     said s = {path, why, -1, NULL, -1, -1, {0}, NULL};
-    size_t length;
-    char *text;
-    int code;
 
-    if (why)
-        why->text[0] = '\0';
-    if (!path || !description || !merging || !r || !layers ||
-        description->depth == 0)
-        return TOMEVIT_EINVAL;
-    code = tomevit_method_file(path, MOST, &text, &length, why);
-    if (code != 0)
-        return code;
-    code = parse(&s, text, length, description, merging, r, layers);
-    free(text);
-    return code;
+    return read_source(&s, path, description, merging, r, layers);
 }

@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Numbers in text, and files of it. */
+/* Files of text. */
 #include "config.h"
 
 #include "text.h"
 
 #include "../base/message.h"
-#include "../base/real.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-int tomevit_method_real(const char *text, double *value)
-{
-    return tomevit_real_read(text, value);
-}
 
 /* To the end of the file or `most`; *length is what came. */
 static int read_all(FILE *file, char *text, size_t most, size_t *length)
