@@ -322,3 +322,23 @@ Test(merging_file, is_refused_by_name)
     refused_merging("method=diffrate file=c.json", format, "file, 'c.json'");
     refused_merging("method=upward threshold=0:1", invalid, "2 values");
 }
+
+/* Longer than anyone's schedule: what is read is limited. */
+Test(merging_file, is_not_without_end)
+{
+    enum { MOST = 1 << 16 };
+    char text[MOST + 2] = "method=tome r=1";
+    size_t said = strlen(text);
+    tomevit_description d = small_model();
+    tomevit_merging got;
+    tomevit_message message;
+
+    memset(text + said, ' ', MOST - said);
+    cr_expect_eq(read_merging(text, &got), 0, "%s", why);
+    text[MOST] = ' ';
+    refused_merging(text, TOMEVIT_EFORMAT, "longer than 65536 bytes");
+    cr_expect_eq(tomevit_merging_parse(text, &d, &got, file_r, file_layers,
+                                       &message), TOMEVIT_EFORMAT);
+    cr_expect_not_null(strstr(message.text, "too long a text"), "%s",
+                       message.text);
+}
