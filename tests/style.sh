@@ -67,6 +67,14 @@ for file in quickstart run-tests .ci/run .ci/setup.sh tests/*.sh "$@"; do
         fail "$file: no SPDX line"
 done
 
+# A script that notes its failures ends with them.
+for file in tests/*.sh; do
+    grep -q '^#!' "$file" && grep -q '/guard\.sh' "$file" || continue
+    tail -n 1 "$file" | grep -q '^exit \$status$' ||
+        grep -q '^test \$status = 0 || exit 1$' "$file" ||
+        fail "$file does not end with its status"
+done
+
 # What the pages lead to is there, and the first of them is read to its end.
 test "$(wc -l <README.md)" -le 150 || fail "README.md is over 150 lines"
 for page in README.md CONTRIBUTING.md NEWS.md */README.md */python/README.md \

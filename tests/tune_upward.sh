@@ -51,3 +51,4 @@ run 2 eval pictures --method upward --method-options @nowhere
 says err "nowhere"
 run 2 eval pictures --method upward --method-options margin=1
 says err "'margin' is no option of method upward"
+exit $status
