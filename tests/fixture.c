@@ -17,6 +17,8 @@
  *   fixture rename ARCHIVE OUT LENGTH NAME  what compress wrote of pictures of
  *                                           LENGTH bytes, its first one under
  *                                           another name
+ *   fixture tokens TOKENIZER TEXTS          the numbers of each text of a JSON
+ *                                           list, a line each
  *   fixture json FILE KEY...                the value at a.b.0.c; fails if none
  */
 #include "model_file.h"
@@ -24,6 +26,7 @@
 #include "../src/bytes/packed.h"
 #include "../src/images/image.h"
 #include "../vit/checkpoint/checkpoint.h"
+#include "../vit/text/tokenizer.h"
 
 #include <jansson.h>
 #include <png.h>
@@ -259,6 +262,34 @@ static int print_json(const char *path, int count, char **keys)
     return missing;
 }
 
+static int print_tokens(const char *path, const char *texts)
+{
+    json_error_t error;
+    json_t *list = json_load_file(texts, 0, &error), *text;
+    tomevit_message why = {"no list of texts"};
+    vit_tokenizer *t = NULL;
+    int failed = !list || tomevit_tokenizer_open(path, path, &t, &why) != 0;
+    size_t at;
+
+    json_array_foreach(list, at, text) {
+        vit_ids ids = {0};
+
+        failed = failed || tomevit_tokenizer_encode(
+            t, json_string_value(text), &ids, &why) != 0;
+        if (failed)
+            break;
+        for (size_t i = 0; i < ids.count; i++)
+            printf(i ? " %d" : "%d", (int)ids.list[i]);
+        putchar('\n');
+        tomevit_ids_free(&ids);
+    }
+    if (failed)
+        fprintf(stderr, "%s\n", why.text);
+    tomevit_tokenizer_close(t);
+    json_decref(list);
+    return failed;
+}
+
 static unsigned number(const char *text)
 {
     return (unsigned)strtoul(text, NULL, 10);
@@ -367,9 +398,11 @@ int main(int argc, char **argv)
         return decode_images(argc - 2, argv + 2);
     if (strcmp(what, "rename") == 0 && argc > 5)
         return rename_first(argv[2], argv[3], number(argv[4]), argv[5]);
+    if (strcmp(what, "tokens") == 0 && argc > 3)
+        return print_tokens(argv[2], argv[3]);
     if (strcmp(what, "json") == 0)
         return print_json(argv[2], argc - 3, argv + 3);
-    fputs("usage: fixture model|head|image|embed|same|decode|rename|json "
-          "FILE ...\n", stderr);
+    fputs("usage: fixture model|head|image|embed|same|decode|rename|tokens|"
+          "json FILE ...\n", stderr);
     return 2;
 }

@@ -136,11 +136,18 @@ Test(texts, numbers_by_pieces)
     check_ids("open_siglip", NULL, 1);
 }
 
+Test(texts, numbers_by_byte_pairs)
+{
+    need_unicode();
+    check_ids("hf_siglip2", NULL, 1);
+}
+
 /* ---- embeddings ---------------------------------------------------------- */
 
 static const char *const models[][2] = {
     {"hf_clip", NULL}, {"open_clip", "open_clip/bpe.txt.gz"},
     {"hf_siglip", NULL}, {"open_siglip", NULL},
+    {"hf_siglip2", NULL},
 };
 
 static void check_embeddings(const char *name, const char *tokenizer,
@@ -207,7 +214,11 @@ Test(texts, refuses_tokenizers_by_name)
     refuses("{\"model\":{\"type\":\"WordPiece\"}}",
             "a model of the kind \"WordPiece\" is not run");
     refuses("{\"model\":{\"type\":\"BPE\",\"byte_fallback\":true}}",
-            "of another kind than CLIP's");
+            "a fallback to bytes without \"<0x00>\"");
+    refuses("{\"model\":{\"type\":\"BPE\",\"end_of_word_suffix\":\"</w>\","
+            "\"dropout\":0.5}}", "of another kind than CLIP's and Gemma's");
+    refuses("{\"model\":{\"type\":\"BPE\",\"byte_fallback\":true,"
+            "\"ignore_merges\":true}}", "of another kind than");
     refuses("{\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":"
             "[[\"a\",0]]},\"normalizer\":{\"type\":\"StripAccents\"}}",
             "the normalizer \"StripAccents\" is not run");

@@ -18,6 +18,17 @@ if grep -q 'built without utf8proc' err; then
     test "$status" = 0 && skip "built without utf8proc"
 fi
 
+# alike A B: the same four classes, as likely within 1e-4.
+alike() {
+    answers "$1" >mine
+    answers "$2" >theirs
+    test "$(wc -l <mine)" = 8 && paste mine theirs | awk '
+        { d = $1 - $2 } d > 1e-4 || d < -1e-4 || NF != 2 { exit 1 }'
+}
+answers() {
+    grep -o '"probability": *[0-9.]*\|"index": *[0-9]*' "$1" | sed 's/.*: *//'
+}
+
 # The first texts of expected.json as they are, and the original's embeddings
 # of them, give the same answer.
 cat >first <<'EOT'
@@ -31,13 +42,45 @@ for model in hf_clip hf_siglip; do
         --classes first --json texts.json
     run 0 classify --model "$texts/$model/model.safetensors" a.png -k 4 \
         --text-embeddings "$texts/$model/first.npy" --json given.json
-    grep -o '"probability": *[0-9.]*\|"index": *[0-9]*' texts.json >mine
-    grep -o '"probability": *[0-9.]*\|"index": *[0-9]*' given.json >theirs
-    test "$(wc -l <mine)" = 8 || fail "$model: $(cat mine)"
-    paste mine theirs | awk '{ d = $2 - $4; if (d < 0) d = -d
-        if (d > 1e-4) exit 1 }' || { fail "$model:"; paste mine theirs; }
+    alike texts.json given.json || { fail "$model:"; paste mine theirs; }
     grep -q "it's the owl's" texts.json || fail "$model: no name"
 done
+
+# SigLIP 2 for one size: lower case is what it was trained on, and a guess.
+fixed=$texts/hf_siglip2_fixed
+run 0 classify --model "$fixed/model.safetensors" a.png -k 4 --classes first \
+    --tokenizer "$texts/hf_siglip2" --json texts.json
+says err "text lower case as \"do_lower_case\" says"
+run 0 classify --model "$fixed/model.safetensors" a.png -k 4 \
+    --text-embeddings "$fixed/first.npy" --json given.json
+alike texts.json given.json || { fail "SigLIP 2:"; paste mine theirs; }
+
+# What transformers' configuration of it says is done, or refused.
+mkdir gemma
+cp "$texts"/hf_siglip2/token* gemma
+told=$texts/hf_siglip2/tokenizer_config.json
+gemma() {
+    sed "$1" "$told" >gemma/tokenizer_config.json
+    cmp -s "$told" gemma/tokenizer_config.json && fail "$1 changes nothing"
+    run 1 classify --model "$fixed/model.safetensors" a.png --classes first \
+        --tokenizer gemma
+    says err "$2"
+    lines err 1
+}
+gemma 's/"right"/"left"/' 'pads texts on their left ("padding_side")'
+gemma '/padding_side/d' 'pads texts on their left ("padding_side")'
+gemma '/"add_bos_token"/s/false/true/' '"add_eos_token" is not as in tokenizer'
+gemma '/"add_eos_token"/s/true/false/' '"add_eos_token" is not as in tokenizer'
+sed '/do_lower_case/d' "$told" >gemma/tokenizer_config.json
+run 0 classify --model "$fixed/model.safetensors" a.png -k 4 --classes first \
+    --tokenizer gemma --json kept.json
+grep -q 'lower case' err && fail "lower case where nothing says it"
+alike kept.json given.json && fail "lower case does nothing"
+printf '\n\016' >gemma/tokenizer.model
+rm gemma/tokenizer.json gemma/tokenizer_config.json
+run 1 classify --model "$fixed/model.safetensors" a.png --classes first \
+    --tokenizer gemma
+says err "tokenizer.model: SentencePiece's own format is not read"
 
 # A template stands around the names; of several the mean is taken.
 run 0 classify --model "$hf" a.png --classes names --json one.json \
@@ -124,3 +167,4 @@ run 0 inspect --model "$open"
 says out "text tower      "
 run 0 inspect
 test "$(grep -c text out)" = 0 || fail "a text tower where there is none"
+exit $status

@@ -127,3 +127,23 @@ int tomevit_even(const vit_tokenizer *t, const char *text, size_t count,
     tomevit_string_free(&b);
     return out->failed ? -1 : 0;
 }
+
+/* As a normalizer that runs first has it: tokens that are looked for in even
+ * texts would change with it, and are not known to. */
+int tomevit_even_lower(vit_tokenizer *t, const vit_report *report)
+{
+    for (size_t i = 0; i < t->special_count; i++)
+        if (t->specials[i].evened)
+            return tomevit_fail(report, TOMEVIT_EMODEL, "lower case with an "
+                                "added token \"%.60s\" that is normalized is "
+                                "not run", t->specials[i].text);
+    if (t->even_count > 0 && t->even[0].what == VIT_EVEN_LOWER)
+        return 0;
+    if (t->even_count == VIT_EVEN_STEPS)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "expected at most %d "
+                            "normalizers", VIT_EVEN_STEPS);
+    memmove(t->even + 1, t->even, t->even_count * sizeof(*t->even));
+    t->even[0] = (vit_even_step){.what = VIT_EVEN_LOWER};
+    t->even_count++;
+    return 0;
+}

@@ -42,13 +42,41 @@ static const char *cleaning_name(enum vit_cleaning clean)
     }
 }
 
+/*
+ * SigLIP 2 was trained on lower case [arXiv 2502.14786; big_vision,
+ * pp/ops_text.py]. transformers makes it so for Siglip2Tokenizer, which it
+ * takes for every "siglip2", and for no GemmaTokenizer, even where the file
+ * says "do_lower_case": whether texts are to be so is then a guess.
+ */
+static int settle_case(struct tomevit_text *t, const vit_report *report)
+{
+    const vit_tokenizer *k = t->tokenizer;
+    int lower = k->named == VIT_CLASS_SIGLIP2 ||
+                (k->named == VIT_CLASS_GEMMA && (t->siglip2 || k->lower_case));
+
+    if (!lower)
+        return 0;
+    if (k->named == VIT_CLASS_GEMMA && !t->siglip2 &&
+        t->clean != VIT_CLEAN_CANONICAL && t->clean != VIT_CLEAN_LOWER)
+        tomevit_text_note(t, "text lower case", "as \"do_lower_case\" says, "
+                          "which transformers does not do", NULL);
+    else
+        tomevit_text_note(t, "text lower case", "yes",
+                          t->siglip2 ? "config.json" : "tokenizer_config.json");
+    return tomevit_even_lower(t->tokenizer, report);
+}
+
 /* What tower and tokenizer have to agree on. */
 static int fit(struct tomevit_text *t, const vit_report *report)
 {
     const vit_tokenizer *k = t->tokenizer;
+    int code;
 
-    if (t->clean == VIT_CLEAN_NOTHING && k->siglip)
+    if (t->clean == VIT_CLEAN_NOTHING && k->named == VIT_CLASS_SIGLIP)
         t->clean = VIT_CLEAN_SIGLIP;
+    code = settle_case(t, report);
+    if (code)
+        return code;
     t->pad = k->pad;
     snprintf(t->d.tokenizer, sizeof(t->d.tokenizer), "%s", k->path);
     if ((size_t)k->most >= t->d.vocabulary)
@@ -66,6 +94,10 @@ static int fit(struct tomevit_text *t, const vit_report *report)
         return tomevit_fail(report, TOMEVIT_EMODEL, "its text tower sees what "
                             "pads a text, but %s does not say which token "
                             "does", t->d.tokenizer);
+    if (k->pad_left)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "%s pads texts on their "
+                            "left (\"padding_side\"), which is not run",
+                            t->d.tokenizer);
     if (t->pad >= 0 && (size_t)t->pad >= t->d.vocabulary)
         return tomevit_fail(report, TOMEVIT_EMODEL, "token %d of %s, which "
                             "pads, is not one of %zu", t->pad, t->d.tokenizer,

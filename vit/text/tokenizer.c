@@ -28,6 +28,8 @@ static int encode_words(const vit_tokenizer *t, const char *text, size_t count,
 {
     if (count == 0)
         return 0;
+    if (t->cut == VIT_CUT_PAIRS)
+        return tomevit_byte_pairs(t, text, count, ids);
     return t->cut == VIT_CUT_CLIP
         ? tomevit_clip_words(t, text, count, ids)
         : tomevit_unigram(t, text, count, ids->count == 0, ids);

@@ -7,6 +7,7 @@
 #ifndef TOMEVIT_TOKENIZER_H
 #define TOMEVIT_TOKENIZER_H
 
+#include "json_list.h"
 #include "unicode.h"
 #include "vocabulary.h"
 #include "../base/message.h"
@@ -54,10 +55,18 @@ typedef struct vit_special {
 
 enum vit_cut {
     VIT_CUT_CLIP,          /* CLIP's words, byte-pair encoding of their bytes */
+    VIT_CUT_PAIRS,         /* Gemma's: byte-pair encoding of characters */
     VIT_CUT_UNIGRAM        /* SentencePiece's most likely pieces */
 };
 
-enum { VIT_EVEN_STEPS = 16, VIT_SPECIALS = 512, VIT_ENDS = 4 };
+/* What transformers knows it as, as far as that changes anything. */
+enum vit_tokenizer_class {
+    VIT_CLASS_OTHER, VIT_CLASS_SIGLIP, VIT_CLASS_SIGLIP2, VIT_CLASS_GEMMA
+};
+
+enum {
+    VIT_EVEN_STEPS = 16, VIT_SPECIALS = 512, VIT_ENDS = 4, VIT_MERGES = 1 << 20
+};
 
 typedef struct vit_tokenizer {
     char path[192];        /* of its file, as far as it fits */
@@ -80,11 +89,15 @@ typedef struct vit_tokenizer {
     double unknown_score;
     unsigned char *charsmap; /* SentencePiece's table, or NULL */
     size_t charsmap_bytes;
-    int siglip;            /* what transformers knows it as: SiglipTokenizer */
+    enum vit_tokenizer_class named;
+    int lower_case;        /* "do_lower_case" is said to be true */
+    int pad_left;          /* what pads a text comes before it */
+    int32_t bytes[256];    /* of VIT_CUT_PAIRS: the numbers of bytes */
     int prefix_blank;      /* words begin with one, if they do not anyhow; 1:
                             * every stretch of the text does, 2: the first */
     int by_white;          /* white space parts words, and goes */
-    int by_blank;          /* every blank begins a word */
+    int by_blank;          /* every blank begins a word; of VIT_CUT_PAIRS it
+                            * ends one */
     vit_region region;
 } vit_tokenizer;
 
@@ -124,9 +137,14 @@ int tomevit_even(const vit_tokenizer *t, const char *text, size_t count,
 void tomevit_charsmap(const unsigned char *map, size_t bytes, const char *text,
                       size_t count, vit_string *out);
 
-/* clip_words.c, unigram.c: a text without specials; `first` if it is the
- * beginning of the whole. -1 without memory. */
+/* even.c: puts lower case before all else. EMODEL, or ENOMEM. */
+int tomevit_even_lower(vit_tokenizer *t, const vit_report *report);
+
+/* clip_words.c, byte_pairs.c, unigram.c: a text without specials; `first` if it
+ * is the beginning of the whole. -1 without memory. */
 int tomevit_clip_words(const vit_tokenizer *t, const char *text, size_t count,
+                       vit_ids *ids);
+int tomevit_byte_pairs(const vit_tokenizer *t, const char *text, size_t count,
                        vit_ids *ids);
 int tomevit_unigram(const vit_tokenizer *t, const char *text, size_t count,
                     int first, vit_ids *ids);
@@ -135,9 +153,10 @@ int tomevit_unigram(const vit_tokenizer *t, const char *text, size_t count,
 const vit_special *tomevit_special_at(const vit_tokenizer *t, int evened,
                                       const char *text, size_t count);
 
-/* tokenizer_json.c, tokenizer_bpe.c: fill what is all zero. */
+/* tokenizer_json.c, tokenizer_bpe.c: fill what is all zero. `merges` is the
+ * list that was cut out of the JSON; its text NULL: none was. */
 int tomevit_tokenizer_json(vit_tokenizer *t, json_t *json,
-                           const vit_report *report);
+                           vit_json_list *merges, const vit_report *report);
 int tomevit_tokenizer_vocab(vit_tokenizer *t, json_t *vocab,
                             const char *merges, size_t count,
                             const vit_report *report);

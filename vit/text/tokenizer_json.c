@@ -3,49 +3,10 @@
  * by its name. */
 #include "config.h"
 
-#include "tokenizer.h"
+#include "tokenizer_json.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- what is looked up --------------------------------------------------- */
-
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text ? text : "";
-}
-
-static int is(const json_t *object, const char *type)
-{
-    return strcmp(text_of(object, "type"), type) == 0;
-}
-
-static int refuse(const vit_report *report, const char *what, const char *name)
-{
-    return tomevit_fail(report, TOMEVIT_EMODEL, "a tokenizer with %s \"%.60s\" "
-                        "is not run", what, name);
-}
-
-static int no_memory(const vit_report *report)
-{
-    return tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory");
-}
-
-static int id_of(const json_t *value, int32_t *id)
-{
-    json_int_t number = json_is_integer(value) ? json_integer_value(value) : -1;
-
-    *id = number >= 0 && number < INT32_MAX ? (int32_t)number : -1;
-    return *id >= 0;
-}
-
-static void note_id(vit_tokenizer *t, int32_t id)
-{
-    if (id > t->most)
-        t->most = id;
-}
 
 /* ---- evening ------------------------------------------------------------- */
 
@@ -217,11 +178,25 @@ static int read_metaspace(vit_tokenizer *t, const json_t *p,
                ? 0 : refuse(report, "the prefix", scheme);
 }
 
+/* Gemma's: blanks end words. They do none where they became letters. */
+static int cut_by_gemma(vit_tokenizer *t, const json_t *p)
+{
+    t->by_blank = is(p, "Split") &&
+                  strcmp(text_of(json_object_get(p, "pattern"), "String"),
+                         " ") == 0 &&
+                  strcmp(text_of(p, "behavior"), "MergedWithPrevious") == 0 &&
+                  !json_is_true(json_object_get(p, "invert"));
+    return t->by_blank || !json_is_object(p);
+}
+
 static int read_cut(vit_tokenizer *t, const json_t *p,
                     const vit_report *report)
 {
     const json_t *list = json_object_get(p, "pretokenizers");
 
+    if (t->cut == VIT_CUT_PAIRS)
+        return cut_by_gemma(t, p) ? 0 : refuse(report, "words cut by",
+                                               text_of(p, "type"));
     if (t->cut == VIT_CUT_CLIP)
         return cut_by_clip(p) ? 0 : refuse(report, "words cut by",
                                            text_of(p, "type"));
@@ -233,136 +208,6 @@ static int read_cut(vit_tokenizer *t, const json_t *p,
         p = json_array_get(list, 0);
     }
     return read_metaspace(t, p, report);
-}
-
-/* ---- pieces -------------------------------------------------------------- */
-
-/* "a b", or ["a", "b"]. */
-static int split_merge(const json_t *merge, const char **a, size_t *n,
-                       const char **b)
-{
-    const char *both = json_string_value(merge), *gap;
-
-    if (both) {
-        gap = strchr(both, ' ');
-        *a = both;
-        *n = gap ? (size_t)(gap - both) : 0;
-        *b = gap ? gap + 1 : NULL;
-    } else {
-        *a = json_string_value(json_array_get(merge, 0));
-        *b = json_string_value(json_array_get(merge, 1));
-        *n = *a ? strlen(*a) : 0;
-    }
-    return *a && *b && *n > 0 && **b;
-}
-
-static int read_merges(vit_tokenizer *t, const json_t *merges,
-                       const vit_report *report)
-{
-    for (size_t i = 0; i < json_array_size(merges); i++) {
-        const char *a, *b;
-        size_t n;
-        vit_string whole = {0};
-        int32_t left, right, made;
-
-        if (!split_merge(json_array_get(merges, i), &a, &n, &b))
-            return tomevit_fail(report, TOMEVIT_EFORMAT, "merge %zu: expected "
-                                "two pieces", i);
-        tomevit_string_add(&whole, a, n);
-        tomevit_string_add(&whole, b, strlen(b));
-        left = tomevit_vocabulary_find(&t->words, a, n);
-        right = tomevit_vocabulary_find(&t->words, b, strlen(b));
-        made = whole.failed ? -1 : tomevit_vocabulary_find(
-            &t->words, whole.bytes, whole.count);
-        tomevit_string_free(&whole);
-        if (left < 0 || right < 0 || made < 0)
-            return tomevit_fail(report, TOMEVIT_EFORMAT, "merge %zu: expected "
-                                "pieces that have numbers", i);
-        if (tomevit_merges_add(&t->merges, left, right, made,
-                               (uint32_t)i) != 0)
-            return no_memory(report);
-    }
-    return 0;
-}
-
-static int read_bpe(vit_tokenizer *t, const json_t *model,
-                    const vit_report *report)
-{
-    json_t *vocab = json_object_get(model, "vocab"), *id;
-    const char *unknown = text_of(model, "unk_token"), *word;
-
-    t->cut = VIT_CUT_CLIP;
-    if (strcmp(text_of(model, "end_of_word_suffix"), "</w>") != 0 ||
-        *text_of(model, "continuing_subword_prefix") ||
-        json_is_true(json_object_get(model, "byte_fallback")) ||
-        json_is_true(json_object_get(model, "ignore_merges")) ||
-        json_is_true(json_object_get(model, "fuse_unk")))
-        return tomevit_fail(report, TOMEVIT_EMODEL, "a byte-pair tokenizer of "
-                            "another kind than CLIP's is not run");
-    json_object_foreach(vocab, word, id) {
-        int32_t number;
-
-        if (!id_of(id, &number))
-            return tomevit_fail(report, TOMEVIT_EFORMAT, "\"%.80s\": expected "
-                                "the number of a piece", word);
-        if (tomevit_vocabulary_add(&t->words, word, strlen(word),
-                                   number) != 0)
-            return no_memory(report);
-        note_id(t, number);
-    }
-    if (*unknown)
-        t->unknown = tomevit_vocabulary_find(&t->words, unknown,
-                                             strlen(unknown));
-    return read_merges(t, json_object_get(model, "merges"), report);
-}
-
-static int read_unigram(vit_tokenizer *t, const json_t *model,
-                        const vit_report *report)
-{
-    const json_t *vocab = json_object_get(model, "vocab");
-    size_t count = json_array_size(vocab);
-    double least = 0;
-
-    t->cut = VIT_CUT_UNIGRAM;
-    if (json_is_true(json_object_get(model, "byte_fallback")))
-        return refuse(report, "a fallback to", "bytes");
-    if (count == 0 || count > INT32_MAX ||
-        !id_of(json_object_get(model, "unk_id"), &t->unknown) ||
-        (size_t)t->unknown >= count)
-        return tomevit_fail(report, TOMEVIT_EFORMAT, "expected pieces, one of "
-                            "them for what is unknown");
-    t->scores = calloc(count, sizeof(*t->scores));
-    if (!t->scores)
-        return no_memory(report);
-    t->score_count = count;
-    for (size_t i = 0; i < count; i++) {
-        const json_t *pair = json_array_get(vocab, i);
-        const char *piece = json_string_value(json_array_get(pair, 0));
-        const json_t *score = json_array_get(pair, 1);
-
-        if (!piece || strlen(piece) > 256 || !json_is_number(score))
-            return tomevit_fail(report, TOMEVIT_EFORMAT, "piece %zu: expected "
-                                "a text of at most 256 bytes and its score",
-                                i);
-        t->scores[i] = json_number_value(score);
-        least = i == 0 || t->scores[i] < least ? t->scores[i] : least;
-        if (*piece && tomevit_vocabulary_add(&t->words, piece, strlen(piece),
-                                             (int32_t)i) != 0)
-            return no_memory(report);
-    }
-    t->unknown_score = least - 10;
-    note_id(t, (int32_t)count - 1);
-    return 0;
-}
-
-static int read_model(vit_tokenizer *t, const json_t *model,
-                      const vit_report *report)
-{
-    if (is(model, "BPE"))
-        return read_bpe(t, model, report);
-    if (is(model, "Unigram"))
-        return read_unigram(t, model, report);
-    return refuse(report, "a model of the kind", text_of(model, "type"));
 }
 
 /* ---- specials ------------------------------------------------------------ */
@@ -463,10 +308,11 @@ static int read_ends(vit_tokenizer *t, const json_t *p,
 }
 
 int tomevit_tokenizer_json(vit_tokenizer *t, json_t *json,
-                           const vit_report *report)
+                           vit_json_list *merges, const vit_report *report)
 {
     const json_t *padding = json_object_get(json, "padding");
-    int code = read_model(t, json_object_get(json, "model"), report);
+    int code = tomevit_tokenizer_model(t, json_object_get(json, "model"),
+                                       merges, report);
 
     if (!code)
         code = read_normalizers(t, json_object_get(json, "normalizer"),
@@ -482,5 +328,6 @@ int tomevit_tokenizer_json(vit_tokenizer *t, json_t *json,
     if (t->after_count)
         t->end = t->after[t->after_count - 1];
     id_of(json_object_get(padding, "pad_id"), &t->pad);
+    t->pad_left = strcmp(text_of(padding, "direction"), "Left") == 0;
     return 0;
 }

@@ -97,14 +97,28 @@ static json_t *parse(const char *bytes, size_t count, const vit_report *report)
     return json;
 }
 
+/* The merges apart from all else. */
 static int fill_json(vit_tokenizer *t, const char *bytes, size_t count,
                      const vit_report *report)
 {
-    json_t *json = parse(bytes, count, report);
+    vit_json_list merges = tomevit_json_list(bytes, count);
+    size_t before = merges.text ? (size_t)(merges.text - bytes) : count;
+    char *rest = NULL;
+    json_t *json;
     int code = TOMEVIT_EFORMAT;
 
+    if (merges.text) {
+        rest = malloc(count - merges.count);
+        if (!rest)
+            return tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory");
+        memcpy(rest, bytes, before);
+        memcpy(rest + before, bytes + before + merges.count,
+               count - before - merges.count);
+    }
+    json = parse(rest ? rest : bytes, count - merges.count, report);
+    free(rest);
     if (json)
-        code = tomevit_tokenizer_json(t, json, report);
+        code = tomevit_tokenizer_json(t, json, &merges, report);
     json_decref(json);
     return code;
 }
@@ -146,8 +160,8 @@ static int fill(vit_tokenizer *t, const char *bytes, size_t count,
     if (i == count || bytes[i] != '{') {
         if (count > 1 && bytes[0] == '\n' && strstr(name, ".model"))
             return tomevit_fail(report, TOMEVIT_EMODEL, "SentencePiece's own "
-                                "format is not read: give the tokenizer.json "
-                                "of it");
+                                "format is not read: give a tokenizer.json of "
+                                "it (--tokenizer)");
         return tomevit_tokenizer_merges(t, bytes, count, report);
     }
     return strcmp(name, "vocab.json") == 0
@@ -166,18 +180,74 @@ static int32_t number_of(const vit_tokenizer *t, const char *text)
     return tomevit_vocabulary_find(&t->words, text, strlen(text));
 }
 
-/* Which token pads, and whether texts lose their punctuation before. */
+static enum vit_tokenizer_class class_of(const char *name)
+{
+    static const struct {
+        const char *name;
+        enum vit_tokenizer_class named;
+    } known[] = {
+        {"SiglipTokenizer", VIT_CLASS_SIGLIP},
+        {"Siglip2Tokenizer", VIT_CLASS_SIGLIP2},
+        {"GemmaTokenizer", VIT_CLASS_GEMMA},
+        {"GemmaTokenizerFast", VIT_CLASS_GEMMA},
+    };
+
+    for (size_t i = 0; name && i < sizeof(known) / sizeof(*known); i++)
+        if (strcmp(name, known[i].name) == 0)
+            return known[i].named;
+    return VIT_CLASS_OTHER;
+}
+
+static const char *token_of(const json_t *json, const char *key)
+{
+    const json_t *token = json_object_get(json, key);
+
+    return json_string_value(json_is_object(token)
+                                 ? json_object_get(token, "content") : token);
+}
+
+/* Do texts begin, or end, as the configuration says, if it says anything? */
+static int end_is(const vit_tokenizer *t, const json_t *json, int after)
+{
+    const json_t *added = json_object_get(json, after ? "add_eos_token"
+                                                      : "add_bos_token");
+    const char *name = token_of(json, after ? "eos_token" : "bos_token");
+    size_t count = after ? t->after_count : t->before_count;
+
+    if (!json_is_true(added))
+        return !json_is_false(added) || count == 0;
+    return count == 1 && name &&
+           (after ? t->after : t->before)[0] == number_of(t, name);
+}
+
+/* What transformers does for its tokenizers of Gemma's kind: pads come first
+ * if nothing is said. Version 4 asked this file how texts end, version 5 asks
+ * tokenizer.json: they have to agree. */
+static int read_gemma(vit_tokenizer *t, const json_t *json,
+                      const vit_report *report)
+{
+    const char *side = json_string_value(json_object_get(json,
+                                                         "padding_side"));
+
+    t->lower_case = json_is_true(json_object_get(json, "do_lower_case"));
+    t->pad_left = side ? strcmp(side, "right") != 0 : t->pad < 0 || t->pad_left;
+    return end_is(t, json, 0) && end_is(t, json, 1) ? 0
+        : tomevit_fail(report, TOMEVIT_EMODEL, "\"add_bos_token\" or "
+                       "\"add_eos_token\" is not as in tokenizer.json");
+}
+
+/* Which token pads, and what transformers does to texts before. */
 static int read_config(vit_tokenizer *t, const char *path,
                        tomevit_message *why)
 {
-    const char *slash = strrchr(path, '/'), *pad, *kind;
+    const char *slash = strrchr(path, '/'), *pad;
     int folder = slash ? (int)(slash + 1 - path) : 0, code;
     char beside[PATH], *bytes;
     vit_report report = {beside, why};
     struct stat status;
     json_error_t error;
     size_t count;
-    json_t *json, *token;
+    json_t *json;
 
     snprintf(beside, sizeof(beside), "%.*stokenizer_config.json", folder,
              path);
@@ -194,16 +264,17 @@ static int read_config(vit_tokenizer *t, const char *path,
     if (!json)
         return tomevit_fail(&report, TOMEVIT_EFORMAT, "expected JSON of at "
                             "most %d bytes", MOST_CONFIG);
-    token = json_object_get(json, "pad_token");
-    pad = json_string_value(json_is_object(token)
-                                ? json_object_get(token, "content") : token);
-    kind = json_string_value(json_object_get(json, "tokenizer_class"));
-    if (pad)
-        t->pad = number_of(t, pad);
-    t->siglip = kind && strcmp(kind, "SiglipTokenizer") == 0;
-    if (t->siglip && json_is_false(json_object_get(json, "do_lower_case")))
+    t->named = class_of(json_string_value(json_object_get(json,
+                                                          "tokenizer_class")));
+    if (t->named == VIT_CLASS_SIGLIP &&
+        json_is_false(json_object_get(json, "do_lower_case")))
         code = tomevit_fail(&report, TOMEVIT_EMODEL, "a SiglipTokenizer with "
                             "\"do_lower_case\" false is not run");
+    else if (t->named > VIT_CLASS_SIGLIP)
+        code = read_gemma(t, json, &report);
+    pad = token_of(json, "pad_token");
+    if (pad)
+        t->pad = number_of(t, pad);
     json_decref(json);
     return code;
 }
@@ -280,7 +351,8 @@ int tomevit_tokenizer_parse(const char *path, const char *bytes, size_t count,
 static int open_folder(const char *folder, int length, const char *weights,
                        vit_tokenizer **tokenizer, tomevit_message *why)
 {
-    static const char *const names[] = {"tokenizer.json", "vocab.json"};
+    static const char *const names[] = {"tokenizer.json", "vocab.json",
+                                        "spiece.model", "tokenizer.model"};
     vit_report report = {weights, why};
     char path[PATH];
     struct stat status;
@@ -290,9 +362,6 @@ static int open_folder(const char *folder, int length, const char *weights,
         if (stat(path, &status) == 0)
             return open_path(path, tokenizer, why);
     }
-    snprintf(path, sizeof(path), "%.*sspiece.model", length, folder);
-    if (stat(path, &status) == 0)
-        return open_path(path, tokenizer, why);
     return tomevit_fail(&report, TOMEVIT_EMODEL, "expected a tokenizer beside "
                         "it, tokenizer.json or vocab.json with merges.txt, "
                         "found none");

@@ -48,6 +48,7 @@ struct tomevit_text {
                                * its projection */
     int end;               /* the number that pooling looks for; -1: none */
     int pad;               /* the number behind a text; -1: none is needed */
+    int siglip2;           /* "siglip2" by its configuration */
     enum vit_cleaning clean;
     vit_tokenizer *tokenizer;
     const vit_dsp *dsp;

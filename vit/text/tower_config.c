@@ -139,6 +139,7 @@ static int from_transformers(struct tomevit_text *t, const vit_neighbour *n,
     text = text ? text : config;
     if (kind && !is_one_of(kind, siglip ? siglips : clips))
         return refuse(n, "model_type", kind);
+    t->siglip2 = kind && strncmp(kind, "siglip2", 7) == 0;
     if (size_of(text, "hidden_size", t->d.dim) != t->d.dim)
         return tomevit_neighbour_refuse(n, "hidden_size of its text tower is "
                                         "not %zu, as in the weights",
