@@ -171,6 +171,20 @@ static tomevit_description of_kind(int kind)
     return d;
 }
 
+/* Squares of patches, in both orders, with a norm and without, one of them at
+ * the edge of a grid of 8 that three do not divide. */
+enum { CELLS = 4 };
+static tomevit_description of_cells(int kind)
+{
+    tomevit_description d = small_description(TOMEVIT_POOL_MEAN, 0, 0);
+
+    d.pool = TOMEVIT_POOL_CELLS;
+    d.cells = (tomevit_cells){.side = kind & 2 ? 3 : 2, .by_channel = kind & 1,
+                              .norm = !(kind & 1), .hidden = 70, .out = 48};
+    d.bare_norm = kind < 2;
+    return d;
+}
+
 /* Even tokens, more of them than one product takes and pooled by attention, and
  * few, of which words of two leave an odd one. */
 static void check_near_oracle(const char *tier)
@@ -185,6 +199,8 @@ static void check_near_oracle(const char *tier)
     check_near(tier, d);
     for (int kind = 0; kind < KINDS; kind++)
         check_near(tier, of_kind(kind));
+    for (int kind = 0; kind < CELLS; kind++)
+        check_near(tier, of_cells(kind));
     for (int kind = 0; kind < 2; kind++) {
         d = of_kind(kind);
         d.pool = TOMEVIT_POOL_CLASS;
@@ -374,19 +390,12 @@ static void check_parts(const char *tier)
     }
 }
 
-/* Squares of patches, in both orders, with a norm and without, one of them at
- * the edge of a grid of 8 that three do not divide. */
 static void check_cells(const char *tier)
 {
-    for (int kind = 0; kind < 4; kind++) {
-        tomevit_description d = small_description(TOMEVIT_POOL_MEAN, 0, 0);
+    for (int kind = 0; kind < CELLS; kind++) {
+        tomevit_description d = of_cells(kind);
         char what[64];
 
-        d.pool = TOMEVIT_POOL_CELLS;
-        d.cells = (tomevit_cells){.side = kind & 2 ? 3 : 2,
-                                  .by_channel = kind & 1, .norm = !(kind & 1),
-                                  .hidden = 70, .out = 48};
-        d.bare_norm = kind < 2;
         snprintf(what, sizeof(what), "cells, kind %d", kind);
         check_oracle(tier, what, &d);
     }
