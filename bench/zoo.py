@@ -242,6 +242,9 @@ def main():
     p.add_argument("--match", default="*", help="names, with * and ?")
     p.add_argument("--some", type=int, default=1,
                    help="only every N-th model, by name")
+    p.add_argument("--memory", type=float, default=8, metavar="GB",
+                   help="that open_clip's larger towers may take (8); those "
+                   "that need more are named, and only described")
     p.add_argument("--description", action="store_true",
                    help="open and compare pixels, compute nothing")
     args = p.parse_args()

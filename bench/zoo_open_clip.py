@@ -11,7 +11,8 @@ from zoo import judge, randomize, save, save_shapes
 
 OTHERS = ("RN", "convnext", "fastvit", "resnet", "swin", "mobileclip_s",
           "MobileCLIP-S", "MobileCLIP2-S")
-LARGE = 120e6                   # parameters of towers that are not computed
+LAYERS = 2                      # of open_clip's own towers, to be quick
+BYTES = 8                       # a parameter takes, computed and then saved
 
 
 def is_vit(arch, config):
@@ -48,20 +49,23 @@ def settings(arch, tag, size):
     return merge_preprocess_dict(PreprocessCfg(size=size), said)
 
 
-def compute(config, pre, folder, jury, params):
-    timm = "timm_model_name" in config["vision_cfg"]
-    config = copy.deepcopy(config)
-    if timm and params > LARGE:
-        return None
-    if not timm:
-        config["vision_cfg"]["layers"] = 2
+def answer(config, pre, folder):
+    """A tower with random weights saved, an image, and what it makes of it.
+    The tower is gone when ours takes the memory."""
     tower = randomize(tower_of(config))
     path = write(config, pre, tower, folder, save)
     side = pre["size"] if isinstance(pre["size"], int) else pre["size"][0]
     x = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(5))
     with torch.no_grad():
         y = tower(x)
-    y = (y[0] if isinstance(y, tuple) else y)[0].numpy()
+    return path, x, (y[0] if isinstance(y, tuple) else y)[0].numpy()
+
+
+def compute(config, pre, folder, jury):
+    config = copy.deepcopy(config)
+    if "timm_model_name" not in config["vision_cfg"]:
+        config["vision_cfg"]["layers"] = LAYERS
+    path, x, y = answer(config, pre, folder)
     found = jury.library.describe(path)
     if found["classes"]:
         return f"{found['classes']} classes of a tower that has none"
@@ -95,12 +99,20 @@ class Pair:
         silent = self.jury.alone(facts, path)
         if not self.args.description:
             if self.arch not in self.done:
-                params = sum(p.numel() for p in tower.parameters())
-                self.done[self.arch] = compute(self.config, pre, folder,
-                                               self.jury, params)
+                self.done[self.arch] = self.numbers(tower, pre)
             if self.done[self.arch]:
                 return "wrong", self.done[self.arch]
         return ("silent", silent) if silent else ("agree", "")
+
+
+    def numbers(self, tower, pre):
+        params = sum(p.numel() for p in tower.parameters())
+        if ("timm_model_name" in self.config["vision_cfg"] and
+                params * BYTES > self.args.memory * 1e9):
+            print(f"no numbers of open_clip {self.arch}: "
+                  f"{params / 1e9:.2f} billion parameters", flush=True)
+            return None
+        return compute(self.config, pre, self.args.folder, self.jury)
 
 
 def visit(args, jury, counts):
