@@ -39,6 +39,17 @@ for pair in mobile:21 mega:42 megalodon:42; do
     test "$pair" != mega:42 || whole=$(column top1 1)
 done
 
+# Relative positions, of merged tokens too: centroids' places would cost ten
+# points at a tenth of the arithmetic saved.
+src/tomerge sweep --model "$srcdir/data/relative.safetensors" --r 0,10,20 \
+    --csv "$scratch/sweep.csv" --quiet "$scratch/pictures" \
+    >"$scratch/table" || fail "relative: no sweep"
+cat "$scratch/table"
+holds "$(column top1 1) >= 96" "top-1 with relative positions is 96 % or more"
+holds "$(column drop 2) <= 1 && $(column drop 3) <= 3" \
+    "merging with relative positions costs at most 1 and 3 points"
+holds "$(column tokens_left 3) == 97" "100 of 197 tokens merge"
+
 # Mega in fewer bits: bf16 within 0.3 points of f32, int8 within one.
 holds "$whole >= 95" "mega is right on 95 % or more: $whole"
 for most in bf16:0.3 int8:1; do
