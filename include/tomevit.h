@@ -137,9 +137,9 @@ enum tomevit_activation {
     TOMEVIT_GELU = 0,       /* x Phi(x), by erf */
     TOMEVIT_GELU_TANH = 1,  /* its approximation by tanh */
     TOMEVIT_QUICK_GELU = 2, /* x / (1 + exp(-1.702 x)) */
-    TOMEVIT_SWIGLU = 3,     /* silu(a) * b, a and b being the halves of what
-                             * the MLP's first product gives */
-    TOMEVIT_SILU = 4        /* x / (1 + exp(-x)) */
+    TOMEVIT_SWIGLU = 3,     /* silu(a) * b, halves of the first product */
+    TOMEVIT_SILU = 4,       /* x / (1 + exp(-x)) */
+    TOMEVIT_GEGLU = 5       /* gelu(a) * b */
 };
 
 /* What a layer is made of. */
@@ -255,14 +255,14 @@ typedef struct tomevit_description {
     int block;             /* enum tomevit_block */
     tomevit_mega mega;
     int rms_norm;          /* norms are RMSNorm, without biases */
-    int unbiased;          /* nor have a layer's products biases */
-    int mlp_unbiased;      /* its MLP's have none */
+    int unbiased, mlp_unbiased; /* nor have a layer's products, its MLP's */
     int in_order;          /* merged tokens stay in the order of their places,
                             * whatever order is asked for */
     int qk_norm;           /* norms of every head's queries and keys */
     int layer_scale;       /* factors on what attention and MLP add */
     int activation;        /* enum tomevit_activation */
-    int attn_norm, mlp_norm; /* norms of what their last products see */
+    int attn_norm, mlp_norm; /* norms of what their last products see; 2: of
+                            * what the MLP's first sees */
     int final_norm;        /* a norm before pooling, or after it: fc_norm */
     int fc_norm;
     int bare_norm;         /* behind pooling one that has no weights */
@@ -271,8 +271,7 @@ typedef struct tomevit_description {
     int pool_prefix;       /* attention pooling looks at all tokens, not at
                             * patches alone */
     size_t pool_heads, pool_mlp_dim; /* of attention pooling */
-    int zero_shot;         /* the classes are embeddings of text: logits are
-                            * cosines with them, scaled */
+    int zero_shot;         /* classes are texts: logits are scaled cosines */
     size_t embedding;      /* their width; also of `projection` without them */
     int projection, projection_bias; /* features are projected to it */
     int logit_scale, logit_bias;
@@ -287,6 +286,7 @@ typedef struct tomevit_description {
     size_t talking, class_layers; /* of CaiT [arXiv 2003.02436, 2103.17239] */
     size_t parallel;       /* MLP beside attention [2302.05442]; 2: joined */
     size_t stem_width[2], stem_side[3]; /* patches by three products, or 0 */
+    size_t stages[3];      /* channels of stem and stages [2404.02132], or 0 */
     size_t image_width;    /* 0: images are squares, or image_size high */
     size_t pool_queries;   /* learnt queries, of which one pools */
     uint64_t reserved[3];  /* 0 */

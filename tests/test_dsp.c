@@ -304,6 +304,83 @@ Test(dsp, swiglu_every_tail)
     each_tier(check_swiglu);
 }
 
+static double gelu_of(double x)
+{
+    return 0.5 * x * (1.0 + erf(x * 0.70710678118654752));
+}
+
+static void check_geglu(const vit_dsp *dsp)
+{
+    for (size_t n = 1; n <= 70; n++) {
+        guarded a = guarded_new(n), b = guarded_new(n), y = guarded_new(n);
+        uint64_t state = n;
+
+        fill(&a, &state, 6.0f), fill(&b, &state, 3.0f);
+        dsp->geglu(n, a.data, b.data, y.data);
+        for (size_t i = 0; i < n; i++) {
+            double x = (double)a.data[i];
+
+            cr_assert_float_eq((double)y.data[i],
+                               gelu_of(x) * (double)b.data[i],
+                               2e-6 * fmax(1.0, fabs(x)),
+                               "%s: geglu of %zu at %zu", dsp->name, n, i);
+        }
+        dsp->geglu(n, a.data, b.data, a.data);
+        cr_assert_eq(memcmp(a.data, y.data, n * sizeof(float)), 0,
+                     "%s: in place", dsp->name);
+        guarded_free(&a, "geglu a"), guarded_free(&b, "geglu b");
+        guarded_free(&y, "geglu y");
+    }
+}
+
+Test(dsp, geglu_every_tail)
+{
+    each_tier(check_geglu);
+}
+
+/* With one tap that is not there, and with none at all. */
+static void check_depthwise(const vit_dsp *dsp)
+{
+    enum { TAPS = 9 };
+
+    for (size_t n = 1; n <= 70; n++) {
+        guarded x = guarded_new(TAPS * n), w = guarded_new(TAPS * n);
+        guarded bias = guarded_new(n), y = guarded_new(n);
+        const float *taps[TAPS];
+        uint64_t state = n;
+
+        fill(&x, &state, 2.0f), fill(&w, &state, 1.0f);
+        fill(&bias, &state, 1.0f);
+        for (size_t t = 0; t < TAPS; t++)
+            taps[t] = t == n % TAPS ? NULL : x.data + t * n;
+        dsp->depthwise(n, TAPS, w.data, taps, bias.data, y.data);
+        for (size_t i = 0; i < n; i++) {
+            double sum = (double)bias.data[i];
+
+            for (size_t t = 0; t < TAPS; t++)
+                if (taps[t])
+                    sum += (double)w.data[t * n + i] * (double)taps[t][i];
+            cr_assert_float_eq((double)y.data[i], gelu_of(sum),
+                               4e-6 * fmax(1.0, fabs(sum)),
+                               "%s: depthwise of %zu at %zu", dsp->name, n, i);
+        }
+        memcpy(y.data, bias.data, n * sizeof(float));
+        dsp->depthwise(n, 0, NULL, NULL, y.data, y.data);
+        for (size_t i = 0; i < n; i++)
+            cr_assert_float_eq((double)y.data[i],
+                               gelu_of((double)bias.data[i]), 2e-6,
+                               "%s: GELU of %zu at %zu", dsp->name, n, i);
+        guarded_free(&x, "depthwise x"), guarded_free(&w, "depthwise weights");
+        guarded_free(&bias, "depthwise bias");
+        guarded_free(&y, "depthwise y");
+    }
+}
+
+Test(dsp, depthwise_every_tail)
+{
+    each_tier(check_depthwise);
+}
+
 /* Every pair by its own angle, of one set for all heads and of one for each. */
 static void check_laplace(const vit_dsp *dsp)
 {

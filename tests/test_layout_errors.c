@@ -125,7 +125,6 @@ Test(layout_errors, what_cannot_be_run_is_called_by_its_name, .init = enter,
         {"cls_attn_blocks.0.norm1.weight", "attention over channels (XCiT)"},
         {"pixel_embed.proj.weight", "transformers inside patches (TNT)"},
         {"blocks.0.attn.rel_pos_h", "windowed attention (SAM) cannot be run"},
-        {"patch_embed.backbone.stem.conv1.bias", "stages of convolutions"},
         {"patch_embed.backbone.conv.weight", "a convolutional network cannot"},
         {"patch_embed.backbone.stages.0.blocks.0.downsample.conv.weight",
          "patches from a convolutional network cannot be run here"},
@@ -161,6 +160,82 @@ Test(layout_errors, what_cannot_be_run_is_called_by_its_name, .init = enter,
            "norms without biases (RMSNorm, or LayerNorm with bias=False) "
            "cannot be run here");
     model_file_free(&file);
+}
+
+/* ---- stages of convolutions ---------------------------------------------- */
+
+static void make_staged(model_file *file)
+{
+    tomevit_description d;
+
+    model_file_tiny(&d);
+    d.patch = 16;
+    d.image_size = 32;
+    d.tokens = 4;
+    d.prefix = d.pos_prefix = 0;
+    d.class_token = 0;
+    d.stages[0] = d.stages[1] = 4;
+    d.stages[2] = 6;
+    d.activation = TOMEVIT_GEGLU;
+    d.mlp_norm = 2;
+    d.fc_norm = 1;
+    d.pool = TOMEVIT_POOL_MEAN;
+    model_file_random(file, &d);
+}
+
+#define STAGES "patch_embed.backbone.stages."
+
+Test(layout_errors, stages_of_convolutions_are_those_of_vitamin, .init = enter,
+     .fini = leave)
+{
+    static const size_t wide[] = {4, 16, 1, 1}, one[] = {8};
+    static const size_t token[] = {1, 1, 8};
+    static const struct {
+        const char *removed, *added, *metadata, *words;
+        const size_t *shape;
+        size_t dims;
+    } cases[] = {
+        {NULL, STAGES "0.2.conv3_1x1.weight", NULL,
+         "\"" STAGES "0.2.conv3_1x1.weight\": a part of the model that cannot "
+         "be run here", wide, 4},
+        {NULL, STAGES "0.0.shortcut.expand.bias", NULL,
+         "a part of the model that cannot be run here", one, 1},
+        {STAGES "1.0.shortcut.expand.bias", NULL, NULL,
+         "\"" STAGES "1.0.shortcut.expand.bias\" is missing", NULL, 0},
+        {STAGES "1.0.conv3_1x1.weight", NULL, NULL,
+         "\"" STAGES "1.0.conv3_1x1.weight\" is missing", NULL, 0},
+        {"blocks.0.mlp.norm.weight", NULL, NULL,
+         "stages of convolutions before other layers than ViTamin's", NULL, 0},
+        {NULL, "cls_token", NULL,
+         "stages of convolutions before other layers than ViTamin's", token, 3},
+        {"patch_embed.backbone.pool.norm.weight", NULL, NULL,
+         "\"patch_embed.backbone.pool.norm.weight\" is missing", NULL, 0},
+        {NULL, NULL, "{\"num_heads\": \"2\", \"positions\": \"none\"}",
+         "metadata \"positions\": expected some, as the tensors have it", NULL,
+         0},
+        {"pos_embed", NULL,
+         "{\"num_heads\": \"2\", \"positions\": \"learned\"}",
+         "metadata \"positions\": expected none, as the tensors have it", NULL,
+         0},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        size_t bytes = sizeof(float);
+        model_file file;
+
+        make_staged(&file);
+        if (cases[i].removed)
+            model_file_remove(&file, cases[i].removed);
+        for (size_t k = 0; k < cases[i].dims; k++)
+            bytes *= cases[i].shape[k];
+        if (cases[i].added)
+            model_file_add(&file, cases[i].added, "F32", cases[i].dims,
+                           cases[i].shape, bytes);
+        if (cases[i].metadata)
+            file.metadata = cases[i].metadata;
+        refuse(&file, cases[i].words);
+        model_file_free(&file);
+    }
 }
 
 /* ---- torchvision's names ------------------------------------------------- */

@@ -827,8 +827,8 @@ Test(refusals_vit, structs_keep_their_layout)
     cr_expect_eq(sizeof(tomevit_message), 512);
     cr_expect_eq(sizeof(tomevit_preprocessing), 80);
     cr_expect_eq(offsetof(tomevit_preprocessing, reserved), 64);
-    cr_expect_eq(sizeof(tomevit_description), 848);
-    cr_expect_eq(offsetof(tomevit_description, reserved), 824);
+    cr_expect_eq(sizeof(tomevit_description), 872);
+    cr_expect_eq(offsetof(tomevit_description, reserved), 848);
     cr_expect_eq(sizeof(tomevit_open_options), 104);
     cr_expect_eq(offsetof(tomevit_open_options, reserved), 80);
     cr_expect_eq(sizeof(tomevit_text_options), 72);

@@ -74,6 +74,21 @@ static void parts_of_rope_mixed(tomevit_description *d)
     d->rope = (tomevit_rope){.kind = TOMEVIT_ROTARY_MIXED, .xy = 1};
 }
 
+/* Stages of convolutions before an MLP that GELU gates. [arXiv 2404.02132,
+ * table 11] */
+static void parts_of_vitamin(tomevit_description *d)
+{
+    d->stages[0] = d->dim == 384 ? 64 : d->dim == 768 ? 128 : 160;
+    d->stages[1] = d->stages[0];
+    d->stages[2] = 2 * d->stages[0];
+    d->mlp_dim = 2 * d->dim;
+    d->activation = TOMEVIT_GEGLU;
+    d->mlp_norm = 2;
+    d->fc_norm = 1;
+    d->class_token = 0;
+    d->pool = TOMEVIT_POOL_MEAN;
+}
+
 /* What sets MobileLLM's block apart [arXiv 2402.14905, section 3]: an MLP of
  * 8 / 3 of the width, a third of the heads for keys and values. */
 static void parts_of_mobile(tomevit_description *d)
@@ -150,6 +165,9 @@ static const arch archs[] = {
      parts_of_rope},
     {"vit_base_patch16_rope_mixed_224", "rope-vit", 768, 12, 12, 16, 224,
      parts_of_rope_mixed},
+    {"vitamin_small_224", "vit", 384, 14, 6, 16, 224, parts_of_vitamin},
+    {"vitamin_base_224", "vit", 768, 14, 12, 16, 224, parts_of_vitamin},
+    {"vitamin_large_224", "vit", 1024, 31, 16, 16, 224, parts_of_vitamin},
 };
 
 enum { ARCHS = sizeof(archs) / sizeof(*archs) };
@@ -257,6 +275,15 @@ static int is_factor(enum vit_tensor t)
     case VIT_QUERY_NORM_WEIGHT:
     case VIT_ATTN_NORM_WEIGHT:
     case VIT_MLP_NORM_WEIGHT:
+    case VIT_MLP_NORM_FIRST_WEIGHT:
+    case VIT_STAGES_NORM_WEIGHT:
+    case VIT_STAGES_0_NORM_WEIGHT:
+    case VIT_STAGES_1_NORM_WEIGHT:
+    case VIT_STAGES_2_NORM_WEIGHT:
+    case VIT_STAGES_3_NORM_WEIGHT:
+    case VIT_STAGES_4_NORM_WEIGHT:
+    case VIT_STAGES_5_NORM_WEIGHT:
+    case VIT_STAGES_LAST_NORM_WEIGHT:
     case VIT_ROPE_PERIODS:
     case VIT_LOGIT_SCALE:
     case VIT_SCALE1:

@@ -23,6 +23,9 @@
 #define RELATIVE_ARCH(name, dim, depth, heads, activation, eps, pool) \
     {#name, dim, depth, heads, activation, "1e-" #eps, pool, "relative"},
 
+#define PLACELESS_ARCH(name, dim, depth, heads, activation, eps, pool) \
+    {#name, dim, depth, heads, activation, "1e-" #eps, pool, "none"},
+
 #define CENTRED "centred theta=100 axes=hw layout=halves"
 #define SCALED "index theta=10000 grid=16 axes=hw layout=interleaved"
 #define PE_G(grid) "index theta=10000 grid=" #grid " axes=xy layout=interleaved"
@@ -68,7 +71,7 @@ static const missing of_timm[] = {
     {"_r26_", "patches from a convolutional network"},
     {"_r50_", "patches from a convolutional network"},
     {"_r_s16_", "patches from a convolutional network"},
-    {"vitamin", "stages of convolutions"},
+    {"vitamin", "an unknown ViTamin"},
     {"xcit", "attention over channels"},
     {"volo", "outlook attention"}, {"tnt_", "transformers inside patches"},
 };

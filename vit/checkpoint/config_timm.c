@@ -38,11 +38,13 @@ static int has_positions(const vit_neighbour *n, const vit_architecture *a)
     int rotary = !strncmp(a->positions, "rotary", 6);
     int relative = strcmp(a->positions, "relative") == 0;
     int inner = strncmp(a->name, "beit3_", 6) == 0;
+    int staged = strncmp(a->name, "vitamin_", 8) == 0;
     int embeds = !strcmp(a->positions, "learned") || strstr(a->name, "_ape_") ||
                  strstr(a->name, "eva02_") || strstr(a->name, "vit_pe_") ||
                  strstr(a->name, "qwen3_vit");
 
-    if (vit_has(n, "pos_embed") != embeds)
+    if (vit_has(n, "pos_embed") != embeds ||
+        vit_has(n, "patch_embed.backbone.stem.conv1.weight") != staged)
         return 0;
     if (relative != (vit_has(n, "blocks.0.attn.relative_position_bias_table") ||
                      vit_has(n, "blocks.0.attn.rel_pos.mlp.fc2.weight") ||
@@ -50,7 +52,7 @@ static int has_positions(const vit_neighbour *n, const vit_architecture *a)
         return 0;
     return rotary ||
            (vit_has(n, "blocks.0.attn.norm.weight") == inner &&
-            vit_has(n, "blocks.0.mlp.norm.weight") == inner &&
+            vit_has(n, "blocks.0.mlp.norm.weight") == (inner || staged) &&
             !vit_has(n, "rope.freqs") && !vit_has(n, "rope.periods"));
 }
 

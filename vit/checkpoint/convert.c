@@ -236,6 +236,7 @@ static int same_model(const tomevit_description *a,
            a->relative == b->relative && a->post_norm == b->post_norm &&
            a->differential == b->differential &&
            a->stem_side[0] == b->stem_side[0] &&
+           a->stages[0] == b->stages[0] &&
            a->talking == b->talking && a->parallel == b->parallel &&
            a->class_layers == b->class_layers &&
            a->patch_norm == b->patch_norm &&

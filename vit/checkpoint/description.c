@@ -36,8 +36,8 @@ static int find_widths(const vit_tensors *file, tomevit_description *d,
         return code;
     d->dim = t->shape[0];
     d->patch = t->shape[2];
-    code = tomevit_find_stem(file, d, report);
-    if (code)
+    if ((code = tomevit_find_stem(file, d, report)) ||
+        (code = tomevit_find_stages(file, d, report)))
         return code;
     code = tomevit_limit(name, "a dim", d->dim, VIT_MAX_DIM, report);
     if (!code)
@@ -317,6 +317,8 @@ static int find_parts(const vit_tensors *file, tomevit_description *d,
     d->fc_norm = tomevit_has(file, "fc_norm.weight");
     tomevit_find_block(file, d);
     code = find_activation(file, d, report);
+    if (!code)
+        code = tomevit_check_stages(file, d, report);
     if (!code)
         code = tomevit_metadata_rope(file, d, report);
     if (code)

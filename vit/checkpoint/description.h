@@ -39,6 +39,10 @@ int tomevit_find_cells(const vit_tensors *file, tomevit_description *d,
                        const vit_report *report);
 int tomevit_find_kv_heads(const vit_tensors *file, tomevit_description *d,
                           const vit_report *report);
+int tomevit_find_stages(const vit_tensors *file, tomevit_description *d,
+                        const vit_report *report);
+int tomevit_check_stages(const vit_tensors *file, tomevit_description *d,
+                         const vit_report *report);
 int tomevit_find_stem(const vit_tensors *file, tomevit_description *d,
                       const vit_report *report);
 int tomevit_check_parallel(const tomevit_description *d,

@@ -116,7 +116,8 @@ static const char *gate_from(const vit_tensors *view, char rule[64])
     const char *layout = tomevit_view_layout(view);
     const char *from = tomevit_tensors_from(view, "activation");
 
-    if (strstr(o.name, "w12") || strstr(o.name, "fc1_g"))
+    if (tomevit_has(view, "patch_embed.backbone.stem.conv1.weight") ||
+        strstr(o.name, "w12") || strstr(o.name, "fc1_g"))
         return "tensors";
     if (!from && !strncmp(layout, "Hugging Face", 12) &&
         strcmp(layout, "Hugging Face DINOv2"))
@@ -196,7 +197,7 @@ static void add_structure(vit_facts *f, const vit_tensors *view,
 {
     static const char *const activations[] = {"gelu", "gelu_tanh",
                                               "quick_gelu", "swiglu",
-                                              "silu"};
+                                              "silu", "geglu"};
     static const char *const pools[] = {"class", "mean", "class and mean",
                                         "attention", "cells",
                                         "class", "first query"};
@@ -204,7 +205,7 @@ static void add_structure(vit_facts *f, const vit_tensors *view,
     vit_fact *fact = add(f, "heads", heads_from(view, d));
 
     snprintf(fact->value, sizeof(fact->value), "%zu", d->heads);
-    fact = add(f, "activation", d->activation == TOMEVIT_SWIGLU
+    fact = add(f, "activation", tomevit_gated(d)
                    ? gate_from(view, rule)
                    : tomevit_tensors_from(view, "activation"));
     snprintf(fact->value, sizeof(fact->value), "%s",
@@ -219,12 +220,12 @@ static void add_structure(vit_facts *f, const vit_tensors *view,
     fact = add(f, "pooling", pool_from(view, d, rule));
     snprintf(fact->value, sizeof(fact->value), "%s", pools[d->pool]);
     fact = add(f, "positions", positions_from(view, d, rule));
-    tomevit_rope_text(&d->rope, positions);
+    tomevit_positions_text(d, positions);
     snprintf(fact->value, sizeof(fact->value), "%s%s%s",
              (d->rope.kind || d->relative) && d->pos_embed ? "learned and "
                                                            : "",
              d->relative ? "relative" : positions,
-             d->rope.kind || d->relative ? "" : " alone");
+             d->rope.kind || d->relative || !d->pos_embed ? "" : " alone");
     fact = add(f, "norms", norms_from(view, d, rule));
     snprintf(fact->value, sizeof(fact->value), "%s attention and MLP",
              d->post_norm ? "after" : "before");

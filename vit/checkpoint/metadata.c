@@ -164,7 +164,7 @@ int tomevit_metadata_activation(const vit_tensors *file, tomevit_description *d,
     const char *text = tomevit_tensors_metadata(file, "activation");
     int kind;
 
-    if (!text || d->activation == TOMEVIT_SWIGLU ||
+    if (!text || tomevit_gated(d) ||
         (!strcmp(text, "silu") && d->activation == TOMEVIT_SILU))
         return 0;
     for (kind = 0; kind <= TOMEVIT_QUICK_GELU; kind++)

@@ -78,7 +78,7 @@ static void put_parts(metadata *m, const tomevit_description *d)
 
     put(m, "num_heads", number((double)d->heads, 17));
     put(m, "norm_eps", number((double)d->norm_eps, 9));
-    tomevit_rope_text(&d->rope, positions);
+    tomevit_positions_text(d, positions);
     put(m, "positions", json_string(positions));
     if (d->block == TOMEVIT_BLOCK_MEGA)
         put(m, "attention",
@@ -114,7 +114,7 @@ static void put_parts(metadata *m, const tomevit_description *d)
             json_string(d->cells.by_channel ? "channels" : "patches"));
     if (d->family[0])
         put(m, "family", json_string(d->family));
-    if (d->activation != TOMEVIT_SWIGLU)
+    if (!tomevit_gated(d))
         put(m, "activation", json_string(activations[d->activation]));
     if (d->pool == TOMEVIT_POOL_MEAN)
         put(m, "pool", json_string("mean"));

@@ -38,13 +38,14 @@ static const char *real_of(float value, char text[32])
     return text;
 }
 
-void tomevit_rope_text(const tomevit_rope *rope, char text[96])
+void tomevit_positions_text(const tomevit_description *d, char text[96])
 {
+    const tomevit_rope *rope = &d->rope;
     size_t used;
     char real[32];
 
     if (!rope->kind) {
-        strcpy(text, "learned");
+        strcpy(text, d->stages[0] && !d->pos_embed ? "none" : "learned");
         return;
     }
     used = (size_t)snprintf(text, 96, "rotary %s", kinds[rope->kind]);
@@ -119,7 +120,8 @@ static int parse(const char *text, tomevit_rope *rope)
     char words[128], *word, *rest;
 
     *rope = (tomevit_rope){0};
-    if (!strcmp(text, "learned") || !strcmp(text, "relative"))
+    if (!strcmp(text, "learned") || !strcmp(text, "relative") ||
+        !strcmp(text, "none"))
         return 1;
     if (strlen(text) >= sizeof(words) || strncmp(text, "rotary ", 7))
         return 0;
@@ -178,6 +180,13 @@ int tomevit_metadata_rope(const vit_tensors *file, tomevit_description *d,
         return tomevit_fail(report, TOMEVIT_EFORMAT, "metadata \"positions\": "
                             "expected learned, or rotary and its rule, found "
                             "\"%.80s\"", text);
+    /* Only what convolutions make can do without any. */
+    if (said && (!strcmp(said, "none") ? !d->stages[0] || d->pos_embed
+                                       : d->stages[0] && !d->pos_embed))
+        return tomevit_fail(report, TOMEVIT_EMODEL, "metadata \"positions\": "
+                            "expected %s, as the tensors have it, found "
+                            "\"%.80s\"", d->stages[0] && !d->pos_embed
+                                ? "none" : "some", said);
     if (d->rope.kind && tomevit_has(file, "rope.periods"))
         d->rope.periods = TOMEVIT_PERIODS_READ;
     return 0;

@@ -7,7 +7,7 @@
 #include "tomevit.h"
 
 /* The rule as metadata have it. */
-void tomevit_rope_text(const tomevit_rope *rope, char text[96]);
+void tomevit_positions_text(const tomevit_description *d, char text[96]);
 
 /* The heads that its tensors tell, 0 if they do not; and what models with these
  * rules are called. */

@@ -152,7 +152,7 @@ int tomevit_find_tokens(const vit_tensors *file, tomevit_description *d,
         return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\": relative "
                             "positions that all layers share cannot be run "
                             "here", tomevit_origin_of(file, SHARED).name);
-    if (!d->pos_embed && (d->rope.kind || d->relative))
+    if (!d->pos_embed && (d->rope.kind || d->relative || d->stages[0]))
         return find_image_size(file, d, report);
     code = tomevit_need(file, "pos_embed", "[1, tokens, dim]", 3, &t, report);
     if (!code)

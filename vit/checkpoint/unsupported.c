@@ -39,7 +39,6 @@ static const struct {
     {"cls_attn_blocks.", "attention over channels (XCiT)"},
     {"pixel_embed.", "transformers inside patches (TNT)"},
     {"blocks.0.attn.rel_pos_h", "windowed attention (SAM)"},
-    {"patch_embed.backbone.stem.conv1.", "stages of convolutions (ViTamin)"},
     {"encoder.patch_embed.position_embedding_table",
      "positions of rows and columns in one table (Gemma 4)"},
     {"patch_embed.backbone.stages.0.blocks.0.downsample.",

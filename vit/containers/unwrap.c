@@ -15,6 +15,7 @@ enum { NAME = 512 };
 static const char *const anchors[] = {
     "patch_embed.proj.weight",
     "patch_embed.backbone.2.conv.weight",
+    "patch_embed.backbone.pool.proj.weight",
     "vit.embeddings.patch_embeddings.projection.weight",
     "deit.embeddings.patch_embeddings.projection.weight",
     "dinov2.embeddings.patch_embeddings.projection.weight",

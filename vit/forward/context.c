@@ -49,6 +49,7 @@ static size_t gemm_scratch(const tomevit_model *m)
         {d->stem_width[0], 3 * d->stem_side[0] * d->stem_side[0]},
         {d->stem_width[1],
          d->stem_width[0] * d->stem_side[1] * d->stem_side[1]},
+        {tomevit_stages_widest(d), tomevit_stages_widest(d)},
         {d->dim + 2 * tomevit_kv_width(d), d->dim},
         {tomevit_fc1_width(d), d->dim}, {d->dim, d->mlp_dim},
         {larger(d->classes, d->embedding), larger(d->features, d->embedding)},
@@ -94,6 +95,7 @@ static void carve_operands(const tomevit_model *m, vit_scratch *s,
 
     widest = larger(widest, larger(tomevit_cell_length(&m->d),
                                    m->d.cells.hidden));
+    widest = larger(widest, tomevit_stages_widest(&m->d));
     widest = larger(widest, larger(
         3 * m->d.stem_side[0] * m->d.stem_side[0],
         m->d.stem_width[0] * m->d.stem_side[1] * m->d.stem_side[1]));
@@ -122,6 +124,7 @@ static void carve_scratch(const vit_team *c, vit_scratch *s,
         s->patch = tomevit_carve_f32(arena, 3 * d->patch * d->patch);
         s->stem = tomevit_carve_f32(arena, tomevit_stem_floats(d));
     }
+    tomevit_carve_stages(m, s, arena);
     s->class_rows = tomevit_carve_f32(arena, d->class_layers ? 4 * d->dim : 0);
     s->gemm = tomevit_carve_f32(arena, gemm_scratch(m));
     tomevit_carve_block(c, s, arena);

@@ -48,6 +48,11 @@ typedef struct vit_scratch {
     vit_operand_buffer in, out; /* narrowed rows, [block_rows] of the widest */
     float *cells;          /* [block_rows, cell_stride]: squares of patches */
     float *patch, *stem;   /* [3, patch, patch], and see stem.c */
+    /* of stages of convolutions, see stages.c: what products see, [block_rows,
+     * places_stride]; rows of a widened map; the maps of a team's image, which
+     * its first thread has */
+    float *places, *inner, *maps[2];
+    size_t places_stride;
     float *class_rows;     /* [4 dim]: the class token, its query, key and
                             * value, in layers of its own */
     float *gemm;           /* see tomevit_gemm_scratch */
@@ -144,6 +149,13 @@ vit_operand_buffer tomevit_carve_operand(vit_arena *arena, size_t rows,
 
 /* stem.c: floats that it works with. */
 size_t tomevit_stem_floats(const tomevit_description *d);
+
+/* stages.c: the widest of what products there see and give; 0: none. Takes what
+ * a thread works with. Multiply-accumulates of an image. */
+size_t tomevit_stages_widest(const tomevit_description *d);
+void tomevit_carve_stages(const tomevit_model *m, vit_scratch *s,
+                          vit_arena *arena);
+double tomevit_stages_macs(const tomevit_description *d);
 
 /* blocks/blocks.c: takes what a thread works with in blocks of this kind. */
 void tomevit_carve_block(const vit_team *c, vit_scratch *s, vit_arena *arena);

@@ -150,6 +150,15 @@ static const vit_step before[] = {
     {0},
 };
 
+/* What the layers begin with. */
+static void embed(vit_pass *p, vit_scratch *s)
+{
+    if (p->c->model->d.stages[0])
+        tomevit_run_stages(p, s);
+    else
+        tomevit_run_steps(p, s, before, (vit_at){0});
+}
+
 static int is_mega(const vit_pass *p, const vit_at *unused)
 {
     (void)unused;
@@ -185,7 +194,7 @@ static int run_team(vit_pass *p)
         vit_at at = {0};
 
         s->backwards = 0;
-        tomevit_run_steps(p, s, before, at);
+        embed(p, s);
         for (size_t layer = 0; layer < c->model->d.depth; layer++)
             run_layer(p, s, layer);
         tomevit_run_steps(p, s, after, at);

@@ -81,8 +81,10 @@ double tomevit_macs_merged(const tomevit_description *d,
                            const size_t *tokens)
 {
     double dim = (double)d->dim, patch = (double)d->patch;
-    double macs = (double)(d->tokens - d->prefix) *
-                  (d->stem_side[0] ? stem_macs(d) : 3 * patch * patch * dim);
+    double macs = d->stages[0]
+        ? tomevit_stages_macs(d)
+        : (double)(d->tokens - d->prefix) *
+              (d->stem_side[0] ? stem_macs(d) : 3 * patch * patch * dim);
     double before = (double)d->tokens, after = before;
 
     for (size_t layer = 0; layer < d->depth; layer++, before = after) {

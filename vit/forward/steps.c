@@ -84,6 +84,16 @@ static void each_patches(vit_pass *p, vit_scratch *s, const vit_step *step,
     }
 }
 
+static void each_strip(vit_pass *p, vit_scratch *s, const vit_step *step,
+                       vit_at at)
+{
+    at.rows = (size_t)p->c->threads;
+    EACH_TASK(t, at.rows) {
+        at.first = turned(s, t, at.rows);
+        step->run(p, s, &at);
+    }
+}
+
 static void each_rows(vit_pass *p, vit_scratch *s, const vit_step *step,
                       vit_at at, size_t all)
 {
@@ -191,6 +201,9 @@ static void run_step(vit_pass *p, vit_scratch *s, const vit_step *step,
     switch (step->each) {
     case VIT_EACH_PATCHES:
         each_patches(p, s, step, at);
+        break;
+    case VIT_EACH_STRIP:
+        each_strip(p, s, step, at);
         break;
     case VIT_EACH_ROWS:
         each_rows(p, s, step, at, restricted ? p->count * at.read

@@ -29,6 +29,8 @@ typedef int vit_condition(const vit_pass *p, const vit_at *at);
 enum vit_each {
     VIT_ONCE,
     VIT_EACH_PATCHES,      /* some of an image's patches */
+    VIT_EACH_STRIP,        /* some rows of a map of one image: strip `first` of
+                            * `rows` */
     VIT_EACH_ROWS,         /* some rows; of those that are computed if the
                             * layer restricts itself, packed: row i is row
                             * i % read of image i / read */
@@ -86,6 +88,10 @@ vit_task tomevit_embed;
 /* stem.c: y [patch_length] of a patch [3, patch, patch]. */
 void tomevit_stem(const vit_team *c, vit_scratch *s, const float *patch,
                   float *y);
+
+/* stages.c: the patches of all images, if stages of convolutions make them;
+ * every thread of the team runs this. */
+void tomevit_run_stages(vit_pass *p, vit_scratch *s);
 
 /* blocks/products.c: the products of a layer on some rows. Queries of the
  * rows that are read go where attention's output will be. */

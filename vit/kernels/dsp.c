@@ -129,6 +129,25 @@ static void swiglu(size_t n, const float *a, const float *b, float *y)
         y[i] = gate(a[i], a[i]) * b[i];
 }
 
+static void geglu(size_t n, const float *a, const float *b, float *y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = gelu(a[i]) * b[i];
+}
+
+static void depthwise(size_t n, size_t taps, const float *weight,
+                      const float *const *x, const float *bias, float *y)
+{
+    for (size_t i = 0; i < n; i++) {
+        float sum = bias[i];
+
+        for (size_t t = 0; t < taps; t++)
+            if (x[t])
+                sum += weight[t * n + i] * x[t][i];
+        y[i] = gelu(sum);
+    }
+}
+
 static void rotate(size_t heads, size_t channels, int halves,
                    const float *turn, size_t stride, float *x)
 {
@@ -165,7 +184,7 @@ static void highway(size_t n, const float *u, const float *h, float *x)
 
 const vit_dsp tomevit_dsp_scalar = {
     "scalar", MR, NR, gemm, finish, pack, layer_norm, rms_norm, softmax,
-    swiglu, rotate, tomevit_ema_pass, laplace, highway,
+    swiglu, geglu, depthwise, rotate, tomevit_ema_pass, laplace, highway,
 };
 
 static const struct {

@@ -72,6 +72,15 @@ typedef struct vit_dsp {
     /* y[n] = a sigmoid(a) b; y may be a or b */
     void (*swiglu)(size_t n, const float *a, const float *b, float *y);
 
+    /* y[n] = gelu(a) b; y may be a or b */
+    void (*geglu)(size_t n, const float *a, const float *b, float *y);
+
+    /* y[n] = gelu(bias + the sum over t of weight[t, n] x[t][n]), t ascending;
+     * an x[t] of NULL adds nothing. One place of a convolution of every channel
+     * by itself; without taps the GELU alone. y may be bias. */
+    void (*depthwise)(size_t n, size_t taps, const float *weight,
+                      const float *const *x, const float *bias, float *y);
+
     /* Turns the pairs of x[heads, channels] in place: x c + x' s, x' being the
      * other of each one's pair, which lies half the channels away or (halves 0)
      * beside it. turn [2, channels] holds c and s, which is minus the sine for

@@ -42,6 +42,18 @@ static const vit_rule rules[] = {
      {"blocks.#.mlp.fc1_g.weight", "blocks.#.mlp.fc1_x.weight"}, VIT_AS_IS},
     {"blocks.#.mlp.fc1.bias",
      {"blocks.#.mlp.fc1_g.bias", "blocks.#.mlp.fc1_x.bias"}, VIT_AS_IS},
+    /* ViTamin: stages of convolutions, and products that GELU gates [timm,
+     * models/vitamin.py] */
+    {"patch_embed.proj.weight", {"patch_embed.backbone.pool.proj.weight"},
+     VIT_AS_IS},
+    {"patch_embed.proj.bias", {"patch_embed.backbone.pool.proj.bias"},
+     VIT_AS_IS},
+    {"blocks.#.mlp.fc1.weight",
+     {"blocks.#.mlp.w0.weight", "blocks.#.mlp.w1.weight"}, VIT_AS_IS},
+    {"blocks.#.mlp.fc1.bias",
+     {"blocks.#.mlp.w0.bias", "blocks.#.mlp.w1.bias"}, VIT_AS_IS},
+    {"blocks.#.mlp.fc2.weight", {"blocks.#.mlp.w2.weight"}, VIT_AS_IS},
+    {"blocks.#.mlp.fc2.bias", {"blocks.#.mlp.w2.bias"}, VIT_AS_IS},
     /* three convolutions make patches
      * [timm, models/vision_transformer_hybrid.py] */
     {"patch_embed.proj.weight", {"patch_embed.backbone.2.conv.weight"},

@@ -9,6 +9,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 void tomevit_set_length(size_t n, float *x, float length)
 {
@@ -265,4 +266,38 @@ int tomevit_fold_norm(const tomevit_description *d, vit_source source,
     }
     free(read);
     return error;
+}
+
+/* Of a tensor whose taps are last: its channels that they are of; 0: it has no
+ * taps, or is read as it is. */
+static size_t tapped(const tomevit_description *d, enum vit_tensor t)
+{
+    size_t shape[4], dims = 0;
+
+    if (!d->stages[0] || t >= VIT_FIRST_OF_LAYER ||
+        !tomevit_tensor_shape(d, t, shape, &dims) || dims != 4 ||
+        shape[2] * shape[3] != VIT_TAPS)
+        return 0;
+    return shape[1] == 1 ? shape[0] : shape[1];
+}
+
+int tomevit_taps_first(const tomevit_description *d, enum vit_tensor t,
+                       float *w)
+{
+    size_t channels = tapped(d, t), length = channels * VIT_TAPS;
+    float *row;
+
+    if (!channels)
+        return 0;
+    row = malloc(length * sizeof(*row));
+    if (!row)
+        return TOMEVIT_ENOMEM;
+    for (size_t left = tomevit_tensor_shape(d, t, NULL, NULL); left;
+         left -= length, w += length) {
+        memcpy(row, w, length * sizeof(*row));
+        for (size_t i = 0; i < length; i++)
+            w[i % VIT_TAPS * channels + i / VIT_TAPS] = row[i];
+    }
+    free(row);
+    return 0;
 }

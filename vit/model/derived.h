@@ -40,6 +40,11 @@ int tomevit_relative_table(const tomevit_description *d, vit_source source,
 int tomevit_read_lambda(const tomevit_description *d, vit_source source,
                         size_t layer, float *lambda, float *norm);
 
+/* A convolution's weights w[n, taps] of a tensor [.., channels, taps], channels
+ * last: [.., taps, channels]. Others are left as they are. ENOMEM. */
+int tomevit_taps_first(const tomevit_description *d, enum vit_tensor t,
+                       float *w);
+
 /* Rows of a product of a stem, and its bias, with the norm behind it folded in:
  * BatchNorm as it is in use [arXiv 1502.03167]. ENOMEM, and what the source
  * returns. */

@@ -188,6 +188,8 @@ static int fill_tensor(struct tomevit_model *m, vit_source source,
     error = source.read(source.self, t, layer, to);
     if (!error)
         error = tomevit_scale_rows(&m->d, source, t, layer, to);
+    if (!error)
+        error = tomevit_taps_first(&m->d, t, to);
     if (!error && (t == VIT_STEM_0_WEIGHT || t == VIT_STEM_1_WEIGHT))
         error = tomevit_fold_norm(&m->d, source, t, to, packed->bias);
     if (!error && t == VIT_TEXT)

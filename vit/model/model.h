@@ -28,7 +28,8 @@ typedef struct vit_layer {
     float *mix_scores, *mix_weights, *mix_weights_bias;
     vit_matrix proj;       /* [dim, dim] */
     vit_matrix fc1, fc2;   /* [fc1 width, dim], [dim, mlp_dim] */
-    vit_norm mlp_norm;     /* of [mlp_dim], before fc2, if the model has it */
+    vit_norm mlp_norm;     /* of [mlp_dim], before fc2, if the model has it; or
+                            * of [dim], before fc1 */
     /* of Mega: [value, dim], [mix width, dim], [dim, value] */
     vit_matrix v, mx, h;
     float *qk_scale, *qk_shift; /* [2, shared]: of queries, of keys */
@@ -55,6 +56,21 @@ typedef struct vit_class_layer {
     float *scale1, *scale2; /* [dim]: of what attention and MLP add */
 } vit_class_layer;
 
+/* What comes before patches, if it is stages of convolutions: see
+ * ../forward/stages.c. Products have their taps in order, of each all channels;
+ * so have those of a channel by itself. */
+typedef struct vit_stages {
+    vit_matrix first, second; /* [stem, 9 3], [stem, 9 stem] */
+    vit_norm norm;         /* [stem], between them */
+    struct vit_stage_block {
+        vit_norm norm;     /* [in] */
+        vit_matrix widen, narrow; /* [inner, in], [out, inner] */
+        float *taps, *taps_bias;  /* [9, inner], [inner] */
+        vit_matrix past;   /* [out, in], of the shortcut; n = 0: none */
+    } blocks[VIT_STAGE_BLOCKS];
+    vit_norm last_norm;    /* of what patches are made of */
+} vit_stages;
+
 /* An MLP on squares of patches: see tomevit_cells. */
 typedef struct vit_cells {
     vit_norm norm;         /* [dim], if there is one */
@@ -78,6 +94,7 @@ struct tomevit_model {
     float *turns;          /* [patches, turn]: tomevit_rope_turn of each patch;
                             * or [depth, patches, heads, turn] */
     vit_matrix stem[2];    /* [width, what is in a square], if there is one */
+    vit_stages stages;     /* if there are such */
     vit_matrix patch;      /* [dim, patch_length] */
     vit_layer *layers;     /* [depth] */
     vit_norm patch_norm;   /* of patches alone, if there is one */

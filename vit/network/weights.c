@@ -14,7 +14,8 @@ enum {
     PAIRS2, DISTANCES, SHARED, VALUE, MIX, STATES, REL_BIASES,
     CELL, CELLS_HIDDEN, CELLS_OUT, REL_HIDDEN, HALF_HEAD,
     SIDE, JOINT, PATCH_CHANNELS, PATCH_SIDE, STEM_WIDTH_0, STEM_WIDTH_1,
-    STEM_SIDE_0, STEM_SIDE_1, POOLED, POOLED2, QUERY_ROWS
+    STEM_SIDE_0, STEM_SIDE_1, POOLED, POOLED2, QUERY_ROWS, THREE, STAGE_STEM,
+    STAGE_0, STAGE_1, INNER_0, INNER_1
 };
 
 /* When a tensor exists. */
@@ -33,7 +34,7 @@ enum {
     HAS_QKV, HAS_PROJ, HAS_PROJ_BIAS, HAS_NORM2, HAS_NORM2_BIAS, HAS_FC1,
     HAS_FC1_BIAS, HAS_FC2, HAS_FC2_BIAS, PARALLEL, PARALLEL_BIAS,
     PARALLEL_UNBIASED, PARALLEL_JOINT, NORM_PRE_BIASED, STEM, LEARNT_QUERY,
-    FIRST_QUERY
+    FIRST_QUERY, STAGES, STAGE_0_WIDENS, STAGE_1_WIDENS, MLP_NORM_FIRST
 };
 
 typedef struct row {
@@ -85,9 +86,22 @@ static size_t length_of(const tomevit_description *d, unsigned char symbol)
     case EMBEDDING:
         return d->embedding;
     case PATCH_CHANNELS:
-        return d->stem_side[0] ? d->stem_width[1] : 3;
+        return d->stages[0] ? d->stages[2]
+               : d->stem_side[0] ? d->stem_width[1] : 3;
     case PATCH_SIDE:
-        return d->stem_side[0] ? d->stem_side[2] : d->patch;
+        return d->stages[0] ? 3 : d->stem_side[0] ? d->stem_side[2] : d->patch;
+    case THREE:
+        return 3;
+    case STAGE_STEM:
+        return d->stages[0];
+    case STAGE_0:
+        return d->stages[1];
+    case STAGE_1:
+        return d->stages[2];
+    case INNER_0:
+        return VIT_EXPANSION * d->stages[1];
+    case INNER_1:
+        return VIT_EXPANSION * d->stages[2];
     case STEM_WIDTH_0:
     case STEM_WIDTH_1:
         return d->stem_width[symbol == STEM_WIDTH_1];
@@ -176,6 +190,29 @@ static int exists_in_layer(const tomevit_description *d, unsigned char when)
     }
 }
 
+/* Of what makes patches. */
+static int exists_in_patches(const tomevit_description *d, unsigned char when)
+{
+    switch (when) {
+    case STEM:
+        return d->stem_side[0] != 0;
+    case STAGES:
+        return d->stages[0] != 0;
+    case STAGE_0_WIDENS:
+        return tomevit_stage_widens(d, 1);
+    case STAGE_1_WIDENS:
+        return tomevit_stage_widens(d, 2);
+    case HAS_PATCH_BIAS:
+        return d->patch_bias != 0;
+    case PATCH_NORM:
+        return d->patch_norm != 0;
+    case HAS_PATCH_NORM_BIAS:
+        return d->patch_norm && !d->rms_norm;
+    default:
+        return exists_in_layer(d, when);
+    }
+}
+
 static int exists(const tomevit_description *d, unsigned char when)
 {
     switch (when) {
@@ -193,16 +230,12 @@ static int exists(const tomevit_description *d, unsigned char when)
         return d->pool == TOMEVIT_POOL_CELLS;
     case CELLS_NORM:
         return d->pool == TOMEVIT_POOL_CELLS && d->cells.norm;
-    case STEM:
-        return d->stem_side[0] != 0;
     case CLASS_TOKEN:
         return d->class_token != 0;
     case DISTILLED:
         return d->distilled != 0;
     case REGISTER_TOKENS:
         return d->registers != 0;
-    case HAS_PATCH_BIAS:
-        return d->patch_bias != 0;
     case NORM_PRE:
         return d->norm_pre != 0;
     case NORM_PRE_BIASED:
@@ -222,13 +255,11 @@ static int exists(const tomevit_description *d, unsigned char when)
     case ATTN_NORM:
         return d->attn_norm != 0;
     case MLP_NORM:
-        return d->mlp_norm != 0;
+        return d->mlp_norm == 1;
+    case MLP_NORM_FIRST:
+        return d->mlp_norm == 2;
     case HAS_QK_NORM_BIAS:
         return d->qk_norm && !d->rms_norm;
-    case PATCH_NORM:
-        return d->patch_norm != 0;
-    case HAS_PATCH_NORM_BIAS:
-        return d->patch_norm && !d->rms_norm;
     case RELATIVE:
         return d->relative == 1;
     case RELATIVE_MLP:
@@ -275,7 +306,7 @@ static int exists(const tomevit_description *d, unsigned char when)
     case ALWAYS:
         return 1;
     default:
-        return exists_in_layer(d, when);
+        return exists_in_patches(d, when);
     }
 }
 

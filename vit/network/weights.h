@@ -23,15 +23,37 @@ enum vit_tensor {
     VIT_FIRST_OF_LAYER = VIT_NORM1_WEIGHT
 };
 
+/* 1 if one half of what the MLP's first product gives is the other's gate. */
+static inline int tomevit_gated(const tomevit_description *d)
+{
+    return d->activation == TOMEVIT_SWIGLU || d->activation == TOMEVIT_GEGLU;
+}
+
 /* Columns of what the MLP's first product gives. */
 static inline size_t tomevit_fc1_width(const tomevit_description *d)
 {
-    return d->activation == TOMEVIT_SWIGLU ? 2 * d->mlp_dim : d->mlp_dim;
+    return tomevit_gated(d) ? 2 * d->mlp_dim : d->mlp_dim;
+}
+
+/* Of stages of convolutions [timm, models/vitamin.py]: a place and those around
+ * it; blocks of the first stage and of both; how many times as many channels
+ * there are inside of a block. */
+enum {
+    VIT_TAPS = 9, VIT_FIRST_STAGE = 2, VIT_STAGE_BLOCKS = 6, VIT_EXPANSION = 4
+};
+
+/* 1 if the shortcut past a stage's first block widens what it hands on. */
+static inline int tomevit_stage_widens(const tomevit_description *d,
+                                       size_t stage)
+{
+    return d->stages[stage] != d->stages[stage - 1];
 }
 
 /* What a patch is once it has gone through a stem, or as it comes. */
 static inline size_t tomevit_patch_length(const tomevit_description *d)
 {
+    if (d->stages[0])
+        return VIT_TAPS * d->stages[2];
     return d->stem_side[0] ? d->stem_width[1] * d->stem_side[2] *
                                  d->stem_side[2]
                            : 3 * d->patch * d->patch;

@@ -37,19 +37,32 @@ static void add_product(const vit_team *c, const vit_matrix *w,
     }
 }
 
-/* Rows of x[.., stride], normalised, as `to` takes them. */
-static vit_operand normalise_rows(const vit_team *c, const vit_norm *norm,
-                                  const vit_matrix *to, vit_scratch *s,
-                                  const float *x, size_t stride, size_t rows)
+/* Rows of x[.., stride], normalised, as `to` takes them; then by another norm,
+ * unless that is NULL. */
+static vit_operand normalise_twice(const vit_team *c, const vit_norm *norm,
+                                   const vit_norm *then, const vit_matrix *to,
+                                   vit_scratch *s, const float *x,
+                                   size_t stride, size_t rows)
 {
     const tomevit_model *m = c->model;
     vit_operand a = tomevit_operand_new(to, s->norm, c->x_stride, s->in);
 
     for (size_t i = 0; i < rows; i++) {
-        norm_row(m, norm, x + i * stride, tomevit_operand_row(&a, i));
+        float *row = tomevit_operand_row(&a, i);
+
+        norm_row(m, norm, x + i * stride, row);
+        if (then)
+            tomevit_norm(m, then, m->d.dim, row, row);
         tomevit_operand_set(&a, i);
     }
     return a;
+}
+
+static vit_operand normalise_rows(const vit_team *c, const vit_norm *norm,
+                                  const vit_matrix *to, vit_scratch *s,
+                                  const float *x, size_t stride, size_t rows)
+{
+    return normalise_twice(c, norm, NULL, to, s, x, stride, rows);
 }
 
 /* Rows first .. first + rows - 1 of the tokens. */
@@ -203,6 +216,7 @@ enum vit_finish tomevit_activation_finish(const tomevit_description *d)
     case TOMEVIT_SILU:
         return VIT_SILU;
     case TOMEVIT_SWIGLU:
+    case TOMEVIT_GEGLU:
         return VIT_STORE;
     default:
         return VIT_GELU;
@@ -217,19 +231,23 @@ void tomevit_mlp_of(vit_pass *p, vit_scratch *s, const vit_at *at,
     vit_team *c = p->c;
     const tomevit_description *d = &c->model->d;
     const vit_dsp *dsp = c->model->dsp;
-    vit_operand a = normalise_rows(c, &l->norm2, &l->fc1, s, x, stride, rows);
+    void (*gate)(size_t n, const float *a, const float *b, float *y) =
+        d->activation == TOMEVIT_GEGLU ? dsp->geglu : dsp->swiglu;
+    vit_operand a = normalise_twice(c, &l->norm2,
+                                    d->mlp_norm == 2 ? &l->mlp_norm : NULL,
+                                    &l->fc1, s, x, stride, rows);
     vit_operand hidden = tomevit_operand_new(&l->fc2, s->hidden,
                                              c->hidden_stride, s->out);
 
-    if (d->activation == TOMEVIT_SWIGLU || d->mlp_norm) {
+    if (tomevit_gated(d) || d->mlp_norm == 1) {
         tomevit_gemm(dsp, &l->fc1, tomevit_activation_finish(d), rows, &a,
                      s->hidden, c->hidden_stride, s->gemm);
         for (size_t i = 0; i < rows; i++) {
             float *row = s->hidden + i * c->hidden_stride;
 
-            if (d->activation == TOMEVIT_SWIGLU)
-                dsp->swiglu(d->mlp_dim, row, row + d->mlp_dim, row);
-            if (d->mlp_norm)
+            if (tomevit_gated(d))
+                gate(d->mlp_dim, row, row + d->mlp_dim, row);
+            if (d->mlp_norm == 1)
                 tomevit_norm(c->model, &l->mlp_norm, d->mlp_dim, row, row);
         }
         hidden = tomevit_operand(&l->fc2, rows, s->hidden, c->hidden_stride,

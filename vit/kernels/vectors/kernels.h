@@ -468,8 +468,9 @@ static void rotate(size_t heads, size_t channels, int halves,
 }
 
 #include "gated.h"
+#include "convolutions.h"
 
 const vit_dsp TABLE = {
     NAME, MR, NR, GEMM, finish, pack, layer_norm, rms_norm, softmax,
-    swiglu, rotate, ema, laplace, highway,
+    swiglu, geglu, depthwise, rotate, ema, laplace, highway,
 };
