@@ -27,6 +27,17 @@ def write(model, tensors, folder, args=None, keep=save):
     return path
 
 
+def data_config(model):
+    """timm gives vitamin_xlarge_336 the settings of vitamin_xlarge_256, whose
+    images it then refuses: of a model for one size, this counts."""
+    from timm.data import resolve_model_data_config
+    config = resolve_model_data_config(model)
+    made = getattr(getattr(model, "patch_embed", None), "img_size", None)
+    if made and model.pretrained_cfg.get("fixed_input_size"):
+        config["input_size"] = (3, *made)
+    return config
+
+
 def results(model, x):
     """Logits, or what the head would see."""
     with torch.no_grad():
@@ -79,8 +90,7 @@ class Tag:
         path = write(model, model.state_dict(), folder, keep=save_shapes)
         found = library.describe(path)
         facts = library.facts(path)
-        transform = create_transform(**resolve_model_data_config(model),
-                                     is_training=False)
+        transform = create_transform(**data_config(model), is_training=False)
         why = self.jury.pixels(path, transform)
         if why:
             return "wrong", why

@@ -87,6 +87,8 @@ static const vit_rule rules[] = {
     {"merger.fc2.weight", {"aligner.fc2.weight"}, VIT_AS_IS},
     {"merger.fc2.bias", {"aligner.fc2.bias"}, VIT_AS_IS},
     /* beside open_clip's timm towers */
+    {"visual_projection.weight", {"head.proj.weight"}, VIT_AS_IS},
+    {"visual_projection.bias", {"head.proj.bias"}, VIT_AS_IS},
     {"logit_scale", {"logit_scale"}, VIT_VECTOR},
     {"logit_bias", {"logit_bias"}, VIT_VECTOR},
     {0},
