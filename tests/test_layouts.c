@@ -256,6 +256,66 @@ Test(layouts, put_heads_together)
     free(from);
 }
 
+/* What a model of stages makes of images of 32 x 48, merged. */
+static void staged(tomevit_model *model, int threads, size_t batch,
+                   const tomevit_image *images, float *logits)
+{
+    tomevit_output out = {.logits = logits};
+    size_t r[2] = {2, 1};
+    tomevit_context *context;
+    tomevit_merging merging;
+
+    tomevit_merging_init(&merging);
+    merging.r = r;
+    cr_assert_eq(tomevit_context_create(model, batch, threads, &context), 0);
+    cr_assert_eq(tomevit_forward(context, &merging, batch, images, &out), 0);
+    tomevit_context_free(context);
+}
+
+/* Maps are shared out by rows, images come one after another, and bytes are the
+ * floats that they stand for: the same bits. */
+Test(layouts, have_the_same_maps_however_they_are_made)
+{
+    enum { PLACES = 32 * 48 };
+    char *from = folder();
+    json_t *entry = json_pack("{s:s}", "weights",
+                              "timm_stages_wide.safetensors");
+    vit_checkpoint *checkpoint;
+    tomevit_model *model = open_model(entry, from, 32, 48, &checkpoint);
+    uint8_t *bytes = malloc(2 * PLACES * 3);
+    float *floats = malloc(2 * PLACES * 3 * sizeof(*floats));
+    float one[2 * CLASSES], other[2 * CLASSES];
+    tomevit_image in[4];
+
+    for (size_t i = 0; i < 2 * PLACES * 3; i++)
+        bytes[i] = (uint8_t)(i * i * 2654435761u >> 13);
+    for (size_t i = 0; i < 2 * PLACES * 3; i++) {
+        size_t image = i / (PLACES * 3), pixel = i / 3 % PLACES, k = i % 3;
+
+        floats[(image * 3 + k) * PLACES + pixel] =
+            ((float)bytes[i] / 255.0f - 0.5f) / 0.5f;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        in[i] = (tomevit_image){bytes + i * PLACES * 3, TOMEVIT_RGB8_HWC};
+        in[2 + i] = (tomevit_image){floats + i * PLACES * 3, TOMEVIT_F32_CHW};
+    }
+    staged(model, 1, 2, in, one);
+    for (int threads = 1; threads <= 5; threads++) {
+        staged(model, threads, 2, in + 2, other);
+        cr_expect_arr_eq(one, other, 10 * sizeof(*one), "%d threads", threads);
+        for (size_t i = 0; i < 2; i++) {
+            staged(model, threads, 1, in + i, other);
+            cr_expect_arr_eq(one + i * 5, other, 5 * sizeof(*one),
+                             "image %zu, %d threads", i, threads);
+        }
+    }
+    free(bytes), free(floats);
+    tomevit_close(model);
+    tomevit_checkpoint_close(checkpoint);
+    json_decref(entry);
+    free(from);
+}
+
 /* ---- what stands beside the tensors -------------------------------------- */
 
 static void expect_three(const json_t *expect, const char *key,
