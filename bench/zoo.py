@@ -76,19 +76,13 @@ def randomize(model, seed=0):
     return model.eval()
 
 
-def save(tensors, path):
-    from safetensors.torch import save_file
-    save_file({k: v.detach().clone().contiguous()
-               for k, v in tensors.items()}, path)
-
-
 NAMES = {"float32": "F32", "float16": "F16", "bfloat16": "BF16", "int64": "I64",
          "bool": "BOOL", "float64": "F64", "int32": "I32", "uint8": "U8",
          "complex64": "F64"}
 
 
 def save_shapes(tensors, path):
-    """The same file with a hole where the bytes would be."""
+    """A .safetensors with a hole where the bytes would be; where that is."""
     header, end = {}, 0
     for name, t in tensors.items():
         begin, end = end, end + t.numel() * t.element_size()
@@ -99,6 +93,18 @@ def save_shapes(tensors, path):
     with open(path, "wb") as f:
         f.write(len(text).to_bytes(8, "little") + text)
         f.truncate(8 + len(text) + end)
+    return 8 + len(text)
+
+
+def save(tensors, path):
+    """One tensor after the other, so that large models are not there twice."""
+    import torch
+    at = save_shapes(tensors, path)
+    with open(path, "r+b") as f:
+        f.seek(at)
+        for t in tensors.values():
+            flat = t.detach().contiguous().reshape(-1)
+            f.write(flat.view(torch.uint8).numpy())
 
 
 # ---- judging ------------------------------------------------------------------
