@@ -84,7 +84,8 @@ done <<EOF
 "size": {"longest_edge": 20}|"size" with "longest_edge" cannot be done here
 "size": {"shortest_edge": 12, "longest_edge": 20}|"size" with "longest_edge"
 "size": {"shortest_edge": 24}|"shortest_edge" without "do_center_crop"
-"size": {"height": 24, "width": 28}|"size": expected a number
+"size": {"height": 24, "width": 28}, "do_center_crop": true|"size": expected a number
+"size": {"height": 24, "width": 28}|expected a crop of 24 pixels, which the model's positions are for, found 24x28
 "size": {"shortest_edge": 12}, "do_center_crop": true, "crop_size": 24|"crop_size" 24 is larger than "size" 12
 "size": {"shortest_edge": 32}, "do_center_crop": true, "crop_size": {"height": 24, "width": 28}|"crop_size": expected a square
 "size": {"height": 32, "width": 32}|expected a crop of 24 pixels, which the model's positions are for, found 32
@@ -252,8 +253,9 @@ done <<EOF
 "architecture": "x", "global_pool": "map"|"global_pool" "map" cannot be done here
 "architecture": "x", "model_args": {"global_pool": "max"}|"global_pool" "max"
 "architecture": "x", "model_args": {"pool_include_prefix": true}|"pool_include_prefix" of "model_args" cannot
-"architecture": "x", "model_args": {"img_size": [24, 32]}|images that are not square
-"architecture": "x", "pretrained_cfg": {"input_size": [3, 24, 32]}|images that are not square
+"architecture": "x", "model_args": {"img_size": [24, 32]}|expected a crop of 24 pixels, which the model's positions are for, found 24x32
+"architecture": "x", "model_args": {"img_size": [24, 0]}|expected the sides of an image
+"architecture": "x", "pretrained_cfg": {"input_size": [3, 24, 32]}|expected a crop of 24 pixels, which the model's positions are for, found 24x32
 "architecture": "x", "pretrained_cfg": {"input_size": [3, 30, 30]}|expected a crop of 24 pixels, which the model's positions are for, found 30
 EOF
 # transformers' wrapper of timm's models; names by their indices

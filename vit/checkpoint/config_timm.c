@@ -208,17 +208,7 @@ int tomevit_say_pool(const vit_neighbour *n, const char *key, const char *pool)
 
 /* ---- pixels -------------------------------------------------------------- */
 
-/* The side of a square: a number, or two that are the same. 0 for neither. */
-static json_int_t square_side(const json_t *size)
-{
-    json_int_t side = json_integer_value(json_array_get(size, 0));
-
-    if (!json_is_array(size))
-        return json_integer_value(size);
-    return side == json_integer_value(json_array_get(size, 1)) ? side : 0;
-}
-
-/* The crop's side: what the model was made for, else what it is published
+/* The crop's sides: what the model was made for, else what it is published
  * with. Of a side that is no multiple of the patch timm leaves the last pixels
  * out, after the crop. */
 static int say_input_size(const vit_neighbour *n, const json_t *cfg,
@@ -229,15 +219,15 @@ static int say_input_size(const vit_neighbour *n, const json_t *cfg,
     json_int_t high = json_integer_value(json_array_get(size, 1));
     json_int_t wide = json_integer_value(json_array_get(size, 2));
 
-    if (made && !json_is_null(made))
-        high = wide = square_side(made);
-    else if (!json_is_array(size))
+    if (json_is_array(made)) {
+        high = json_integer_value(json_array_get(made, 0));
+        wide = json_integer_value(json_array_get(made, 1));
+    } else if (made && !json_is_null(made)) {
+        high = wide = json_integer_value(made);
+    } else if (!json_is_array(size)) {
         return 0;
-    if (high != wide || high <= 0)
-        return tomevit_neighbour_refuse(n, "images that are not square cannot "
-                                        "be run here");
-    tomevit_neighbour_say(n, "input_size", json_integer(high));
-    return 0;
+    }
+    return tomevit_neighbour_sides(n, high, wide);
 }
 
 /* An array, or an object whose keys are the indices. */

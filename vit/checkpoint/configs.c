@@ -125,17 +125,23 @@ static int check_classes(const vit_neighbour *n, const json_t *config)
     return code;
 }
 
-/* Sides that differ would be taken for those of a square with as many patches,
- * and a gate by another function than SiLU for one by it. */
+/* Sides that differ would be taken for those of a square with as many patches
+ * if they were not said, and a gate by another function than SiLU for one by
+ * it. */
 static int check_shape(const vit_neighbour *n, const json_t *parts)
 {
     const json_t *side = json_object_get(parts, "image_size");
     const char *act = tomevit_json_text(parts, "hidden_act");
 
     if (json_is_array(side) && !json_equal(json_array_get(side, 0),
-                                           json_array_get(side, 1)))
-        return tomevit_neighbour_refuse(n, "images that are not square cannot "
-                                        "be run here");
+                                           json_array_get(side, 1))) {
+        int code = tomevit_neighbour_sides(
+            n, json_integer_value(json_array_get(side, 0)),
+            json_integer_value(json_array_get(side, 1)));
+
+        if (code)
+            return code;
+    }
     if (act && strcmp(act, "silu") &&
         !strcmp(tomevit_view_layout(n->view), "Hugging Face AIMv2"))
         return tomevit_neighbour_refuse(n, "\"hidden_act\" \"%.40s\" cannot "

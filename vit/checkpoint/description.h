@@ -109,6 +109,11 @@ int tomevit_settle_last_norm(vit_tensors *view, const vit_report *report);
 int tomevit_find_relative(const vit_tensors *file, tomevit_description *d,
                           const vit_report *report);
 
+/* tokens.c: the sides that metadata say, "N" or "HxW", as they say it; 0 and
+ * NULL if none. */
+const char *tomevit_said_sides(const vit_tensors *file, size_t *height,
+                               size_t *width);
+
 /* tokens.c: tokens, pos_prefix and image_size, of a description that has the
  * parts, the patch and the prefix. EMODEL. */
 int tomevit_find_tokens(const vit_tensors *file, tomevit_description *d,

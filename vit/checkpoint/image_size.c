@@ -13,30 +13,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The side of the crop that the files beside the weights say, 0 if none. DINOv2
- * in transformers, NaFlex in timm and towers of Qwen take any, and resize their
- * positions; others refuse what they were not made for. Pixels that make no
- * patch are left out. */
+/* The sides of the crop that the files beside the weights say, 0 if none or the
+ * description's. DINOv2 in transformers, NaFlex in timm and towers of Qwen take
+ * any, and resize their positions; others refuse what they were not made for.
+ * Pixels that make no patch are left out. */
 static int said_size(const vit_tensors *view, const tomevit_description *d,
-                     size_t *size, const vit_report *report)
+                     size_t *size, size_t *width, const vit_report *report)
 {
-    const char *text = tomevit_tensors_metadata(view, "input_size");
     const char *from = tomevit_tensors_from(view, "input_size");
     const char *how = tomevit_tensors_metadata(view, "position_resize");
+    const char *said = tomevit_said_sides(view, size, width);
+    size_t columns = tomevit_grid_columns(d);
 
-    /* Where sides are said that differ, they are those of the positions. */
-    *size = text && !strchr(text, 'x') ? (size_t)strtoul(text, NULL, 10) : 0;
-    if (*size == d->image_size)
+    if (*size == d->image_size && *width == tomevit_image_width(d))
         *size = 0;
-    if (!*size || *size / d->patch == d->image_size / d->patch ||
+    if (!*size || (*size / d->patch == tomevit_grid_rows(d) &&
+                   *width / d->patch == columns) ||
         !strcmp(tomevit_view_layout(view), "Hugging Face DINOv2") ||
         !strcmp(tomevit_view_layout(view), "timm NaFlex") ||
         (how && !strcmp(how, "linear_corners")))
         return 0;
     return tomevit_fail(report, TOMEVIT_EMODEL, "%s beside it: expected a crop "
-                        "of %zu pixels, which the model's positions are for, "
-                        "found %zu", from ? from : "a file",
-                        d->image_size, *size);
+                        "of %zu%s pixels, which the model's positions are for, "
+                        "found %.20s", from ? from : "a file", d->image_size,
+                        d->image_width ? " rows of other" : "", said);
 }
 
 /* Images that are no squares: what is not known to go with them. */
@@ -65,7 +65,7 @@ int tomevit_settle_image(const vit_tensors *view, tomevit_description *d,
     size_t side = d->image_size / d->patch;
     int code;
 
-    if (size == 0 && (code = said_size(view, d, &size, report)))
+    if (size == 0 && (code = said_size(view, d, &size, &width, report)))
         return code;
     if (size == 0)
         return 0;

@@ -174,6 +174,20 @@ void tomevit_neighbour_crop(const vit_neighbour *n, size_t crop,
                           json_string(squash ? "squash" : "center"));
 }
 
+int tomevit_neighbour_sides(const vit_neighbour *n, json_int_t height,
+                            json_int_t width)
+{
+    char sides[64];
+
+    if (height <= 0 || width <= 0)
+        return tomevit_neighbour_refuse(n, "expected the sides of an image");
+    snprintf(sides, sizeof(sides), "%lldx%lld", (long long)height,
+             (long long)width);
+    tomevit_neighbour_say(n, "input_size", height == width
+                              ? json_integer(height) : json_string(sides));
+    return 0;
+}
+
 size_t tomevit_json_size(const json_t *object, const char *member)
 {
     json_int_t value = json_integer_value(json_object_get(object, member));

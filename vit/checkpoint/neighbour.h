@@ -40,6 +40,10 @@ void tomevit_neighbour_say(const vit_neighbour *n, const char *key,
 void tomevit_neighbour_pass(const vit_neighbour *n, const char *key,
                             const json_t *object, const char *member);
 
+/* Says the sides of the crop, which need not be those of a square. EMODEL. */
+int tomevit_neighbour_sides(const vit_neighbour *n, json_int_t height,
+                            json_int_t width);
+
 /* The crop of `crop` pixels out of an image whose shorter side (or, to
  * squash, each side) is resized to `resized`, which is not less. */
 void tomevit_neighbour_crop(const vit_neighbour *n, size_t crop,

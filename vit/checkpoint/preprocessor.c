@@ -18,6 +18,7 @@
 /* What the images become, as far as it can be done here. */
 typedef struct pixels {
     size_t resized;        /* the side, or both with `squash` */
+    size_t width;          /* of both, if they differ; 0: it is the side */
     size_t crop;           /* 0: none */
     int squash;
 } pixels;
@@ -71,9 +72,14 @@ static int find_resized(const vit_neighbour *n, const json_t *config,
                                         "cannot be done here");
     p->squash = !shortest && (json_is_object(size) || !cuts_centre(n, config));
     p->resized = shortest ? shortest : square_side(size);
+    if (!p->resized && p->squash &&
+        !is_true(config, "do_center_crop", cuts_centre(n, config))) {
+        p->resized = tomevit_json_size(size, "height");
+        p->width = p->resized ? tomevit_json_size(size, "width") : 0;
+    }
     return p->resized ? 0 : tomevit_neighbour_refuse(
         n, "\"size\": expected a number, \"shortest_edge\", or \"height\" and "
-        "\"width\" that are the same");
+        "\"width\", which are the same where a centre is cut out");
 }
 
 static int find_crop(const vit_neighbour *n, const json_t *config, pixels *p)
@@ -207,6 +213,7 @@ int tomevit_from_preprocessor(const vit_neighbour *n, json_t *config)
         (code = find_filter(n, config)))
         return code;
     tomevit_neighbour_crop(n, p.crop, p.resized, p.squash);
-    tomevit_neighbour_say(n, "input_size", json_integer((json_int_t)p.crop));
-    return find_values(n, config);
+    code = tomevit_neighbour_sides(n, (json_int_t)p.crop,
+                                   (json_int_t)(p.width ? p.width : p.crop));
+    return code ? code : find_values(n, config);
 }

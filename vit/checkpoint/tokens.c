@@ -24,9 +24,8 @@ static size_t square_side(size_t patches)
     return side * side == patches ? side : 0;
 }
 
-/* The sides that metadata say, "N" or "HxW"; 0 if none. */
-static const char *said_sides(const vit_tensors *file, size_t *height,
-                              size_t *width)
+const char *tomevit_said_sides(const vit_tensors *file, size_t *height,
+                               size_t *width)
 {
     const char *said = tomevit_tensors_metadata(file, "input_size");
     char *end;
@@ -46,7 +45,7 @@ static int find_image_size(const vit_tensors *file, tomevit_description *d,
                            const vit_report *report)
 {
     size_t height, width;
-    const char *said = said_sides(file, &height, &width);
+    const char *said = tomevit_said_sides(file, &height, &width);
 
     if (!said)
         height = width = 14 * d->patch;
@@ -99,7 +98,7 @@ static int find_rectangle(const vit_tensors *file, tomevit_description *d,
 {
     size_t height, width;
 
-    said_sides(file, &height, &width);
+    tomevit_said_sides(file, &height, &width);
     if (height == width || height > VIT_MAX_IMAGE || width > VIT_MAX_IMAGE ||
         height % d->patch || width % d->patch ||
         height / d->patch * (width / d->patch) != patches || !patches)
