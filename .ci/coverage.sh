@@ -15,6 +15,7 @@ readers() {
         src/images/image_png.c src/images/image_png_chunks.c \
         src/images/image_turn.c src/images/image_webp.c ;;
     list) echo src/folders/pairs.c ;;
+    merging) echo vit/methods/read.c vit/methods/text.c vit/methods/options.c ;;
     npy) echo src/embeddings/npy_read.c ;;
     npz) echo $c/npz.c $c/npy.c $c/zip.c $c/zip_inflate.c ;;
     packed) echo src/bytes/packed.c src/bytes/range_coder.c ;;
