@@ -23,9 +23,7 @@ analyzed_build() {
 findings() {
     sed -n "s#$PWD/##
         s#^\(\.\./\)*\([^ :]*\):[0-9]*:[0-9]*: warning: #\2 | #
-        t found
-        d
-        : found
+        / | /!d
         : parent
         s#[^/ ]*/\.\./##
         t parent

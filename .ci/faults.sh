@@ -14,7 +14,8 @@ built_suites() {
 # check_with BUILD COMMAND: all of them, each run by the command.
 check_with() {
     TOMERGE_SHARED=/none make -C "$1" -j"$JOBS" check \
-        TESTS="$(built_suites "$1")" LOG_COMPILER="$2" && return 0
+        TESTS="$(built_suites "$1" | tr '\n' ' ')" \
+        LOG_COMPILER="$(echo $2)" && return 0
     cat "$1"/tests/*.log "$1"/tests/fuzz/*.log | grep -B 5 '^not ok'
     return 1
 }
