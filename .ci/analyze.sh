@@ -23,7 +23,7 @@ analyzed_build() {
 findings() {
     sed -n "s#$PWD/##
         s#^\(\.\./\)*\([^ :]*\):[0-9]*:[0-9]*: warning: #\2 | #
-        / | /!d
+        /^[^ ]* | /!d
         : parent
         s#[^/ ]*/\.\./##
         t parent
