@@ -19,7 +19,22 @@ static void require(int condition)
         abort();
 }
 
-static void read_for(const char *path, size_t prefix)
+/* The same from memory, where it is text: as from the file, which may begin
+ * with a mark of UTF-8. */
+static void parse_for(const tomevit_description *d, const char *text,
+                      int expected)
+{
+    tomevit_merging merging;
+    tomevit_layer_merging layers[DEPTH];
+    tomevit_message why = {""};
+    size_t r[DEPTH];
+    int code = tomevit_merging_parse(text, d, &merging, r, layers, &why);
+
+    require(code == expected || !strncmp(text, "\xef\xbb\xbf", 3));
+    require(code == 0 || (why.text[0] != '\0' && !strchr(why.text, '\n')));
+}
+
+static void read_for(const char *path, const char *text, size_t prefix)
 {
     tomevit_description d;
     tomevit_merging merging, before;
@@ -42,6 +57,8 @@ static void read_for(const char *path, size_t prefix)
     memset(&merging, 0x5a, sizeof(merging));
     before = merging;
     code = tomevit_merging_read(path, &d, &merging, r, layers, &why);
+    if (text)
+        parse_for(&d, text, code);
     if (code != 0) {
         require(why.text[0] != '\0' && !strchr(why.text, '\n'));
         require(memcmp(&merging, &before, sizeof(merging)) == 0);
@@ -56,8 +73,16 @@ static void read_for(const char *path, size_t prefix)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *path = fuzz_file(data, size);
+    char *text = size && memchr(data, '\0', size) ? NULL : malloc(size + 1);
 
-    read_for(path, 0);
-    read_for(path, 1);
+    if (text) {
+        if (size)
+            memcpy(text, data, size);
+        text[size] = '\0';
+    }
+    read_for(path, text, 0);
+    read_for(path, text, 1);
+    read_for("/nowhere/there", NULL, 0);
+    free(text);
     return 0;
 }
