@@ -5,7 +5,8 @@
 The same shapes (random weights), threads, batch and number type; the forward
 alone. Peers are those of onnxruntime, openvino, torch (eager and compiled), MNN
 and ncnn that are installed and have the type; needs numpy, onnx for
-onnxruntime, openvino and MNN, torch and pnnx for ncnn.
+onnxruntime, openvino and MNN, torch and pnnx for ncnn, timm for the shapes that
+are not a plain ViT's (DINOv3's, rotary positions, BEiT).
 Prints images/s (median and best of the turns), our median over each peer's,
 and, where bench_peak lies beside the command, our share of what the cores can
 do at most.
@@ -21,7 +22,7 @@ import time
 
 import numpy as np
 
-from peers_models import ARCHS, image_size
+from peers_models import ARCHS, TIMM, image_size
 from peers_runtimes import PEERS
 
 
@@ -139,7 +140,7 @@ def main():
     parser.add_argument("--tomerge", default="build/src/tomerge")
     parser.add_argument("--peak", help="bench_peak, if not beside the command")
     parser.add_argument("--arch", default="deit_small_patch16_224",
-                        choices=ARCHS)
+                        choices=[*ARCHS, *TIMM])
     parser.add_argument("--dtype", default="f32",
                         help="f32, bf16, int8, or several with commas between")
     parser.add_argument("--peers", default=",".join(PEERS),

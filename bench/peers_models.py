@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The same Vision Transformer, random weights, as an ONNX graph and as a module
-of PyTorch, for other runtimes to run."""
+of PyTorch, for other runtimes to run: plain ones written here, others as timm
+makes and PyTorch exports them."""
+import io
 import os
 
 import numpy as np
@@ -12,11 +14,18 @@ ARCHS = {  # dim, depth, heads, patch, image size
     "vit_large_patch16_224": (1024, 24, 16, 16, 224),
     "vit_large_patch16_384": (1024, 24, 16, 16, 384),
 }
+TIMM = {name: size for size, names in {
+    256: ["vit_small_patch16_dinov3", "vit_base_patch16_dinov3",
+          "vit_large_patch16_dinov3"],
+    224: ["vit_small_patch16_rope_224", "vit_base_patch16_rope_224",
+          "beit_base_patch16_224"],
+}.items() for name in names}
 CLASSES = 1000
 
 
 def image_size(arch):
-    return ARCHS[arch][4], ARCHS[arch][4]
+    size = TIMM[arch] if arch in TIMM else ARCHS[arch][4]
+    return size, size
 
 
 # ---- the model as an ONNX graph ---------------------------------------------
@@ -84,6 +93,28 @@ def gelu(g, x):
 
 
 def onnx_model(arch, batch):
+    return (exported if arch in TIMM else built)(arch, batch)
+
+
+def exported(arch, batch):
+    """timm's model, with attention as the products and softmax that runtimes
+    look for."""
+    import onnx
+    import torch
+    from timm.layers import set_fused_attn
+    set_fused_attn(False)
+    try:
+        file = io.BytesIO()
+        torch.onnx.export(torch_model(arch),
+                          torch.zeros(batch, 3, *image_size(arch)), file,
+                          opset_version=17, dynamo=False,
+                          input_names=["pixels"], output_names=["features"])
+    finally:
+        set_fused_attn(True)
+    return onnx.load_from_string(file.getvalue())
+
+
+def built(arch, batch):
     from onnx import TensorProto, helper
     dim, depth, heads, patch, size = ARCHS[arch]
     side = size // patch
@@ -116,9 +147,8 @@ class OneBatch:
     """Calibrates on noise: what is timed does not depend on the values."""
 
     def __init__(self, arch, batch):
-        size = ARCHS[arch][4]
         self.batches = [{"pixels": np.random.default_rng(2).standard_normal(
-            (batch, 3, size, size), dtype=np.float32)}]
+            (batch, 3, *image_size(arch)), dtype=np.float32)}]
 
     def get_next(self):
         return self.batches.pop() if self.batches else None
@@ -148,6 +178,13 @@ def int8_model(arch, batch, folder, static):
 # ---- the model in PyTorch ----------------------------------------------------
 
 def torch_model(arch):
+    if arch in TIMM:
+        import timm
+        return timm.create_model(arch, pretrained=False).eval()
+    return written(arch)
+
+
+def written(arch):
     import torch
     from torch import nn
     dim, depth, heads, patch, size = ARCHS[arch]
