@@ -276,32 +276,9 @@ Test(dsp, activation_bounds)
     each_tier(check_activations);
 }
 
-static void check_swiglu(const vit_dsp *dsp)
+static double swish_of(double x)
 {
-    for (size_t n = 1; n <= 70; n++) {
-        guarded a = guarded_new(n), b = guarded_new(n), y = guarded_new(n);
-        uint64_t state = n;
-
-        fill(&a, &state, 20.0f), fill(&b, &state, 3.0f);
-        dsp->swiglu(n, a.data, b.data, y.data);
-        for (size_t i = 0; i < n; i++) {
-            double x = (double)a.data[i], want = x * sigmoid(x);
-
-            cr_assert_float_eq((double)y.data[i], want * (double)b.data[i],
-                               1e-6 * fmax(1.0, fabs(x)),
-                               "%s: swiglu of %zu at %zu", dsp->name, n, i);
-        }
-        dsp->swiglu(n, a.data, b.data, a.data);
-        cr_assert_eq(memcmp(a.data, y.data, n * sizeof(float)), 0,
-                     "%s: in place", dsp->name);
-        guarded_free(&a, "swiglu a"), guarded_free(&b, "swiglu b");
-        guarded_free(&y, "swiglu y");
-    }
-}
-
-Test(dsp, swiglu_every_tail)
-{
-    each_tier(check_swiglu);
+    return x * sigmoid(x);
 }
 
 static double gelu_of(double x)
@@ -309,28 +286,47 @@ static double gelu_of(double x)
     return 0.5 * x * (1.0 + erf(x * 0.70710678118654752));
 }
 
-static void check_geglu(const vit_dsp *dsp)
+/* A kernel that multiplies by a gate, of numbers up to `most`. */
+static void check_gated(const vit_dsp *dsp, const char *name,
+                        void (*kernel)(size_t, const float *, const float *,
+                                       float *),
+                        double (*gate)(double), float most, double error)
 {
     for (size_t n = 1; n <= 70; n++) {
         guarded a = guarded_new(n), b = guarded_new(n), y = guarded_new(n);
         uint64_t state = n;
 
-        fill(&a, &state, 6.0f), fill(&b, &state, 3.0f);
-        dsp->geglu(n, a.data, b.data, y.data);
+        fill(&a, &state, most), fill(&b, &state, 3.0f);
+        kernel(n, a.data, b.data, y.data);
         for (size_t i = 0; i < n; i++) {
             double x = (double)a.data[i];
 
             cr_assert_float_eq((double)y.data[i],
-                               gelu_of(x) * (double)b.data[i],
-                               2e-6 * fmax(1.0, fabs(x)),
-                               "%s: geglu of %zu at %zu", dsp->name, n, i);
+                               gate(x) * (double)b.data[i],
+                               error * fmax(1.0, fabs(x)),
+                               "%s: %s of %zu at %zu", dsp->name, name, n, i);
         }
-        dsp->geglu(n, a.data, b.data, a.data);
+        kernel(n, a.data, b.data, a.data);
         cr_assert_eq(memcmp(a.data, y.data, n * sizeof(float)), 0,
-                     "%s: in place", dsp->name);
-        guarded_free(&a, "geglu a"), guarded_free(&b, "geglu b");
-        guarded_free(&y, "geglu y");
+                     "%s: %s in place", dsp->name, name);
+        guarded_free(&a, name), guarded_free(&b, name);
+        guarded_free(&y, name);
     }
+}
+
+static void check_swiglu(const vit_dsp *dsp)
+{
+    check_gated(dsp, "swiglu", dsp->swiglu, swish_of, 20.0f, 1e-6);
+}
+
+Test(dsp, swiglu_every_tail)
+{
+    each_tier(check_swiglu);
+}
+
+static void check_geglu(const vit_dsp *dsp)
+{
+    check_gated(dsp, "geglu", dsp->geglu, gelu_of, 6.0f, 2e-6);
 }
 
 Test(dsp, geglu_every_tail)
