@@ -326,9 +326,14 @@ void tomevit_carve_stages(const tomevit_model *m, vit_scratch *s,
 
     if (!d->stages[0])
         return;
-    for (size_t i = 0; i < 3; i++)
-        map = larger(map, (d->image_size >> (i + 1)) * (width >> (i + 1)) *
-                              d->stages[i]);
+    for (size_t i = 0; i < 3; i++) {
+        size_t places = (d->image_size >> (i + 1)) * (width >> (i + 1)), floats;
+
+        /* More than there can be is refused when it is carved. */
+        if (__builtin_mul_overflow(places, d->stages[i], &floats))
+            floats = SIZE_MAX;
+        map = larger(map, floats);
+    }
     /* The first block of a stage sees the rows of the one before. */
     inner = VIT_EXPANSION * larger(width / 2 * d->stages[1],
                                    width / 4 * d->stages[2]);
