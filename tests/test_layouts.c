@@ -139,7 +139,7 @@ static void check_models(const char *tier)
 static size_t embed(const char *path, const tomevit_open_options *options,
                     float embedding[64])
 {
-    static float pixels[3 * 24 * 24];
+    static float pixels[3 * 48 * 48];
     tomevit_image image = {pixels, TOMEVIT_F32_CHW};
     tomevit_output out = {.embedding = embedding};
     tomevit_message why = {""};
@@ -151,6 +151,7 @@ static size_t embed(const char *path, const tomevit_open_options *options,
     cr_assert_eq(tomevit_open(path, options, &model, &why), 0, "%s", why.text);
     size_t width = tomevit_describe(model)->embedding;
     cr_assert(width > 0 && width <= 64);
+    cr_assert(tomevit_describe(model)->image_size <= 48);
     cr_assert_eq(tomevit_context_create(model, 1, 1, &context), 0);
     cr_assert_eq(tomevit_forward(context, NULL, 1, &image, &out), 0);
     tomevit_context_free(context);
