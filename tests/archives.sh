@@ -295,6 +295,13 @@ bombed
 test $? = 3 || { fail "a bomb is no refused image"; cat err; }
 says err "bomb.tar.gz/bomb/c/2.png: more than the limit of 1048576 bytes"
 lines err 1
+# A sparse file claims zeros that are nowhere.
+tar -Scf sparse.tar bomb
+if test "$(wc -c <sparse.tar)" -lt 1000000; then
+    run 3 eval $model sparse.tar
+    says err "sparse.tar/bomb/c/2.png: a sparse file"
+    lines err 1
+fi
 
 # ---- 500 photographs, where they are: whatever they are read from
 

@@ -116,40 +116,61 @@ int archive_next(archive_reader *r, archive_member *out, char *why)
     return 1;
 }
 
-/* What is claimed of its size is not believed: memory grows with what comes. */
+/* Room for `size` more bytes; 0 if there is no memory for them. */
+static int make_room(uint8_t **bytes, size_t *room, size_t needed)
+{
+    uint8_t *more;
+
+    if (*bytes && needed <= *room)
+        return 1;
+    while (*room < needed)
+        *room *= 2;
+    more = realloc(*bytes, *room);
+    if (!more)
+        return 0;
+    *bytes = more;
+    return 1;
+}
+
+/* What is claimed of its size is not believed: memory grows with what comes.
+ * Nor are the holes of a sparse file: no image is one, and a few bytes could
+ * claim any number of zeros. */
 uint8_t *archive_read_member(archive_reader *r, size_t most, size_t *count,
                              char *why)
 {
-    size_t room = most < SMALLEST_ROOM ? most + 1 : SMALLEST_ROOM;
-    uint8_t *bytes = malloc(room);
+    size_t room = SMALLEST_ROOM, size = 0;
+    uint8_t *bytes = NULL;
+    const void *block;
 
     *count = 0;
-    while (bytes) {
-        la_ssize_t got = archive_read_data(r->archive, bytes + *count,
-                                           room - *count);
-        if (got == 0)
-            return bytes;
-        if (got < 0) {
+    why[0] = '\0';
+    while (why[0] == '\0') {
+        la_int64_t at = (la_int64_t)*count;
+        int result = archive_read_data_block(r->archive, &block, &size, &at);
+        int ended = result == ARCHIVE_EOF;
+
+        size = ended ? 0 : size;
+        if (!ended && result != ARCHIVE_OK && result != ARCHIVE_WARN) {
             explain(r->archive, why);
-            free(bytes);
-            return NULL;
-        }
-        *count += (size_t)got;
-        if (*count > most) {
+        } else if (at > (la_int64_t)*count ||
+                   (size > 0 && at != (la_int64_t)*count)) {
+            snprintf(why, SOURCE_WHY, "a sparse file, of which not all bytes "
+                     "are there");
+        } else if (size > most - *count) {
             snprintf(why, SOURCE_WHY, "more than the limit of %zu bytes",
                      most);
-            free(bytes);
-            return NULL;
-        }
-        if (*count == room) {
-            uint8_t *more = realloc(bytes, room *= 2);
-            if (!more)
-                free(bytes);
-            bytes = more;
+        } else if (!make_room(&bytes, &room, *count + size)) {
+            snprintf(why, SOURCE_WHY, "no memory for %zu bytes", room);
+            errno = ENOMEM;
+            break;
+        } else if (ended) {
+            return bytes;
+        } else if (size > 0) {
+            memcpy(bytes + *count, block, size);
+            *count += size;
         }
     }
-    snprintf(why, SOURCE_WHY, "no memory for %zu bytes", room);
-    errno = ENOMEM;
+    free(bytes);
     return NULL;
 }
 
