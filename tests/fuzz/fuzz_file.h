@@ -6,9 +6,18 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-static char fuzz_path[64];
+static char fuzz_path[256];
+
+/* Where files of inputs are, which may be memory. */
+static inline const char *fuzz_place(void)
+{
+    const char *named = getenv("TMPDIR");
+
+    return named && named[0] && strlen(named) < 200 ? named : P_tmpdir;
+}
 
 static void fuzz_remove(void)
 {
@@ -19,7 +28,8 @@ static void fuzz_remove(void)
 static inline const char *fuzz_file(const uint8_t *data, size_t size)
 {
     if (fuzz_path[0] == '\0') {
-        snprintf(fuzz_path, sizeof(fuzz_path), "%s/fuzz-XXXXXX", P_tmpdir);
+        snprintf(fuzz_path, sizeof(fuzz_path), "%s/fuzz-XXXXXX",
+                 fuzz_place());
         int descriptor = mkstemp(fuzz_path);
         if (descriptor < 0)
             abort();

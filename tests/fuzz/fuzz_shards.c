@@ -48,7 +48,7 @@ static void one_of_two(const uint8_t *data, size_t size)
     const char *plain = fuzz_file(data, size);
     tomevit_message why = {""};
     vit_tensors *tensors;
-    char path[128];
+    char path[sizeof(fuzz_path) + 32];
 
     snprintf(path, sizeof(path), "%s-00001-of-00002.%s", plain,
              size % 2 ? "gguf" : "safetensors");
