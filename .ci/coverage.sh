@@ -9,20 +9,36 @@ readers() {
     case $1 in
     archive) echo src/folders/shards.c src/folders/archive.c ;;
     counts) echo vit/methods/counts.c ;;
-    gguf) echo $c/gguf.c $c/gguf_metadata.c ;;
+    gguf) echo $c/gguf.c $c/gguf_metadata.c vit/checkpoint/config_mmproj.c ;;
     image) echo src/images/image.c src/images/image_exif.c \
         src/images/image_format.c src/images/image_jpeg.c \
         src/images/image_png.c src/images/image_png_chunks.c \
         src/images/image_turn.c src/images/image_webp.c ;;
-    list) echo src/folders/pairs.c ;;
+    journal) echo src/base/begun.c src/bytes/byte_journal.c \
+        src/evaluation/join.c src/evaluation/journal.c \
+        src/evaluation/journal_line.c ;;
+    list) echo src/folders/listed.c src/folders/pairs.c \
+        src/folders/real_labels.c src/folders/valid_labels.c ;;
     merging) echo vit/methods/read.c vit/methods/text.c vit/methods/options.c ;;
+    model) echo vit/bytes/describe.c vit/bytes/open.c \
+        vit/checkpoint/config_open_clip.c vit/checkpoint/config_timm.c \
+        vit/checkpoint/configs.c vit/checkpoint/neighbour.c \
+        vit/checkpoint/neighbours.c vit/checkpoint/preprocessor.c \
+        vit/text/tower_config.c vit/text/tower_names.c \
+        vit/text/tower_read.c ;;
     npy) echo src/embeddings/npy_read.c ;;
     npz) echo $c/npz.c $c/npy.c $c/zip.c $c/zip_inflate.c ;;
+    options) echo src/base/args.c src/session/merging_args.c \
+        src/session/method_file.c src/session/method_list.c \
+        src/session/method_text.c src/session/schedule_file.c ;;
     packed) echo src/bytes/packed.c src/bytes/range_coder.c ;;
-    safetensors) echo $c/safetensors.c $c/safetensors_header.c $c/json.c ;;
+    safetensors) echo $c/safetensors.c $c/safetensors_header.c $c/json.c \
+        vit/checkpoint/config_own.c vit/checkpoint/metadata.c ;;
     shards) echo $c/shards.c ;;
     tokenizer) echo vit/text/tokenizer.c vit/text/tokenizer_bpe.c \
-        vit/text/tokenizer_json.c vit/text/tokenizer_open.c \
+        vit/text/tokenizer_json.c vit/text/tokenizer_model.c \
+        vit/text/tokenizer_open.c vit/text/byte_pairs.c vit/text/charsmap.c \
+        vit/text/clean.c vit/text/clip_words.c vit/text/json_list.c \
         vit/text/unigram.c vit/text/vocabulary.c ;;
     torch) echo $c/torch.c $c/torch_stream.c $c/torch_zip.c $c/pickle.c \
         $c/pickle_names.c $c/pickle_stack.c $c/unwrap.c ;;

@@ -206,8 +206,9 @@ int journal_next(journal *j, outcomes *o)
     if (!j->reader || (j->next == j->files && !j->scattered))
         return 0;
     json_t *line = read_line(j);
-    if (j->scattered && json_is_integer(json_object_get(line, "from")))
-        j->next = (size_t)json_integer_value(json_object_get(line, "from"));
+    json_int_t from = json_integer_value(json_object_get(line, "from"));
+    if (j->scattered && from >= 0)
+        j->next = (size_t)from;
     if (line && journal_line_read(j, line, o) == 0) {
         json_decref(line);
         j->next = o->to;

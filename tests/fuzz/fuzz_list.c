@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Any bytes as a list of labels: read, and brought together with the images of
- * a folder, or refused in one line. */
+/* Any bytes as a list of labels, of images, of classes that there can be, and
+ * as ReaL's labels: read, and brought together with the images of a folder, or
+ * refused in one line. */
 #include "config.h"
 
 #include "fuzz.h"
 #include "fuzz_file.h"
 #include "../../src/folders/classes.h"
+#include "../../src/folders/listed.h"
+#include "../../src/folders/real_labels.h"
+#include "../../src/folders/valid_labels.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -35,15 +39,15 @@ static void match(const pairs *p)
     folder_free(&f);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void read_pairs(const char *path)
 {
     char why[PAIRS_WHY] = "";
     pairs p;
 
-    if (pairs_read(fuzz_file(data, size), &p, why) != 0) {
+    if (pairs_read(path, &p, why) != 0) {
         if (why[0] == '\0')
             abort();
-        return 0;
+        return;
     }
     if (p.count == 0)
         abort();
@@ -52,5 +56,67 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
     match(&p);
     pairs_free(&p);
+}
+
+static void read_images(const char *path)
+{
+    for (int grouped = 0; grouped < 2; grouped++) {
+        char why[FOLDER_WHY] = "";
+        folder f;
+
+        if (listed_read(path, grouped, &f, why) != 0) {
+            if (why[0] == '\0')
+                abort();
+            continue;
+        }
+        for (size_t i = 0; i < f.count; i++)
+            if (f.files[i].name[0] == '\0' ||
+                (f.group_count > 0 && f.files[i].group >= f.group_count))
+                abort();
+        folder_free(&f);
+    }
+}
+
+static void read_valid(const char *path)
+{
+    classes c = {.count = IMAGENET_CLASSES};
+    char why[CLASSES_WHY] = "";
+
+    if (valid_labels_read(path, &c, why) != 0) {
+        if (why[0] == '\0' || c.valid || c.valid_count)
+            abort();
+        return;
+    }
+    for (size_t i = 0; i < c.valid_count; i++)
+        if (c.valid[i] < 0 || c.valid[i] >= IMAGENET_CLASSES)
+            abort();
+    valid_labels_free(&c);
+}
+
+static void read_real(const char *path)
+{
+    char why[REAL_LABELS_WHY] = "";
+    real_labels r;
+
+    if (real_labels_read(path, IMAGENET_CLASSES, &r, why) != 0) {
+        if (why[0] == '\0' || strchr(why, '\n'))
+            abort();
+        return;
+    }
+    real_labels_knows(&r, "x/ILSVRC2012_val_00000001.JPEG");
+    real_labels_has(&r, "ILSVRC2012_val_00000002.JPEG", 1);
+    if (real_labels_knows(&r, "ILSVRC2012_val_99999999.JPEG"))
+        abort();
+    real_labels_free(&r);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const char *path = fuzz_file(data, size);
+
+    read_pairs(path);
+    read_images(path);
+    read_valid(path);
+    read_real(path);
     return 0;
 }

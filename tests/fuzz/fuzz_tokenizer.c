@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Any bytes as a tokenizer, and as a text: numbers that there are, the same
- * twice, or one line. An input that begins with '@' is a folder of files: a
- * line "@NAME" before what is in each. */
+ * twice, or one line. An input that begins with '@' is a folder of files. */
 #include "config.h"
 
 #include "fuzz.h"
+#include "fuzz_folder.h"
 #include "../../vit/text/tokenizer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static void require(int condition)
 {
@@ -61,87 +60,17 @@ static void try_texts(vit_tokenizer *t, const char *text, size_t size)
 
 /* ---- folders ------------------------------------------------------------- */
 
-static const char *const names[] = {
-    "tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json",
-    "spiece.model"
-};
-enum { NAMES = sizeof(names) / sizeof(*names) };
-static char folder[64];
-
-static void path_of(size_t i, char path[128])
-{
-    snprintf(path, 128, "%s/%s", folder, names[i]);
-}
-
-static void empty_folder(void)
-{
-    char path[128];
-
-    for (size_t i = 0; i < NAMES; i++) {
-        path_of(i, path);
-        unlink(path);
-    }
-}
-
-static void remove_folder(void)
-{
-    empty_folder();
-    rmdir(folder);
-}
-
-/* The file that the line at `at` begins, NAMES if it begins none. */
-static size_t named(const char *at, const char *end, const char **contents)
-{
-    size_t i = 0, length = 0;
-
-    for (; i < NAMES; i++) {
-        length = strlen(names[i]);
-        if ((size_t)(end - at) > length + 1 && at[0] == '@' &&
-            memcmp(at + 1, names[i], length) == 0 && at[length + 1] == '\n')
-            break;
-    }
-    *contents = at + length + 2;
-    return i;
-}
-
-static void fill_folder(const char *text, size_t size)
-{
-    const char *end = text + size, *from;
-    FILE *file = NULL;
-    char path[128];
-
-    for (const char *at = text, *next; at < end; at = next) {
-        size_t i = named(at, end, &from);
-
-        if (i < NAMES) {
-            path_of(i, path);
-            require(!file || fclose(file) == 0);
-            require((file = fopen(path, "wb")) != NULL);
-            next = from;
-            continue;
-        }
-        next = memchr(at, '\n', (size_t)(end - at));
-        next = next ? next + 1 : end;
-        if (file)
-            require(fwrite(at, 1, (size_t)(next - at), file) ==
-                    (size_t)(next - at));
-    }
-    require(!file || fclose(file) == 0);
-}
-
 static void try_folder(const char *text, size_t size)
 {
+    static const char *const names[] = {
+        "tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json",
+        "spiece.model", NULL
+    };
     tomevit_message why = {""};
     vit_tokenizer *t;
 
-    if (folder[0] == '\0') {
-        snprintf(folder, sizeof(folder), "%s/fuzz-XXXXXX", P_tmpdir);
-        require(mkdtemp(folder) != NULL);
-        atexit(remove_folder);
-    }
-    empty_folder();
-    fill_folder(text, size);
-    if (tomevit_tokenizer_open(folder, folder, &t, &why) == 0)
+    fuzz_fill(names, text, size);
+    if (tomevit_tokenizer_open(fuzz_folder, fuzz_folder, &t, &why) == 0)
         try_texts(t, text, size);
     else
         require(why.text[0] && !strchr(why.text, '\n'));
