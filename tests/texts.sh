@@ -135,6 +135,12 @@ says err "expected a tokenizer beside it, tokenizer.json or vocab.json with"
 lines err 1
 run 0 classify --model bare/model.safetensors a.png --classes names \
     --tokenizer "$texts/hf_clip/tokenizer.json"
+sed 's/"layer_norm_eps": [^,]*/"layer_norm_eps": -1/' \
+    "$texts/hf_clip/config.json" >bare/config.json
+run 1 classify --model bare/model.safetensors a.png --classes names \
+    --tokenizer "$texts/hf_clip/tokenizer.json"
+says err '"layer_norm_eps" of its text tower: expected a number between 0 and 1'
+lines err 1
 
 # wrong use
 run 2 classify --model "$hf" a.png --classes names --template 'a photo'

@@ -96,11 +96,19 @@ static void set_pool(struct tomevit_text *t, int causal, int pool, int end,
                       from);
 }
 
-static double real_of(const json_t *object, const char *key, double otherwise)
+/* Of a key's number, or what its absence means. */
+static int read_eps(struct tomevit_text *t, const vit_neighbour *n,
+                    const json_t *object, const char *key, double otherwise)
 {
     const json_t *value = json_object_get(object, key);
+    double eps = value && !json_is_null(value) ? json_number_value(value)
+                                               : otherwise;
 
-    return json_is_number(value) ? json_number_value(value) : otherwise;
+    if (!((float)eps > 0.0f && eps < 1))
+        return tomevit_neighbour_refuse(n, "\"%s\" of its text tower: expected "
+                                        "a number between 0 and 1", key);
+    set_eps(t, eps, n->name);
+    return 0;
 }
 
 static size_t size_of(const json_t *object, const char *key, size_t otherwise)
@@ -162,7 +170,8 @@ static int from_transformers(struct tomevit_text *t, const vit_neighbour *n,
                                 : siglip ? TOMEVIT_GELU_TANH
                                          : TOMEVIT_QUICK_GELU, n->name);
     json_decref(activation);
-    set_eps(t, real_of(text, "layer_norm_eps", siglip ? 1e-6 : 1e-5), n->name);
+    if (!code)
+        code = read_eps(t, n, text, "layer_norm_eps", siglip ? 1e-6 : 1e-5);
     end = size_of(text, "eos_token_id", end);
     /* Configurations from before they said the number say 2. */
     if (siglip)
@@ -267,8 +276,7 @@ static int from_open_clip(struct tomevit_text *t, const vit_neighbour *n,
                           ? TOMEVIT_QUICK_GELU
                           : tanh_of && !strcmp(tanh_of, "tanh")
                               ? TOMEVIT_GELU_TANH : TOMEVIT_GELU, n->name);
-    set_eps(t, real_of(norm, "eps", 1e-5), n->name);
-    return 0;
+    return read_eps(t, n, norm, "eps", 1e-5);
 }
 
 /* ---- neither ------------------------------------------------------------- */
