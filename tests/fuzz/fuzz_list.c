@@ -81,6 +81,7 @@ static void read_valid(const char *path)
 {
     classes c = {.count = IMAGENET_CLASSES};
     char why[CLASSES_WHY] = "";
+    folder f;
 
     if (valid_labels_read(path, &c, why) != 0) {
         if (why[0] == '\0' || c.valid || c.valid_count)
@@ -90,6 +91,14 @@ static void read_valid(const char *path)
     for (size_t i = 0; i < c.valid_count; i++)
         if (c.valid[i] < 0 || c.valid[i] >= IMAGENET_CLASSES)
             abort();
+    memset(&f, 0, sizeof(f));
+    folder_add(&f, "a.png");
+    folder_add(&f, "b.png");
+    f.files[0].label = c.valid[0];
+    f.files[1].label = -1;
+    if (valid_labels_stranger(&c, &f))
+        abort();
+    folder_free(&f);
     valid_labels_free(&c);
 }
 
@@ -104,7 +113,10 @@ static void read_real(const char *path)
         return;
     }
     real_labels_knows(&r, "x/ILSVRC2012_val_00000001.JPEG");
-    real_labels_has(&r, "ILSVRC2012_val_00000002.JPEG", 1);
+    real_labels_has(&r, "ILSVRC2012_val_00000001.JPEG", 1);
+    if (real_labels_knows(&r, "ILSVRC2012_val_1.JPEG") ||
+        real_labels_knows(&r, "a.JPEG"))
+        abort();
     if (real_labels_knows(&r, "ILSVRC2012_val_99999999.JPEG"))
         abort();
     real_labels_free(&r);

@@ -112,6 +112,8 @@ static void open_texts(const char *path)
     const tomevit_text_description *d = tomevit_text_describe(text);
     float *rows = zeros(2 * d->embedding, sizeof(*rows));
 
+    require(d->heads && d->dim % d->heads == 0 && d->context && d->embedding);
+    require(d->norm_eps > 0 && d->norm_eps < 1);
     tomevit_text_each_fact(text, see_fact, NULL);
     if (d->dim <= SMALL && d->depth <= 4 && d->context <= TOKENS &&
         tomevit_text_embed(text, texts, 2, 1, rows, NULL, &why) != 0)

@@ -70,12 +70,20 @@ static void resolve(const merging_args *args, size_t prefix)
     }
 }
 
+static int see_path(void *data, const char *path)
+{
+    (void)data;
+    require(path != NULL);
+    return 0;
+}
+
 static void parse(char **words, int count)
 {
     const args_command *command = command_of(words[0]);
-    char why[ARGS_WHY] = "";
+    char why[ARGS_WHY] = "", *quoted = args_quote(count, words);
     options o;
 
+    free(quoted);
     options_init(&o);
     int result = args_parse(options_table, command, count - 1, words + 1, &o,
                             o.given, &o.operand_count, why);
@@ -86,6 +94,7 @@ static void parse(char **words, int count)
     if (result == ARGS_DONE) {
         resolve(&o.merging, 0);
         resolve(&o.merging, 1);
+        merging_files_each(&o.merging, see_path, NULL);
     }
     options_free(&o);
 }
