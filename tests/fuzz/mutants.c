@@ -78,13 +78,19 @@ static void change_text(fuzz_input *in, size_t at, uint64_t *seed)
         (uint8_t)characters[fuzz_below(seed, sizeof(characters) - 1)];
 }
 
-static void repeat(fuzz_input *in, size_t at, size_t count)
-{
-    uint8_t again[32];
+enum { RUN = 256 };
 
-    count = count < in->size - at ? count : in->size - at;
-    memcpy(again, in->bytes + at, count);
-    fuzz_replace(in, at, 0, again, count);
+/* Bytes of an input, which may be the same one. */
+static void copy(fuzz_input *in, size_t at, const fuzz_input *from,
+                 size_t first, size_t count)
+{
+    uint8_t bytes[RUN];
+
+    count = count < from->size - first ? count : from->size - first;
+    if (count == 0)
+        return;
+    memcpy(bytes, from->bytes + first, count);
+    fuzz_replace(in, at, 0, bytes, count);
 }
 
 static void change_bytes(fuzz_input *in, const fuzz_input *other,
@@ -93,7 +99,7 @@ static void change_bytes(fuzz_input *in, const fuzz_input *other,
     /* Headers are where most is decided. */
     size_t at = fuzz_below(seed, fuzz_below(seed, 2) || in->size < 256
                                      ? in->size : 256);
-    size_t count = 1 + fuzz_below(seed, 32);
+    size_t count = 1 + fuzz_below(seed, RUN / 8);
     size_t from = fuzz_below(seed, other->size);
 
     switch (fuzz_below(seed, 8)) {
@@ -117,13 +123,10 @@ static void change_bytes(fuzz_input *in, const fuzz_input *other,
         in->size = at;
         break;
     case 6:
-        repeat(in, at, count);
+        copy(in, at, in, at, count);
         break;
     default:
-        count *= 8;
-        count = count < other->size - from ? count : other->size - from;
-        if (count)
-            fuzz_replace(in, at, 0, other->bytes + from, count);
+        copy(in, at, other, from, 8 * count);
     }
 }
 
