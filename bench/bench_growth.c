@@ -187,7 +187,7 @@ static void run(const tomevit_model *model, const tomevit_merging *merging,
 
     logits = measure_memory(batch * d->classes * sizeof(*logits));
     for (size_t b = 0; b < batch; b++)
-        images[b] = (tomevit_image){data, TOMEVIT_F32_CHW};
+        images[b] = (tomevit_image){.data = data, .format = TOMEVIT_F32_CHW};
     out.logits = logits;
     check(tomevit_context_create(model, batch, (int)threads, &context));
     check(tomevit_forward(context, merging, batch, images, &out));

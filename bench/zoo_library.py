@@ -18,7 +18,9 @@ class Pixels(c.Structure):
     _fields_ = [("size", c.c_size_t), ("crop_pct", c.c_double),
                 ("interpolation", c.c_int), ("crop_mode", c.c_int),
                 ("mean", c.c_float * 3), ("std", c.c_float * 3),
-                ("pixels", c.c_int), ("reserved", c.c_uint64 * 3)]
+                ("pixels", c.c_int), ("width", c.c_size_t),
+                ("patch", c.c_size_t), ("max_patches", c.c_size_t),
+                ("reserved", c.c_uint64 * 2)]
 
 
 class Options(c.Structure):
@@ -29,7 +31,8 @@ class Options(c.Structure):
 
 
 class Image(c.Structure):
-    _fields_ = [("data", c.c_void_p), ("format", c.c_int)]
+    _fields_ = [("data", c.c_void_p), ("format", c.c_int),
+                ("height", c.c_size_t), ("width", c.c_size_t)]
 
 
 class Output(c.Structure):

@@ -72,6 +72,35 @@ def projected(m, x):
     return {"embedding": m(x).image_embeds}
 
 
+def of_patches(results, patch=8):
+    """The same of a model that takes rows of patches, channels last."""
+    def results_of(m, x):
+        n, _, h, w = x.shape
+        rows = x.unfold(2, patch, patch).unfold(3, patch, patch)
+        rows = rows.permute(0, 2, 3, 4, 5, 1).reshape(n, -1, 3 * patch ** 2)
+        grid = torch.tensor([[h // patch, w // patch]] * n)
+        there = torch.ones(rows.shape[:2], dtype=torch.long)
+
+        def call(tower):
+            return lambda _: tower(pixel_values=rows, spatial_shapes=grid,
+                                   pixel_attention_mask=there)
+        return results(_Called(m, call), x)
+    return results_of
+
+
+class _Called:
+    """A model, or a part of it, that is called in another way."""
+
+    def __init__(self, model, call):
+        self._model, self._call = model, call
+
+    def __getattr__(self, name):
+        return _Called(getattr(self._model, name), self._call)
+
+    def __call__(self, x):
+        return self._call(self._model)(x)
+
+
 # ---- how it is saved ---------------------------------------------------------
 
 def new_names(model, folder):

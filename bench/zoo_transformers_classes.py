@@ -5,7 +5,7 @@ import torch
 
 from zoo_transformers_case import (LAYERS, SIDE, behind, case, embedded,
                                    first, in_memory, logits, mean, new_names,
-                                   pooled, processor, projected)
+                                   of_patches, pooled, processor, projected)
 
 BASE = dict(hidden_size=128, num_hidden_layers=LAYERS, num_attention_heads=4,
             intermediate_size=160, image_size=SIDE, patch_size=8)
@@ -259,14 +259,16 @@ def of_siglip(T):
          T.SiglipForImageClassification(siglip(**LABELS)), logits, own)
     flex = dict(hidden_size=64, num_hidden_layers=LAYERS, patch_size=8,
                 num_attention_heads=4, intermediate_size=160, num_patches=16)
+    side = dict(image_size=SIDE)
     case("siglip", "Siglip2VisionModel", lambda: T.Siglip2VisionModel(
-        T.Siglip2VisionConfig(**flex)), None)
+        T.Siglip2VisionConfig(**flex)), of_patches(pooled()), options=side)
     case("siglip", "Siglip2Model", lambda: T.Siglip2Model(T.Siglip2Config(
-        vision_config=flex, text_config=dict(text, hidden_size=64))), None)
+        vision_config=flex, text_config=dict(text, hidden_size=64))),
+        of_patches(pooled(lambda m: m.vision_model)), options=side)
     case("siglip", "Siglip2ForImageClassification", lambda:
          T.Siglip2ForImageClassification(T.Siglip2Config(
              vision_config=flex, text_config=dict(text, hidden_size=64),
-             **LABELS)), None)
+             **LABELS)), of_patches(logits), options=side)
 
 
 def of_beit(T):

@@ -80,7 +80,12 @@ enum tomevit_pixels {
  * mean; an odd pixel lies behind. For a crop that is no square the image is
  * resized by the larger (TOMEVIT_BORDER: smaller) of the two factors that make
  * its height floor(size / crop_pct) or its width floor(width / crop_pct).
- * [timm, data/transforms.py: ResizeKeepRatio, CenterCropOrPad] */
+ * [timm, data/transforms.py: ResizeKeepRatio, CenterCropOrPad]
+ *
+ * With max_patches an image keeps its proportions: it is all there, as large as
+ * it can be with each side rounded up to whole patches and no more patches than
+ * that, see tomevit_crop_sides; size, width, crop_pct and crop_mode then do not
+ * matter. [NaViT, arXiv 2307.06304; SigLIP 2, arXiv 2502.14786, section 2.3] */
 typedef struct tomevit_preprocessing {
     size_t size;           /* height of the crop in pixels */
     double crop_pct;       /* in (0, 1] */
@@ -90,12 +95,20 @@ typedef struct tomevit_preprocessing {
     float std[3];
     int pixels;            /* enum tomevit_pixels */
     size_t width;          /* of the crop; 0: as high */
+    size_t patch, max_patches; /* sides in pixels, and how many; 0: crops are
+                            * all of one size */
     uint64_t reserved[2];  /* 0 */
 } tomevit_preprocessing;
 
 /* The length that the shorter side (TOMEVIT_BORDER: the longer) is resized to,
- * or of a rectangular crop the height; 0 if `pre` is not usable. */
+ * or of a rectangular crop the height; 0 if `pre` is not usable, or every image
+ * has sides of its own. */
 size_t tomevit_resized_side(const tomevit_preprocessing *pre);
+
+/* Height and width of the crop of an image [height, width]: size and width, or
+ * where max_patches is given the image's own. EINVAL as tomevit_resize_crop. */
+int tomevit_crop_sides(const tomevit_preprocessing *pre, size_t width,
+                       size_t height, size_t *crop_width, size_t *crop_height);
 
 /*
  * Resizes and crops with the arithmetic of Pillow's Image.resize on 8-bit
@@ -103,10 +116,12 @@ size_t tomevit_resized_side(const tomevit_preprocessing *pre);
  * only the rows and columns that the crop needs are computed.
  *
  * rgb   [height, width, 3], rows `stride` bytes apart
- * crop  [size, width, 3]
+ * crop  [size, width, 3], or of tomevit_crop_sides: with max_patches at most
+ *       3 * max_patches * patch * patch bytes
  *
- * EINVAL: an empty image, sides over 2^24, size 0, crop_pct outside (0, 1],
- * an unknown interpolation, crop mode or pixels, rows that overlap.
+ * EINVAL: an empty image, sides over 2^24, size 0, crop_pct outside (0, 1], an
+ * unknown interpolation, crop mode or pixels, rows that overlap; with
+ * max_patches a patch of 0, or that many in a row over 2^24 pixels.
  * ENOMEM: no memory for the coefficients (freed before returning).
  */
 int tomevit_resize_crop(const tomevit_preprocessing *pre, const uint8_t *rgb,
@@ -235,7 +250,8 @@ typedef struct tomevit_description {
                             * another [arXiv 2402.14905]; depth counts runs */
     size_t patch, image_size; /* pixels of a side; see image_width */
     size_t classes;        /* 0: there is no head, features only */
-    size_t tokens;         /* entering the first layer: prefix + patches */
+    size_t tokens;         /* entering the first layer: prefix + patches; at
+                            * most, where images keep their proportions */
     size_t prefix;         /* class, distillation and register tokens, in this
                             * order: protected */
     size_t registers;
@@ -335,7 +351,12 @@ typedef struct tomevit_open_options {
     const float *text_rows;
     size_t text_count, text_width;
     size_t image_width;    /* beside image_size; 0: squares */
-    uint64_t reserved[3];  /* 0 */
+    size_t max_patches;    /* images keep their proportions, and have no more
+                            * patches than that: see tomevit_preprocessing and
+                            * tomevit_image. Instead of image_size; 0: as the
+                            * file says, or all of one size. Models whose only
+                            * positions are added to the patches, or none */
+    uint64_t reserved[2];  /* 0 */
 } tomevit_open_options;
 
 /* f32, and nothing but what the checkpoint has. NULL is ignored. */
@@ -427,7 +448,8 @@ const tomevit_description *tomevit_describe(const tomevit_model *model);
  * classes, tokens, prefix, registers,
  * features, embedding, class_token, distilled, pool, zero_shot, norm_eps,
  * parameters; and of `preprocessing` size, crop_pct, interpolation, crop_mode,
- * pixels, mean0, mean1, mean2, std0, std1, std2. EINVAL: no such name.
+ * pixels, max_patches, mean0, mean1, mean2, std0, std1, std2. EINVAL: no such
+ * name.
  */
 int tomevit_description_number(const tomevit_description *description,
                                const char *name, double *value);
@@ -558,7 +580,9 @@ enum tomevit_where {
 typedef struct tomevit_merging {
     size_t struct_size;    /* sizeof(tomevit_merging) */
     /* [depth], or NULL: nothing merges. A method that decides by itself how
-     * many tokens go does so in the layers whose r is not 0. */
+     * many tokens go does so in the layers whose r is not 0. An image of fewer
+     * patches than max_patches removes in proportion: by the end of a layer
+     * the sum of r up to it times its share of them, rounded down. */
     const size_t *r;
     tomerge_options matching; /* `protect` is set by the forward; the seed of
                             * TOMERGE_RANDOM is mixed with the layer only;
@@ -642,20 +666,26 @@ size_t tomevit_context_bytes(const tomevit_context *context);
 size_t tomevit_model_bytes(const tomevit_model *model);
 
 enum tomevit_image_format {
-    TOMEVIT_RGB8_HWC = 0,  /* uint8 [size, width, 3]: a crop; normalised here */
-    TOMEVIT_F32_CHW = 1    /* float [3, size, width], already normalised */
+    TOMEVIT_RGB8_HWC = 0,  /* uint8 [height, width, 3]: a crop; normalised
+                            * here */
+    TOMEVIT_F32_CHW = 1    /* float [3, height, width], already normalised */
 };
 
 typedef struct tomevit_image {
     const void *data;
     int format;            /* enum tomevit_image_format */
+    size_t height, width;  /* pixels, multiples of the patch; 0: the model's.
+                            * Others are for models with max_patches, at most
+                            * so many patches: positions are resized to each
+                            * image's as the checkpoint's library does it */
 } tomevit_image;
 
 /* Where results go; NULL members are not wanted. Row b belongs to image b. */
 typedef struct tomevit_output {
     float *logits;         /* [batch, classes] */
     float *features;       /* [batch, features]: what the (first) head sees */
-    int32_t *map;          /* [batch, tokens]: final row of every token */
+    int32_t *map;          /* [batch, tokens]: final row of every token; -1
+                            * behind those of an image that has fewer */
     float *sizes;          /* [batch, tokens]: the first rows[b] are set */
     size_t *rows;          /* [batch]: rows left after the last layer */
     /* [batch, depth]: rows that leave each layer. Where the head reads only
@@ -765,131 +795,6 @@ int tomevit_text_tokens(const tomevit_text *text, const char *utf8,
 int tomevit_text_embed(const tomevit_text *text, const char *const *texts,
                        size_t count, int threads, float *embeddings,
                        size_t *cut, tomevit_message *why);
-
-/* ---- models of bytes ----------------------------------------------------- */
-
-/*
- * MEGABYTE predicts every byte of a picture from those before it: a global
- * Transformer sees patches, shifted by one, and a local one the bytes of a
- * patch, shifted by one, with what the global one says of them [Yu et al.,
- * 2023, arXiv 2305.07185, equations 1 to 6]. What it says is how many bits each
- * byte is worth; a coder makes archives of that.
- */
-
-/* The order of a picture's bytes, red, green and blue of a pixel in turn. */
-enum tomevit_scan {
-    TOMEVIT_SCAN_PATCH = 0,  /* patch by patch, rows within each */
-    TOMEVIT_SCAN_RASTER = 1  /* row by row; a patch is the next so many bytes */
-};
-
-typedef struct tomevit_bytes_description {
-    size_t width, height;  /* of a picture, in pixels */
-    size_t length;         /* its bytes: patch * patches */
-    size_t patch, patches; /* bytes of a patch; patches of a picture */
-    size_t patch_side;     /* in pixels; 0 for TOMEVIT_SCAN_RASTER */
-    int scan;              /* enum tomevit_scan */
-    size_t global_dim, global_layers, global_heads;
-    size_t local_dim, local_layers, local_heads; /* layers count runs */
-    uint64_t parameters;
-    size_t memory;         /* bytes of the packed weights */
-    uint64_t reserved[8];  /* 0 */
-} tomevit_bytes_description;
-
-typedef struct tomevit_bytes_options {
-    size_t struct_size;    /* sizeof(tomevit_bytes_options) */
-    int dtype;             /* enum tomevit_dtype: of the blocks' products */
-    int portable;          /* 1: kernels that give the same bits on every
-                            * machine, slow; f32 only. 0: the tier in use */
-    /* Merging in the global model's past: of every `window` patches in a row,
-     * once they are neither those under way nor the ones before, `group` become
-     * one for keys and values, in the mean, matched by their keys (alternating,
-     * in rounds, as tomerge_match_rounds does it); attention counts sizes
-     * [ToMe, 3.2]. A multiple of `group`, which is at least 1. 0 and 0: nothing
-     * merges, as in portable models. EINVAL otherwise. */
-    size_t window, group;
-    uint64_t reserved[4];  /* 0 */
-} tomevit_bytes_options;
-
-void tomevit_bytes_options_init(tomevit_bytes_options *options);
-
-typedef struct tomevit_bytes tomevit_bytes;
-
-/*
- * Opens a checkpoint of any container that tomevit_open takes, whose tensors
- * have the names that data/train-density gives them, with whatever before them,
- * and whose metadata has "config", a JSON object: patch, patches, global_heads,
- * local_heads, mlp (relu, gelu, swiglu); and, where they are not the usual,
- * global_mlp, share, scan (patch, raster), width, height, eps.
- *
- * *model is the caller's, to be closed; NULL on failure. `options` NULL: f32.
- * EINVAL, EIO, EFORMAT, EMODEL, ENOMEM, `why` as tomevit_open.
- */
-int tomevit_bytes_open(const char *path, const tomevit_bytes_options *options,
-                       tomevit_bytes **model, tomevit_message *why);
-
-/* NULL is allowed. No context of the model may be in use. */
-void tomevit_bytes_close(tomevit_bytes *model);
-
-/* Valid as long as the model. */
-const tomevit_bytes_description *
-tomevit_bytes_describe(const tomevit_bytes *model);
-
-/* The tier whose kernels multiply its blocks' weights, or "portable". */
-const char *tomevit_bytes_cpu(const tomevit_bytes *model);
-
-/* Multiply-accumulates of all bytes of one picture: products, and of attention
- * the keys and values that a row sees. */
-double tomevit_bytes_macs(const tomevit_bytes *model);
-
-/* A picture [height, width, 3] in the model's order [length], and back. EINVAL
- * for NULL. */
-int tomevit_bytes_order(const tomevit_bytes *model, const uint8_t *pixels,
-                        uint8_t *bytes);
-int tomevit_bytes_pixels(const tomevit_bytes *model, const uint8_t *bytes,
-                         uint8_t *pixels);
-
-typedef struct tomevit_bytes_context tomevit_bytes_context;
-
-/* Memory for up to `max_batch` pictures on `threads` threads. The model must
- * outlive the context. EINVAL, ENOMEM. */
-int tomevit_bytes_context_create(const tomevit_bytes *model, size_t max_batch,
-                                 int threads, tomevit_bytes_context **context);
-void tomevit_bytes_context_free(tomevit_bytes_context *context);
-
-/* Where results go; NULL members are not wanted. */
-typedef struct tomevit_bytes_output {
-    float *bits;           /* [batch, length]: -log2 of each byte's probability
-                            * given those before it */
-    float *logits;         /* [batch, length, 256] */
-    float *probabilities;  /* [batch, length, 256]: their softmax */
-    /* Called with those of bytes first .. first + rows - 1 of a picture, [rows,
-     * 256], which last for the call: for who cannot keep all. From any of the
-     * threads, for any order of parts. */
-    void (*each)(void *data, size_t picture, size_t first, size_t rows,
-                 const float *probabilities);
-    void *data;            /* of `each` */
-    void *reserved[3];     /* NULL */
-} tomevit_bytes_output;
-
-/* All bytes of pictures at once; bytes [batch, length] in the model's order.
- * Allocates nothing. EINVAL. */
-int tomevit_bytes_forward(tomevit_bytes_context *context, size_t batch,
-                          const uint8_t *bytes,
-                          const tomevit_bytes_output *output);
-
-/*
- * Byte by byte: tomevit_bytes_start, then `length` times tomevit_bytes_next,
- * which gives the probabilities of the next byte of each picture [batch, 256].
- * `before` [batch] are the bytes that came last, NULL the first time. The same
- * bits as tomevit_bytes_forward's, whatever the batches and threads of both.
- *
- * The first start takes the memory of caches: ENOMEM. EINVAL: also more bytes
- * than a picture has, and a context whose pictures tomevit_bytes_forward has
- * ended.
- */
-int tomevit_bytes_start(tomevit_bytes_context *context, size_t batch);
-int tomevit_bytes_next(tomevit_bytes_context *context, const uint8_t *before,
-                       float *probabilities);
 
 #if defined(__GNUC__)
 #pragma GCC visibility pop

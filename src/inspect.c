@@ -21,6 +21,8 @@ static const report_column list[] = {
     {"image_size", "image size", NULL},
     {"image_width", "  width", NULL},
     {"known.image size.from", "  from", NULL},
+    {"max_patches", "most patches", NULL},
+    {"known.most patches of an image.from", "  from", NULL},
     {"patch", "patch", NULL},
     {"dim", "dim", NULL},
     {"depth", "depth", NULL},

@@ -5,7 +5,6 @@
 #include "base/memory.h"
 #include "base/message.h"
 #include "base/signals.h"
-#include "images/crop.h"
 #include "images/draw.h"
 #include "images/png_write.h"
 #include "pictures/merged.h"
@@ -30,7 +29,7 @@ typedef struct panel {
 
 typedef struct visualize {
     session *s;
-    uint8_t *crop;
+    image crop;
     size_t scale;
     panel *panels;
     sheet_caption *captions;
@@ -89,7 +88,7 @@ static void list_panels(visualize *v)
 
 static int run_panel(visualize *v, panel *p)
 {
-    return merged_make(&p->merged, v->s, p->run, p->layer, v->crop,
+    return merged_make(&p->merged, v->s, p->run, p->layer, &v->crop,
                        v->s->options->operands[0]);
 }
 
@@ -108,12 +107,18 @@ static int run_panels(visualize *v)
 
 /* ---- the picture --------------------------------------------------------- */
 
+static size_t patches_of(const visualize *v)
+{
+    size_t patch = v->s->description->patch;
+
+    return v->crop.height / patch * (v->crop.width / patch);
+}
+
 static void caption_crop(const visualize *v, sheet_caption *caption)
 {
     snprintf(caption->title, SHEET_TEXT, "crop");
     snprintf(caption->detail, SHEET_TEXT, "%zu x %zu pixels, %zu patches",
-             crop_width(&v->s->pre), v->s->pre.size,
-             v->s->description->tokens - v->s->description->prefix);
+             v->crop.width, v->crop.height, patches_of(v));
 }
 
 static void caption_groups(const visualize *v, const panel *p,
@@ -134,12 +139,12 @@ static void caption_groups(const visualize *v, const panel *p,
     snprintf(caption->title, SHEET_TEXT, "%s %.60s%s",
              names[o->merging.kind], p->run->label, layer);
     snprintf(caption->detail, SHEET_TEXT, "%zu of %zu tokens%s", p->merged.rows,
-             v->s->description->tokens, dropped);
+             v->s->description->prefix + patches_of(v), dropped);
 }
 
 static int lay_out(visualize *v)
 {
-    size_t width = crop_width(&v->s->pre), height = v->s->pre.size;
+    size_t width = v->crop.width, height = v->crop.height;
 
     v->scale = v->s->options->scale;
     if (v->scale == 0)
@@ -172,10 +177,10 @@ static int draw(const visualize *v)
         size_t left, top;
         sheet_place(&v->sheet, i, &left, &top);
         if (!v->panels[i].run)
-            draw_scaled(&picture, left, top, v->crop, crop_width(&v->s->pre),
-                        v->s->pre.size, v->scale);
+            draw_scaled(&picture, left, top, v->crop.rgb, v->crop.width,
+                        v->crop.height, v->scale);
         else
-            groups_paint(&v->panels[i].merged.groups, v->crop,
+            groups_paint(&v->panels[i].merged.groups, v->crop.rgb,
                          o->overlay ? GROUPS_OVERLAY : GROUPS_FILL,
                          v->scale, &picture, left, top);
     }
@@ -234,7 +239,7 @@ static json_t *panel_json(const visualize *v, size_t index)
     const panel *p = &v->panels[index];
     json_t *object = json_object(), *group = json_array();
 
-    for (size_t i = 0; i < v->s->description->tokens; i++)
+    for (size_t i = 0; i < v->s->description->prefix + patches_of(v); i++)
         json_array_append_new(group, json_integer(p->merged.map[i]));
     session_run_json(v->s, p->run, object);
     set_count(object, "layer", p->layer);
@@ -284,18 +289,18 @@ static void visualize_free(visualize *v)
     }
     free(v->panels);
     free(v->captions);
-    free(v->crop);
+    image_free(&v->crop);
 }
 
-static uint8_t *read_crop(const session *s)
+static int read_crop(visualize *v)
 {
     folder one;
 
     memset(&one, 0, sizeof(one));
-    folder_add(&one, s->options->operands[0]);
-    uint8_t *crop = merged_crop(s, &one.files[0]);
+    folder_add(&one, v->s->options->operands[0]);
+    int result = merged_crop(v->s, &one.files[0], &v->crop);
     folder_free(&one);
-    return crop;
+    return result;
 }
 
 void command_visualize(const options *o)
@@ -306,7 +311,7 @@ void command_visualize(const options *o)
     memset(&v, 0, sizeof(v));
     v.s = &s;
     if (session_open(&s, o) == 0 &&
-        (v.crop = read_crop(&s)) != NULL &&
+        read_crop(&v) == 0 &&
         session_context(&s) == 0) {
         list_panels(&v);
         /* The first time for the size: too large shows before the work. */

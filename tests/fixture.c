@@ -184,7 +184,7 @@ static int embed_image(const tomevit_model *model, size_t r, const char *path)
     size_t side = d->preprocessing.size, layers[64];
     float *features = calloc(d->features, sizeof(*features));
     uint8_t *crop = malloc(side * side * 3);
-    tomevit_image in = {crop, TOMEVIT_RGB8_HWC};
+    tomevit_image in = {.data = crop, .format = TOMEVIT_RGB8_HWC};
     tomevit_output out = {.features = features};
     tomevit_context *context;
     tomevit_merging merging;

@@ -5,7 +5,7 @@
 . "${srcdir:-.}/tests/guard.sh"
 
 strict="-pedantic -Wall -Wextra -Wshadow -Wundef -Werror -fsyntax-only"
-for header in tomerge.h tomevit.h tomevit_methods.h; do
+for header in tomerge.h tomevit.h tomevit_bytes.h tomevit_methods.h; do
     printf '#include <%s>\n#include <%s>\ntypedef int used;\n' \
         "$header" "$header" >"$scratch/alone.c"
     ${CC:-cc} -std=c99 -Wstrict-prototypes -Wmissing-prototypes $strict \

@@ -86,7 +86,8 @@ if test -e "$libdir/libtomerge.a"; then
     both --static static
     with_cmake static
 fi
-for file in include/tomerge.h include/tomevit.h include/tomevit_methods.h \
+for file in include/tomerge.h include/tomevit.h include/tomevit_bytes.h \
+    include/tomevit_methods.h \
     bin/tomerge man3/tomerge.3 man3/tomerge_merge.3 man3/tomerge_unmerge.3; do
     test -n "$(find "$root" -path "*/$file")" || fail "$file is not installed"
 done

@@ -56,7 +56,7 @@ grep -q '"tomevit' include/tomerge.h &&
 grep -q '"tomevit_' include/tomevit.h &&
     fail "tomevit.h knows of what stands on it"
 layer tomerge tomerge.h
-layer vit tomerge.h tomevit.h tomevit_methods.h
+layer vit tomerge.h tomevit.h tomevit_bytes.h tomevit_methods.h
 # Within the model library each room knows only those before it.
 within vit/base
 within vit/kernels base/
@@ -83,7 +83,7 @@ within vit/forward/blocks steps.h
 within vit/opening network/ checkpoint/ model/
 test -z "$(find vit -maxdepth 1 -name '*.[ch]')" ||
     fail "a source of vit/ lies in no room"
-layer src tomerge.h tomevit.h tomevit_methods.h \
+layer src tomerge.h tomevit.h tomevit_bytes.h tomevit_methods.h \
     src/imagenet1k.inc # the last is made by make
 # The subcommands see all of these; of one another they see nothing else.
 within src/base

@@ -42,7 +42,8 @@ static inline void set_up(setting *s, int class_token)
             state = state * 1664525 + 1013904223;
             s->pixels[b][i] = (float)(state >> 24) / 127.5f - 1.0f;
         }
-        s->images[b] = (tomevit_image){s->pixels[b], TOMEVIT_F32_CHW};
+        s->images[b] = (tomevit_image){.data = s->pixels[b],
+                                       .format = TOMEVIT_F32_CHW};
     }
 }
 

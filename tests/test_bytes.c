@@ -13,7 +13,7 @@
 #include "containers.h"
 #include "golden.h"
 #include "tiers.h"
-#include "tomevit.h"
+#include "tomevit_bytes.h"
 
 enum { VALUES = 256 };
 

@@ -85,7 +85,8 @@ static int forward(const shared *s, int way, size_t batch, int threads,
 
         for (size_t i = 0; i < count; i++)
             images[i] = (tomevit_image){
-                s->pixels + (at + i) * 3 * side * side, TOMEVIT_F32_CHW
+                .data = s->pixels + (at + i) * 3 * side * side,
+                .format = TOMEVIT_F32_CHW
             };
         error = tomevit_forward(context, merging, count, images, &out);
     }

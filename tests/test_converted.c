@@ -60,7 +60,7 @@ static void logits_of(const char *path, const tomevit_open_options *options,
     tomevit_message why = {""};
     size_t r[8] = {1, 1, 1, 1, 1, 1, 1, 1};
     tomevit_output out = {.logits = logits};
-    tomevit_image image = {pixels, TOMEVIT_F32_CHW};
+    tomevit_image image = {.data = pixels, .format = TOMEVIT_F32_CHW};
     tomevit_merging merging;
     tomevit_context *context;
     tomevit_model *model;

@@ -134,8 +134,9 @@ static void forward(const bench *b, const run *r, size_t batch, int threads,
     merging.rope_merge = TOMEVIT_ROPE_DESTINATION; /* as the reference has it */
     for (size_t i = 0; i < batch; i++)
         images[i] = (tomevit_image){
-            b->pixels + (first + i) * 3 * b->d->image_size *
-                            b->d->image_size, TOMEVIT_F32_CHW};
+            .data = b->pixels + (first + i) * 3 * b->d->image_size *
+                                b->d->image_size,
+            .format = TOMEVIT_F32_CHW};
     cr_assert_eq(tomevit_context_create(b->model, batch, threads, &context),
                  0);
     cr_assert_eq(tomevit_forward(context, &merging, batch, images, out), 0);

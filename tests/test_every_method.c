@@ -35,8 +35,9 @@ static void run(const setting *s, tomevit_context *context,
                               .layer_rows = r.layer_rows};
 
         for (size_t i = 0; i < batch; i++)
-            images[i] = (tomevit_image){s->pixels[(first + b + i) % IMAGES],
-                                        TOMEVIT_F32_CHW};
+            images[i] = (tomevit_image){
+                .data = s->pixels[(first + b + i) % IMAGES],
+                .format = TOMEVIT_F32_CHW};
         cr_assert_eq(tomevit_forward(context, merging, batch, images, &out),
                      0);
         for (size_t i = 0; i < batch; i++) {

@@ -132,8 +132,9 @@ static void check_model(const char *tier, const char *folder,
     batch = x->shape[0];
     cr_assert(batch <= 8 && x->count == batch * pixels && d->depth <= 64);
     for (size_t b = 0; b < batch; b++)
-        images[b] = (tomevit_image){(float *)x->data + b * pixels,
-                                    TOMEVIT_F32_CHW};
+        images[b] = (tomevit_image){
+            .data = (float *)x->data + b * pixels,
+            .format = TOMEVIT_F32_CHW};
     got = results_new(d, batch);
     cr_assert_eq(tomevit_context_create(model, batch, 2, &context), 0);
     json_array_foreach(json_object_get(entry, "runs"), index, run) {
@@ -208,8 +209,8 @@ static results run_all(const tomevit_model *model, const uint8_t *crops,
 
         for (size_t i = 0; i < n; i++)
             images[i] = (tomevit_image){
-                crops + (done + i + first) % IMAGES * SIDE * SIDE * 3,
-                TOMEVIT_RGB8_HWC};
+                .data = crops + (done + i + first) % IMAGES * SIDE * SIDE * 3,
+                .format = TOMEVIT_RGB8_HWC};
         cr_assert_eq(tomevit_forward(context, &merging, n, images, &out), 0);
         for (size_t i = 0; i < n; i++) {
             size_t to = (done + i + first) % IMAGES;
@@ -298,8 +299,9 @@ static void run_few(const tomevit_model *model, const uint8_t *crops,
     m.r = metric < 0 ? NULL : r;
     m.metric = metric < 0 ? TOMEVIT_METRIC_K : metric;
     for (size_t i = 0; i < FEW; i++)
-        images[i] = (tomevit_image){crops + i * SIDE * SIDE * 3,
-                                    TOMEVIT_RGB8_HWC};
+        images[i] = (tomevit_image){
+            .data = crops + i * SIDE * SIDE * 3,
+            .format = TOMEVIT_RGB8_HWC};
     cr_assert_eq(tomevit_context_create(model, FEW, 2, &context), 0);
     cr_assert_eq(tomevit_forward(context, &m, FEW, images, &out), 0);
     tomevit_context_free(context);
@@ -374,7 +376,7 @@ Test(forward, needs_no_head)
     tomevit_description d = small_description(TOMEVIT_POOL_CLASS, 0, 0), with;
     float logits[CLASSES] = {7.0f}, features[2][48];
     uint8_t *crops = random_crops(1);
-    tomevit_image image = {crops, TOMEVIT_RGB8_HWC};
+    tomevit_image image = {.data = crops, .format = TOMEVIT_RGB8_HWC};
 
     with = d;
     d.classes = 0;
@@ -414,7 +416,7 @@ static void embed_crop(const tomevit_model *model, const uint8_t *crop,
     tomevit_context *context;
 
     for (size_t i = 0; i < 3; i++)
-        images[i] = (tomevit_image){crop, TOMEVIT_RGB8_HWC};
+        images[i] = (tomevit_image){.data = crop, .format = TOMEVIT_RGB8_HWC};
     memset(embedding, 0, sizeof(embedding));
     if (all) {
         out.logits = logits;
@@ -509,7 +511,7 @@ Test(forward, refuses_bad_arguments)
     uint8_t *crops = random_crops(1);
     float logits[CLASSES] = {7.0f};
     tomevit_output out = {.logits = logits};
-    tomevit_image image = {crops, TOMEVIT_RGB8_HWC};
+    tomevit_image image = {.data = crops, .format = TOMEVIT_RGB8_HWC};
     tomevit_preprocessing pre = tomevit_describe(model)->preprocessing;
     tomevit_merging m;
 
@@ -535,7 +537,7 @@ Test(forward, refuses_bad_arguments)
     image.format = 2;
     cr_assert_eq(tomevit_forward(context, NULL, 1, &image, &out),
                  TOMEVIT_EINVAL);
-    image = (tomevit_image){NULL, TOMEVIT_RGB8_HWC};
+    image = (tomevit_image){.data = NULL, .format = TOMEVIT_RGB8_HWC};
     cr_assert_eq(tomevit_forward(context, NULL, 1, &image, &out),
                  TOMEVIT_EINVAL);
     image.data = crops;

@@ -66,8 +66,9 @@ Test(forward, says_when_merging_fails)
     tomevit_merging_init(&m);
     m.r = r;
     for (size_t i = 0; i < FEW; i++)
-        images[i] = (tomevit_image){crops + i * SIDE * SIDE * 3,
-                                    TOMEVIT_RGB8_HWC};
+        images[i] = (tomevit_image){
+            .data = crops + i * SIDE * SIDE * 3,
+            .format = TOMEVIT_RGB8_HWC};
     for (int threads = 1; threads <= 2; threads++) {
         cr_assert_eq(tomevit_context_create(model, FEW, threads, &context), 0);
         bytes = context->all.workspace_bytes;
@@ -92,7 +93,7 @@ Test(forward, refuses_to_leave_the_head_nothing)
                                 TOMEVIT_POOL_ATTENTION};
     size_t r[4] = {0, 1, 0, 1};
     uint8_t *crops = crops_new(1);
-    tomevit_image image = {crops, TOMEVIT_RGB8_HWC};
+    tomevit_image image = {.data = crops, .format = TOMEVIT_RGB8_HWC};
 
     for (size_t i = 0; i < 3; i++) {
         tomevit_model *model = model_that_pools(pools[i]);

@@ -5,7 +5,7 @@
 #include "../vit/checkpoint/checkpoint.h"
 #include "golden.h"
 #include "../vit/model/model.h"
-#include "../vit/checkpoint/positions.h"
+#include "../vit/network/positions.h"
 #include "model_tiers.h"
 
 #include <criterion/criterion.h>
@@ -92,8 +92,9 @@ static void check_run(const json_t *entry, const json_t *run, size_t index,
     cr_assert(d->classes <= CLASSES && d->depth <= 8);
     snprintf(name, sizeof(name), width == size ? "x_%zu" : "x_%zux%zu", size,
              width);
-    image = (tomevit_image){golden_f32(inputs, name, 3 * size * width),
-                            TOMEVIT_F32_CHW};
+    image = (tomevit_image){
+        .data = golden_f32(inputs, name, 3 * size * width),
+        .format = TOMEVIT_F32_CHW};
     tomevit_merging_init(&merging);
     json_array_foreach(layers, i, number)
         r[i] = (size_t)json_integer_value(number);
@@ -140,7 +141,7 @@ static size_t embed(const char *path, const tomevit_open_options *options,
                     float embedding[64])
 {
     static float pixels[3 * 48 * 48];
-    tomevit_image image = {pixels, TOMEVIT_F32_CHW};
+    tomevit_image image = {.data = pixels, .format = TOMEVIT_F32_CHW};
     tomevit_output out = {.embedding = embedding};
     tomevit_message why = {""};
     tomevit_context *context;
@@ -208,8 +209,9 @@ Test(layouts, give_the_logits_of_their_libraries)
 static int merged(tomevit_model *model, int threads, int method,
                   const golden_file *inputs, float logits[CLASSES])
 {
-    tomevit_image image = {golden_f32(inputs, "x_24", 3 * 24 * 24),
-                           TOMEVIT_F32_CHW};
+    tomevit_image image = {
+        .data = golden_f32(inputs, "x_24", 3 * 24 * 24),
+        .format = TOMEVIT_F32_CHW};
     tomevit_output out = {.logits = logits};
     size_t r[8] = {7, 5, 3};
     tomevit_context *context;
@@ -297,8 +299,12 @@ Test(layouts, have_the_same_maps_however_they_are_made)
             ((float)bytes[i] / 255.0f - 0.5f) / 0.5f;
     }
     for (size_t i = 0; i < 2; i++) {
-        in[i] = (tomevit_image){bytes + i * PLACES * 3, TOMEVIT_RGB8_HWC};
-        in[2 + i] = (tomevit_image){floats + i * PLACES * 3, TOMEVIT_F32_CHW};
+        in[i] = (tomevit_image){
+            .data = bytes + i * PLACES * 3,
+            .format = TOMEVIT_RGB8_HWC};
+        in[2 + i] = (tomevit_image){
+            .data = floats + i * PLACES * 3,
+            .format = TOMEVIT_F32_CHW};
     }
     staged(model, 1, 1, 2, in, one);
     for (int threads = 1; threads <= 5; threads++) {
@@ -327,8 +333,9 @@ Test(layouts, have_stages_in_narrow_types)
     char *from = folder();
     char *path = golden_path(from, "timm_stages_wide.safetensors");
     golden_file *inputs = golden_open(from, "inputs.safetensors");
-    tomevit_image image = {golden_f32(inputs, "x_32x48", 3 * 32 * 48),
-                           TOMEVIT_F32_CHW};
+    tomevit_image image = {
+        .data = golden_f32(inputs, "x_32x48", 3 * 32 * 48),
+        .format = TOMEVIT_F32_CHW};
     float exact[CLASSES], logits[CLASSES], largest = 0;
 
     for (size_t i = 0; i < 3 * sizeof(masks) / sizeof(*masks); i++) {
@@ -465,7 +472,11 @@ Test(layouts, name_what_they_do_not_use)
 Test(layouts, resize_positions_as_their_libraries_do)
 {
     static const size_t sizes[][2] = {{7, 12}, {12, 7}, {5, 5}, {3, 2}, {2, 9}};
+    static const int none[] = {-1, VIT_POSITIONS_WIDE + 1,
+                               2 * VIT_POSITIONS_SQUARE,
+                               VIT_POSITIONS_SQUARE + VIT_POSITIONS_WIDE + 1};
     char *from = folder(), name[32];
+    vit_resizing r;
     golden_file *file = golden_open(from, "positions.safetensors");
 
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
@@ -478,21 +489,18 @@ Test(layouts, resize_positions_as_their_libraries_do)
         for (int how = 0; how <= VIT_POSITIONS_WIDE; how++) {
             snprintf(name, sizeof(name), "out_%zu_%zu_%d", a, b, how);
             want = golden_f32(file, name, b * b * 3);
-            cr_assert_eq(tomevit_resize_positions(how, 3, (size_t[]){a, a}, in,
-                                                  (size_t[]){b, b}, got), 0);
+            r = (vit_resizing){how, 3, {a, a}, {b, b}};
+            cr_assert_eq(tomevit_resize_positions(&r, in, got), 0);
             for (size_t k = 0; k < b * b * 3; k++)
                 cr_assert_float_eq(got[k], want[k], 1e-5, "%s at %zu: %.9g "
                                    "not %.9g", name, k, (double)got[k],
                                    (double)want[k]);
         }
     }
-    cr_assert_eq(tomevit_resize_positions(VIT_POSITIONS_WIDE + 1, 1,
-                                          (size_t[]){2, 2}, NULL,
-                                          (size_t[]){2, 2}, NULL),
-                 TOMEVIT_EINVAL);
-    cr_assert_eq(tomevit_resize_positions(-1, 1, (size_t[]){2, 2}, NULL,
-                                          (size_t[]){2, 2}, NULL),
-                 TOMEVIT_EINVAL);
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        r = (vit_resizing){none[i], 1, {2, 2}, {2, 2}};
+        cr_assert_eq(tomevit_resize_positions(&r, NULL, NULL), TOMEVIT_EINVAL);
+    }
     golden_close(file);
     free(from);
 }

@@ -176,7 +176,7 @@ Test(merging_args, tokens_are_what_the_model_leaves)
                                           "random", "strided"};
     static const char *const lists[] = {"0", "5", "16", "40:-1", "200"};
     static uint8_t pixels[224 * 224 * 3];
-    tomevit_image input = {pixels, TOMEVIT_RGB8_HWC};
+    tomevit_image input = {.data = pixels, .format = TOMEVIT_RGB8_HWC};
     tomevit_model *model;
     tomevit_context *context;
 

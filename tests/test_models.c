@@ -33,7 +33,7 @@ static void run(const tomevit_model *model, size_t r, const float *x,
                 float logits[CLASSES])
 {
     tomevit_context *context;
-    tomevit_image image = {x, TOMEVIT_F32_CHW};
+    tomevit_image image = {.data = x, .format = TOMEVIT_F32_CHW};
     tomevit_output output = {.logits = logits};
     tomevit_merging merging;
 

@@ -71,7 +71,7 @@ static void check_near(const char *tier, tomevit_description d)
     double exact[WIDEST], rounded[WIDEST], got[WIDEST], error, explained;
     double most = dtype == TOMEVIT_INT8 ? 7.0 : 1.5;
     tomevit_output out = {.logits = logits, .features = features};
-    tomevit_image image = {pixels, TOMEVIT_F32_CHW};
+    tomevit_image image = {.data = pixels, .format = TOMEVIT_F32_CHW};
     tomevit_context *context;
 
     /* Layers of a class token have to add something to it, and what is taken
@@ -228,7 +228,7 @@ static void check_oracle(const char *tier, const char *what,
     static const size_t r[4] = {9, 0, 12, 7};
     const remembered *plain;
     tomevit_output out = {.logits = logits, .features = features};
-    tomevit_image image = {pixels, TOMEVIT_F32_CHW};
+    tomevit_image image = {.data = pixels, .format = TOMEVIT_F32_CHW};
     tomevit_context *context;
     tomevit_merging m;
 

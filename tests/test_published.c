@@ -220,9 +220,9 @@ static void check_model(const char *folder, const json_t *entry,
     cr_assert(s.batch <= 4 && s.d->depth <= MOST_LAYERS && s.d->classes <= 16);
     for (size_t b = 0; b < s.batch; b++)
         s.images[b] = (tomevit_image){
-            (const float *)golden_get(s.input, "x")->data +
+            .data = (const float *)golden_get(s.input, "x")->data +
                 b * 3 * s.d->image_size * s.d->image_size,
-            TOMEVIT_F32_CHW};
+            .format = TOMEVIT_F32_CHW};
     cr_assert_eq(tomevit_context_create(s.model, s.batch, 2, &s.context), 0);
     json_array_foreach(json_object_get(entry, "runs"), i, run)
         check_run(&s, run, i, tier);

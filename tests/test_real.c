@@ -33,7 +33,7 @@ static pictures load_pictures(const json_t *index, const char *data,
                               const tomevit_preprocessing *pre)
 {
     const json_t *files = json_object_get(index, "files");
-    pictures p = {malloc(IMAGES * SIDE * SIDE * 3), {{NULL, 0}}};
+    pictures p = {.crops = malloc(IMAGES * SIDE * SIDE * 3)};
     char *folder = golden_path(data, "imagenet-sample");
     image_options options;
     char why[200];
@@ -51,7 +51,7 @@ static pictures load_pictures(const json_t *index, const char *data,
         cr_assert_eq(tomevit_resize_crop(pre, decoded.rgb, decoded.width,
                                          decoded.height, decoded.width * 3,
                                          crop), 0);
-        p.images[i] = (tomevit_image){crop, TOMEVIT_RGB8_HWC};
+        p.images[i] = (tomevit_image){.data = crop, .format = TOMEVIT_RGB8_HWC};
         image_free(&decoded);
         free(path);
     }

@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "covered.h"
+#include "tomevit_bytes.h"
 #include "tomevit_methods.h"
 
 #include <criterion/criterion.h>
@@ -145,7 +146,9 @@ static arguments *fresh(void)
     a->merging_is.r = a->r;
     a->merging = &a->merging_is;
     for (int i = 0; i < MANY; i++)
-        a->images_are[i] = (tomevit_image){pixels, TOMEVIT_RGB8_HWC};
+        a->images_are[i] = (tomevit_image){
+            .data = pixels,
+            .format = TOMEVIT_RGB8_HWC};
     a->images = a->images_are;
     a->output_is.logits = a->out.logits;
     a->output_is.rows = a->out.rows;
@@ -313,6 +316,7 @@ static int call_tomevit_bytes_context_create(arguments *a)
 CALL(tomevit_resize_crop, a->pre, a->rgb, a->width, a->height, a->stride,
      a->crop)
 CALL(tomevit_crop_rows, a->pre, a->width, a->height, a->first, a->count)
+CALL(tomevit_crop_sides, a->pre, a->width, a->height, a->first, a->count)
 CALL(tomevit_metric_from_name, a->name, a->value)
 CALL(tomevit_rope_merge_from_name, a->name, a->value)
 CALL(tomevit_ema_merge_from_name, a->name, a->value)
@@ -386,7 +390,9 @@ CALL(tomevit_forward, a->context, a->merging, a->batch, a->images, a->output)
         REFUSES(function, a->options->strict = 2);                           \
         REFUSES(function, a->options->projection = 2);                       \
         REFUSES(function, a->options->reserved[0] = 1);                      \
-        REFUSES(function, a->options->reserved[2] = 1);                      \
+        REFUSES(function, a->options->reserved[1] = 1);                      \
+        REFUSES(function, (a->options->image_size = 224,                     \
+                           a->options->max_patches = 256));                  \
         REFUSES(function, a->options->text_count = 1);                       \
         REFUSES(function, a->options->text_rows = &one);                     \
         REFUSES(function, (a->options->text_rows = &one,                     \
@@ -501,6 +507,16 @@ static void refuse_pixels(void)
     REFUSES(tomevit_crop_rows, a->height = (1 << 24) + 1);
     REFUSES(tomevit_crop_rows, a->first = NULL);
     REFUSES(tomevit_crop_rows, a->count = NULL);
+
+    REFUSES(tomevit_crop_sides, a->pre = NULL);
+    REFUSES(tomevit_crop_sides, a->pre->size = 0);
+    REFUSES(tomevit_crop_sides, a->pre->max_patches = 1);
+    REFUSES(tomevit_crop_sides, a->pre->pixels = 3);
+    REFUSES(tomevit_crop_sides, a->pre->reserved[1] = 1);
+    REFUSES(tomevit_crop_sides, a->width = 0);
+    REFUSES(tomevit_crop_sides, a->height = (1 << 24) + 1);
+    REFUSES(tomevit_crop_sides, a->first = NULL);
+    REFUSES(tomevit_crop_sides, a->count = NULL);
 }
 
 static void refuse_contexts(void)
@@ -825,17 +841,17 @@ Test(refusals_vit, structs_keep_their_layout)
     if (sizeof(void *) != 8)
         cr_skip_test("pointers of %zu bytes", sizeof(void *));
     cr_expect_eq(sizeof(tomevit_message), 512);
-    cr_expect_eq(sizeof(tomevit_preprocessing), 80);
-    cr_expect_eq(offsetof(tomevit_preprocessing, reserved), 64);
-    cr_expect_eq(sizeof(tomevit_description), 872);
-    cr_expect_eq(offsetof(tomevit_description, reserved), 848);
+    cr_expect_eq(sizeof(tomevit_preprocessing), 96);
+    cr_expect_eq(offsetof(tomevit_preprocessing, reserved), 80);
+    cr_expect_eq(sizeof(tomevit_description), 888);
+    cr_expect_eq(offsetof(tomevit_description, reserved), 864);
     cr_expect_eq(sizeof(tomevit_open_options), 104);
-    cr_expect_eq(offsetof(tomevit_open_options, reserved), 80);
+    cr_expect_eq(offsetof(tomevit_open_options, reserved), 88);
     cr_expect_eq(sizeof(tomevit_text_options), 72);
     cr_expect_eq(sizeof(tomevit_text_description), 368);
     cr_expect_eq(sizeof(tomevit_merging), 224);
     cr_expect_eq(offsetof(tomevit_merging, where), 192);
-    cr_expect_eq(sizeof(tomevit_image), 16);
+    cr_expect_eq(sizeof(tomevit_image), 32);
     cr_expect_eq(sizeof(tomevit_output), 104);
     cr_expect_eq(offsetof(tomevit_output, reserved), 64);
 }

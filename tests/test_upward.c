@@ -187,7 +187,9 @@ static void open_subject(subject *s, int dtype)
     free(path);
     for (size_t b = 0; b < IMAGES; b++) {
         draw(b, s->pixels[b]);
-        s->images[b] = (tomevit_image){s->pixels[b], TOMEVIT_F32_CHW};
+        s->images[b] = (tomevit_image){
+            .data = s->pixels[b],
+            .format = TOMEVIT_F32_CHW};
     }
 }
 

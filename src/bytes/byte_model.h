@@ -6,6 +6,7 @@
 
 #include "../images/image.h"
 #include "../session/session.h"
+#include "tomevit_bytes.h"
 
 /* How it is to be opened. */
 typedef struct byte_model_how {

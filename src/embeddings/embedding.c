@@ -34,10 +34,15 @@ static int begin_class(embedding *e, const session *s)
     return 0;
 }
 
-static void begin_tokens(embedding *e, const session *s)
+static int begin_tokens(embedding *e, const session *s)
 {
     const tomevit_description *d = s->description;
 
+    if (s->pre.max_patches) {
+        message_failed("%s: tokens of images that keep their proportions make "
+                       "no one array: give --image-size", s->options->model);
+        return -1;
+    }
     e->dim = d->dim;
     e->rows = e->kind == OPTIONS_RESTORED ? d->tokens
                                           : s->runs[0].tokens[d->depth - 1];
@@ -47,6 +52,7 @@ static void begin_tokens(embedding *e, const session *s)
     e->out.rows = memory_zero(e->batch, sizeof(*e->out.rows));
     e->map = memory_zero(d->tokens, sizeof(*e->map));
     e->sizes = memory_zero(d->tokens, sizeof(*e->sizes));
+    return 0;
 }
 
 int embedding_begin(embedding *e, const session *s)
@@ -71,7 +77,7 @@ int embedding_begin(embedding *e, const session *s)
         break;
     case OPTIONS_MERGED:
     case OPTIONS_RESTORED:
-        begin_tokens(e, s);
+        result = begin_tokens(e, s);
         break;
     default:
         e->dim = d->features;

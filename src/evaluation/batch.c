@@ -177,8 +177,12 @@ static int one_run(batch *b, const evaluate_model *m, const merging_run *run,
 static int one_model(batch *b, const evaluate_model *m, size_t first)
 {
     for (size_t i = 0; i < b->count; i++) {
-        b->images[i].data = m->loader->items[b->places[i]].crop;
+        const loader_item *item = &m->loader->items[b->places[i]];
+
+        b->images[i].data = item->crop;
         b->images[i].format = TOMEVIT_RGB8_HWC;
+        b->images[i].height = item->height;
+        b->images[i].width = item->width;
     }
     if (!b->warm && b->request->run_count > 1 &&
         one_run(b, m, &m->runs[m->reference], first + m->reference) != 0)
@@ -196,6 +200,18 @@ static int one_model(batch *b, const evaluate_model *m, size_t first)
 
 /* ---- what is found ------------------------------------------------------- */
 
+/* The model as image i sees it, which may have fewer patches than others. */
+static tomevit_description seen_by(const batch *b, const evaluate_model *m,
+                                   size_t i)
+{
+    const loader_item *item = &m->loader->items[b->places[i]];
+    tomevit_description d = *m->description;
+
+    if (d.preprocessing.max_patches)
+        d.tokens = d.prefix + item->height / d.patch * (item->width / d.patch);
+    return d;
+}
+
 /* What image i cost in every run, from the rows that were there. */
 static void add_work(batch *b, size_t i, outcome *said)
 {
@@ -203,13 +219,13 @@ static void add_work(batch *b, size_t i, outcome *said)
     size_t run = 0;
 
     for (size_t k = 0; k < r->model_count; k++) {
-        const tomevit_description *d = r->models[k].description;
+        tomevit_description d = seen_by(b, &r->models[k], i);
         for (size_t n = 0; n < r->models[k].run_count; n++, run++) {
-            const size_t *rows = rows_of(b, run) + i * d->depth;
-            outcomes_add_work(&b->found, run, d->depth, rows,
+            const size_t *rows = rows_of(b, run) + i * d.depth;
+            outcomes_add_work(&b->found, run, d.depth, rows,
                               tomevit_macs_merged(
-                                  d, &r->models[k].runs[n].merging, rows));
-            said[run].tokens = (uint32_t)rows[d->depth - 1];
+                                  &d, &r->models[k].runs[n].merging, rows));
+            said[run].tokens = (uint32_t)rows[d.depth - 1];
         }
     }
 }

@@ -241,7 +241,9 @@ static int open_journal(const dataset *d, const session *s, size_t count,
 static int same_crops(const tomevit_preprocessing *a,
                       const tomevit_preprocessing *b)
 {
-    return a->size == b->size && a->crop_pct == b->crop_pct &&
+    return a->size == b->size && a->width == b->width &&
+           a->max_patches == b->max_patches && a->patch == b->patch &&
+           a->crop_pct == b->crop_pct &&
            a->crop_mode == b->crop_mode &&
            a->interpolation == b->interpolation && a->pixels == b->pixels;
 }

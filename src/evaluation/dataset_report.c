@@ -137,8 +137,9 @@ static void set_work(const session *s, const outcomes *o, size_t index,
         json_array_append_new(tokens, mean(sums[i], w->images));
         left += sums[i];
     }
-    json_object_set_new(out, "merge_ratio",
-                        report_real((double)(all - left) / (double)all));
+    if (!s->pre.max_patches) /* else images come with other numbers of them */
+        json_object_set_new(out, "merge_ratio",
+                            report_real((double)(all - left) / (double)all));
     json_object_set_new(out, "tokens", tokens);
     json_object_set_new(out, "tokens_left",
                         mean(sums[d->depth - 1], w->images));

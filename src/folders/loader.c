@@ -96,7 +96,10 @@ static void load_one(const loader *l, uint8_t *bytes, size_t count,
         return;
     }
     double decoded = clock_seconds();
-    int error = tomevit_resize_crop(&l->pre, picture.rgb, picture.width,
+    int error = tomevit_crop_sides(&l->pre, picture.width, picture.height,
+                                   &item->width, &item->height);
+    if (error == 0)
+        error = tomevit_resize_crop(&l->pre, picture.rgb, picture.width,
                                     picture.height, picture.width * 3,
                                     item->crop);
     image_free(&picture);

@@ -13,7 +13,8 @@
 enum { LOADER_WHY = 200 };
 
 typedef struct loader_item {
-    uint8_t *crop;         /* [size, size, 3], the loader's; RGB8_HWC */
+    uint8_t *crop;         /* [height, width, 3], the loader's; RGB8_HWC */
+    size_t height, width;  /* of a loaded one */
     int loaded;            /* 0: refused, see `why`, or the work was stopped */
     const char *path;      /* the file's, NULL at first */
     char why[LOADER_WHY];  /* "" if it was not tried; of a loaded one, what is

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint8_t *merged_crop(const session *s, const folder_file *file)
+int merged_crop(const session *s, const folder_file *file, image *crop)
 {
     const tomevit_preprocessing *pre = &s->pre;
     image_options decoding;
@@ -31,22 +31,26 @@ uint8_t *merged_crop(const session *s, const folder_file *file)
         memory_exhausted_by(file->path, why);
     if (failed) {
         message_failed("%s: %s", file->path, why);
-        return NULL;
+        return -1;
     }
     if (why[0] != '\0')
         message_note("%s: %s", file->path, why);
-    uint8_t *crop = memory_zero(crop_bytes(pre), 1);
-    int error = tomevit_resize_crop(pre, picture.rgb, picture.width,
-                                    picture.height, picture.width * 3, crop);
+    crop->rgb = memory_zero(crop_bytes(pre), 1);
+    int error = tomevit_crop_sides(pre, picture.width, picture.height,
+                                   &crop->width, &crop->height);
+    if (error == 0)
+        error = tomevit_resize_crop(pre, picture.rgb, picture.width,
+                                    picture.height, picture.width * 3,
+                                    crop->rgb);
     image_free(&picture);
     if (error == 0)
-        return crop;
+        return 0;
     if (error == TOMEVIT_ENOMEM)
         memory_exhausted();
     message_failed("%s: cannot be resized: %s", file->path,
                    tomevit_strerror(error));
-    free(crop);
-    return NULL;
+    image_free(crop);
+    return -1;
 }
 
 /* What tokens that are not numbers merge by is no similarity. */
@@ -63,10 +67,11 @@ static int is_finite(const float *values, size_t count)
  * what comes later does not change what merged before. One image is quick, so
  * each layer is simply a forward pass of its own. */
 int merged_make(merged *m, const session *s, const merging_run *run,
-                size_t layers, const uint8_t *crop, const char *path)
+                size_t layers, const image *crop, const char *path)
 {
     const tomevit_description *d = s->description;
-    tomevit_image input = {crop, TOMEVIT_RGB8_HWC};
+    tomevit_image input = {crop->rgb, TOMEVIT_RGB8_HWC, crop->height,
+                           crop->width};
     tomevit_merging merging = run->merging;
     size_t *r = memory_zero(d->depth, sizeof(*r));
 
@@ -89,9 +94,8 @@ int merged_make(merged *m, const session *s, const merging_run *run,
                        : "what the model makes of it is not finite");
         return -1;
     }
-    groups_make(&m->groups, d->image_size / d->patch,
-                crop_width(&s->pre) / d->patch, d->patch, crop, m->rows,
-                m->map + d->prefix);
+    groups_make(&m->groups, crop->height / d->patch, crop->width / d->patch,
+                d->patch, crop->rgb, m->rows, m->map + d->prefix);
     return 0;
 }
 

@@ -13,14 +13,14 @@ typedef struct merged {
     groups groups;         /* of its patches */
 } merged;
 
-/* The crop of an image, [size, size, 3], to be freed; NULL after a
- * message. */
-uint8_t *merged_crop(const session *s, const folder_file *file);
+/* The crop of an image, to be freed with image_free. 0, or -1 after a message,
+ * with nothing to free. */
+int merged_crop(const session *s, const folder_file *file, image *crop);
 
 /* The groups after the first `layers` layers; the session has its context.
  * 0, or -1 after a message about `path`. To be freed in both cases. */
 int merged_make(merged *m, const session *s, const merging_run *run,
-                size_t layers, const uint8_t *crop, const char *path);
+                size_t layers, const image *crop, const char *path);
 void merged_free(merged *m);
 
 #endif

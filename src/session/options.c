@@ -297,6 +297,16 @@ int options_check(options *o, const args_command *command, char *why)
                  "from a file, not for --arch");
         return -1;
     }
+    if (o->arch && o->max_patches) {
+        snprintf(why, ARGS_WHY, "--max-patches is for a model from a file, not "
+                 "for --arch");
+        return -1;
+    }
+    if (o->max_patches && o->image[0]) {
+        snprintf(why, ARGS_WHY, "--max-patches takes the place of "
+                 "--image-size");
+        return -1;
+    }
     if (o->class_names && (o->head || o->text_embeddings)) {
         snprintf(why, ARGS_WHY, "--classes takes the place of --head and "
                  "--text-embeddings");

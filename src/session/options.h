@@ -94,6 +94,8 @@ typedef struct options {
     const char *class_names, *tokenizer; /* of --classes */
     template_list templates;
     size_t image[2];       /* height and width; 0: the model's */
+    size_t max_patches;    /* of images that keep their proportions; 0: as the
+                            * model's file says */
     uint32_t cpu_mask;
     size_t threads;        /* 0: the CPUs available to the process */
     size_t batch, limit, topk;

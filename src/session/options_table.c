@@ -320,9 +320,11 @@ const args_option options_table[] = {
           preprocessing_parse_image_size,
           "images of N x N pixels, or of height H and width W, whatever the "
           "model was trained on: the position embeddings are resized"),
+    SIZE("max-patches", 0, "N", MODEL & ~OPTIONS_BENCH, RESULT, max_patches, 1,
+         65535, "images keep their proportions (NaFlex), each as large as it "
+         "can be with N patches; r is of N (default: as the model says)"),
     FLAG("strict-model", 0, MODEL, RESULT, strict_model,
-         "refuse a model of which something had to be guessed, as no tensor, "
-         "metadata or file beside it says it; inspect shows which"),
+         "refuse a model of which something is a guess; inspect shows what"),
     TEXT("head", 0, "FILE", MODEL, RESULT | READS, head,
          "the classification head of a model that comes without one"),
     TEXT("text-embeddings", 0, "FILE", MODEL, RESULT | READS, text_embeddings,
@@ -336,9 +338,8 @@ const args_option options_table[] = {
           "what to say of a class, such as 'a photo of a {}', {} being its "
           "name; given several times, their mean (default: the name alone)"),
     TEXT("tokenizer", 0, "FILE|FOLDER", OPTIONS_CLASSES, REPORT | READS,
-         tokenizer,
-         "the tokenizer of --classes: tokenizer.json, vocab.json with "
-         "merges.txt beside it, or CLIP's bpe_simple_vocab_16e6.txt.gz "
+         tokenizer, "the tokenizer of --classes: tokenizer.json, vocab.json "
+         "with merges.txt beside it, or CLIP's bpe_simple_vocab_16e6.txt.gz "
          "(default: beside the model)"),
     TEXT("train", 0, "FILE|FOLDER", OPTIONS_KNN, RESULT | READS, train,
          "what is known: images in class folders or archives, or embeddings in "
@@ -473,8 +474,8 @@ const args_option options_table[] = {
     FLAG("overlay", 0, OPTIONS_VISUALIZE, RESULT, overlay,
          "outlines over the image's own pixels instead of mean colours"),
     SIZE("scale", 0, "N", OPTIONS_VISUALIZE, RESULT, scale, 1, 64,
-         "pixels of the picture for each of the crop's (default: as many as "
-         "make patches of 32 pixels or a little more)"),
+         "pixels of the picture for each of the crop's (default: patches of 32 "
+         "or a little more)"),
     TEXT("csv", 0, "FILE|-", REPORTS & ~OPTIONS_VISUALIZE, WRITES, csv,
          "write the same numbers as CSV; - is standard output"),
     TEXT("predictions", 0, "FILE|-", OPTIONS_EVAL | OPTIONS_JOIN | OPTIONS_KNN,

@@ -82,6 +82,7 @@ tomevit_open_options session_open_options(const options *o)
     with.dtype = o->dtype;
     with.image_size = o->image[0];
     with.image_width = o->image[1];
+    with.max_patches = o->max_patches;
     with.head = o->head;
     with.text_embeddings = o->text_embeddings;
     with.strict = o->strict_model;
@@ -261,7 +262,14 @@ static int begin(session *s, const options *o, int (*get_model)(session *s))
         return -1;
     preprocessing_resolve(&o->preprocessing, s->description, &s->pre,
                           s->pre_source);
-    if (tomevit_resized_side(&s->pre) == 0) {
+    if (s->pre.max_patches && (o->preprocessing.has_crop_pct ||
+                               o->preprocessing.has_crop_mode)) {
+        message_usage("--crop-%s: nothing is cut from images that keep their "
+                      "proportions (--max-patches, or as the model's file "
+                      "says)", o->preprocessing.has_crop_pct ? "pct" : "mode");
+        return -1;
+    }
+    if (!s->pre.max_patches && tomevit_resized_side(&s->pre) == 0) {
         message_failed("%s: its preprocessing cannot be used: size %zu, "
                        "crop-pct %g", o->model ? o->model : o->arch,
                        s->pre.size, s->pre.crop_pct);

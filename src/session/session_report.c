@@ -55,9 +55,13 @@ json_t *session_model_json(const session *s)
     set_count(model, "depth", d->depth);
     set_count(model, "heads", d->heads);
     set_count(model, "patch", d->patch);
-    set_count(model, "image_size", d->image_size);
-    if (d->image_width)
-        set_count(model, "image_width", d->image_width);
+    if (d->preprocessing.max_patches) {
+        set_count(model, "max_patches", d->preprocessing.max_patches);
+    } else {
+        set_count(model, "image_size", d->image_size);
+        if (d->image_width)
+            set_count(model, "image_width", d->image_width);
+    }
     set_count(model, "classes", d->classes);
     set_count(model, "tokens", d->tokens);
     return model;
@@ -83,34 +87,62 @@ static void describe_sides(const tomevit_preprocessing *p, char resize[64],
     snprintf(crop, 48, "%zu x %zu", p->size, p->width);
 }
 
+/* What an image becomes, and what is cut from it. */
+static void describe_chain(const session *s, const tomevit_preprocessing *p,
+                           char chain[256])
+{
+    const char *filter = preprocessing_interpolation_name(p->interpolation);
+    const char *turn = s->options->exif ? "EXIF turn, " : "";
+    char resize[64], crop[48];
+    int used;
+
+    if (p->max_patches) {
+        used = snprintf(chain, 256, "%sto at most %zu patches of %zu x %zu, "
+                        "proportions kept (%s)", turn, p->max_patches, p->patch,
+                        p->patch, filter);
+    } else {
+        describe_sides(p, resize, crop);
+        used = snprintf(chain, 256, "%s%s (%s), centre crop %s%s", turn,
+                        resize, filter, crop,
+                        p->crop_mode == TOMEVIT_BORDER ? " with a border" : "");
+    }
+    snprintf(chain + used, (size_t)(256 - used),
+             ", mean %g %g %g, std %g %g %g", (double)p->mean[0],
+             (double)p->mean[1], (double)p->mean[2], (double)p->std[0],
+             (double)p->std[1], (double)p->std[2]);
+}
+
+/* The numbers of a crop, or of images that keep their proportions. */
+static void set_sides(json_t *object, const tomevit_preprocessing *p)
+{
+    if (p->max_patches) {
+        set_count(object, "max_patches", p->max_patches);
+        return;
+    }
+    set_count(object, "resize", tomevit_resized_side(p));
+    json_object_set_new(object, "crop_pct", report_real(p->crop_pct));
+    set_text(object, "crop_mode",
+             preprocessing_crop_mode_name(p->crop_mode));
+    set_count(object, "crop", p->size);
+    if (p->width)
+        set_count(object, "crop_width", p->width);
+}
+
 json_t *session_preprocessing_json(const session *s)
 {
     const tomevit_preprocessing *p = &s->pre;
     const char *filter = preprocessing_interpolation_name(p->interpolation);
     json_t *object = json_object(), *mean = json_array(), *std = json_array();
-    char chain[256], resize[64], crop[48];
+    char chain[256];
 
     for (int c = 0; c < 3; c++) {
         json_array_append_new(mean, real_float(p->mean[c]));
         json_array_append_new(std, real_float(p->std[c]));
     }
-    describe_sides(p, resize, crop);
-    snprintf(chain, sizeof(chain), "%s%s (%s), centre crop %s%s, mean "
-             "%g %g %g, std %g %g %g",
-             s->options->exif ? "EXIF turn, " : "", resize, filter, crop,
-             p->crop_mode == TOMEVIT_BORDER ? " with a border" : "",
-             (double)p->mean[0], (double)p->mean[1],
-             (double)p->mean[2], (double)p->std[0], (double)p->std[1],
-             (double)p->std[2]);
-    set_count(object, "resize", tomevit_resized_side(p));
-    json_object_set_new(object, "crop_pct", report_real(p->crop_pct));
-    set_text(object, "crop_mode",
-             preprocessing_crop_mode_name(p->crop_mode));
+    describe_chain(s, p, chain);
+    set_sides(object, p);
     set_text(object, "interpolation", filter);
     set_text(object, "pixels", preprocessing_pixels_name(p->pixels));
-    set_count(object, "crop", p->size);
-    if (p->width)
-        set_count(object, "crop_width", p->width);
     json_object_set_new(object, "mean", mean);
     json_object_set_new(object, "std", std);
     json_object_set_new(object, "exif", json_boolean(s->options->exif));

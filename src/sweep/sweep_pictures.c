@@ -84,10 +84,10 @@ static void caption(FILE *out, const session *s, const dataset *d,
 }
 
 /* A picture of `scale` times the crop, painted by `m` if there is one. */
-static void figure(FILE *out, const session *s, const uint8_t *crop,
-                   const merged *m, const char *label)
+static void figure(FILE *out, const image *crop, const merged *m,
+                   const char *label)
 {
-    size_t width = crop_width(&s->pre), height = s->pre.size;
+    size_t width = crop->width, height = crop->height;
     size_t side = width > height ? width : height;
     size_t scale = SIDE / side ? SIDE / side : 1;
     static const uint8_t white[3] = {255, 255, 255};
@@ -95,9 +95,9 @@ static void figure(FILE *out, const session *s, const uint8_t *crop,
 
     draw_begin(&picture, width * scale, height * scale, white);
     if (!m)
-        draw_scaled(&picture, 0, 0, crop, width, height, scale);
+        draw_scaled(&picture, 0, 0, crop->rgb, width, height, scale);
     else
-        groups_paint(&m->groups, crop, GROUPS_FILL, scale, &picture, 0, 0);
+        groups_paint(&m->groups, crop->rgb, GROUPS_FILL, scale, &picture, 0, 0);
     fputs("<figure>", out);
     markup_image(out, &picture, label);
     image_free(&picture);
@@ -110,13 +110,13 @@ static void one_row(FILE *out, const session *s, const dataset *d,
                     const outcomes *o, size_t place, const json_t *runs)
 {
     const folder_file *file = &d->files.files[o->file[place]];
-    uint8_t *crop = merged_crop(s, file);
     size_t chosen[RUNS], count = choose_runs(s, chosen);
+    image crop;
 
-    if (!crop)
+    if (merged_crop(s, file, &crop) != 0)
         return;
     fputs("<div class=\"pictures\">\n", out);
-    figure(out, s, crop, NULL, "r=0");
+    figure(out, &crop, NULL, "r=0");
     caption(out, s, d, o, place, s->first + s->reference);
     fputs("</figcaption></figure>\n", out);
     for (size_t i = 0; i < count; i++) {
@@ -126,8 +126,8 @@ static void one_row(FILE *out, const session *s, const dataset *d,
         sweep_label(json_array_get(runs, run), s->options->merging.kind, label,
                     sizeof(label));
         if (merged_make(&m, s, &s->runs[chosen[i]], s->description->depth,
-                        crop, file->path) == 0) {
-            figure(out, s, crop, &m, label);
+                        &crop, file->path) == 0) {
+            figure(out, &crop, &m, label);
             fprintf(out, ", %zu tokens", m.rows);
             if (m.groups.dropped > 0)
                 fprintf(out, ", %zu patches pruned", m.groups.dropped);
@@ -137,7 +137,7 @@ static void one_row(FILE *out, const session *s, const dataset *d,
         merged_free(&m);
     }
     fputs("</div>\n", out);
-    free(crop);
+    image_free(&crop);
 }
 
 static void one_image(FILE *out, const sweep_models *m, const dataset *d,

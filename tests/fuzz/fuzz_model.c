@@ -9,7 +9,7 @@
 
 #include "fuzz.h"
 #include "fuzz_folder.h"
-#include "tomevit.h"
+#include "tomevit_bytes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +42,7 @@ static void run(const tomevit_model *model, const tomevit_description *d)
     size_t width = d->image_width ? d->image_width : d->image_size;
     size_t *r = zeros(d->depth, sizeof(*r));
     uint8_t *pixels = zeros(d->image_size * width, 3);
-    tomevit_image image = {pixels, TOMEVIT_RGB8_HWC};
+    tomevit_image image = {.data = pixels, .format = TOMEVIT_RGB8_HWC};
     tomevit_output out = {.logits = zeros(d->classes, sizeof(float)),
                           .features = zeros(d->features, sizeof(float)),
                           .map = zeros(d->tokens, sizeof(int32_t)),

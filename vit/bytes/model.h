@@ -7,7 +7,7 @@
 #define TOMEVIT_BYTES_MODEL_H
 
 #include "../kernels/gemm.h"
-#include "tomevit.h"
+#include "tomevit_bytes.h"
 
 enum { VIT_BYTE_VALUES = 256 };
 

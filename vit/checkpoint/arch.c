@@ -326,7 +326,7 @@ static int read_random(void *self, enum vit_tensor t, size_t layer, float *out)
 
 vit_source tomevit_random_source(vit_random *random)
 {
-    vit_source source = {read_random, NULL, random, 0};
+    vit_source source = {.read = read_random, .self = random};
 
     return source;
 }

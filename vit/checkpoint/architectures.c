@@ -95,7 +95,6 @@ const char *tomevit_timm_missing(const char *name)
 /* [transformers 5, models/] */
 static const missing of_transformers[] = {
     {"Vilt", "text and image in one sequence"},
-    {"Siglip2", "images of any aspect (NaFlex)"},
     {"DINOv3ConvNext", "convolutions"}, {"DINOv3ViTBackbone", "feature maps"},
     {"Yolos", "detection tokens"}, {"XCLIP", "video"},
     {"GroupViT", "tokens grouped into segments"},
@@ -136,7 +135,8 @@ int tomevit_transformers_known(const char *name)
         "MetaClip2Model", "MetaClip2VisionModel",
         "CLIPForImageClassification", "MetaClip2ForImageClassification",
         "SiglipModel",
-        "SiglipVisionModel", "SiglipForImageClassification",
+        "SiglipVisionModel", "SiglipForImageClassification", "Siglip2Model",
+        "Siglip2VisionModel", "Siglip2ForImageClassification",
         "DINOv3ViTModel", "BeitModel", "BeitForImageClassification",
         "Data2VecVisionModel", "Data2VecVisionForImageClassification",
         "InternVLVisionModel", "Aimv2VisionModel", "Aimv2Model",

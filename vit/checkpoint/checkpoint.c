@@ -18,8 +18,8 @@
 #include "../layouts/layout.h"
 #include "../network/grid.h"
 #include "../network/options.h"
+#include "../network/positions.h"
 #include "neighbours.h"
-#include "positions.h"
 
 struct vit_checkpoint {
     vit_tensors *view;                      /* of the file, by timm's names */
@@ -61,7 +61,8 @@ static int resized(const vit_checkpoint *c)
 {
     const tomevit_description *d = &c->description;
 
-    return c->grid[0] != tomevit_grid_rows(d) ||
+    return d->preprocessing.max_patches ||
+           c->grid[0] != tomevit_grid_rows(d) ||
            c->grid[1] != tomevit_grid_columns(d);
 }
 
@@ -83,14 +84,19 @@ static void mark_used(vit_checkpoint *c)
     }
 }
 
-/* Positions come resized from then on. */
+/* Positions come resized from then on, unless every image has its own. */
 static int set_image(vit_checkpoint *c, const tomevit_open_options *options,
                      const vit_report *report)
 {
     tomevit_description *d = &c->description;
+    int code = 0;
 
     c->grid[0] = tomevit_grid_rows(d);
     c->grid[1] = tomevit_grid_columns(d);
+    if (!options->image_size)
+        code = tomevit_settle_patches(c->view, d, options->max_patches, report);
+    if (code || d->preprocessing.max_patches)
+        return code;
     return tomevit_settle_image(c->view, d, options->image_size,
                                 options->image_width, report);
 }
@@ -112,7 +118,7 @@ static int describe(vit_checkpoint *c, const tomevit_open_options *options,
         (options->projection && (code = set_projection(c, report))))
         return code;
     tomevit_facts_find(&c->facts, c->view, &c->description,
-                       resized(c), options->image_size != 0);
+                       resized(c), options->image_size || options->max_patches);
     if (options->strict && (code = tomevit_facts_strict(&c->facts, report)))
         return code;
     mark_used(c);
@@ -203,13 +209,22 @@ static void add_axes(const tomevit_description *d, size_t side,
                                    axes[(side + i % side) * d->dim + k];
 }
 
+/* From the file's grid to the description's. */
+static vit_resizing resizing(const vit_checkpoint *c)
+{
+    const tomevit_description *d = &c->description;
+
+    return (vit_resizing){c->resize, d->dim, {c->grid[0], c->grid[1]},
+                          {tomevit_grid_rows(d), tomevit_grid_columns(d)}};
+}
+
 /* The same of positions of rows and of columns. */
 static int read_axes(const vit_checkpoint *c, const vit_stored *tensor,
                      float *out, tomevit_message *why)
 {
     const tomevit_description *d = &c->description;
-    size_t side = c->grid[0], to[2] = {tomevit_grid_rows(d),
-                                       tomevit_grid_columns(d)};
+    size_t side = c->grid[0];
+    vit_resizing r = resizing(c);
     float *axes = malloc(tensor->elements * sizeof(*axes));
     float *grid = malloc(side * side * d->dim * sizeof(*grid));
     int code = axes && grid ? tomevit_tensors_read(c->view, tensor, axes, why)
@@ -218,8 +233,7 @@ static int read_axes(const vit_checkpoint *c, const vit_stored *tensor,
     if (!code) {
         add_axes(d, side, axes, resized(c) ? grid : out);
         if (resized(c))
-            code = tomevit_resize_positions(c->resize, d->dim, c->grid, grid,
-                                            to, out);
+            code = tomevit_resize_positions(&r, grid, out);
     }
     free(axes);
     free(grid);
@@ -232,7 +246,7 @@ static int read_positions(const vit_checkpoint *c, const vit_stored *tensor,
 {
     const tomevit_description *d = &c->description;
     size_t kept = d->pos_prefix * d->dim;
-    size_t to[2] = {tomevit_grid_rows(d), tomevit_grid_columns(d)};
+    vit_resizing r = resizing(c);
     float *stored = malloc(tensor->elements * sizeof(*stored));
     int code;
 
@@ -242,8 +256,7 @@ static int read_positions(const vit_checkpoint *c, const vit_stored *tensor,
     for (size_t i = 0; !code && i < kept; i++)
         out[i] = stored[i];
     if (!code)
-        code = tomevit_resize_positions(c->resize, d->dim, c->grid,
-                                        stored + kept, to, out + kept);
+        code = tomevit_resize_positions(&r, stored + kept, out + kept);
     free(stored);
     return code;
 }
@@ -357,8 +370,11 @@ const char *tomevit_checkpoint_dtype(const vit_checkpoint *checkpoint)
 
 vit_source tomevit_checkpoint_source(vit_checkpoint *checkpoint)
 {
-    vit_source source = {read_tensor, read_int8, checkpoint,
-                         tomevit_view_stacked(checkpoint->view)};
+    vit_source source = {
+        .read = read_tensor, .read_int8 = read_int8, .self = checkpoint,
+        .resize = checkpoint->resize,
+        .stacked = tomevit_view_stacked(checkpoint->view),
+    };
 
     return source;
 }

@@ -93,14 +93,17 @@ static void say_resize(const vit_neighbour *n, const char *name)
 {
     const char *how = NULL;
 
-    if (strstr(name, "qwen3_vit") ||
-        !strcmp(name, "naflexvit_base_patch16_radio_v3") ||
-        !strcmp(name, "naflexvit_huge_patch16_radio_v3"))
+    if (strstr(name, "qwen3_vit"))
         how = "linear_corners";
+    else if (!strcmp(name, "naflexvit_base_patch16_radio_v3") ||
+             !strcmp(name, "naflexvit_huge_patch16_radio_v3"))
+        how = "linear_corners_square";
     else if (!strncmp(name, "naflexvit_", 10))
-        how = strstr(name, "_radio_") || strstr(name, "_parfac_") ? "linear"
+        how = strstr(name, "_radio_") || strstr(name, "_parfac_")
+                  ? "linear_square"
+              : strstr(name, "_par_")   ? "bicubic_antialias_square"
               : strstr(name, "_siglip") ? "linear_antialias"
-                                         : "bicubic_antialias";
+                                        : "bicubic_antialias";
     tomevit_neighbour_say(n, "position_resize", how ? json_string(how) : NULL);
 }
 

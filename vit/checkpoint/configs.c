@@ -65,6 +65,7 @@ static void say_defaults(const vit_neighbour *n)
         {"Hugging Face AIMv2", "silu", "1e-5"},
         {"Hugging Face CLIP", "quick_gelu", "1e-5"},
         {"Hugging Face SigLIP", "gelu_tanh", "1e-6"},
+        {"Hugging Face SigLIP 2", "gelu_tanh", "1e-6"},
     };
     const char *layout = tomevit_view_layout(n->view);
 
@@ -101,6 +102,14 @@ static int say_dinov3(const vit_neighbour *n, const json_t *config)
     return 0;
 }
 
+/* 1 if the tensors are those of the class of SigLIP or SigLIP 2. */
+static int is_siglip(const vit_neighbour *n, const char *name)
+{
+    return !strcmp(tomevit_view_layout(n->view),
+                   strncmp(name, "Siglip2", 7) ? "Hugging Face SigLIP"
+                                               : "Hugging Face SigLIP 2");
+}
+
 /* The classes that the weights are of. */
 static int check_classes(const vit_neighbour *n, const json_t *config)
 {
@@ -117,6 +126,9 @@ static int check_classes(const vit_neighbour *n, const json_t *config)
         if (missing)
             return tomevit_neighbour_refuse(n, "\"%.60s\" cannot be run here: "
                                             "%s", name, missing);
+        if (name && !strncmp(name, "Siglip", 6) && !is_siglip(n, name))
+            return tomevit_neighbour_refuse(n, "\"%.60s\", the tensors are "
+                                            "others", name);
         if (name && !strcmp(name, "DINOv3ViTModel"))
             code = say_dinov3(n, config);
         else if (name && tomevit_transformers_known(name))
@@ -132,7 +144,14 @@ static int check_shape(const vit_neighbour *n, const json_t *parts)
 {
     const json_t *side = json_object_get(parts, "image_size");
     const char *act = tomevit_json_text(parts, "hidden_act");
+    const vit_stored *pos = tomevit_tensors_find(n->view, "pos_embed");
+    size_t patches = tomevit_json_size(parts, "num_patches");
 
+    if (patches && pos && pos->dims == 3 && pos->shape[1] != patches &&
+        !strcmp(tomevit_view_layout(n->view), "Hugging Face SigLIP 2"))
+        return tomevit_neighbour_refuse(n, "\"num_patches\" is %zu, the "
+                                        "tensors have positions of %zu",
+                                        patches, pos->shape[1]);
     if (json_is_array(side) && !json_equal(json_array_get(side, 0),
                                            json_array_get(side, 1))) {
         int code = tomevit_neighbour_sides(

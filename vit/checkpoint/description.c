@@ -225,7 +225,7 @@ static int find_depth(const vit_tensors *file, tomevit_description *d,
 static int is_classifier(const vit_tensors *file, const char *layout)
 {
     return tomevit_has(file, "head.weight") &&
-           !strcmp(tomevit_view_layout(file), layout);
+           !strncmp(tomevit_view_layout(file), layout, strlen(layout));
 }
 
 /* timm's models with rotary positions look at all tokens [timm, models/eva.py],

@@ -72,7 +72,7 @@ static const char *pool_from(const vit_tensors *view,
 {
     const char *from = tomevit_tensors_from(view, "pool");
 
-    if (!strcmp(tomevit_view_layout(view), "Hugging Face SigLIP") &&
+    if (!strncmp(tomevit_view_layout(view), "Hugging Face SigLIP", 19) &&
         d->pool == TOMEVIT_POOL_MEAN && d->classes)
         return "rule of Hugging Face SigLIP";
     if (!strcmp(tomevit_view_layout(view), "Hugging Face CLIP") &&
@@ -248,6 +248,13 @@ static void add_structure(vit_facts *f, const vit_tensors *view,
                    tomevit_tensors_from(view, "bare_norm"));
         snprintf(fact->value, sizeof(fact->value), "without weights");
     }
+    if (d->preprocessing.max_patches) {
+        fact = add(f, "most patches of an image", asked ? "option"
+                       : tomevit_tensors_from(view, "max_patches"));
+        snprintf(fact->value, sizeof(fact->value), "%zu",
+                 d->preprocessing.max_patches);
+        return;
+    }
     fact = add(f, "image size", asked ? "option" : size_from(view, d));
     snprintf(fact->value, sizeof(fact->value), "%zu", d->image_size);
     if (d->image_width)
@@ -271,9 +278,11 @@ static void add_pixels(vit_facts *f, const vit_tensors *view,
     three(fact->value, pre->mean);
     fact = add(f, "std", tomevit_tensors_from(view, "std"));
     three(fact->value, pre->std);
-    fact = add(f, "crop", tomevit_tensors_from(view, "crop_pct"));
-    snprintf(fact->value, sizeof(fact->value), "%.4g %s", pre->crop_pct,
-             tomevit_crop_mode_word(pre->crop_mode));
+    if (!pre->max_patches) {
+        fact = add(f, "crop", tomevit_tensors_from(view, "crop_pct"));
+        snprintf(fact->value, sizeof(fact->value), "%.4g %s", pre->crop_pct,
+                 tomevit_crop_mode_word(pre->crop_mode));
+    }
     fact = add(f, "interpolation",
                tomevit_tensors_from(view, "interpolation"));
     snprintf(fact->value, sizeof(fact->value), "%s",

@@ -31,7 +31,7 @@ static int said_size(const vit_tensors *view, const tomevit_description *d,
                    *width / d->patch == columns) ||
         !strcmp(tomevit_view_layout(view), "Hugging Face DINOv2") ||
         !strcmp(tomevit_view_layout(view), "timm NaFlex") ||
-        (how && !strcmp(how, "linear_corners")))
+        (how && !strncmp(how, "linear_corners", 14)))
         return 0;
     return tomevit_fail(report, TOMEVIT_EMODEL, "%s beside it: expected a crop "
                         "of %zu%s pixels, which the model's positions are for, "
@@ -56,6 +56,43 @@ static int check_rectangle(const tomevit_description *d, size_t height,
         return tomevit_fail(report, TOMEVIT_EMODEL, "expected an image height "
                             "and width that are multiples of the patch side "
                             "%zu, found %zu x %zu", d->patch, height, width);
+    return 0;
+}
+
+/* What has positions that no image resizes to its own; NULL: nothing. */
+static const char *keeps_sides(const tomevit_description *d)
+{
+    return d->block != TOMEVIT_BLOCK_VIT ? "moving averages over patches"
+           : d->rope.kind                ? "rotary positions"
+           : d->relative                 ? "relative positions"
+           : d->cells.side               ? "squares of patches"
+           : d->stages[0]                ? "stages of convolutions"
+                                         : NULL;
+}
+
+int tomevit_settle_patches(const vit_tensors *view, tomevit_description *d,
+                           size_t asked, const vit_report *report)
+{
+    const char *said = tomevit_tensors_metadata(view, "max_patches");
+    const char *from = tomevit_tensors_from(view, "max_patches");
+    const char *kept = keeps_sides(d);
+    size_t most = asked ? asked : said ? (size_t)strtoul(said, NULL, 10) : 0;
+
+    if (!asked && !said)
+        return 0;
+    if (kept)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "%s: images of their own "
+                            "proportions are for models whose positions are "
+                            "added to the patches, this one has %s",
+                            asked ? "max_patches" : from, kept);
+    if (!most || most > VIT_MAX_TOKENS - d->prefix)
+        return tomevit_fail(report, TOMEVIT_EMODEL, "%s: expected 1 to %zu "
+                            "patches of an image, found %zu",
+                            asked ? "max_patches" : from,
+                            VIT_MAX_TOKENS - d->prefix, most);
+    d->preprocessing.patch = d->patch;
+    d->preprocessing.max_patches = most;
+    d->tokens = d->prefix + most;
     return 0;
 }
 

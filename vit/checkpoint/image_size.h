@@ -14,4 +14,10 @@
 int tomevit_settle_image(const vit_tensors *view, tomevit_description *d,
                          size_t size, size_t width, const vit_report *report);
 
+/* Of one whose images keep their proportions: `asked` is the most patches of
+ * one; 0: as a file says, if any does. EMODEL if the model is not for such
+ * images. */
+int tomevit_settle_patches(const vit_tensors *view, tomevit_description *d,
+                           size_t asked, const vit_report *report);
+
 #endif

@@ -9,7 +9,7 @@
 
 #include "description.h"
 #include "../containers/json.h"
-#include "positions.h"
+#include "../network/positions.h"
 
 enum { DEPTH = 8 };
 

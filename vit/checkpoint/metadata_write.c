@@ -131,6 +131,8 @@ static void put_preprocessing(metadata *m, const tomevit_preprocessing *pre)
         json_string(pre->interpolation == TOMEVIT_BICUBIC ? "bicubic"
                                                           : "bilinear"));
     put(m, "crop_mode", json_string(tomevit_crop_mode_word(pre->crop_mode)));
+    if (pre->max_patches)
+        put(m, "max_patches", number((double)pre->max_patches, 17));
 }
 
 json_t *tomevit_metadata_of(const tomevit_description *d,

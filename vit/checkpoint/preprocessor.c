@@ -4,7 +4,7 @@
  * "image_processor" of processor_config.json. A step that cannot be done here
  * is refused by the name of its key: none is left out in silence.
  * [transformers, image_processing_base.py, image_transforms.py,
- * models/clip, vit, siglip, bit: image_processing_*.py]
+ * models/clip, vit, siglip, siglip2, bit: image_processing_*.py]
  */
 #include "config.h"
 
@@ -192,6 +192,30 @@ static int refuse_others(const vit_neighbour *n, json_t *config)
     return 0;
 }
 
+/* Images that keep their proportions, each with so many patches at most.
+ * [transformers, models/siglip2] */
+static int find_patches(const vit_neighbour *n, const json_t *config)
+{
+    json_t *most = json_object_get(config, "max_num_patches");
+    size_t patch = tomevit_json_size(config, "patch_size");
+    const vit_stored *t = tomevit_tensors_find(n->view,
+                                               "patch_embed.proj.weight");
+
+    if (strcmp(tomevit_view_layout(n->view), "Hugging Face SigLIP 2"))
+        return tomevit_neighbour_refuse(n, "\"max_num_patches\" is for models "
+                                        "of SigLIP 2's kind, the tensors are "
+                                        "others");
+    if (!json_is_integer(most) || json_integer_value(most) < 1)
+        return tomevit_neighbour_refuse(n, "\"max_num_patches\": expected a "
+                                        "number of patches");
+    if (patch && t && t->dims == 4 && t->shape[2] != patch)
+        return tomevit_neighbour_refuse(n, "\"patch_size\" is %zu, the "
+                                        "tensors are for patches of %zu",
+                                        patch, t->shape[2]);
+    tomevit_neighbour_say(n, "max_patches", json_incref(most));
+    return 0;
+}
+
 int tomevit_from_preprocessor(const vit_neighbour *n, json_t *config)
 {
     json_t *nested = json_object_get(config, "image_processor");
@@ -207,6 +231,13 @@ int tomevit_from_preprocessor(const vit_neighbour *n, json_t *config)
     if (!is_true(config, "do_resize", 1))
         return tomevit_neighbour_refuse(n, "\"do_resize\" false cannot be done "
                                         "here");
+    if (json_object_get(config, "max_num_patches")) {
+        if (!(code = refuse_others(n, config)) &&
+            !(code = find_patches(n, config)) &&
+            !(code = find_filter(n, config)))
+            code = find_values(n, config);
+        return code;
+    }
     if ((code = refuse_others(n, config)) ||
         (code = find_resized(n, config, &p)) ||
         (code = find_crop(n, config, &p)) ||

@@ -4,6 +4,7 @@
 
 #include "context.h"
 #include "../base/reserved.h"
+#include "../network/positions.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -106,6 +107,16 @@ static void carve_operands(const tomevit_model *m, vit_scratch *s,
     s->out = tomevit_carve_operand(arena, m->block_rows, bytes);
 }
 
+/* Numbers that resizing positions to an image's own takes; 0: there is none. */
+static size_t places_room(const tomevit_description *d)
+{
+    size_t from[2] = {tomevit_grid_rows(d), tomevit_grid_columns(d)};
+
+    return d->pos_embed && d->preprocessing.max_patches
+               ? tomevit_positions_room(from, d->preprocessing.max_patches)
+               : 0;
+}
+
 static void carve_scratch(const vit_team *c, vit_scratch *s,
                           vit_arena *arena)
 {
@@ -125,6 +136,7 @@ static void carve_scratch(const vit_team *c, vit_scratch *s,
         s->stem = tomevit_carve_f32(arena, tomevit_stem_floats(d));
     }
     tomevit_carve_stages(m, s, arena);
+    s->positions = tomevit_carve(arena, places_room(d), sizeof(double));
     s->class_rows = tomevit_carve_f32(arena, d->class_layers ? 4 * d->dim : 0);
     s->gemm = tomevit_carve_f32(arena, gemm_scratch(m));
     tomevit_carve_block(c, s, arena);

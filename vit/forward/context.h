@@ -17,6 +17,7 @@
 #include "../kernels/group_norm.h"
 #include "../kernels/laplace.h"
 #include "../model/model.h"
+#include "../network/grid.h"
 #include "../network/pooling.h"
 
 /* Columns of whole panels of every tier. */
@@ -71,6 +72,8 @@ typedef struct vit_scratch {
     float *relative;       /* [score_stride]: what a query's scores are raised
                             * by, where places are compared */
     float *zeros;          /* a bias that adds nothing, of a row's parts */
+    double *positions;     /* see tomevit_positions_room; where images have
+                            * sides of their own */
     double *sums;          /* [2 dim], of a norm over groups of channels */
     int32_t *passing;      /* [tokens]: rows in the order of an average */
     void *workspace;       /* for libtomerge */
@@ -141,6 +144,34 @@ typedef struct vit_pass {
     size_t read;           /* leading rows of an image that the head reads, if
                             * the last layer computes no others; else 0 */
 } vit_pass;
+
+/* The patches of an image: so many rows and columns. */
+typedef struct vit_grid {
+    size_t rows, columns;
+} vit_grid;
+
+static inline vit_grid vit_grid_of(const vit_pass *p, size_t image)
+{
+    const tomevit_description *d = &p->c->model->d;
+    const tomevit_image *of = &p->images[image];
+
+    if (!of->height)
+        return (vit_grid){tomevit_grid_rows(d), tomevit_grid_columns(d)};
+    return (vit_grid){of->height / d->patch, of->width / d->patch};
+}
+
+/* Of them, and of an image's tokens before anything has merged. */
+static inline size_t vit_patches_of(const vit_pass *p, size_t image)
+{
+    vit_grid grid = vit_grid_of(p, image);
+
+    return grid.rows * grid.columns;
+}
+
+static inline size_t vit_tokens_of(const vit_pass *p, size_t image)
+{
+    return p->c->model->d.prefix + vit_patches_of(p, image);
+}
 
 /* Takes the memory of rows on their way into a product, `bytes` of them in all;
  * 0: none. */

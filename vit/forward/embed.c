@@ -2,7 +2,6 @@
 /* Patch embedding: a convolution whose stride is its size, as a product. */
 #include "config.h"
 
-#include "../network/grid.h"
 #include "steps.h"
 
 #include <string.h>
@@ -57,19 +56,19 @@ static void norm_pre(const tomevit_model *m, size_t rows, float *x,
 
 /* Positions come after the norm of patches alone. */
 static void norm_patches(const tomevit_model *m, size_t rows, const float *pos,
-                         float *x, size_t stride)
+                         size_t pos_stride, float *x, size_t stride)
 {
     for (size_t i = 0; m->d.patch_norm && i < rows; i++, x += stride) {
         tomevit_norm(m, &m->patch_norm, m->d.dim, x, x);
         for (size_t k = 0; m->d.pos_embed && k < m->d.dim; k++)
-            x[k] += pos[i * m->d.dim + k];
+            x[k] += pos[i * pos_stride + k];
     }
 }
 
 static void place_prefix(const vit_team *c, size_t image)
 {
     const tomevit_model *m = c->model;
-    float *x = c->rows.x + image * m->d.tokens * c->x_stride;
+    float *x = c->rows.x + c->rows.offsets[image] * c->x_stride;
 
     for (size_t t = 0; t < m->d.prefix; t++)
         memcpy(x + t * c->x_stride, m->prefix + t * m->d.dim,
@@ -84,15 +83,16 @@ void tomevit_embed(vit_pass *p, vit_scratch *s, const vit_at *at)
     size_t dim = m->d.dim, image = at->image, first = at->first;
     size_t rows = at->rows;
     const tomevit_image *in = &p->images[image];
-    patches g = {m->d.patch, tomevit_grid_columns(&m->d), m->d.image_size,
-                 tomevit_image_width(&m->d)};
+    patches g = {m->d.patch, vit_grid_of(p, image).columns,
+                 in->height ? in->height : m->d.image_size,
+                 in->height ? in->width : tomevit_image_width(&m->d)};
     float *x = c->rows.x +
-               (image * m->d.tokens + m->d.prefix + first) * c->x_stride;
+               (c->rows.offsets[image] + m->d.prefix + first) * c->x_stride;
     vit_operand a = tomevit_operand_new(&m->patch, s->hidden,
                                         c->hidden_stride, s->in);
     int added = m->d.pos_embed && !m->d.patch_norm;
-    const float *pos = m->d.pos_embed ? m->pos + (m->d.pos_prefix + first) * dim
-                                      : NULL;
+    size_t pos_stride;
+    const float *pos = tomevit_places_of(p, image, first, &pos_stride);
 
     if (first == 0)
         place_prefix(c, image);
@@ -108,10 +108,10 @@ void tomevit_embed(vit_pass *p, vit_scratch *s, const vit_at *at)
             tomevit_stem(c, s, row, to);
         tomevit_operand_set(&a, i);
         if (added)
-            memcpy(x + i * c->x_stride, pos + i * dim, dim * sizeof(*x));
+            memcpy(x + i * c->x_stride, pos + i * pos_stride, dim * sizeof(*x));
     }
     tomevit_gemm(m->dsp, &m->patch, added ? VIT_ADD : VIT_STORE, rows, &a, x,
                  c->x_stride, s->gemm);
-    norm_patches(m, rows, pos, x, c->x_stride);
+    norm_patches(m, rows, pos, pos_stride, x, c->x_stride);
     norm_pre(m, rows, x, c->x_stride);
 }

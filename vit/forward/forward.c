@@ -24,20 +24,22 @@ static void start_group(const vit_pass *p)
 {
     vit_team *c = p->c;
     size_t tokens = c->model->d.tokens, depth = c->model->d.depth;
-    size_t prefix = c->model->d.prefix;
+    size_t prefix = c->model->d.prefix, row = 0;
 
-    for (size_t b = 0; b <= p->count; b++)
-        c->rows.offsets[b] = b * tokens;
-    for (size_t i = 0; p->out.layer_rows && i < p->count * depth; i++)
-        p->out.layer_rows[i] = tokens;
     for (size_t b = 0; b < p->count; b++) {
-        for (size_t t = 0; t < tokens; t++) {
-            c->rows.trace[b * tokens + t] = (int32_t)t;
-            c->rows.size[b * tokens + t] = 1.0f;
-            c->rows.place[b * tokens + t] =
-                t < prefix ? -1 : (int32_t)(t - prefix);
+        size_t own = vit_tokens_of(p, b);
+
+        c->rows.offsets[b] = row;
+        for (size_t i = 0; p->out.layer_rows && i < depth; i++)
+            p->out.layer_rows[b * depth + i] = own;
+        for (size_t t = 0; t < tokens; t++)
+            c->rows.trace[b * tokens + t] = t < own ? (int32_t)t : -1;
+        for (size_t t = 0; t < own; t++, row++) {
+            c->rows.size[row] = 1.0f;
+            c->rows.place[row] = t < prefix ? -1 : (int32_t)(t - prefix);
         }
     }
+    c->rows.offsets[p->count] = row;
 }
 
 /* ---- the last layer ------------------------------------------------------ */
@@ -85,8 +87,9 @@ static void count_last_rows(const vit_pass *p)
         size_t *rows = p->out.layer_rows + b * d->depth;
         size_t last = d->depth - 1;
 
-        rows[last] = tomevit_rows_after(d, p->merging, last,
-                                        last ? rows[last - 1] : d->tokens);
+        rows[last] = tomevit_rows_after(
+            d, p->merging, last, vit_patches_of(p, b),
+            last ? rows[last - 1] : vit_tokens_of(p, b));
     }
 }
 
@@ -146,6 +149,7 @@ static int wants_rows(const vit_pass *p, const vit_at *unused)
 }
 
 static const vit_step before[] = {
+    {VIT_EACH_IMAGE, .run = tomevit_place, .when = tomevit_has_places},
     {VIT_EACH_PATCHES, .run = tomevit_embed},
     {0},
 };
@@ -327,6 +331,29 @@ static int valid_output(const tomevit_output *out)
     return 1;
 }
 
+/* One of the model's sides, or of its own where the model takes such. */
+static int valid_sides(const tomevit_image *image,
+                       const tomevit_description *d)
+{
+    size_t most = d->preprocessing.max_patches;
+    size_t height = image->height, width = image->width;
+
+    if (!height && !width)
+        return !most || tomevit_grid_patches(d) <= most;
+    if (!most)
+        return height == d->image_size && width == tomevit_image_width(d);
+    return height && width && height % d->patch == 0 &&
+           width % d->patch == 0 && height / d->patch <= most &&
+           width / d->patch <= most / (height / d->patch);
+}
+
+static int valid_image(const tomevit_image *image, const tomevit_description *d)
+{
+    return image->data && valid_sides(image, d) &&
+           (image->format == TOMEVIT_RGB8_HWC ||
+            image->format == TOMEVIT_F32_CHW);
+}
+
 int tomevit_forward(tomevit_context *context, const tomevit_merging *merging,
                     size_t batch, const tomevit_image *images,
                     const tomevit_output *output)
@@ -345,8 +372,7 @@ int tomevit_forward(tomevit_context *context, const tomevit_merging *merging,
     if (!valid_merging(merging, d) || !valid_output(output))
         return TOMEVIT_EINVAL;
     for (size_t b = 0; b < batch; b++)
-        if (!images[b].data || (images[b].format != TOMEVIT_RGB8_HWC &&
-                                images[b].format != TOMEVIT_F32_CHW))
+        if (!valid_image(&images[b], d))
             return TOMEVIT_EINVAL;
 
     q = (request){merging, images, output};

@@ -117,16 +117,16 @@ static const uint8_t *roles_of(const vit_pass *p, size_t image)
     const vit_team *c = p->c;
     const tomevit_description *d = &c->model->d;
     size_t first = c->rows.offsets[image];
-    size_t rows = tomevit_grid_rows(d), columns = tomevit_grid_columns(d);
+    vit_grid grid = vit_grid_of(p, image);
     const int32_t *trace = c->rows.trace + image * d->tokens + d->prefix;
     size_t tile = p->merging->tile;
     uint8_t *role = c->role + first;
 
     memset(role, TOMERGE_MERGEABLE, c->rows.offsets[image + 1] - first);
-    for (size_t y = 0; y + tile <= rows; y += tile)
-        for (size_t x = 0; x + tile <= columns; x += tile)
-            if (trace[y * columns + x] >= 0)
-                role[trace[y * columns + x]] = TOMERGE_DESTINATION;
+    for (size_t y = 0; y + tile <= grid.rows; y += tile)
+        for (size_t x = 0; x + tile <= grid.columns; x += tile)
+            if (trace[y * grid.columns + x] >= 0)
+                role[trace[y * grid.columns + x]] = TOMERGE_DESTINATION;
     return role;
 }
 
@@ -150,7 +150,10 @@ void tomevit_plan(vit_pass *p, vit_scratch *s, const vit_at *at)
         options.size = c->rows.size + c->rows.offsets[at->image];
     options.protect = c->model->d.prefix;
     options.seed += at->index;
-    if (tomerge_match(&options, channels, metric, at->r, &plan, s->workspace,
+    if (tomerge_match(&options, channels, metric,
+                      tomevit_share_of_r(&c->model->d, p->merging, at->index,
+                                         vit_patches_of(p, at->image)),
+                      &plan, s->workspace,
                       c->workspace_bytes) ||
         plan.rows < tomevit_pool_least(&c->model->d)) {
         fail(c);
@@ -272,7 +275,7 @@ void tomevit_merge(vit_pass *p, vit_scratch *s, const vit_at *at)
         (by_cosine && sizes_by_cosine(p, at->image, &plan, size)) ||
         tomerge_size_bias(plan.rows, size,
                           c->next.bias + next) ||
-        tomerge_compose(&plan, tokens,
+        tomerge_compose(&plan, vit_tokens_of(p, at->image),
                         c->rows.trace + at->image * tokens))
         fail(c);
     for (size_t i = 0; i < plan.rows; i++)

@@ -47,8 +47,8 @@ static size_t part(const parts *b, size_t index, size_t *first)
     return (end < b->rows ? end : b->rows) - *first;
 }
 
-/* Patches of an image: in as many parts as fit a block, and more if otherwise
- * there were not enough for all threads. */
+/* Patches of an image, the most there can be: in as many parts as fit a block,
+ * and more if otherwise there were not enough for all threads. */
 static parts split_patches(const vit_team *c, size_t images)
 {
     size_t patches = c->model->d.tokens - c->model->d.prefix;
@@ -63,6 +63,14 @@ static parts split_patches(const vit_team *c, size_t images)
     return p;
 }
 
+/* The same parts of fewer patches. */
+static parts of_fewer(parts p, size_t patches)
+{
+    p.rows = patches;
+    p.units = quotient_up(patches, p.unit);
+    return p;
+}
+
 /* Steps take turns at beginning with the first task and with the last: what
  * the step before has written last is still in a cache. */
 static size_t turned(const vit_scratch *s, size_t task, size_t count)
@@ -73,14 +81,16 @@ static size_t turned(const vit_scratch *s, size_t task, size_t count)
 static void each_patches(vit_pass *p, vit_scratch *s, const vit_step *step,
                          vit_at at)
 {
-    parts of_image = split_patches(p->c, p->count);
+    parts most = split_patches(p->c, p->count);
 
-    EACH_TASK(t, p->count * of_image.count) {
-        size_t i = turned(s, t, p->count * of_image.count);
+    EACH_TASK(t, p->count * most.count) {
+        size_t i = turned(s, t, p->count * most.count);
+        parts of_image = of_fewer(most, vit_patches_of(p, i / most.count));
 
-        at.image = i / of_image.count;
-        at.rows = part(&of_image, i % of_image.count, &at.first);
-        step->run(p, s, &at);
+        at.image = i / most.count;
+        at.rows = part(&of_image, i % most.count, &at.first);
+        if (at.rows)
+            step->run(p, s, &at);
     }
 }
 

@@ -82,6 +82,16 @@ const vit_block *tomevit_block_of(const tomevit_description *d);
 void tomevit_run_steps(vit_pass *p, vit_scratch *s, const vit_step *steps,
                        vit_at at);
 
+/* places.c: positions of one image that has sides of its own, to where
+ * attention's output will be; and if some have. */
+vit_task tomevit_place;
+vit_condition tomevit_has_places;
+
+/* Positions of an image's patch `first` and those behind it, rows `stride`
+ * apart; NULL: there are none. */
+const float *tomevit_places_of(const vit_pass *p, size_t image, size_t first,
+                               size_t *stride);
+
 /* embed.c: patches of one image to tokens; with the first those before them. */
 vit_task tomevit_embed;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The names of Hugging Face's transformers: ViT, DeiT, DINOv2 (with and
- * without registers), and the image towers of CLIP and SigLIP.
- * [transformers, models/vit, deit, dinov2, clip, siglip]
+ * without registers), and the image towers of CLIP, SigLIP and SigLIP 2.
+ * [transformers, models/vit, deit, dinov2, clip, siglip, siglip2]
  */
 #include "config.h"
 
@@ -116,7 +116,9 @@ const vit_layout tomevit_layout_huggingface_dinov2 = {
 static const vit_rule clip_rules[] = {
     {"cls_token", {"embeddings.class_embedding"}, VIT_TOKENS},
     {"pos_embed", {"embeddings.position_embedding.weight"}, VIT_TOKENS},
-    BOTH("patch_embed.proj", "embeddings.patch_embedding"),
+    {"patch_embed.proj.weight", {"embeddings.patch_embedding.weight"},
+     VIT_PATCH_ROWS}, /* which it is in SigLIP 2 alone */
+    {"patch_embed.proj.bias", {"embeddings.patch_embedding.bias"}, VIT_AS_IS},
     BOTH("norm_pre", "pre_layrnorm"),
     BOTH("blocks.#.norm1", LAYER "layer_norm1"),
     JOINED("blocks.#.attn.qkv", SELF "q_proj", SELF "k_proj", SELF "v_proj"),
@@ -167,4 +169,21 @@ const vit_layout tomevit_layout_huggingface_siglip = {
     .layer = LAYER,
     .rules = clip_rules,
     .implied = siglip_implied,
+};
+
+/* NaFlex: images keep their proportions, patches go through a product of rows.
+ * [SigLIP 2, arXiv 2502.14786, section 2.3] */
+static const vit_implied siglip2_implied[] = {
+    {"norm_eps", "1e-6", 0}, {"activation", "gelu_tanh", 0},
+    {"position_resize", "linear_antialias", 1}, {"max_patches", "256", 0},
+    {"interpolation", "bilinear", 0}, {0},
+};
+
+const vit_layout tomevit_layout_huggingface_siglip2 = {
+    .name = "Hugging Face SigLIP 2",
+    .anchor = "embeddings.patch_embedding.weight",
+    .dims = 2,
+    .layer = LAYER,
+    .rules = clip_rules,
+    .implied = siglip2_implied,
 };

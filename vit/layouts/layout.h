@@ -51,6 +51,7 @@ typedef struct vit_layout {
     const char *name;      /* as people call it */
     const char *anchor;    /* how a name ends that no other layout has; what
                             * stands before it may stand before all names */
+    size_t dims;           /* of the anchor's tensor; 0: any */
     const char *witness;   /* another name, behind the same or nothing */
     const char *layer;     /* how the names of a layer's tensors begin */
     const vit_rule *rules; /* the last has no name */
@@ -79,6 +80,7 @@ extern const vit_layout tomevit_layout_huggingface_dinov2;
 extern const vit_layout tomevit_layout_huggingface_short;
 extern const vit_layout tomevit_layout_huggingface;
 extern const vit_layout tomevit_layout_huggingface_clip;
+extern const vit_layout tomevit_layout_huggingface_siglip2;
 extern const vit_layout tomevit_layout_huggingface_siglip;
 extern const vit_layout tomevit_layout_swag;
 extern const vit_layout tomevit_layout_torchvision;

@@ -32,6 +32,7 @@ static const vit_layout *const layouts[] = {
     &tomevit_layout_huggingface_short,
     &tomevit_layout_huggingface,
     &tomevit_layout_huggingface_clip,
+    &tomevit_layout_huggingface_siglip2,
     &tomevit_layout_huggingface_siglip,
     &tomevit_layout_swag,
     &tomevit_layout_torchvision,
@@ -78,6 +79,7 @@ int tomevit_names_prefix(const vit_layout *layout, const vit_tensors *file,
         int length = before_anchor(layout, name);
 
         if (length < 0 || (best >= 0 && length >= best) ||
+            (layout->dims && file->list[i].dims != layout->dims) ||
             !has_witness(layout, file, name, length))
             continue;
         best = length;

@@ -403,6 +403,7 @@ static int build(struct tomevit_model *m, vit_source source)
     m->low = tomevit_low_choose(m->dtype, flags);
     if (!m->d.differential && !m->d.talking)
         m->outer = tomevit_low_outer(m->low, flags);
+    m->resize = source.resize;
     m->block_rows = m->low ? m->low->block_rows : VIT_BLOCK_ROWS;
     carve_model(m, &m->arena);
     m->bytes = m->arena.used;

@@ -89,6 +89,8 @@ struct tomevit_model {
     char **class_names;    /* [classes] or NULL; one allocation */
     float *prefix;         /* [prefix, dim], with their positions */
     float *pos;            /* [pos_prefix + patches, dim], or NULL */
+    int resize;            /* of them, for images of other sides: enum
+                            * vit_positions */
     double *rates;         /* see tomevit_rope_turn; [2, h / 2], or so many of
                             * every layer and head */
     float *turns;          /* [patches, turn]: tomevit_rope_turn of each patch;

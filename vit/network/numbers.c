@@ -34,6 +34,7 @@ static const field fields[] = {
     PIXELS("crop_pct", crop_pct, DOUBLE),
     PIXELS("interpolation", interpolation, INT),
     PIXELS("crop_mode", crop_mode, INT), PIXELS("pixels", pixels, INT),
+    PIXELS("max_patches", max_patches, SIZE),
     PIXELS("mean0", mean[0], FLOAT), PIXELS("mean1", mean[1], FLOAT),
     PIXELS("mean2", mean[2], FLOAT), PIXELS("std0", std[0], FLOAT),
     PIXELS("std1", std[1], FLOAT), PIXELS("std2", std[2], FLOAT),

@@ -57,5 +57,6 @@ int tomevit_open_options_valid(const tomevit_open_options *options)
                         (unsigned)options->strict <= 1 &&
                         options->projection <= 1 && texts_valid(options) &&
                         (options->image_size || !options->image_width) &&
+                        !(options->image_size && options->max_patches) &&
                         VIT_UNUSED(options->reserved));
 }

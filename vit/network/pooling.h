@@ -45,10 +45,16 @@ uint32_t tomevit_needs_of(const tomevit_description *d,
 int tomevit_check_matching(const tomevit_description *d,
                            const tomevit_merging *merging);
 
-/* schedule.c: rows that a layer's r leaves of an image that comes with `left`
- * of them, whatever they hold. */
+/* schedule.c: r of a layer for an image of so many patches, of merging that has
+ * an r: in proportion, where images have sides of their own. */
+size_t tomevit_share_of_r(const tomevit_description *d,
+                          const tomevit_merging *merging, size_t layer,
+                          size_t patches);
+
+/* Rows that a layer's r leaves of an image of so many patches that comes with
+ * `left` rows, whatever they hold. */
 size_t tomevit_rows_after(const tomevit_description *d,
                           const tomevit_merging *merging, size_t layer,
-                          size_t left);
+                          size_t patches, size_t left);
 
 #endif

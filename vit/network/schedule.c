@@ -37,13 +37,31 @@ static int counts(const tomerge_options *options)
     return (tomerge_method_needs(options->method) & TOMERGE_NEEDS_R) != 0;
 }
 
+size_t tomevit_share_of_r(const tomevit_description *d,
+                          const tomevit_merging *merging, size_t layer,
+                          size_t patches)
+{
+    size_t most = d->preprocessing.max_patches, before = 0, after;
+    tomerge_options options = tomevit_options_at(merging, layer);
+
+    if (!merging->r[layer] || patches >= most ||
+        options.method == TOMERGE_STRIDED || !counts(&options))
+        return merging->r[layer];
+    for (size_t i = 0; i < layer; i++)
+        before += smaller(merging->r[i], d->tokens);
+    after = before + smaller(merging->r[layer], d->tokens);
+    return after * patches / most - before * patches / most;
+}
+
 size_t tomevit_rows_after(const tomevit_description *d,
                           const tomevit_merging *merging, size_t layer,
-                          size_t left)
+                          size_t patches, size_t left)
 {
-    size_t r = merging && merging->r ? merging->r[layer] : 0;
+    size_t r = 0;
     tomerge_options options;
 
+    if (merging && merging->r)
+        r = tomevit_share_of_r(d, merging, layer, patches);
     if (r == 0)
         return left;
     options = tomevit_options_at(merging, layer);
@@ -63,7 +81,7 @@ static int schedule(const tomevit_description *d,
     size_t left = d->tokens;
 
     for (size_t i = 0; i < d->depth; i++) {
-        left = tomevit_rows_after(d, merging, i, left);
+        left = tomevit_rows_after(d, merging, i, d->tokens - d->prefix, left);
         if (left < tomevit_pool_least(d))
             return TOMEVIT_EINVAL;
         if (tokens)

@@ -140,7 +140,7 @@ static size_t length_of(const tomevit_description *d, unsigned char symbol)
     case PATCH:
         return d->patch;
     case POSITIONS:
-        return d->pos_prefix + d->tokens - d->prefix;
+        return d->pos_prefix + tomevit_grid_patches(d);
     case REGISTERS:
         return d->registers;
     case FEATURES:

@@ -133,6 +133,8 @@ typedef struct vit_source {
     int (*read_int8)(void *self, enum vit_tensor t, size_t layer,
                      signed char *out, float *scale);
     void *self;
+    int resize;            /* how its positions are resized: enum
+                            * vit_positions */
     int stacked;           /* tensors of one kind lie together, and are best
                             * read one after another, each kind by one thread */
 } vit_source;

@@ -52,7 +52,7 @@ static int adds_files(const tomevit_open_options *options)
 {
     return options && (options->strict || options->head ||
                        options->text_embeddings || options->text_rows ||
-                       options->projection);
+                       options->projection || options->max_patches);
 }
 
 int tomevit_random(const char *name, uint64_t seed,

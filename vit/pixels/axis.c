@@ -19,17 +19,80 @@ static size_t whole_side(const tomevit_preprocessing *pre, size_t side)
     return side > MAX_SIDE || whole > (double)MAX_SIDE ? 0 : (size_t)whole;
 }
 
-size_t tomevit_resized_side(const tomevit_preprocessing *pre)
+/* 1 if the numbers that matter are in their ranges. */
+static int usable(const tomevit_preprocessing *pre)
 {
-    if (!pre || !VIT_UNUSED(pre->reserved) || pre->size == 0 ||
-        !(pre->crop_pct > 0.0 && pre->crop_pct <= 1.0) ||
+    if (!pre || !VIT_UNUSED(pre->reserved) ||
         (pre->interpolation != TOMEVIT_BICUBIC &&
          pre->interpolation != TOMEVIT_BILINEAR) ||
-        pre->crop_mode < TOMEVIT_CENTER || pre->crop_mode > TOMEVIT_BORDER ||
-        pre->pixels < TOMEVIT_PILLOW_12 || pre->pixels > TOMEVIT_PILLOW_13 ||
-        !whole_side(pre, tomevit_crop_width(pre)))
+        pre->pixels < TOMEVIT_PILLOW_12 || pre->pixels > TOMEVIT_PILLOW_13)
         return 0;
-    return whole_side(pre, pre->size);
+    if (pre->max_patches)
+        return pre->patch && pre->patch <= MAX_SIDE / pre->max_patches;
+    return pre->size > 0 && pre->crop_pct > 0.0 && pre->crop_pct <= 1.0 &&
+           pre->crop_mode >= TOMEVIT_CENTER &&
+           pre->crop_mode <= TOMEVIT_BORDER && whole_side(pre, pre->size) &&
+           whole_side(pre, tomevit_crop_width(pre));
+}
+
+size_t tomevit_resized_side(const tomevit_preprocessing *pre)
+{
+    return usable(pre) && !pre->max_patches ? whole_side(pre, pre->size) : 0;
+}
+
+/* ---- sides of an image's own --------------------------------------------- */
+
+/* Patches along a side that is scaled, at least one. */
+static double patches_along(const tomevit_preprocessing *pre, size_t side,
+                            double scale)
+{
+    return fmax(ceil((double)side * scale / (double)pre->patch), 1.0);
+}
+
+/* The largest scale by which no more patches come out, as it is found by
+ * halving an interval until it is shorter than 1e-5: that width is part of the
+ * rule. [transformers, image_processing_siglip2.py; timm,
+ * data/naflex_transforms.py] */
+static double fitting_scale(const tomevit_preprocessing *pre, size_t width,
+                            size_t height)
+{
+    const double width_of_interval = 1e-5;
+    double low = width_of_interval / 10.0, high = 100.0;
+
+    while (high - low >= width_of_interval) {
+        double scale = (low + high) / 2.0;
+
+        if (patches_along(pre, height, scale) *
+                patches_along(pre, width, scale) <= (double)pre->max_patches)
+            low = scale;
+        else
+            high = scale;
+    }
+    return low;
+}
+
+int tomevit_crop_sides(const tomevit_preprocessing *pre, size_t width,
+                       size_t height, size_t *crop_width, size_t *crop_height)
+{
+    double scale, across, down;
+
+    if (!crop_width || !crop_height || !usable(pre) || !width || !height ||
+        width > MAX_SIDE || height > MAX_SIDE)
+        return TOMEVIT_EINVAL;
+    if (!pre->max_patches) {
+        *crop_width = tomevit_crop_width(pre);
+        *crop_height = pre->size;
+        return 0;
+    }
+    scale = fitting_scale(pre, width, height);
+    across = patches_along(pre, width, scale);
+    down = patches_along(pre, height, scale);
+    /* Sides so unequal that they do not fit even at the least scale. */
+    if (across * down > (double)pre->max_patches)
+        return TOMEVIT_EINVAL;
+    *crop_width = (size_t)across * pre->patch;
+    *crop_height = (size_t)down * pre->patch;
+    return 0;
 }
 
 /* Half of `excess`, a half rounding to the even neighbour. */
@@ -70,12 +133,18 @@ static size_t divide_side(size_t inputs, double ratio)
 int tomevit_axes_make(const tomevit_preprocessing *pre, size_t width,
                       size_t height, vit_axis *x, vit_axis *y)
 {
-    size_t high = tomevit_resized_side(pre), wide, down, across;
     size_t shorter = width < height ? width : height;
+    size_t high, wide, down, across;
     double ratio_x, ratio_y;
 
-    if (high == 0 || shorter == 0 || width > MAX_SIDE || height > MAX_SIDE)
+    if (tomevit_crop_sides(pre, width, height, &across, &down))
         return TOMEVIT_EINVAL;
+    if (pre->max_patches) {
+        *x = make_axis(pre, across, width, across);
+        *y = make_axis(pre, down, height, down);
+        return 0;
+    }
+    high = whole_side(pre, pre->size);
     wide = whole_side(pre, tomevit_crop_width(pre));
     ratio_x = (double)width / (double)wide;
     ratio_y = (double)height / (double)high;

@@ -386,10 +386,11 @@ int tomevit_resize_crop(const tomevit_preprocessing *pre, const uint8_t *rgb,
     if (stride < 3 * width)
         return TOMEVIT_EINVAL;
     error = work_make(&x, &y, pre->interpolation, &w);
-    w.crop_stride = 3 * tomevit_crop_width(pre);
+    w.crop_stride = 3 * (pre->max_patches ? x.outputs
+                                          : tomevit_crop_width(pre));
     w.crop = crop + y.before * w.crop_stride + 3 * x.before;
-    if (!error && (x.outputs < tomevit_crop_width(pre) ||
-                   y.outputs < pre->size))
+    if (!error && !pre->max_patches &&
+        (x.outputs < tomevit_crop_width(pre) || y.outputs < pre->size))
         tomevit_fill_border(pre, crop);
     if (!error && tomevit_rows_first(pre->pixels, &x, &y))
         error = resample_rows_first(&w, rgb, stride);

@@ -81,6 +81,39 @@ def test_images_need_not_be_squares():
         tomerge.Model(DEMO, image_size=(96, 160, 3))
 
 
+def test_images_may_keep_their_proportions():
+    random = np.random.default_rng(5)
+    some = [random.integers(0, 256, shape, np.uint8) for shape in (
+        (120, 130, 3), (60, 300, 3), (16, 16, 3))]
+    with tomerge.Model(DEMO, max_patches=60, threads=1, batch=2) as model:
+        assert model.description["max_patches"] == 60
+        assert model.preprocessing["max_patches"] == 60
+        crops = [model.crop(picture) for picture in some]
+        patch = model.description["patch"]
+        assert [tuple(n // patch for n in crop.shape[:2])
+                for crop in crops] == [(7, 8), (3, 15), (7, 7)]
+        together = model.logits(some, r=2)
+        normalised = [((crop / np.float32(255) - np.float32(0.5)) /
+                       np.float32(0.5)).transpose(2, 0, 1).astype(np.float32)
+                      for crop in crops]
+        assert np.allclose(together, model.logits(normalised, r=2), atol=1e-4)
+        tokens = model.tokens(some)
+        assert [int((sizes > 0).sum()) for sizes in tokens.sizes] == [
+            57, 46, 50]
+        assert (tokens.map[1, 46:] == -1).all()
+        alone = model.logits(normalised)
+        with pytest.raises(ValueError, match="at most 60 patches"):
+            model.logits([np.zeros((3, 8 * patch, 8 * patch), np.float32)])
+        with pytest.raises(ValueError, match="at most 60 patches"):
+            model.logits([np.zeros((3, patch + 1, patch), np.float32)])
+    for image, logits in zip(normalised, alone):
+        with tomerge.Model(DEMO, image_size=image.shape[1:],
+                           threads=1) as model:
+            assert np.array_equal(model.logits([image])[0], logits)
+    with pytest.raises(ValueError, match="takes the place"):
+        tomerge.Model(DEMO, max_patches=60, image_size=96)
+
+
 def pictures(count, seed=3):
     random = np.random.default_rng(seed)
     return [random.integers(0, 256, (int(h), int(w), 3), np.uint8)

@@ -7,7 +7,7 @@ import ctypes
 import os
 import threading
 import time
-from ctypes import byref, c_double, c_int, c_void_p
+from ctypes import byref, c_double, c_int, c_size_t, c_void_p
 from typing import Any, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
@@ -23,10 +23,11 @@ from ._schedule import Schedule, schedule
 from ._vit import (EMODEL, Image, Merging, Message, OpenOptions, Output,
                    Preprocessing, check, library, merging_tail, one_thread)
 
-_NUMBERS = ("dim", "depth", "heads", "mlp_dim", "patch", "image_size", "image_width",
-            "classes", "tokens", "prefix", "registers", "features",
+_NUMBERS = ("dim", "depth", "heads", "mlp_dim", "patch", "image_size",
+            "image_width", "max_patches", "classes", "tokens", "prefix", "registers", "features",
             "embedding", "class_token", "distilled", "pool", "parameters")
-_PIXELS = ("size", "width", "crop_pct", "interpolation", "crop_mode", "pixels")
+_PIXELS = ("size", "width", "crop_pct", "interpolation", "crop_mode", "pixels",
+           "patch", "max_patches")
 _OUTPUTS = {"logits": np.float32, "features": np.float32,
             "embedding": np.float32, "last_rows": np.float32,
             "map": np.int32, "sizes": np.float32, "rows": np.uintp}
@@ -46,7 +47,7 @@ class Tokens(NamedTuple):
     rows: np.ndarray         #: [n, most, dim], zeros past an image's own
     sizes: np.ndarray        #: [n, most]: tokens each stands for; 0 past them
     map: np.ndarray          #: [n, tokens], int32: the row of every token, -1
-                             #: if it was dropped
+                             #: if it was dropped, or the image has fewer
 
 
 class Evaluation(NamedTuple):
@@ -81,6 +82,9 @@ class Model:
         head, text_embeddings: files that a model without a head gets one from.
         image_size: for other images than it was trained on: a side, or
             (height, width); 0: those.
+        max_patches: images keep their proportions, each as large as it can be
+            with so many patches, instead of image_size (NaFlex); of one with
+            fewer, r goes in proportion. 0: as the file says.
         strict: refuse a model of which something had to be guessed.
         batch: images in one forward pass.
         threads: as many as OMP_NUM_THREADS or the CPUs, if not given.
@@ -89,7 +93,8 @@ class Model:
     list of these, an array of several, or the path of a folder, of an archive
     (tar, also compressed, or zip; "a-{00..11}.tar" is several), or of a list of
     paths (.txt, one a line); they are resized and cropped as the model's library does it (paths are read by Pillow). A
-    float32 array [n, 3, height, width] is taken as normalised already.
+    float32 array [n, 3, height, width] is taken as normalised already; with
+    max_patches a list of them, [3, height, width], may be of several sizes.
 
     ``r`` is a number for every layer, ``(r, inflection)`` or a list; by default
     nothing merges. ``method``, ``similarity``, ``combine``, ``metric``,
@@ -104,8 +109,8 @@ class Model:
                  dtype: str = "f32",
                  head: Union[str, "os.PathLike[str]", None] = None,
                  text_embeddings: Union[str, "os.PathLike[str]", None] = None,
-                 image_size: Union[int, Sequence[int]] = 0, strict: bool = False,
-                 batch: int = 32,
+                 image_size: Union[int, Sequence[int]] = 0,
+                 max_patches: int = 0, strict: bool = False, batch: int = 32,
                  threads: Optional[int] = None) -> None:
         self._handle = c_void_p()
         self._contexts: dict = {}
@@ -118,7 +123,8 @@ class Model:
             raise ValueError("batch: expected at least 1, found 0")
         self._wanted_threads = threads
         self._team(1)  # threads are checked now
-        self._open(dtype, head, text_embeddings, image_size, strict)
+        self._open(dtype, head, text_embeddings, image_size, max_patches,
+                   strict)
         numbers = {name: int(self._number(name)) for name in _NUMBERS}
         #: Its shape: dim, depth, heads, tokens, prefix, features, classes, ...
         self.description = numbers
@@ -129,7 +135,7 @@ class Model:
     # ---- opening ----
 
     def _open(self, dtype: str, head: Any, texts: Any, image_size: Any,
-              strict: bool) -> None:
+              max_patches: Any, strict: bool) -> None:
         lib, options, why = self._library, OpenOptions(), Message()
         lib.tomevit_open_options_init(byref(options))
         number = c_int()
@@ -144,6 +150,9 @@ class Model:
                              f"width, found {image_size!r}")
         options.image_size = count(sides[0], "image_size")
         options.image_width = count(sides[1], "image_size")
+        options.max_patches = count(max_patches, "max_patches")
+        if options.image_size and options.max_patches:
+            raise ValueError("max_patches takes the place of image_size")
         options.head = os.fsencode(head) if head is not None else None
         options.text_embeddings = (os.fsencode(texts) if texts is not None
                                    else None)
@@ -167,12 +176,15 @@ class Model:
         return value.value
 
     def _preprocessing(self) -> dict:
-        """size, width, crop_pct, interpolation, crop_mode, pixels, mean, std."""
+        """size, width, crop_pct, interpolation, crop_mode, mean, std,
+        max_patches."""
         known = {name: self._number(name) for name in _PIXELS}
         pre = self._pre = Preprocessing()
         pre.size, pre.crop_pct = int(known["size"]), known["crop_pct"]
         if known["width"] != known["size"]:
             pre.width = int(known["width"])
+        pre.patch, pre.max_patches = (int(known["patch"]),
+                                      int(known["max_patches"]))
         pre.interpolation = int(known["interpolation"])
         pre.crop_mode, pre.pixels = int(known["crop_mode"]), int(
             known["pixels"])
@@ -183,7 +195,7 @@ class Model:
                 "crop_pct": pre.crop_pct,
                 "interpolation": ("bicubic", "bilinear")[pre.interpolation],
                 "crop_mode": ("center", "squash", "border")[
-                    pre.crop_mode],
+                    pre.crop_mode], "max_patches": pre.max_patches,
                 "mean": tuple(pre.mean), "std": tuple(pre.std)}
 
     def _class_names(self) -> Optional[list]:
@@ -305,8 +317,9 @@ class Model:
         got = {name: np.zeros((n,) + shapes[name], _OUTPUTS[name])
                for name in wanted}
         images = (Image * n)(*[
-            Image(address(crop), int(crop.dtype != np.uint8))
-            for crop in crops])
+            Image(address(crop), int(crop.dtype != np.uint8),
+                  *(crop.shape[1:] if crop.dtype != np.uint8
+                    else crop.shape[:2])) for crop in crops])
         output = Output(**{name: address(got[name]) for name in wanted})
         with self._lock:
             check(self._library.tomevit_forward(
@@ -316,21 +329,37 @@ class Model:
 
     def crop(self, picture: Any) -> np.ndarray:
         """One image as the model takes it: uint8 [height, width, 3]."""
-        rgb, size = pixels(picture), int(self._pre.size)
-        out = np.empty((size, int(self._pre.width) or size, 3), np.uint8)
+        rgb, across, down = pixels(picture), c_size_t(), c_size_t()
         height, width = rgb.shape[:2]
+        what = f"an image of {width} x {height}"
+        check(self._library.tomevit_crop_sides(
+            byref(self._pre), width, height, byref(across), byref(down)), what)
+        out = np.empty((down.value, across.value, 3), np.uint8)
         check(self._library.tomevit_resize_crop(
             byref(self._pre), address(rgb), width, height, 3 * width,
-            address(out)), f"an image of {width} x {height}")
+            address(out)), what)
         return out
+
+    def _fits(self, shape: tuple) -> bool:
+        """Whether the model takes normalised pixels of this shape."""
+        patch, most = int(self._pre.patch), int(self._pre.max_patches)
+        size = int(self._pre.size)
+        if not most:
+            return shape == (3, size, int(self._pre.width) or size)
+        return (len(shape) == 3 and shape[0] == 3 and all(
+            side and side % patch == 0 for side in shape[1:]) and
+            shape[1] // patch * (shape[2] // patch) <= most)
 
     def _crop_or_normalised(self, picture: Any) -> np.ndarray:
         size, width = int(self._pre.size), int(self._pre.width)
-        width = width or size
         if isinstance(picture, np.ndarray) and picture.dtype == np.float32:
-            if picture.shape != (3, size, width):
+            if not self._fits(picture.shape):
+                most, patch = int(self._pre.max_patches), int(self._pre.patch)
+                shape = (f"[3, height, width] of at most {most} patches of "
+                         f"{patch} x {patch}" if most
+                         else f"[3, {size}, {width or size}]")
                 raise ValueError(f"images: expected normalised float32 "
-                                 f"[3, {size}, {width}], found {picture.shape}")
+                                 f"{shape}, found {picture.shape}")
             return np.ascontiguousarray(picture)
         return self.crop(picture)
 

@@ -41,7 +41,8 @@ class OpenOptions(Structure):
                 ("head", c_char_p), ("text_embeddings", c_char_p),
                 ("projection", c_size_t), ("text_rows", c_void_p),
                 ("text_count", c_size_t), ("text_width", c_size_t),
-                ("image_width", c_size_t), ("room", c_uint64 * 32)]
+                ("image_width", c_size_t), ("max_patches", c_size_t),
+                ("room", c_uint64 * 32)]
 
 
 class Preprocessing(Structure):
@@ -51,6 +52,7 @@ class Preprocessing(Structure):
                 ("interpolation", c_int), ("crop_mode", c_int),
                 ("mean", c_float * 3), ("std", c_float * 3),
                 ("pixels", c_int), ("width", c_size_t),
+                ("patch", c_size_t), ("max_patches", c_size_t),
                 ("room", c_uint64 * 3)]
 
 
@@ -85,7 +87,8 @@ def merging_tail(merging: Merging) -> MergingTail:
 class Image(Structure):
     """tomevit_image."""
 
-    _fields_ = [("data", c_void_p), ("format", c_int)]
+    _fields_ = [("data", c_void_p), ("format", c_int), ("height", c_size_t),
+                ("width", c_size_t)]
 
 
 class Output(Structure):
@@ -125,6 +128,9 @@ _PROTOTYPES = {
     "tomevit_forward": (
         c_int, (c_void_p, POINTER(Merging), c_size_t, POINTER(Image),
                 POINTER(Output))),
+    "tomevit_crop_sides": (
+        c_int, (POINTER(Preprocessing), c_size_t, c_size_t,
+                POINTER(c_size_t), POINTER(c_size_t))),
     "tomevit_resize_crop": (
         c_int, (POINTER(Preprocessing), c_void_p, c_size_t, c_size_t,
                 c_size_t, c_void_p)),

@@ -11,6 +11,9 @@
  *            RADIO v3
  * EDGES      RADIO v4
  * WIDE       NaFlex SigLIP 2
+ *
+ * and of these as SQUARE those of NaFlex and RADIO that keep proportions: the
+ * corner of a square as wide as the longer side.
  */
 #include "config.h"
 
@@ -35,9 +38,16 @@ static const char *const names[] = {
 
 int tomevit_positions_from_name(const char *name)
 {
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (!strcmp(names[i], name))
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        size_t length = strlen(names[i]);
+
+        if (strncmp(names[i], name, length))
+            continue;
+        if (!name[length])
             return (int)i;
+        if (!strcmp(name + length, "_square"))
+            return (int)i + VIT_POSITIONS_SQUARE;
+    }
     return -1;
 }
 
@@ -120,52 +130,81 @@ static void resize_axis(const double *w, size_t outer, size_t from, size_t to,
             }
 }
 
-/* Room for a * b * c numbers; NULL if that is too much. */
-static double *doubles(size_t a, size_t b, size_t c)
+static size_t larger(size_t a, size_t b)
 {
-    if (a > SIZE_MAX / sizeof(double) / b / c)
-        return NULL;
-    return calloc(a * b * c, sizeof(double));
+    return a > b ? a : b;
 }
 
-/* The weights of one axis, [to, from]; NULL without memory. */
-static double *axis_weights(int how, size_t from, size_t to)
+/* The weights of one axis, [to, from]. */
+static void axis_weights(const vit_resizing *r, int axis, double *w)
 {
-    double *w = doubles(to, from, 1);
+    size_t from = r->from[axis], whole = r->to[axis];
 
-    for (size_t t = 0; w && t < to; t++)
-        weights_of(how, from, to, t, w + t * from);
-    return w;
+    if (r->how >= VIT_POSITIONS_SQUARE)
+        whole = larger(r->to[0], r->to[1]);
+    for (size_t t = 0; t < r->to[axis]; t++)
+        weights_of(r->how % VIT_POSITIONS_SQUARE, from, whole, t, w + t * from);
 }
 
-int tomevit_resize_positions(int how, size_t dim, const size_t from[2],
-                             const float *in, const size_t to[2], float *out)
-{
-    size_t high, wide;
-    double *across, *down, *a, *b;
-    int code = TOMEVIT_ENOMEM;
+/* Channels that are resized together: few, so that what is between the axes
+ * stays in a cache. */
+enum { CHANNELS = 16 };
 
-    if (how < 0 || how > VIT_POSITIONS_WIDE || !dim || !from[0] || !from[1] ||
-        !to[0] || !to[1])
-        return TOMEVIT_EINVAL;
-    high = from[0] > to[0] ? from[0] : to[0];
-    wide = from[1] > to[1] ? from[1] : to[1];
-    down = axis_weights(how, from[0], to[0]);
-    across = axis_weights(how, from[1], to[1]);
-    a = doubles(high, wide, dim);
-    b = doubles(high, wide, dim);
-    if (across && down && a && b) {
-        for (size_t i = 0; i < from[0] * from[1] * dim; i++)
-            a[i] = (double)in[i];
-        resize_axis(across, from[0], from[1], to[1], dim, a, b);
-        resize_axis(down, 1, from[0], to[0], to[1] * dim, b, a);
-        for (size_t i = 0; i < to[0] * to[1] * dim; i++)
-            out[i] = (float)a[i];
-        code = 0;
+size_t tomevit_positions_room(const size_t from[2], size_t most)
+{
+    return most * (from[0] + from[1]) +
+           CHANNELS * (from[0] * from[1] + from[0] * most + most);
+}
+
+/* Channels first .. first + n - 1. */
+static void resize_channels(const vit_resizing *r, const double *down,
+                            const double *across, size_t first, size_t n,
+                            const float *in, double *room, float *out,
+                            size_t stride)
+{
+    size_t inputs = r->from[0] * r->from[1];
+    double *wide = room + n * inputs, *done = wide + n * r->from[0] * r->to[1];
+
+    for (size_t i = 0; i < inputs; i++)
+        for (size_t k = 0; k < n; k++)
+            room[i * n + k] = (double)in[i * r->dim + first + k];
+    resize_axis(across, r->from[0], r->from[1], r->to[1], n, room, wide);
+    for (size_t i = 0; i < r->to[0]; i++) {
+        resize_axis(down + i * r->from[0], 1, r->from[0], 1, r->to[1] * n, wide,
+                    done);
+        for (size_t j = 0; j < r->to[1] * n; j++)
+            out[(i * r->to[1] + j / n) * stride + first + j % n] =
+                (float)done[j];
     }
-    free(across);
-    free(down);
-    free(a);
-    free(b);
-    return code;
+}
+
+void tomevit_resize_positions_in(const vit_resizing *r, const float *in,
+                                 double *room, float *out, size_t stride)
+{
+    double *down = room, *across = down + r->to[0] * r->from[0];
+    double *rest = across + r->to[1] * r->from[1];
+
+    axis_weights(r, 0, down);
+    axis_weights(r, 1, across);
+    for (size_t k = 0; k < r->dim; k += CHANNELS)
+        resize_channels(r, down, across, k,
+                        r->dim - k < CHANNELS ? r->dim - k : CHANNELS, in,
+                        rest, out, stride);
+}
+
+int tomevit_resize_positions(const vit_resizing *r, const float *in, float *out)
+{
+    size_t most = larger(r->to[0], r->to[1]);
+    double *room;
+
+    if (r->how < 0 || r->how % VIT_POSITIONS_SQUARE > VIT_POSITIONS_WIDE ||
+        r->how / VIT_POSITIONS_SQUARE > 1 || !r->dim || !r->from[0] ||
+        !r->from[1] || !r->to[0] || !r->to[1])
+        return TOMEVIT_EINVAL;
+    room = calloc(tomevit_positions_room(r->from, most), sizeof(*room));
+    if (!room)
+        return TOMEVIT_ENOMEM;
+    tomevit_resize_positions_in(r, in, room, out, r->dim);
+    free(room);
+    return 0;
 }
