@@ -60,7 +60,7 @@ static inline size_t fuzz_data_size(const char *header)
 
         at += sizeof(key) - 1;
         at += strcspn(at, ",]}");
-        end = *at == ',' ? strtoull(at + 1, NULL, 10) : 0;
+        end = *at == ',' ? (size_t)strtoull(at + 1, NULL, 10) : 0;
         most = end > most ? end : most;
     }
     return most;
