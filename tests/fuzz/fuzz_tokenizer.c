@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Any bytes as a tokenizer, and as a text: numbers that there are, the same
- * twice, or one line. An input that begins with '@' is a folder of files. */
+ * twice, or one line. An input that begins with '@' is a folder of files, one
+ * with '!' a text that is cleaned in every way: what comes of it is text. */
 #include "config.h"
 
 #include "fuzz.h"
@@ -58,6 +59,23 @@ static void try_texts(vit_tokenizer *t, const char *text, size_t size)
     tomevit_tokenizer_close(t);
 }
 
+static void clean(const char *text)
+{
+    tomevit_message why = {""};
+
+    for (int how = VIT_CLEAN_NOTHING; how <= VIT_CLEAN_SIGLIP; how++) {
+        vit_string once = {0};
+
+        if (tomevit_tokenizer_check(text, &why) != 0 ||
+            tomevit_clean(how, text, strlen(text), &once, &why) != 0)
+            require(why.text[0] && !strchr(why.text, '\n'));
+        else if (once.count < 8192)
+            require(!once.bytes ||
+                    tomevit_tokenizer_check(once.bytes, &why) == 0);
+        tomevit_string_free(&once);
+    }
+}
+
 /* ---- folders ------------------------------------------------------------- */
 
 static void try_folder(const char *text, size_t size)
@@ -88,6 +106,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text[size] = '\0';
     if (text[0] == '@')
         try_folder(text, size);
+    else if (text[0] == '!')
+        clean(text + 1);
     else if (tomevit_tokenizer_parse("t", text, size, &t, &why) == 0)
         try_texts(t, text, size);
     else

@@ -76,7 +76,7 @@ static size_t pack(const fuzz_input *from, uint32_t *method, uint8_t *to,
     z_stream z = {0};
     size_t size;
 
-    if (*method == 8 && deflateInit2(&z, 1, 8, -15, 8, 0) == Z_OK) {
+    if (*method == 8 && deflateInit2(&z, 1, 8, -9, 1, 0) == Z_OK) {
         z.next_in = from->bytes;
         z.avail_in = (uInt)from->size;
         z.next_out = to;
