@@ -187,8 +187,7 @@ enum tomevit_rotary {
                                  * 2303.11331; arXiv 2403.13298] */
     TOMEVIT_ROTARY_MIXED = 3,   /* by both at once, with frequencies that every
                                  * layer and head learnt [arXiv 2403.13298] */
-    TOMEVIT_ROTARY_LINE = 4     /* by its number, row after row, as in models of
-                                 * text [arXiv 2104.09864] */
+    TOMEVIT_ROTARY_LINE = 4     /* by its number, row after row [2104.09864] */
 };
 
 enum tomevit_periods {
@@ -262,9 +261,8 @@ typedef struct tomevit_description {
     int pos_embed;         /* embeddings of positions are added to patches */
     int relative;          /* scores are raised by how far patches lie apart:
                             * 1: by tables of every layer [arXiv 2106.08254];
-                            * 2: by what an MLP of every layer makes of the
-                            * distances' logarithms [arXiv 2111.09883]; 3: by
-                            * one MLP for all layers */
+                            * 2, 3: by what an MLP of every layer, or of all,
+                            * makes of distances' logarithms [2111.09883] */
     tomevit_rope rope;     /* and how they are turned by their positions */
     int patch_norm;        /* a norm of the patches before positions come */
     int norm_pre;          /* a norm before the first layer */
@@ -275,7 +273,7 @@ typedef struct tomevit_description {
     int in_order;          /* merged tokens stay in the order of their places,
                             * whatever order is asked for */
     int qk_norm;           /* norms of every head's queries and keys */
-    int layer_scale;       /* factors on what attention and MLP add */
+    int layer_scale;       /* factors on what attention (and 1: MLP) adds */
     int activation;        /* enum tomevit_activation */
     int attn_norm, mlp_norm; /* norms of what their last products see; 2: of
                             * what the MLP's first sees */
@@ -305,7 +303,9 @@ typedef struct tomevit_description {
     size_t stages[3];      /* channels of stem and stages [2404.02132], or 0 */
     size_t image_width;    /* 0: images are squares, or image_size high */
     size_t pool_queries;   /* learnt queries, of which one pools */
-    uint64_t reserved[3];  /* 0 */
+    uint32_t whole[2];     /* layers at the start, and at the end, with all
+                            * heads of keys and values [2604.21681] */
+    uint64_t reserved[2];  /* 0 */
 } tomevit_description;
 
 typedef struct tomevit_model tomevit_model;

@@ -6,6 +6,7 @@
 #include "base/message.h"
 #include "session/session.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 static const report_column list[] = {
@@ -157,7 +158,7 @@ static const char *activation_name(const tomevit_description *d)
 /* What not every ViT has, with commas between; "" for a plain one. */
 static void parts_text(const tomevit_description *d, char *text, size_t size)
 {
-    char registers[40], groups[64], share[64];
+    char registers[40], groups[96], share[64];
     const struct {
         int there;
         const char *name;
@@ -170,7 +171,8 @@ static void parts_text(const tomevit_description *d, char *text, size_t size)
         {d->mlp_unbiased, "no biases in MLPs"},
         {d->bare_norm, "norm without weights after pooling"},
         {d->in_order, "merged tokens in the order of their places"},
-        {d->layer_scale, "layer scale"},
+        {d->layer_scale == 1, "layer scale"},
+        {d->layer_scale == 2, "layer scale of attention"},
         {d->norm_pre, "norm before the layers"},
         {d->qk_norm, "norm of queries and keys"},
         {d->qkv_bias == 2, "no bias of keys"},
@@ -189,8 +191,13 @@ static void parts_text(const tomevit_description *d, char *text, size_t size)
     };
 
     snprintf(registers, sizeof(registers), "%zu registers", d->registers);
-    snprintf(groups, sizeof(groups), "%zu heads of keys and values",
-             d->kv_heads);
+    if (d->whole[0] || d->whole[1])
+        snprintf(groups, sizeof(groups), "%zu heads of keys and values in "
+                 "layers %" PRIu32 " to %zu", d->kv_heads, d->whole[0] + 1,
+                 d->depth - d->whole[1]);
+    else
+        snprintf(groups, sizeof(groups), "%zu heads of keys and values",
+                 d->kv_heads);
     snprintf(share, sizeof(share), "every layer's weights run %zu times",
              d->share);
     text[0] = '\0';

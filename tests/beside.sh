@@ -243,7 +243,8 @@ while IFS='|' read -r json words; do
     beside config.json "{$json}"
     refuses "config.json beside it: $words"
 done <<EOF
-"architecture": "vit_large_patch16_sapiens2"|"vit_large_patch16_sapiens2" cannot be run here: rotary positions and RMSNorm
+"architecture": "vit_large_patch16_sapiens2"|"vit_large_patch16_sapiens2" has 24 layers of width 1024, the tensors are others
+"architecture": "vit_tiny_patch16_sapiens2"|"vit_tiny_patch16_sapiens2" cannot be run here: an unknown Sapiens2
 "architecture": "vit_pe_core_tiny_patch16_384"|"vit_pe_core_tiny_patch16_384" has 12 layers of width 192, the tensors are others
 "architecture": "vit_small_patch16_dinov3", "model_args": {"embed_dim": 32, "depth": 2}|"vit_small_patch16_dinov3" has rotary centred theta=100 axes=hw layout=halves, the tensors are others
 "architecture": "vit_so150m_patch16_reg4_map_256"|"vit_so150m_patch16_reg4_map_256" cannot be run here: attention pooling

@@ -55,7 +55,7 @@ static int read_larger(void *self, enum vit_tensor t, size_t layer, float *out)
 {
     larger *l = self;
     vit_random *random = &l->random;
-    size_t count = tomevit_tensor_shape(random->description, t, NULL, NULL);
+    size_t count = tomevit_shape_in(random->description, layer, t, NULL, NULL);
     vit_source source = tomevit_random_source(random);
     int result = source.read(source.self, t, layer, out);
 

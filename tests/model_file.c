@@ -117,7 +117,7 @@ static void add_from(model_file *file, const tomevit_description *d,
                      const char *dtype)
 {
     size_t shape[4], dims;
-    size_t count = tomevit_tensor_shape(d, t, shape, &dims);
+    size_t count = tomevit_shape_in(d, layer, t, shape, &dims);
     float *values = malloc((count + 1) * sizeof(*values));
     char name[64];
 

@@ -32,7 +32,7 @@ double *zeros(size_t n)
 double *tensor(const oracle *o, enum vit_tensor t, size_t layer,
                size_t n)
 {
-    size_t have = tomevit_tensor_shape(o->d, t, NULL, NULL);
+    size_t have = tomevit_shape_in(o->d, layer, t, NULL, NULL);
     float *raw = calloc(n, sizeof(*raw));
     double *p = zeros(n);
 
@@ -409,7 +409,9 @@ static void talking_heads(const oracle *o, size_t layer, const double *qkv,
 static void attend(oracle *o, size_t layer, int prop_attn)
 {
     size_t dim = o->d->dim, heads = o->d->heads, dh = dim / heads, n = o->n;
-    size_t keys = o->d->kv_heads ? o->d->kv_heads : heads;
+    size_t keys = o->d->kv_heads && layer >= o->d->whole[0] &&
+                          layer + o->d->whole[1] < o->d->depth
+                      ? o->d->kv_heads : heads;
     size_t wide = dim + 2 * keys * dh;
     double *qkv = projections(o, layer, wide);
     double *table = tensor(o, VIT_RELATIVE_TABLE, layer, tomevit_tensor_shape(

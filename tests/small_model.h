@@ -45,6 +45,8 @@ static inline tomevit_description small_description(int pool, int fc_norm,
 static inline int stays(const tomevit_description *d, enum vit_tensor t)
 {
     return t == VIT_ATTN_NORM_WEIGHT || t == VIT_MLP_NORM_WEIGHT ||
+           (d->rms_norm && (t == VIT_Q_NORM_WEIGHT ||
+                            t == VIT_K_NORM_WEIGHT)) ||
            (d->pool == TOMEVIT_POOL_QUERY && (t == VIT_QUERY_NORM_WEIGHT ||
                                               t == VIT_POOL_NORM_WEIGHT));
 }
@@ -52,12 +54,12 @@ static inline int stays(const tomevit_description *d, enum vit_tensor t)
 /* Weights large enough that attention and GELU leave their linear parts; what
  * norms inside attention and MLP multiply by stays about 1, or every layer
  * would make rounding so much larger, and so would the norms of a query and of
- * what it sees. */
+ * what it sees, and those of queries and keys without a mean. */
 static inline int read_stronger(void *self, enum vit_tensor t, size_t layer,
                          float *out)
 {
     vit_random *random = self;
-    size_t n = tomevit_tensor_shape(random->description, t, NULL, NULL);
+    size_t n = tomevit_shape_in(random->description, layer, t, NULL, NULL);
     vit_source weak = tomevit_random_source(random);
     int error = weak.read(weak.self, t, layer, out);
 

@@ -25,8 +25,8 @@ Test(arch, every_name_is_described)
         cr_assert_eq(d.dim % d.heads, 0);
         cr_assert_eq(d.classes, 1000);
     }
-    cr_assert_eq(i, 25);
-    cr_assert_null(tomevit_arch_name(25));
+    cr_assert_eq(i, 27);
+    cr_assert_null(tomevit_arch_name(27));
     cr_assert_null(tomevit_arch_name((size_t)-1));
 }
 
@@ -45,6 +45,8 @@ Test(arch, newer_models_have_the_published_parts)
         {"vit_small_patch16_rope_224", 21984232},
         {"vit_base_patch16_rope_224", 86434792},
         {"vit_base_patch16_rope_mixed_224", 86444008},
+        {"vit_base_patch16_sapiens2", 114762472},
+        {"vit_large_patch16_sapiens2", 396475368},
         {"vitamin_small_224", 22262696},
         {"vitamin_base_224", 87901032},
         {"vitamin_large_224", 333556616},

@@ -26,8 +26,8 @@ static void check_values(const char *folder, const char *name,
 
     for (t = 0; t < VIT_TENSORS; t++)
         for (layer = 0; layer < d->depth; layer++) {
-            size_t count = tomevit_tensor_shape(d, (enum vit_tensor)t, NULL,
-                                                NULL);
+            size_t count = tomevit_shape_in(d, layer, (enum vit_tensor)t,
+                                            NULL, NULL);
             float *values = malloc((count + 1) * sizeof(*values));
             const float *expected;
             char tensor[64];

@@ -20,7 +20,7 @@ static int read_stronger(void *self, enum vit_tensor t, size_t layer,
     vit_random *random = self;
     vit_source weak = tomevit_random_source(random);
     int error = weak.read(weak.self, t, layer, out);
-    size_t n = tomevit_tensor_shape(random->description, t, NULL, NULL);
+    size_t n = tomevit_shape_in(random->description, layer, t, NULL, NULL);
 
     for (size_t i = 0; i < n; i++)
         out[i] *= 6.0f;

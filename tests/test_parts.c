@@ -105,7 +105,7 @@ static void check_near(const char *tier, tomevit_description d)
 }
 
 /* What sets published kinds of models apart. */
-enum { KINDS = 11 };
+enum { KINDS = 12 };
 static tomevit_description of_kind(int kind)
 {
     tomevit_description d = small_description(TOMEVIT_POOL_MEAN, kind < 2, 0);
@@ -160,6 +160,16 @@ static tomevit_description of_kind(int kind)
     case 9:                             /* NaFlex SigLIP 2 */
         d.pool = TOMEVIT_POOL_ATTENTION;
         d.activation = TOMEVIT_GELU_TANH;
+        break;
+    case 10:                            /* Sapiens2 */
+        d.rms_norm = d.qk_norm = 1;
+        d.layer_scale = 2;
+        d.kv_heads = 1;
+        d.whole[0] = 1, d.whole[1] = 2;
+        d.rope = (tomevit_rope){.kind = TOMEVIT_ROTARY_CENTRED, .halves = 1,
+                                .theta = 100};
+        d.pos_embed = 0, d.pos_prefix = 0;
+        d.activation = TOMEVIT_SWIGLU;
         break;
     default:                            /* MobileLLM's heads */
         d.rms_norm = d.unbiased = 1;

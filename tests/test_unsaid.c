@@ -114,7 +114,8 @@ static const struct {
     const char *fact;
 } members[] = {
     D(dim, NULL), D(depth, "runs of a layer"), D(share, "runs of a layer"),
-    D(heads, "heads"), D(kv_heads, "heads"), D(mlp_dim, NULL), D(patch, NULL),
+    D(heads, "heads"), D(kv_heads, "heads"), D(whole, NULL), D(mlp_dim, NULL),
+    D(patch, NULL),
     D(image_size, "image size"), D(image_width, "image size"),
     D(classes, NULL), D(tokens, "image size"),
     D(prefix, NULL), D(registers, NULL), D(pos_prefix, NULL),

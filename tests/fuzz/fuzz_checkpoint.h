@@ -17,8 +17,8 @@ static inline void fuzz_read_all(vit_checkpoint *checkpoint,
 
     for (layer = 0; layer < tomevit_own_layers(d); layer++)
         for (t = layer ? VIT_FIRST_OF_LAYER : 0; t < VIT_TENSORS; t++) {
-            size_t count = tomevit_tensor_shape(d, (enum vit_tensor)t, NULL,
-                                                NULL);
+            size_t count = tomevit_shape_in(d, layer, (enum vit_tensor)t,
+                                            NULL, NULL);
             float *values = count ? malloc(count * sizeof(*values)) : NULL;
 
             if (values)

@@ -45,6 +45,25 @@ static void parts_of_eva02(tomevit_description *d)
     d->pool = TOMEVIT_POOL_MEAN;
 }
 
+/* Eight registers; but for the first and last eight layers, half as many heads
+ * of keys and values. [arXiv 2604.21681] */
+static void parts_of_sapiens2(tomevit_description *d)
+{
+    parts_of_dinov3(d);
+    tomevit_set_image(d, d->image_size, d->image_size / 4 * 3);
+    d->registers = 8;
+    d->qkv_bias = 1;
+    d->qk_norm = d->rms_norm = 1;
+    d->layer_scale = 2;
+    d->activation = TOMEVIT_SWIGLU;
+    d->pool = TOMEVIT_POOL_CLASS;
+    d->norm_eps = 1e-6f;
+    if (d->depth > 16) {
+        d->kv_heads = d->heads / 2;
+        d->whole[0] = d->whole[1] = 8;
+    }
+}
+
 /* [arXiv 2504.13181] */
 static void parts_of_pe(tomevit_description *d)
 {
@@ -158,6 +177,10 @@ static const arch archs[] = {
     {"vit_large_patch16_dinov3", "dinov3", 1024, 24, 16, 16, 256,
      parts_of_dinov3},
     {"eva02_base_patch14_224", "eva02", 768, 12, 12, 14, 224, parts_of_eva02},
+    {"vit_base_patch16_sapiens2", "sapiens2", 768, 12, 12, 16, 1024,
+     parts_of_sapiens2},
+    {"vit_large_patch16_sapiens2", "sapiens2", 1024, 24, 16, 16, 1024,
+     parts_of_sapiens2},
     {"vit_pe_core_base_patch16_224", "pe", 768, 12, 12, 16, 224, parts_of_pe},
     {"vit_small_patch16_rope_224", "rope-vit", 384, 12, 6, 16, 224,
      parts_of_rope},
@@ -180,7 +203,6 @@ const char *tomevit_arch_name(size_t index)
 int tomevit_arch_description(const char *name, tomevit_description *d)
 {
     const arch *a = archs;
-    size_t grid;
 
     if (!name || !d)
         return TOMEVIT_EINVAL;
@@ -210,8 +232,7 @@ int tomevit_arch_description(const char *name, tomevit_description *d)
     d->prefix = (size_t)(d->class_token + d->distilled) + d->registers;
     d->pos_prefix = d->pos_embed ? d->prefix : 0;
     d->features = d->dim;
-    grid = a->image_size / a->patch;
-    d->tokens = d->prefix + grid * grid;
+    d->tokens = d->prefix + tomevit_grid_patches(d);
     d->parameters = tomevit_count_parameters(d);
     tomevit_family_preprocessing(d);
     return 0;
@@ -310,7 +331,7 @@ static uint64_t number_of(size_t t, size_t layer)
 static int read_random(void *self, enum vit_tensor t, size_t layer, float *out)
 {
     const vit_random *random = self;
-    size_t count = tomevit_tensor_shape(random->description, t, NULL, NULL);
+    size_t count = tomevit_shape_in(random->description, layer, t, NULL, NULL);
     uint64_t counter = mix(random->seed + mix(number_of(t, layer)));
     /* Megalodon's are stored less one. */
     int less = random->description->block == TOMEVIT_BLOCK_MEGALODON;

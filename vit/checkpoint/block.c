@@ -2,6 +2,7 @@
 /* Of what kind a model's layers are, beyond the widths of their products. */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,25 +140,69 @@ static int find_mega(const vit_tensors *file, tomevit_description *d,
     return 0;
 }
 
+/* The matrix of queries, keys and values of a layer; NULL: there is none. */
+static const vit_stored *products_of(const vit_tensors *file, size_t layer,
+                                     char name[64])
+{
+    const vit_stored *t;
+
+    snprintf(name, 64, "blocks.%zu.attn.qkv.weight", layer);
+    t = tomevit_tensors_find(file, name);
+    return t && t->dims == 2 ? t : NULL;
+}
+
+/* The layers before, and behind, those whose keys are fewer than queries. The
+ * first of these, NULL if all layers have as many. */
+static const vit_stored *find_whole(const vit_tensors *file,
+                                    tomevit_description *d, char name[64])
+{
+    const vit_stored *first = NULL, *t;
+    size_t layer = 0;
+    char next[64];
+
+    for (; (t = products_of(file, layer, next)); layer++)
+        if (t->shape[0] == 3 * d->dim) {
+            d->whole[first != NULL]++;
+        } else {
+            d->whole[1] = 0;
+            if (!first)
+                strcpy(name, next);
+            first = first ? first : t;
+        }
+    if (!first)
+        d->whole[0] = 0;
+    return first;
+}
+
 /* Fewer heads of keys and values than of queries show in the rows of the
  * matrix of all three; the queries' number has to be known. */
 int tomevit_find_kv_heads(const vit_tensors *file, tomevit_description *d,
                           const vit_report *report)
 {
-    const char *name = "blocks.0.attn.qkv.weight";
-    const vit_stored *t = tomevit_tensors_find(file, name);
-    size_t head, rows = t && t->dims == 2 ? t->shape[0] : 3 * d->dim;
+    const vit_stored *t;
+    size_t head, rows;
+    char name[64];
     int code;
 
     if (d->block == TOMEVIT_BLOCK_MEGA)
         return find_mega(file, d, report);
     if (d->block == TOMEVIT_BLOCK_MEGALODON)
         return find_megalodon(file, d, report);
-    if (rows == 3 * d->dim)
+    t = find_whole(file, d, name);
+    if (!t)
         return 0;
+    if ((d->whole[0] || d->whole[1]) &&
+        (d->differential || d->talking || d->parallel ||
+         tomevit_tensors_metadata(file, "share")))
+        return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\": fewer "
+                            "keys than in other layers, beside differential "
+                            "attention, heads that talk, an MLP side by side "
+                            "or shared layers, cannot be run here",
+                            tomevit_origin_of(file, name).name);
     code = tomevit_metadata_heads(file, d, report);
     if (code)
         return code;
+    rows = t->shape[0];
     head = d->dim / d->heads;
     if (rows > 3 * d->dim || rows < d->dim + 2 * head ||
         (rows - d->dim) % (2 * head) ||

@@ -278,7 +278,7 @@ static int read_tensor(void *self, enum vit_tensor t, size_t layer, float *out)
     vit_checkpoint *c = self;
     const vit_stored *tensor = find(c, t, layer);
     tomevit_message why = {""};
-    size_t count = tomevit_tensor_shape(&c->description, t, NULL, NULL);
+    size_t count = tomevit_shape_in(&c->description, layer, t, NULL, NULL);
     int code;
 
     /* The caller's memory is of the description's size, if it has the part:

@@ -65,13 +65,12 @@ int tomevit_check_table(const vit_tensors *file,
     int t, code;
 
     for (t = 0; t < VIT_TENSORS; t++) {
-        if (!tomevit_tensor_shape(d, (enum vit_tensor)t, shape, &dims))
-            continue;
-        if (t == VIT_POS_EMBED && tomevit_has_axes(file))
-            shape[0] = 2, shape[1] = d->image_size / d->patch;
         for (layer = 0; layer < tomevit_own_layers(d); layer++) {
-            if (t < VIT_FIRST_OF_LAYER && layer > 0)
+            if ((t < VIT_FIRST_OF_LAYER && layer > 0) ||
+                !tomevit_shape_in(d, layer, (enum vit_tensor)t, shape, &dims))
                 break;
+            if (t == VIT_POS_EMBED && tomevit_has_axes(file))
+                shape[0] = 2, shape[1] = d->image_size / d->patch;
             tomevit_tensor_name(d, (enum vit_tensor)t, layer, name);
             code = check_tensor(file, name, shape, dims, report);
             if (code)

@@ -159,7 +159,7 @@ int tomevit_config_check(const vit_tensors *file, tomevit_description *d,
     } known[] = {
         {"image", d->image_size}, {"patch", d->patch},
         {"classes", d->classes}, {"depth", tomevit_own_layers(d)},
-        {"dim", d->dim}, {"kv_heads", tomevit_kv_heads(d)},
+        {"dim", d->dim}, {"kv_heads", d->kv_heads ? d->kv_heads : d->heads},
         {"hidden", d->mlp_dim}, {"ffn", d->mlp_dim},
         {"z", d->mega.shared}, {"v", d->mega.value}, {"h", d->mega.states},
         {"chunk", d->mega.chunk}, {"heads", d->heads},
@@ -167,7 +167,7 @@ int tomevit_config_check(const vit_tensors *file, tomevit_description *d,
     json_t *config = parse(file);
     int code = 0;
 
-    d->kv_heads = tomevit_kv_heads(d);
+    d->kv_heads = d->kv_heads ? d->kv_heads : d->heads;
     for (size_t i = 0; !code && i < sizeof(known) / sizeof(*known); i++) {
         const json_t *value = json_object_get(config, known[i].key);
         char expected[48];

@@ -165,7 +165,7 @@ static const char *const understood[] = {
     "drop_rate", "pos_drop_rate", "patch_drop_rate", "proj_drop_rate",
     "attn_drop_rate", "drop_path_rate", "weight_init", "fix_init",
     "pretrained_cfg", "pretrained_cfg_overlay", "strict_img_size",
-    "encoder_pool", "out_features",
+    "encoder_pool", "out_features", "num_kv_heads",
 };
 
 /* Of NaFlex what is on by default changes what is computed where it is off. */

@@ -78,26 +78,53 @@ static void say_defaults(const vit_neighbour *n)
         }
 }
 
-/* [transformers, models/dinov3_vit] */
-static int say_dinov3(const vit_neighbour *n, const json_t *config)
+/* Patches are told apart by where their centres lie. [transformers,
+ * models/dinov3_vit, models/sapiens2] */
+typedef struct centred {
+    const char *type, *class, *layout, *activation;
+} centred;
+
+static const centred centred_kinds[] = {
+    {"dinov3_vit", "DINOv3ViTModel", "Hugging Face DINOv3", "gelu"},
+    {"sapiens2", "Sapiens2Model", "Sapiens2", "silu"},
+};
+
+/* That of a class, or where none is named of a type; NULL: of another kind. */
+static const centred *centred_of(const char *class, const char *type)
+{
+    for (size_t i = 0; i < sizeof(centred_kinds) / sizeof(*centred_kinds); i++)
+        if (class ? !strcmp(class, centred_kinds[i].class)
+                  : type && !strcmp(type, centred_kinds[i].type))
+            return &centred_kinds[i];
+    return NULL;
+}
+
+static int say_centred(const vit_neighbour *n, const json_t *config,
+                       const centred *of)
 {
     json_t *theta = json_object_get(config, "rope_theta");
     const char *activation = tomevit_json_text(config, "hidden_act");
+    const json_t *side = json_object_get(config, "image_size");
     char rule[96], real[32];
 
-    if (strcmp(tomevit_view_layout(n->view), "Hugging Face DINOv3"))
-        return tomevit_neighbour_refuse(n, "\"DINOv3ViTModel\", the tensors "
-                                        "are others");
+    if (strcmp(tomevit_view_layout(n->view), of->layout))
+        return tomevit_neighbour_refuse(n, "\"%s\", the tensors are others",
+                                        of->class);
+    activation = activation ? activation : of->activation;
     if (json_is_true(json_object_get(config, "use_gated_mlp")) &&
-        (!activation || strcmp(activation, "silu")))
+        strcmp(activation, "silu"))
         return tomevit_neighbour_refuse(n, "\"hidden_act\" \"%.40s\" cannot "
                                         "be done here with \"use_gated_mlp\"",
-                                        activation ? activation : "gelu");
+                                        activation);
     tomevit_real_write(theta ? json_number_value(theta) : 100.0, 9, real,
                        sizeof(real));
     snprintf(rule, sizeof(rule), "rotary centred theta=%s axes=hw "
              "layout=halves", real);
     tomevit_neighbour_say(n, "positions", json_string(rule));
+    if (json_is_array(side))
+        return tomevit_neighbour_sides(
+            n, json_integer_value(json_array_get(side, 0)),
+            json_integer_value(json_array_get(side, 1)));
     tomevit_neighbour_pass(n, "input_size", config, "image_size");
     return 0;
 }
@@ -117,8 +144,8 @@ static int check_classes(const vit_neighbour *n, const json_t *config)
     const char *type = tomevit_json_text(config, "model_type");
     int code = 0;
 
-    if (!json_array_size(list) && type && !strcmp(type, "dinov3_vit"))
-        return say_dinov3(n, config);
+    if (!json_array_size(list) && centred_of(NULL, type))
+        return say_centred(n, config, centred_of(NULL, type));
     for (size_t i = 0; !code && i < json_array_size(list); i++) {
         const char *name = json_string_value(json_array_get(list, i));
         const char *missing = name ? tomevit_transformers_missing(name) : NULL;
@@ -129,8 +156,8 @@ static int check_classes(const vit_neighbour *n, const json_t *config)
         if (name && !strncmp(name, "Siglip", 6) && !is_siglip(n, name))
             return tomevit_neighbour_refuse(n, "\"%.60s\", the tensors are "
                                             "others", name);
-        if (name && !strcmp(name, "DINOv3ViTModel"))
-            code = say_dinov3(n, config);
+        if (name && centred_of(name, NULL))
+            code = say_centred(n, config, centred_of(name, NULL));
         else if (name && tomevit_transformers_known(name))
             tomevit_neighbour_say(n, "positions", json_string("learned"));
     }
@@ -206,7 +233,8 @@ static int check_shown(const vit_neighbour *n, const json_t *parts)
         int shown;
     } members[] = {
         {"qkv_bias", biased}, {"attention_bias", biased},
-        {"query_bias", biased},
+        {"query_bias", biased}, {"value_bias", biased},
+        {"key_bias", vit_has(n, "blocks.0.attn.qkv.bias")},
         {"proj_bias", vit_has(n, "blocks.0.attn.proj.bias")},
         {"mlp_bias", vit_has(n, "blocks.0.mlp.fc1.bias")},
         {"use_qk_norm", vit_has(n, "blocks.0.attn.q_norm.weight")},

@@ -50,7 +50,7 @@ static void round_rows(const model *m, const part *p, float *values)
 {
     size_t shape[4], dims;
 
-    tomevit_tensor_shape(&m->d, p->tensor, shape, &dims);
+    tomevit_shape_in(&m->d, p->layer, p->tensor, shape, &dims);
     for (size_t i = 0; i < shape[0]; i++) {
         float scale = tomevit_int8_round(shape[1], values + i * shape[1]);
 
@@ -75,7 +75,7 @@ static vit_st_tensor describe(void *self, size_t i)
     vit_st_tensor t = {.dtype = dtype_of(m, p)};
     char name[64];
 
-    tomevit_tensor_shape(&m->written, p->tensor, t.shape, &t.dims);
+    tomevit_shape_in(&m->written, p->layer, p->tensor, t.shape, &t.dims);
     tomevit_tensor_name(&m->d, p->tensor, p->layer, name);
     snprintf(t.name, sizeof(t.name), "%s%s", name,
              p->what == SCALES ? "_scale" : "");
@@ -188,6 +188,7 @@ static int same_sizes(const tomevit_description *a,
 {
     return a->dim == b->dim && a->depth == b->depth && a->heads == b->heads &&
            a->kv_heads == b->kv_heads && a->share == b->share &&
+           a->whole[0] == b->whole[0] && a->whole[1] == b->whole[1] &&
            a->mlp_dim == b->mlp_dim && a->pool_heads == b->pool_heads &&
            a->pool_mlp_dim == b->pool_mlp_dim && a->patch == b->patch &&
            a->pool_queries == b->pool_queries &&

@@ -313,7 +313,9 @@ static int find_parts(const vit_tensors *file, tomevit_description *d,
     d->attn_norm = tomevit_has(file, "blocks.0.attn.norm.weight");
     d->mlp_norm = tomevit_has(file, "blocks.0.mlp.norm.weight");
     d->qk_norm = tomevit_has(file, "blocks.0.attn.q_norm.weight");
-    d->layer_scale = tomevit_has(file, "blocks.0.ls1.gamma");
+    d->layer_scale = !tomevit_has(file, "blocks.0.ls1.gamma")  ? 0
+                     : tomevit_has(file, "blocks.0.ls2.gamma") ? 1
+                                                               : 2;
     d->fc_norm = tomevit_has(file, "fc_norm.weight");
     tomevit_find_block(file, d);
     code = find_activation(file, d, report);

@@ -316,6 +316,7 @@ static const struct {
     {"mega", {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f},
      0.875, 0.875},
     {"dinov3", {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}, 1.0, 1.0},
+    {"sapiens2", {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}, 1.0, 1.0},
     {"eva02", {0.48145466f, 0.4578275f, 0.40821073f},
      {0.26862954f, 0.26130258f, 0.27577711f}, 1.0, 1.0},
     {"pe", {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}, 1.0, 1.0},
@@ -363,7 +364,8 @@ void tomevit_family_preprocessing(tomevit_description *d)
                                            : families[i].crop_pct;
     if (!strcmp(families[i].family, "torchvision"))
         torchvision_pixels(d, pre);
-    if (!strcmp(families[i].family, "pe")) {
+    if (!strcmp(families[i].family, "pe") ||
+        !strcmp(families[i].family, "sapiens2")) {
         pre->interpolation = TOMEVIT_BILINEAR;
         pre->crop_mode = TOMEVIT_SQUASH;
     }

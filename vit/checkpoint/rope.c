@@ -227,7 +227,7 @@ const char *tomevit_rope_family(const tomevit_description *d)
 {
     switch (d->rope.kind) {
     case TOMEVIT_ROTARY_CENTRED:
-        return "dinov3";
+        return d->rms_norm ? "sapiens2" : "dinov3";
     case TOMEVIT_ROTARY_MIXED:
         return "rope-vit";
     default:

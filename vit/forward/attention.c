@@ -104,12 +104,13 @@ const int32_t *tomevit_values_of(const vit_pass *p, const vit_at *at,
 {
     const vit_team *c = p->c;
     const tomevit_description *d = &c->model->d;
-    size_t group = d->heads / tomevit_kv_heads(d);
+    size_t group = d->heads / tomevit_kv_heads(d, at->index);
     int ahead = tomevit_is_ahead(p, at);
     const vit_rows *rows = ahead ? &c->next : &c->rows;
 
     *v = c->qkv + rows->offsets[at->image] * c->qkv_stride + d->dim +
-         tomevit_kv_width(d) + at->head / group * (d->dim / d->heads);
+         tomevit_kv_width(d, at->index) +
+         at->head / group * (d->dim / d->heads);
     return ahead ? c->map + c->rows.offsets[at->image] : NULL;
 }
 
@@ -121,7 +122,7 @@ void tomevit_look(vit_pass *p, vit_scratch *s, const vit_at *at)
     size_t first = c->rows.offsets[at->image];
     size_t tokens = c->rows.offsets[at->image + 1] - first;
     size_t head_dim = d->dim / d->heads, stride = c->qkv_stride;
-    size_t group = d->heads / tomevit_kv_heads(d);
+    size_t group = d->heads / tomevit_kv_heads(d, at->index);
     const float *q = c->qkv + first * stride + at->head * head_dim;
     const float *k = c->qkv + first * stride + d->dim +
                      at->head / group * head_dim;
@@ -154,7 +155,7 @@ void tomevit_attention(vit_pass *p, vit_scratch *s, const vit_at *at)
     size_t first = c->rows.offsets[image],
            tokens = c->rows.offsets[image + 1] - first;
     size_t head_dim = d->dim / d->heads, stride = c->qkv_stride;
-    size_t group = d->heads / tomevit_kv_heads(d);
+    size_t group = d->heads / tomevit_kv_heads(d, at->index);
     const float *k = c->qkv + first * stride + d->dim +
                      head / group * head_dim;
     const float *bias = vit_bias(p, first);

@@ -113,7 +113,7 @@ static head begin(const vit_pass *p, vit_scratch *s, const vit_at *at)
     const vit_team *c = p->c;
     const tomevit_model *m = c->model;
     size_t first = c->rows.offsets[at->image], dim = m->d.dim / m->d.heads;
-    size_t group = m->d.heads / tomevit_kv_heads(&m->d);
+    size_t group = m->d.heads / tomevit_kv_heads(&m->d, at->index);
     head h = {
         .low = m->outer, .s = s,
         .tokens = c->rows.offsets[at->image + 1] - first, .dim = dim,

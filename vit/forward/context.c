@@ -51,7 +51,7 @@ static size_t gemm_scratch(const tomevit_model *m)
         {d->stem_width[1],
          d->stem_width[0] * d->stem_side[1] * d->stem_side[1]},
         {tomevit_stages_widest(d), tomevit_stages_widest(d)},
-        {d->dim + 2 * tomevit_kv_width(d), d->dim},
+        {d->dim + 2 * tomevit_kv_widest(d), d->dim},
         {tomevit_fc1_width(d), d->dim}, {d->dim, d->mlp_dim},
         {larger(d->classes, d->embedding), larger(d->features, d->embedding)},
         {2 * larger(d->dim, tomevit_pool_width(d)), d->dim},
@@ -245,7 +245,7 @@ static void set_strides(vit_team *c, const tomevit_description *d)
     c->qkv_stride = c->by_chunks ? tomevit_row_stride(
         larger(d->dim, larger(d->mega.value, d->mega.shared)))
         : d->block != TOMEVIT_BLOCK_VIT ? c->parts_stride
-        : tomevit_row_stride(d->dim + 2 * tomevit_kv_width(d));
+        : tomevit_row_stride(d->dim + 2 * tomevit_kv_widest(d));
     /* The keys and values that are pooled by lie there as well, and are not
      * fewer where the layers' heads share theirs. */
     if (pooled)
@@ -254,7 +254,7 @@ static void set_strides(vit_team *c, const tomevit_description *d)
         larger(larger(tomevit_fc1_width(d),
                       larger(d->pool_mlp_dim, d->cells.hidden)),
                larger(tomevit_patch_length(d),
-                      tomevit_kv_width(d) + VIT_MAX_NR)));
+                      tomevit_kv_widest(d) + VIT_MAX_NR)));
     c->cell_stride = d->cells.side
                          ? tomevit_row_stride(tomevit_cell_length(d)) : 0;
     c->score_stride = tomevit_row_stride(

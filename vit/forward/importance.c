@@ -76,9 +76,9 @@ void tomevit_note_scores(const vit_pass *p, const vit_scratch *s,
 }
 
 /* |v| of a token, of all heads. */
-static float length_of_values(const vit_team *c, size_t row)
+static float length_of_values(const vit_team *c, size_t layer, size_t row)
 {
-    size_t width = tomevit_kv_width(&c->model->d);
+    size_t width = tomevit_kv_width(&c->model->d, layer);
     const float *v = c->qkv + row * c->qkv_stride + c->model->d.dim + width;
     float squares = 0;
 
@@ -107,7 +107,7 @@ void tomevit_importance(vit_pass *p, const vit_at *at)
     for (size_t t = 0; t < tokens; t++) {
         mean[t] /= shares;
         if (p->merging->importance == TOMEVIT_IMPORTANCE_VALUES)
-            mean[t] *= length_of_values(c, first + t);
+            mean[t] *= length_of_values(c, at->index, first + t);
         if (mean[t] < FLT_MIN)
             mean[t] = FLT_MIN;
     }

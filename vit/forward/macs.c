@@ -19,9 +19,10 @@ static double cells_macs(const tomevit_description *d)
 
 /* Queries, keys and their products, of attention that is looked at before
  * tokens merge. */
-static double look_macs(const tomevit_description *d, double tokens)
+static double look_macs(const tomevit_description *d, size_t layer,
+                        double tokens)
 {
-    double dim = (double)d->dim, kv = (double)tomevit_kv_width(d);
+    double dim = (double)d->dim, kv = (double)tomevit_kv_width(d, layer);
 
     return tokens * dim * (dim + kv) + tokens * tokens * dim;
 }
@@ -59,15 +60,16 @@ static double layer_macs(const tomevit_description *d,
 
     switch (merges ? merging->where : TOMEVIT_MERGE_BETWEEN) {
     case TOMEVIT_MERGE_AHEAD:
-        return block->macs(d, after, after, after) + look_macs(d, before) -
-               look_macs(d, after);
+        return block->macs(d, layer, after, after, after) +
+               look_macs(d, layer, before) - look_macs(d, layer, after);
     case TOMEVIT_MERGE_BEFORE:
-        return block->macs(d, after, after, after) +
-               (tomevit_ranks_at(merging, layer) ? look_macs(d, before) : 0);
+        return block->macs(d, layer, after, after, after) +
+               (tomevit_ranks_at(merging, layer)
+                    ? look_macs(d, layer, before) : 0);
     case TOMEVIT_MERGE_AFTER:
-        return block->macs(d, before, before, before);
+        return block->macs(d, layer, before, before, before);
     default:
-        return block->macs(d, before, before, after);
+        return block->macs(d, layer, before, before, after);
     }
 }
 
@@ -119,6 +121,6 @@ double tomevit_macs_unread(const tomevit_description *d, size_t entering,
 
     if (read == 0)
         return 0;
-    return block->macs(d, in, in, out) -
-           block->macs(d, in, read, read);
+    return block->macs(d, d->depth - 1, in, in, out) -
+           block->macs(d, d->depth - 1, in, read, read);
 }

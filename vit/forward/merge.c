@@ -40,12 +40,12 @@ static void keep_all(tomerge_plan *plan)
 
 /* What similarity is measured on: [tokens, *channels]. */
 static tomerge_const_view metric_of(const vit_pass *p, vit_scratch *s,
-                                    size_t image, size_t *channels)
+                                    const vit_at *at, size_t *channels)
 {
     const vit_team *c = p->c;
     const tomevit_description *d = &c->model->d;
-    size_t first = c->rows.offsets[image],
-           tokens = c->rows.offsets[image + 1] - first;
+    size_t first = c->rows.offsets[at->image],
+           tokens = c->rows.offsets[at->image + 1] - first;
     size_t head_dim = tomevit_head_dim(d);
     const float *base = c->qkv + first * c->qkv_stride;
     tomerge_view mean = {s->metric, (ptrdiff_t)head_dim, TOMERGE_F32};
@@ -76,11 +76,12 @@ static tomerge_const_view metric_of(const vit_pass *p, vit_scratch *s,
         p->merging->metric == TOMEVIT_METRIC_K_UNTURNED)
         base += d->dim;
     else if (p->merging->metric == TOMEVIT_METRIC_V)
-        base += d->dim + tomevit_kv_width(d);
+        base += d->dim + tomevit_kv_width(d, at->index);
     tomerge_mean_heads(tokens, p->merging->metric == TOMEVIT_METRIC_Q ||
                                    p->merging->metric ==
                                        TOMEVIT_METRIC_Q_UNTURNED
-                                   ? d->heads : tomevit_kv_heads(d), head_dim,
+                                   ? d->heads
+                                   : tomevit_kv_heads(d, at->index), head_dim,
                        (tomerge_const_view){base, (ptrdiff_t)c->qkv_stride,
                                             TOMERGE_F32},
                        (ptrdiff_t)head_dim, mean);
@@ -139,7 +140,7 @@ void tomevit_plan(vit_pass *p, vit_scratch *s, const vit_at *at)
     size_t channels = 0;
 
     if (p->needs & TOMERGE_NEEDS_METRIC)
-        metric = metric_of(p, s, at->image, &channels);
+        metric = metric_of(p, s, at, &channels);
     if (tomerge_method_needs(options.method) & TOMERGE_NEEDS_DESTINATIONS)
         options.role = roles_of(p, at->image);
     if (tomevit_wants_importance(p, at)) {

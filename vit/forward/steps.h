@@ -68,8 +68,8 @@ typedef struct vit_block {
     void (*carve)(const vit_team *c, vit_scratch *s, vit_arena *arena);
     /* Multiply-accumulates of a layer that `tokens` enter, of which `queries`
      * look at them; `rows` of those that leave are computed to the end. */
-    double (*macs)(const tomevit_description *d, double tokens, double queries,
-                   double rows);
+    double (*macs)(const tomevit_description *d, size_t layer, double tokens,
+                   double queries, double rows);
 } vit_block;
 
 extern const vit_block tomevit_block_vit, tomevit_block_mega;

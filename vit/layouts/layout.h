@@ -60,12 +60,14 @@ typedef struct vit_layout {
 
 extern const vit_layout tomevit_layout_dinov3_masked;
 extern const vit_layout tomevit_layout_dinov3;
+extern const vit_layout tomevit_layout_sapiens2;
 extern const vit_layout tomevit_layout_mega;
 extern const vit_layout tomevit_layout_megalodon;
 extern const vit_layout tomevit_layout_mobile;
 extern const vit_layout tomevit_layout_mae;
 extern const vit_layout tomevit_layout_dinov2_registers;
 extern const vit_layout tomevit_layout_dinov2;
+extern const vit_layout tomevit_layout_timm_biased;
 extern const vit_layout tomevit_layout_timm;
 extern const vit_layout tomevit_layout_naflex;
 extern const vit_layout tomevit_layout_huggingface_dinov3_memory;
@@ -90,6 +92,9 @@ extern const vit_layout tomevit_layout_coca;
 extern const vit_layout tomevit_layout_clip;
 extern const vit_layout tomevit_layout_mmproj_pairs;
 extern const vit_layout tomevit_layout_mmproj;
+
+/* 1 if its rules are only for other names of what has timm's. */
+int tomevit_layout_is_timm(const vit_layout *layout);
 
 /* The layout whose names the file has; timm's if it is none that is known. */
 const vit_layout *tomevit_layout_of(const vit_tensors *file);

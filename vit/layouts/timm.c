@@ -21,7 +21,13 @@
     {"blocks_token_only." #i ".ls2.gamma", \
      {"blocks_token_only." #i ".gamma_2"}, VIT_AS_IS},
 
+/* Of queries, keys and values where keys have no bias. */
+enum { UNBIASED_KEYS = 2 };
+
 static const vit_rule rules[] = {
+    /* the first UNBIASED_KEYS [timm, models/eva.py] */
+    {"blocks.#.attn.q_bias", {"blocks.#.attn.q_proj.bias"}, VIT_AS_IS},
+    {"blocks.#.attn.v_bias", {"blocks.#.attn.v_proj.bias"}, VIT_AS_IS},
     /* DeiT-III */
     {"blocks.#.ls1.gamma", {"blocks.#.gamma_1"}, VIT_AS_IS},
     {"blocks.#.ls2.gamma", {"blocks.#.gamma_2"}, VIT_AS_IS},
@@ -35,8 +41,9 @@ static const vit_rule rules[] = {
     {"blocks.#.attn.qkv.weight",
      {"blocks.#.attn.q_proj.weight", "blocks.#.attn.k_proj.weight",
       "blocks.#.attn.v_proj.weight"}, VIT_AS_IS},
-    {"blocks.#.attn.q_bias", {"blocks.#.attn.q_proj.bias"}, VIT_AS_IS},
-    {"blocks.#.attn.v_bias", {"blocks.#.attn.v_proj.bias"}, VIT_AS_IS},
+    {"blocks.#.attn.qkv.bias",
+     {"blocks.#.attn.q_proj.bias", "blocks.#.attn.k_proj.bias",
+      "blocks.#.attn.v_proj.bias"}, VIT_AS_IS},
     /* timm's SwiGLU with two products */
     {"blocks.#.mlp.fc1.weight",
      {"blocks.#.mlp.fc1_g.weight", "blocks.#.mlp.fc1_x.weight"}, VIT_AS_IS},
@@ -103,6 +110,20 @@ const vit_layout tomevit_layout_timm = {
     .layer = LAYER,
     .rules = rules,
 };
+
+/* Keys have a bias as well, as in Sapiens2. */
+const vit_layout tomevit_layout_timm_biased = {
+    .name = "timm",
+    .anchor = ANCHOR,
+    .witness = "blocks.0.attn.k_proj.bias",
+    .layer = LAYER,
+    .rules = rules + UNBIASED_KEYS,
+};
+
+int tomevit_layout_is_timm(const vit_layout *layout)
+{
+    return layout->rules == rules || layout->rules == rules + UNBIASED_KEYS;
+}
 
 /* What MAE's pre-training leaves. */
 const vit_layout tomevit_layout_mae = {

@@ -174,7 +174,7 @@ static int check_twice(const vit_tensors *tensors, const vit_report *report)
     const vit_view *v = tensors->self;
     char origin[256];
 
-    if (!v->twice || v->layout->rules != tomevit_layout_timm.rules)
+    if (!v->twice || !tomevit_layout_is_timm(v->layout))
         return 0;
     tomevit_view_origin(tensors, v->twice, origin);
     return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%.100s\": another "
@@ -314,7 +314,7 @@ static const vit_rule *rule_for(const vit_view *v, const char *name,
         first = first ? first : r;
     }
     /* timm's rules are only for other names of what has timm's. */
-    return v->layout->rules == tomevit_layout_timm.rules ? NULL : first;
+    return tomevit_layout_is_timm(v->layout) ? NULL : first;
 }
 
 void tomevit_view_origin(const vit_tensors *tensors, const char *name,

@@ -59,9 +59,9 @@ static void *member(void *holder, enum vit_tensor t)
 
 /* Takes the memory of one tensor: to measure it, then to point into it. */
 static void carve_tensor(const struct tomevit_model *m, void *holder,
-                         enum vit_tensor t, vit_arena *arena)
+                         enum vit_tensor t, size_t layer, vit_arena *arena)
 {
-    size_t shape[4], n = tomevit_tensor_shape(&m->d, t, shape, NULL);
+    size_t shape[4], n = tomevit_shape_in(&m->d, layer, t, shape, NULL);
     const vit_low *low = t < VIT_FIRST_OF_LAYER ? m->outer : m->low;
 
     if (!n)
@@ -123,7 +123,7 @@ static void carve_model(struct tomevit_model *m, vit_arena *arena)
             arena, of_own * patches * tomevit_turns_of(&m->d));
     }
     for (int t = 0; t < VIT_FIRST_OF_LAYER; t++)
-        carve_tensor(m, m, (enum vit_tensor)t, arena);
+        carve_tensor(m, m, (enum vit_tensor)t, 0, arena);
     carve_relative(m, layers, arena);
     for (size_t i = 0; i < tomevit_own_layers(&m->d); i++)
         carve_averages(m, layers ? &layers[i] : &unused, arena);
@@ -132,14 +132,14 @@ static void carve_model(struct tomevit_model *m, vit_arena *arena)
     for (size_t i = 0; i < tomevit_own_layers(&m->d); i++)
         for (int t = VIT_FIRST_OF_LAYER; t < VIT_TENSORS; t++)
             carve_tensor(m, layers ? &layers[i] : &unused, (enum vit_tensor)t,
-                         arena);
+                         i, arena);
 }
 
 /* ---- filling ------------------------------------------------------------- */
 
 /* Where the floats of a tensor go as they are; NULL if they do not. */
 static float *plain_of(const struct tomevit_model *m, void *holder,
-                       enum vit_tensor t)
+                       enum vit_tensor t, size_t layer)
 {
     size_t dim = m->d.dim;
 
@@ -150,7 +150,7 @@ static float *plain_of(const struct tomevit_model *m, void *holder,
         return ((vit_matrix *)member(holder, t))->bias;
     case IS_BIAS_THIRD:
         return ((vit_matrix *)member(holder, t))->bias + dim +
-               tomevit_kv_width(&m->d);
+               tomevit_kv_width(&m->d, layer);
     case IS_PREFIX_0:
         return m->prefix;
     case IS_PREFIX_1:
@@ -180,7 +180,7 @@ static int fill_tensor(struct tomevit_model *m, vit_source source,
 {
     void *holder = t < VIT_FIRST_OF_LAYER ? (void *)m : &m->layers[layer];
     vit_matrix *packed = places[t].kind == IS_PACKED ? member(holder, t) : NULL;
-    float *to = packed ? buffer : plain_of(m, holder, t);
+    float *to = packed ? buffer : plain_of(m, holder, t, layer);
     int error;
 
     if (!to || (packed && fill_int8(m, source, t, layer, packed, buffer)))
@@ -222,11 +222,12 @@ static size_t largest(const tomevit_description *d)
 {
     size_t most = 0;
 
-    for (int t = 0; t < VIT_TENSORS; t++) {
-        size_t n = tomevit_tensor_shape(d, t, NULL, NULL);
+    for (int t = 0; t < VIT_TENSORS; t++)
+        for (size_t layer = 0; layer < tomevit_own_layers(d); layer++) {
+            size_t n = tomevit_shape_in(d, layer, t, NULL, NULL);
 
-        most = n > most ? n : most;
-    }
+            most = n > most ? n : most;
+        }
     return most;
 }
 

@@ -8,8 +8,9 @@
 
 int tomevit_scaled(const tomevit_description *d, enum vit_tensor t)
 {
+    if (t == VIT_FC2_WEIGHT || t == VIT_FC2_BIAS)
+        return d->layer_scale == 1;
     return d->layer_scale && (t == VIT_PROJ_WEIGHT || t == VIT_PROJ_BIAS ||
-                              t == VIT_FC2_WEIGHT || t == VIT_FC2_BIAS ||
                               t == VIT_JOINT_WEIGHT || t == VIT_JOINT_BIAS);
 }
 

@@ -52,7 +52,8 @@ static const row table[VIT_TENSORS] = {
 #undef TENSOR
 };
 
-static size_t length_of(const tomevit_description *d, unsigned char symbol)
+static size_t length_of(const tomevit_description *d, size_t layer,
+                        unsigned char symbol)
 {
     switch (symbol) {
     case SHARED:
@@ -80,7 +81,7 @@ static size_t length_of(const tomevit_description *d, unsigned char symbol)
     case DIM:
         return d->dim;
     case QKV:
-        return d->dim + 2 * tomevit_kv_width(d);
+        return d->dim + 2 * tomevit_kv_width(d, layer);
     case DIM2:
         return 2 * d->dim;
     case EMBEDDING:
@@ -282,7 +283,7 @@ static int exists(const tomevit_description *d, unsigned char when)
     case QK_NORM:
         return d->qk_norm != 0;
     case LAYER_SCALE:
-        return d->layer_scale != 0;
+        return d->layer_scale == 1;
     case ATTENTION_POOL:
         return d->pool == TOMEVIT_POOL_ATTENTION;
     case LEARNT_QUERY:
@@ -310,15 +311,15 @@ static int exists(const tomevit_description *d, unsigned char when)
     }
 }
 
-size_t tomevit_tensor_shape(const tomevit_description *d, enum vit_tensor t,
-                            size_t shape[4], size_t *dims)
+size_t tomevit_shape_in(const tomevit_description *d, size_t layer,
+                        enum vit_tensor t, size_t shape[4], size_t *dims)
 {
     size_t elements = 1, i;
 
     if (!exists(d, table[t].when))
         return 0;
     for (i = 0; i < 4 && table[t].shape[i] != NONE; i++) {
-        size_t length = length_of(d, table[t].shape[i]);
+        size_t length = length_of(d, layer, table[t].shape[i]);
 
         elements *= length;
         if (shape)
@@ -327,6 +328,12 @@ size_t tomevit_tensor_shape(const tomevit_description *d, enum vit_tensor t,
     if (dims)
         *dims = i;
     return elements;
+}
+
+size_t tomevit_tensor_shape(const tomevit_description *d, enum vit_tensor t,
+                            size_t shape[4], size_t *dims)
+{
+    return tomevit_shape_in(d, 0, t, shape, dims);
 }
 
 void tomevit_tensor_name(const tomevit_description *d, enum vit_tensor t,
@@ -359,14 +366,12 @@ int tomevit_tensor_known(const tomevit_description *d, size_t layer,
 uint64_t tomevit_count_parameters(const tomevit_description *d)
 {
     uint64_t sum = 0;
-    int t;
 
-    for (t = 0; t < VIT_TENSORS; t++) {
-        uint64_t elements =
-            tomevit_tensor_shape(d, (enum vit_tensor)t, NULL, NULL);
+    for (int t = 0; t < VIT_TENSORS; t++) {
+        size_t layers = t < VIT_FIRST_OF_LAYER ? 1 : tomevit_own_layers(d);
 
-        sum += t < VIT_FIRST_OF_LAYER ? elements
-                                      : elements * tomevit_own_layers(d);
+        for (size_t layer = 0; layer < layers; layer++)
+            sum += tomevit_shape_in(d, layer, (enum vit_tensor)t, NULL, NULL);
     }
     return sum;
 }

@@ -59,15 +59,27 @@ static inline size_t tomevit_patch_length(const tomevit_description *d)
                            : 3 * d->patch * d->patch;
 }
 
-/* Heads of keys and values; columns of keys, or of values. */
-static inline size_t tomevit_kv_heads(const tomevit_description *d)
+/* Heads of keys and values of a layer; columns of keys, or of values. */
+static inline size_t tomevit_kv_heads(const tomevit_description *d,
+                                      size_t layer)
 {
-    return d->kv_heads ? d->kv_heads : d->heads;
+    return d->kv_heads && layer >= d->whole[0] &&
+                   layer + d->whole[1] < d->depth
+               ? d->kv_heads : d->heads;
 }
 
-static inline size_t tomevit_kv_width(const tomevit_description *d)
+static inline size_t tomevit_kv_width(const tomevit_description *d,
+                                      size_t layer)
 {
-    return d->kv_heads ? d->dim / d->heads * d->kv_heads : d->dim;
+    size_t heads = tomevit_kv_heads(d, layer);
+
+    return heads == d->heads ? d->dim : d->dim / d->heads * heads;
+}
+
+/* The most that any layer has. */
+static inline size_t tomevit_kv_widest(const tomevit_description *d)
+{
+    return d->whole[0] || d->whole[1] ? d->dim : tomevit_kv_width(d, 0);
 }
 
 /* Columns of keys, and of values, that a learnt query pools by; 0: none is. */
@@ -108,6 +120,11 @@ static inline size_t tomevit_own_layers(const tomevit_description *d)
 /* Number of elements of a tensor, 0 if this model has none such.
  * shape[4] gets its shape, dims its number of dimensions (both may be NULL).
  * The description's numbers have been checked: no product overflows. */
+size_t tomevit_shape_in(const tomevit_description *d, size_t layer,
+                        enum vit_tensor t, size_t shape[4], size_t *dims);
+
+/* The same of the first layer, which is that of all but where layers have
+ * different heads of keys and values. */
 size_t tomevit_tensor_shape(const tomevit_description *d, enum vit_tensor t,
                             size_t shape[4], size_t *dims);
 

@@ -107,9 +107,10 @@ void tomevit_mega_out(vit_pass *p, vit_scratch *s, const vit_at *at)
                  s->gemm);
 }
 
-static double macs(const tomevit_description *d, double before, double queries,
-                   double rows)
+static double macs(const tomevit_description *d, size_t layer, double before,
+                   double queries, double rows)
 {
+    (void)layer; /* all are alike */
     return tomevit_gated_macs(d, before, queries) +
            rows * 2 * (double)d->dim * (double)d->mlp_dim;
 }

@@ -147,9 +147,10 @@ static void carve(const vit_team *c, vit_scratch *s, vit_arena *arena)
     s->sums = tomevit_carve(arena, 2 * c->model->d.dim, sizeof(*s->sums));
 }
 
-static double macs(const tomevit_description *d, double before, double queries,
-                   double rows)
+static double macs(const tomevit_description *d, size_t layer, double before,
+                   double queries, double rows)
 {
+    (void)layer; /* all are alike */
     return tomevit_gated_macs(d, before, queries) +
            rows * (double)d->dim *
                (double)(tomevit_fc1_width(d) + d->mlp_dim);

@@ -90,7 +90,7 @@ static void finish_keys(const vit_pass *p, const vit_at *at, float *y,
 {
     const tomevit_description *d = &p->c->model->d;
     const vit_norm *norm = &at->layer->k_norm;
-    vit_heads h = {y, at->rows, stride, tomevit_kv_heads(d),
+    vit_heads h = {y, at->rows, stride, tomevit_kv_heads(d, at->index),
                    d->qk_norm ? norm : NULL, TOMEVIT_METRIC_K_UNTURNED, 0};
 
     tomevit_finish_heads(p, at, &h);
@@ -121,7 +121,7 @@ void tomevit_queries_keys(vit_pass *p, vit_scratch *s, const vit_at *at)
     size_t column = 0;
     vit_matrix qk = tomevit_matrix_columns(
         m->dsp, &at->layer->qkv, &column,
-        m->d.dim + tomevit_kv_width(&m->d));
+        m->d.dim + tomevit_kv_width(&m->d, at->index));
 
     project(p, s, at, &qk);
 }
@@ -134,8 +134,8 @@ void tomevit_next_values(vit_pass *p, vit_scratch *s, const vit_at *at)
     vit_team *c = p->c;
     const tomevit_model *m = c->model;
     const vit_layer *l = at->layer;
-    size_t width = tomevit_kv_width(&m->d), first = m->d.dim + width;
-    size_t column = first;
+    size_t width = tomevit_kv_width(&m->d, at->index);
+    size_t first = m->d.dim + width, column = first;
     vit_matrix v = tomevit_matrix_columns(m->dsp, &l->qkv, &column, width);
     vit_operand a = normalise_rows(c, &l->norm1, &v, s,
                                    c->next.x + at->first * c->x_stride,
@@ -157,7 +157,7 @@ void tomevit_keys_values(vit_pass *p, vit_scratch *s, const vit_at *at)
     const vit_layer *l = at->layer;
     size_t dim = m->d.dim, column = dim;
     vit_matrix kv = tomevit_matrix_columns(
-        m->dsp, &l->qkv, &column, 2 * tomevit_kv_width(&m->d));
+        m->dsp, &l->qkv, &column, 2 * tomevit_kv_width(&m->d, at->index));
     vit_operand a = normalise(c, &l->norm1, &kv, s, at->first, at->rows);
     float *q = c->qkv + at->first * c->qkv_stride;
 

@@ -197,10 +197,10 @@ static void carve(const vit_team *c, vit_scratch *s, vit_arena *arena)
 
 /* Keys and values of all tokens; queries, scores, how heads mix them, and
  * projection; the MLP. */
-static double macs(const tomevit_description *d, double before, double queries,
-                   double rows)
+static double macs(const tomevit_description *d, size_t layer, double before,
+                   double queries, double rows)
 {
-    double dim = (double)d->dim, kv = (double)tomevit_kv_width(d);
+    double dim = (double)d->dim, kv = (double)tomevit_kv_width(d, layer);
 
     double mixes = d->talking ? 2 * (double)d->heads * (double)d->heads : 0;
 
@@ -211,11 +211,11 @@ static double macs(const tomevit_description *d, double before, double queries,
 
 const vit_block tomevit_block_vit = {steps, last_steps, carve, macs};
 
-static double parallel_macs(const tomevit_description *d, double before,
-                            double queries, double rows)
+static double parallel_macs(const tomevit_description *d, size_t layer,
+                            double before, double queries, double rows)
 {
     (void)rows; /* they merge behind the MLP */
-    return macs(d, before, queries, queries);
+    return macs(d, layer, before, queries, queries);
 }
 
 const vit_block tomevit_block_parallel = {parallel_steps, parallel_last_steps,
