@@ -4,8 +4,8 @@ import ctypes as c
 
 import numpy as np
 
-FIELDS = """dim depth heads mlp_dim patch image_size classes tokens prefix
-registers pos_prefix features""".split()
+FIELDS = """dim depth heads mlp_dim patch image_size image_width classes tokens
+prefix registers pos_prefix features""".split()
 FLAGS = """class_token distilled qkv_bias patch_bias head_bias norm_pre qk_norm
 layer_scale activation final_norm fc_norm pool zero_shot""".split()
 
@@ -115,9 +115,9 @@ class Library:
         return found
 
     def crop(self, pixels, rgb):
-        """The crop of an image [height, width, 3], normalised, [3, S, S]."""
+        """The crop of an image [height, width, 3], normalised, [3, H, W]."""
         pixels.pixels = self.pillow
-        out = np.empty((pixels.size, pixels.size, 3), np.uint8)
+        out = np.empty((pixels.size, pixels.width or pixels.size, 3), np.uint8)
         height, width, _ = rgb.shape
         code = self.lib.tomevit_resize_crop(
             c.byref(pixels), rgb.ctypes.data_as(c.c_void_p),
@@ -130,7 +130,7 @@ class Library:
         return ((out / np.float32(255) - mean) / std).transpose(2, 0, 1)
 
     def run(self, path, x, **kw):
-        """Description, and what the model makes of x [3, S, S]: "logits",
+        """Description, and what the model makes of x [3, H, W]: "logits",
         "features", "embedding" of what there is."""
         model, context = c.c_void_p(), c.c_void_p()
         why, options = Message(), self.options(**kw)
@@ -142,8 +142,9 @@ class Library:
             self.check(self.lib.tomevit_context_create(
                 model, c.c_size_t(1), 1, c.byref(context)), why)
             x = np.ascontiguousarray(x, np.float32)
-            if x.shape != (3, d["image_size"], d["image_size"]):
-                raise Refused(f"expects images of {d['image_size']}, "
+            sides = d["image_size"], d["image_width"] or d["image_size"]
+            if x.shape != (3, *sides):
+                raise Refused(f"expects images of {sides}, "
                               f"the library's are of {x.shape[1:]}")
             image = Image(x.ctypes.data, 1)
             sizes = {"logits": d["classes"], "embedding": d["embedding"],

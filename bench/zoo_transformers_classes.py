@@ -396,8 +396,13 @@ def of_others(T):
                  "InternVLVision", "PixtralVision"):
         case("others", name + "Model", lambda name=name: getattr(
             T, name + "Model")(getattr(T, name + "Config")(**BASE)),
-            {"InternVLVision": first(),
+            {"InternVLVision": first(), "Sapiens2": pooled(),
              "Pixio": first(), "Tipsv2Vision": first()}.get(name))
+    case("others", "Sapiens2Model of fewer heads in the middle", lambda:
+         T.Sapiens2Model(T.Sapiens2Config(
+             **BASE, num_key_value_heads_per_layer=[4, 2, 4])), pooled())
+    case("others", "Sapiens2Backbone", lambda: T.Sapiens2Backbone(
+        T.Sapiens2Config(**BASE)), None)
     case("others", "Aimv2VisionModel without head", lambda:
          T.Aimv2VisionModel(T.Aimv2VisionConfig(**BASE, use_head=False)),
          mean())
