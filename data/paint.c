@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A scene to pixels: outlines, patterns, backgrounds, light and noise. */
+#include "config.h"
+
 #include "scene.h"
 
 #include <stdlib.h>
@@ -223,7 +225,7 @@ static void finish_row(const canvas *c, const scene *s, int32_t j,
 
     for (int32_t i = 0; i < c->width; i++) {
         uint64_t pixel = (uint64_t) j * (uint64_t) c->width + (uint64_t) i;
-        uint64_t noise = random_mix(s->noise_seed + random_mix(pixel + 1));
+        uint64_t noise = random_at(s->noise_seed, pixel);
         int32_t light = 256 + s->light[0] * (2 * i - c->width) / c->width +
                         s->light[1] * (2 * j - c->height) / c->height;
 

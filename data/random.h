@@ -6,17 +6,23 @@
 #include <stdint.h>
 
 /* The finaliser: spreads every bit of x over the whole word. */
-static inline uint64_t random_mix(uint64_t x)
+TM_WRAPS static inline uint64_t random_mix(uint64_t x)
 {
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
     x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
     return x ^ (x >> 31);
 }
 
-static inline uint64_t random_next(uint64_t *state)
+TM_WRAPS static inline uint64_t random_next(uint64_t *state)
 {
     *state += 0x9e3779b97f4a7c15u;
     return random_mix(*state);
+}
+
+/* The number at this place of a series. */
+TM_WRAPS static inline uint64_t random_at(uint64_t seed, uint64_t place)
+{
+    return random_mix(seed + random_mix(place + 1));
 }
 
 /* A whole number in low .. high, both included; the bias is below 2^-32. */

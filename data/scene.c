@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What is in a picture: every choice, drawn from the picture's own stream. */
+#include "config.h"
+
 #include "scene.h"
 
 #include <stdio.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tomerge bench: the forward pass alone, one row a way to merge. */
+#include "config.h"
+
 #include "commands.h"
 
 #include "base/clock.h"
@@ -57,7 +59,7 @@ typedef struct bench {
 } bench;
 
 /* Noise, the same on every machine, so that tokens differ from each other. */
-static void fill_noise(uint8_t *pixels, size_t count)
+TM_WRAPS static void fill_noise(uint8_t *pixels, size_t count)
 {
     uint32_t state = 1;
     for (size_t i = 0; i < count; i++) {

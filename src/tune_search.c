@@ -342,7 +342,7 @@ static size_t vary(const tune_search *t, const tune_trial *best, size_t step,
         if (!more && best->r[i] < step)
             continue;
         memcpy(trial->r, best->r, t->depth * sizeof(*trial->r));
-        trial->r[i] += more ? step : 0 - step;
+        trial->r[i] = more ? best->r[i] + step : best->r[i] - step;
         trial->gmacs = t->gmacs(t->data, trial->r);
         prices[count].layer = i;
         count += fabs(trial->gmacs - best->gmacs) > 1e-9 * best->gmacs;

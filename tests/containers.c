@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "draws.h"
 #include "refused.h"
 
 char *fixture_path(const char *name)
@@ -176,11 +177,9 @@ void survive_damage(const char *fixture, size_t times, size_t least)
         size_t at;
         int code;
 
-        random = random * 1664525 + 1013904223;
-        at = (random >> 8) % count;
+        at = (draw_32(&random) >> 8) % count;
         old = bytes[at];
-        random = random * 1664525 + 1013904223;
-        bytes[at] = (unsigned char)(random >> 24);
+        bytes[at] = (unsigned char)(draw_32(&random) >> 24);
         code = tomevit_tensors_parse("some/file", bytes, count, &tensors,
                                      &why);
         if (code)

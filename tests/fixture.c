@@ -21,6 +21,7 @@
  *                                           list, a line each
  *   fixture json FILE KEY...                the value at a.b.0.c; fails if none
  */
+#include "draws.h"
 #include "model_file.h"
 
 #include "../src/bytes/packed.h"
@@ -115,17 +116,17 @@ static int make_model(const char *path, size_t classes, const char *metadata,
     return result;
 }
 
-static unsigned draw(unsigned *state)
+static unsigned draw(uint32_t *state)
 {
-    *state = *state * 1664525u + 1013904223u;
-    return *state >> 16;
+    return draw_32(state) >> 16;
 }
 
 static int make_image(const char *path, unsigned width, unsigned height,
                       unsigned seed)
 {
     unsigned char *rgb = malloc((size_t)width * height * 3);
-    unsigned state = seed * 2654435761u + 1, tint[3];
+    unsigned tint[3];
+    uint32_t state = (uint32_t)(seed * UINT64_C(2654435761)) + 1;
     png_image png;
 
     if (!rgb)
@@ -155,7 +156,7 @@ static int make_head(const char *path, size_t classes, unsigned seed)
     unsigned char bytes[256] = {0};
     size_t weights = classes * 24 * sizeof(float);
     size_t all = weights + classes * sizeof(float);
-    unsigned state = seed;
+    uint32_t state = seed;
     FILE *file = fopen(path, "wb");
 
     if (!file)

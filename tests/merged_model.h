@@ -5,6 +5,7 @@
 #ifndef MERGED_MODEL_H
 #define MERGED_MODEL_H
 
+#include "draws.h"
 #include "../vit/checkpoint/checkpoint.h"
 #include "tomevit.h"
 
@@ -38,10 +39,8 @@ static inline void set_up(setting *s, int class_token)
     s->random = (vit_random){&s->d, 17};
     s->source = tomevit_random_source(&s->random);
     for (size_t b = 0; b < IMAGES; b++) {
-        for (size_t i = 0; i < 3 * SIDE * SIDE; i++) {
-            state = state * 1664525 + 1013904223;
-            s->pixels[b][i] = (float)(state >> 24) / 127.5f - 1.0f;
-        }
+        for (size_t i = 0; i < 3 * SIDE * SIDE; i++)
+            s->pixels[b][i] = (float)(draw_32(&state) >> 24) / 127.5f - 1.0f;
         s->images[b] = (tomevit_image){.data = s->pixels[b],
                                        .format = TOMEVIT_F32_CHW};
     }

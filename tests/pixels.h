@@ -3,16 +3,17 @@
 #ifndef TOMERGE_TESTS_PIXELS_H
 #define TOMERGE_TESTS_PIXELS_H
 
+#include "draws.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
-/* FNV-1a, 64 bits. */
 static inline uint64_t pixels_hash(const uint8_t *bytes, size_t count)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    uint64_t hash = hash_basis;
 
     for (size_t i = 0; i < count; i++)
-        hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
+        hash = hash_more(hash, bytes[i]);
     return hash;
 }
 

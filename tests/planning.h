@@ -4,6 +4,7 @@
 #ifndef TOMERGE_TESTS_PLANNING_H
 #define TOMERGE_TESTS_PLANNING_H
 
+#include "draws.h"
 #include "tomerge.h"
 
 #include <criterion/criterion.h>
@@ -94,8 +95,7 @@ static inline void merge_f32(int combine, const tomerge_plan *plan,
 /* A generator of test inputs. */
 static inline uint32_t random_bits(uint64_t *state)
 {
-    *state = *state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(*state >> 32);
+    return (uint32_t)(draw_64(state) >> 32);
 }
 
 /* In [-1, 1). */

@@ -3,6 +3,7 @@
 #ifndef SMALL_MODEL_H
 #define SMALL_MODEL_H
 
+#include "draws.h"
 #include "../vit/checkpoint/checkpoint.h"
 #include "../vit/model/model.h"
 #include "model_tiers.h"
@@ -103,10 +104,8 @@ static inline uint8_t *random_crops(size_t count)
     uint64_t state = 3;
 
     cr_assert(crops);
-    for (size_t i = 0; i < count * SIDE * SIDE * 3; i++) {
-        state = state * 6364136223846793005u + 1442695040888963407u;
-        crops[i] = (uint8_t)(state >> 56);
-    }
+    for (size_t i = 0; i < count * SIDE * SIDE * 3; i++)
+        crops[i] = (uint8_t)(draw_64(&state) >> 56);
     return crops;
 }
 

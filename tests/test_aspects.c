@@ -3,6 +3,7 @@
  * its own, give the bits that a model opened for images of those sides gives;
  * the fixtures of test_layouts say that these are its library's. */
 #include "../vit/network/pooling.h"
+#include "draws.h"
 #include "golden.h"
 #include "model_tiers.h"
 #include "tomevit.h"
@@ -91,9 +92,8 @@ static void make_images(tomevit_image images[IMAGES])
 
     for (size_t b = 0; b < IMAGES; b++) {
         for (size_t i = 0; i < PIXELS; i++) {
-            state = state * 1664525u + 1013904223u;
-            bytes[b][i] = (uint8_t)(state >> 24);
-            floats[b][i] = (float)(state >> 24) / 64.0f - 2.0f;
+            bytes[b][i] = (uint8_t)(draw_32(&state) >> 24);
+            floats[b][i] = (float)bytes[b][i] / 64.0f - 2.0f;
         }
         images[b] = (tomevit_image){
             .data = b % 2 ? (const void *)bytes[b] : floats[b],

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "containers.h"
+#include "draws.h"
 #include "golden.h"
 #include "tiers.h"
 #include "tomevit_bytes.h"
@@ -513,7 +514,7 @@ Test(bytes, portable_kernels_give_these_bits)
 
     for (size_t f = 0; f < FIXTURES; f++) {
         bench b;
-        uint64_t hash = UINT64_C(14695981039346656037);
+        uint64_t hash = hash_basis;
         size_t count;
         float *p;
 
@@ -526,7 +527,7 @@ Test(bytes, portable_kernels_give_these_bits)
             uint32_t bits;
 
             memcpy(&bits, &p[i], sizeof(bits));
-            hash = (hash ^ bits) * UINT64_C(1099511628211);
+            hash = hash_more(hash, bits);
         }
         cr_expect_eq(hash, expected[f], "%s: 0x%016llx", fixtures[f],
                      (unsigned long long)hash);

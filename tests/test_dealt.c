@@ -3,6 +3,7 @@
  * already, in shares that become smaller. */
 #include "config.h"
 
+#include "draws.h"
 #include "../src/base/memory.h"
 #include "../src/evaluation/pieces.h"
 
@@ -88,13 +89,12 @@ Test(dealt, what_is_known)
 {
     enum { FILES = 997 };
     size_t known[FILES] = {0}, times[FILES] = {0}, count = 0;
-    unsigned seed = 1;
+    uint32_t seed = 1;
     pieces p;
 
     pieces_begin(&p, 0, FILES, 4, 3);
     for (size_t i = 0; i < 300; i++) {
-        seed = seed * 1103515245u + 12345u;
-        size_t from = (seed >> 16) % FILES, any = 0;
+        size_t from = (draw_32(&seed) >> 16) % FILES, any = 0;
         size_t to = from + 1 + (seed >> 8) % 7;
         for (size_t k = from; k < to; k++)
             any |= k >= FILES || known[k];

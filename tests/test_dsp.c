@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The f32 kernels of every tier against the scalar ones: all tails, odd
  * strides, misaligned buffers, and guard floats around everything written. */
+#include "draws.h"
 #include "../vit/kernels/dsp.h"
 #include "tiers.h"
 #include "tomerge.h"
@@ -42,8 +43,7 @@ static void guarded_free(guarded *g, const char *what)
 
 static float uniform(uint64_t *state)
 {
-    *state = *state * 6364136223846793005u + 1442695040888963407u;
-    return (float)(*state >> 40) / (float)(1 << 23) - 1.0f;
+    return (float)(draw_64(state) >> 40) / (float)(1 << 23) - 1.0f;
 }
 
 static void fill(guarded *g, uint64_t *state, float scale)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "containers.h"
+#include "draws.h"
 #include "golden.h"
 #include "tiers.h"
 #include "tomevit.h"
@@ -401,10 +402,8 @@ static void check_bits(const char *folder, const char *name, size_t side,
     char *path = golden_path(folder, name);
     uint32_t state = 1;
 
-    for (size_t i = 0; i < sizeof(pixels) / sizeof(*pixels); i++) {
-        state = state * 1664525u + 1013904223u;
-        pixels[i] = (float)(state >> 8) / 8388608.0f - 1.0f;
-    }
+    for (size_t i = 0; i < sizeof(pixels) / sizeof(*pixels); i++)
+        pixels[i] = (float)(draw_32(&state) >> 8) / 8388608.0f - 1.0f;
     for (size_t i = 0; i < sizeof(dtypes) / sizeof(*dtypes); i++) {
         bench b = {.name = name, .pixels = pixels, .plan = plan};
         tomevit_open_options options;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Merging that fails inside a forward pass, or would leave nothing to pool. */
+#include "draws.h"
 #include "../vit/checkpoint/checkpoint.h"
 #include "../vit/forward/context.h"
 
@@ -36,10 +37,8 @@ static uint8_t *crops_new(size_t count)
     uint32_t state = 3;
 
     cr_assert(crops);
-    for (size_t i = 0; i < count * SIDE * SIDE * 3; i++) {
-        state = state * 1664525 + 1013904223;
-        crops[i] = (uint8_t)(state >> 24);
-    }
+    for (size_t i = 0; i < count * SIDE * SIDE * 3; i++)
+        crops[i] = (uint8_t)(draw_32(&state) >> 24);
     return crops;
 }
 

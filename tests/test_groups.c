@@ -3,6 +3,7 @@
  * map; colours; captions and their layout; PNG files whole or not at all. */
 #include "config.h"
 
+#include "draws.h"
 #include "readback.h"
 
 #include "../src/images/draw.h"
@@ -17,10 +18,9 @@
 
 static const uint8_t grey[3] = {127, 127, 127};
 
-static unsigned draw_number(unsigned *state)
+static unsigned draw_number(uint32_t *state)
 {
-    *state = *state * 1664525u + 1013904223u;
-    return *state >> 16;
+    return draw_32(state) >> 16;
 }
 
 /* A crop of noise around one of a few tints for each patch. */

@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include "draws.h"
 #include "low_tiers.h"
 
 #include "../bench/peak.h"
@@ -20,8 +21,7 @@ enum { ROWS = 37, N = 45, K = 1700 };
 #if defined(HAVE_AVX512BF16) || defined(HAVE_AMXBF16) || defined(HAVE_AMXINT8)
 static uint32_t random_bits(uint64_t *state)
 {
-    *state = *state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(*state >> 32);
+    return (uint32_t)(draw_64(state) >> 32);
 }
 
 /* Of all sizes; bf16 alone also gets what is not a normal number. */

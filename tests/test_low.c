@@ -7,6 +7,7 @@
  */
 #include "config.h"
 
+#include "draws.h"
 #include "guarded.h"
 #include "low_tiers.h"
 
@@ -26,8 +27,7 @@ enum kind {
 
 static uint32_t random_bits(uint64_t *state)
 {
-    *state = *state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(*state >> 32);
+    return (uint32_t)(draw_64(state) >> 32);
 }
 
 static float draw(enum kind kind, uint64_t *state)

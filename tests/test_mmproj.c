@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include "../vit/checkpoint/checkpoint.h"
+#include "draws.h"
 #include "golden.h"
 
 #include <criterion/criterion.h>
@@ -162,7 +163,7 @@ Test(mmproj, damaged_files_open_or_are_refused_in_one_line)
 
             memcpy(copy, bytes, count);
             for (int k = 0; k < 3; k++) {
-                random = random * 1664525u + 1013904223u;
+                draw_32(&random);
                 copy[(random >> 8) % 3600] = (unsigned char)(random >> 3);
             }
             if (parse(copy, count, &why)) {

@@ -84,7 +84,8 @@ static void put_bytes(archive *a, const void *bytes, size_t count)
 
 /* What a test makes wrong; 0 is right. */
 typedef struct fault {
-    uint32_t flags, method, size_more, local_more, data_less;
+    int data_more;
+    uint32_t flags, method, size_more, local_more;
     uint32_t directory_more, entries_more, zip64_less;
     int twice, zip64, comment;
 } fault;
@@ -94,7 +95,7 @@ static void put_record(archive *a, const char *name, const char *data,
                        size_t length, const fault *f)
 {
     uint32_t sum = (uint32_t)crc32(0, (const Bytef *)data, (uInt)length);
-    uint32_t size = (uint32_t)length - f->data_less;
+    uint32_t size = (uint32_t)((int)length + f->data_more);
 
     put(a, 4, 0x02014b50);
     put(a, 2, 20);
@@ -200,9 +201,9 @@ Test(npz, bad_archives_are_refused)
                 "\"a.npy\": expected its header at byte 1, found none");
     refuse_made("a.npy", &(fault){.local_more = 0xfffffff0},
                 "expected its header at byte 4294967280");
-    refuse_made("a.npy", &(fault){.data_less = (uint32_t)-1},
+    refuse_made("a.npy", &(fault){.data_more = 1},
                 "its 72 bytes at byte 35 do not lie before the directory");
-    refuse_made("a.npy", &(fault){.data_less = 1}, "array \"a\": its 7 bytes");
+    refuse_made("a.npy", &(fault){.data_more = -1}, "array \"a\": its 7 bytes");
     refuse_made("a.npy", &(fault){.directory_more = 1},
                 "does not lie before its end record");
     refuse_made("a.npy", &(fault){.directory_more = (uint32_t)-1},

@@ -126,8 +126,8 @@ static void put_tensor(buffer *b, const char *name, const size_t *shape,
 {
     put_text(b, name);
     put_number(b, 4, dims);
-    for (size_t i = dims; i-- > 0;)
-        put_number(b, 8, shape[i]);
+    for (size_t i = dims; i > 0; i--)
+        put_number(b, 8, shape[i - 1]);
     put_number(b, 4, 0);
     put_number(b, 8, at);
 }

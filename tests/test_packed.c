@@ -3,6 +3,7 @@
  * say; of an archive no flipped byte and no cut goes unnoticed. */
 #include "config.h"
 
+#include "draws.h"
 #include "../src/bytes/packed.h"
 #include "../src/bytes/range_coder.h"
 
@@ -17,8 +18,7 @@ static uint64_t state = 1;
 
 static uint32_t draw(void)
 {
-    state = state * UINT64_C(6364136223846793005) + 1442695040888963407u;
-    return (uint32_t)(state >> 32);
+    return (uint32_t)(draw_64(&state) >> 32);
 }
 
 /* ---- the coder ----------------------------------------------------------- */

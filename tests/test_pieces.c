@@ -116,9 +116,9 @@ Test(pieces, any_order_gives_the_same)
 {
     vit_kept kept = {{{NULL, NULL}}};
 
-    for (size_t layer = LAYERS; layer-- > 0;)
+    for (size_t layer = LAYERS; layer > 0; layer--)
         for (size_t t = 0; t < MANY; t++)
-            check(&kept, t % 2 ? &with_ranges : &without, t, layer);
+            check(&kept, t % 2 ? &with_ranges : &without, t, layer - 1);
     for (size_t t = 0; t < MANY; t++)
         check(&kept, &with_ranges, t - t % 2 + 1, t % LAYERS);
     tomevit_kept_free(&kept);

@@ -3,6 +3,7 @@
  * nothing; the most confused classes. */
 #include "config.h"
 
+#include "draws.h"
 #include "../src/base/args.h"
 #include "../src/evaluation/confusions.h"
 #include "../src/plots/markup.h"
@@ -174,10 +175,9 @@ Test(plot, several_series_have_a_legend)
 
 /* ---- labels -------------------------------------------------------------- */
 
-static double uniform(unsigned *state)
+static double uniform(uint32_t *state)
 {
-    *state = *state * 1664525u + 1013904223u;
-    return (double)(*state >> 8) / (1 << 24);
+    return (double)(draw_32(state) >> 8) / (1 << 24);
 }
 
 static int apart(const plot_box *a, const plot_box *b)
@@ -190,7 +190,7 @@ Test(labels, lie_on_nothing)
 {
     enum { POINTS = 14, TRIALS = 300 };
     const plot_box frame = {0, 0, 400, 250};
-    unsigned state = 5;
+    uint32_t state = 5;
     size_t placed = 0;
 
     for (int trial = 0; trial < TRIALS; trial++) {

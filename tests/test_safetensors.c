@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "draws.h"
 #include "../vit/checkpoint/checkpoint.h"
 #include "../vit/containers/safetensors.h"
 #include "model_file.h"
@@ -293,11 +294,9 @@ Test(safetensors, damaged_bytes_open_or_are_refused_in_one_line)
         size_t at;
         int code;
 
-        random = random * 1664525 + 1013904223;
-        at = (random >> 8) % header;
+        at = (draw_32(&random) >> 8) % header;
         old = bytes[at];
-        random = random * 1664525 + 1013904223;
-        bytes[at] = (unsigned char)(random >> 24);
+        bytes[at] = (unsigned char)(draw_32(&random) >> 24);
         code = parse(bytes, count, &why);
         if (code)
             refused(code, code == TOMEVIT_EMODEL ? code : TOMEVIT_EFORMAT,

@@ -11,6 +11,7 @@
 #define _GNU_SOURCE 1
 #endif
 
+#include "draws.h"
 #include "tomerge.h"
 
 #include <pthread.h>
@@ -221,10 +222,8 @@ static void fill(inputs *in)
 {
     uint32_t state = 1;
 
-    for (size_t i = 0; i < T * T; i++) {
-        state = state * 1664525 + 1013904223;
-        in->table[i] = (float)(int32_t)state * 0x1p-31f;
-    }
+    for (size_t i = 0; i < T * T; i++)
+        in->table[i] = (float)(int32_t)draw_32(&state) * 0x1p-31f;
     for (size_t i = 0; i < T * C; i++) {
         in->x[i] = in->table[i] + in->table[(i * 7) % (T * T)];
         in->halves[i] = (uint16_t)(0x3f80 + i % 256);

@@ -24,6 +24,11 @@
 #endif
 #endif
 
+/* Before a function whose unsigned arithmetic is meant modulo 2^n. */
+#ifndef TM_WRAPS
+#define TM_WRAPS
+#endif
+
 /* With the tiers' files there is the one that asks for them. */
 #if defined(__x86_64__) && defined(__GNUC__) && \
     (defined(HAVE_CONFIG_H) || defined(TOMERGE_TIERS))

@@ -14,6 +14,12 @@ int tomerge_check_rows(size_t rows)
     return rows > INT32_MAX ? TOMERGE_ERANGE : 0;
 }
 
+/* How far apart the rows are; PTRDIFF_MIN has no opposite. */
+static size_t distance(ptrdiff_t stride)
+{
+    return stride < 0 ? (size_t)-(stride + 1) + 1 : (size_t)stride;
+}
+
 int tomerge_check_view(tomerge_const_view view, size_t rows, size_t channels)
 {
     size_t element, stride, limit;
@@ -25,7 +31,7 @@ int tomerge_check_view(tomerge_const_view view, size_t rows, size_t channels)
     element = tomerge_element(view.dtype);
     if (!view.data || (uintptr_t)view.data % element || channels == 0)
         return TOMERGE_EINVAL;
-    stride = view.stride < 0 ? 0 - (size_t)view.stride : (size_t)view.stride;
+    stride = distance(view.stride);
     limit = PTRDIFF_MAX / element;
     if (channels > limit)
         return TOMERGE_ERANGE;
@@ -39,9 +45,7 @@ int tomerge_check_view(tomerge_const_view view, size_t rows, size_t channels)
 /* Elements from the first to the last of `count` strides apart. */
 static size_t extent(size_t count, ptrdiff_t stride)
 {
-    if (count == 1)
-        return 0;
-    return (count - 1) * (stride < 0 ? 0 - (size_t)stride : (size_t)stride);
+    return count == 1 ? 0 : (count - 1) * distance(stride);
 }
 
 int tomerge_check_parts(tomerge_const_view view, size_t rows, size_t channels,
@@ -72,16 +76,19 @@ int tomerge_check_apart(tomerge_const_view x, tomerge_const_view y,
 
 int tomerge_check_sizes(const float *size, size_t count)
 {
-    for (size_t i = 0; i < count; i++) /* as bits they lie in one range */
-        if (tomerge_bits(size[i]) - 1 >= TOMERGE_F32_INF - 1)
+    for (size_t i = 0; i < count; i++) { /* as bits they lie in one range */
+        uint32_t bits = tomerge_bits(size[i]);
+
+        if (bits == 0 || bits >= TOMERGE_F32_INF)
             return TOMERGE_EINVAL;
+    }
     return 0;
 }
 
 int tomerge_check_map(const int32_t *map, size_t tokens, size_t rows)
 {
     for (size_t i = 0; i < tokens; i++)
-        if ((uint32_t)map[i] + 1 > rows) /* -1 becomes 0 */
+        if (map[i] < -1 || (map[i] >= 0 && (size_t)map[i] >= rows))
             return TOMERGE_EMAP;
     return 0;
 }

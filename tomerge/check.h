@@ -100,7 +100,8 @@ static inline tomerge_arena tomerge_arena_at(void *workspace)
     tomerge_arena arena = {0, 0, 0};
 
     if (workspace)
-        arena.base = address + (0 - address) % TOMERGE_ALIGNMENT;
+        arena.base = (address + TOMERGE_ALIGNMENT - 1) / TOMERGE_ALIGNMENT *
+                     TOMERGE_ALIGNMENT;
     return arena;
 }
 

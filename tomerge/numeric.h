@@ -8,6 +8,8 @@
 #ifndef TOMERGE_NUMERIC_H
 #define TOMERGE_NUMERIC_H
 
+#include "build.h"
+
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -101,7 +103,7 @@ static inline float tomerge_round_sum(double a, double b)
 }
 
 /* x y + z, rounded once, on any machine. The product is exact in double. */
-static inline float tomerge_fma(float x, float y, float z)
+TM_WRAPS static inline float tomerge_fma(float x, float y, float z)
 {
 #ifdef FP_FAST_FMAF
     return fmaf(x, y, z);

@@ -6,7 +6,7 @@
 
 /* SplitMix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number
  * Generators", OOPSLA 2014): any seed is a good one. */
-static uint64_t next(uint64_t *state)
+TM_WRAPS static uint64_t next(uint64_t *state)
 {
     uint64_t z = *state += 0x9e3779b97f4a7c15;
 

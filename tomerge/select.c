@@ -29,8 +29,8 @@ void tomerge_select(uint64_t *key, size_t n, size_t count)
 {
     if (count == 0 || count >= n)
         return;
-    for (size_t i = count / 2; i-- > 0;)
-        sink(key, count, i);
+    for (size_t i = count / 2; i > 0; i--)
+        sink(key, count, i - 1);
     for (size_t i = count; i < n; i++) {
         if (key[i] < key[0]) {
             uint64_t smaller = key[i];
@@ -65,12 +65,12 @@ static void replace_root(uint64_t *key, size_t n, uint64_t value)
 
 void tomerge_sort(uint64_t *key, size_t n)
 {
-    for (size_t i = n / 2; i-- > 0;)
-        sink(key, n, i);
-    for (size_t last = n; last-- > 1;) {
+    for (size_t i = n / 2; i > 0; i--)
+        sink(key, n, i - 1);
+    for (size_t left = n; left > 1; left--) {
         uint64_t largest = key[0];
 
-        replace_root(key, last, key[last]);
-        key[last] = largest;
+        replace_root(key, left - 1, key[left - 1]);
+        key[left - 1] = largest;
     }
 }

@@ -45,7 +45,8 @@ static int lists(const char *list, const char *word)
             (list[length] == ',' || list[length] == '\0'))
             return 1;
         list = strchr(list, ',');
-        list += list != NULL;
+        if (list)
+            list++;
     }
     return 0;
 }

@@ -18,7 +18,7 @@
 #endif
 
 /* FNV-1a, 64 bits. */
-static uint64_t mix(uint64_t hash, const void *bytes, size_t count)
+TM_WRAPS static uint64_t mix(uint64_t hash, const void *bytes, size_t count)
 {
     const unsigned char *at = bytes;
 
@@ -102,7 +102,7 @@ void byte_model_close(byte_model *m)
 }
 
 /* Bytes that no picture is likely to have, and runs as pictures have them. */
-static void fill_probe(uint8_t *bytes, size_t count)
+TM_WRAPS static void fill_probe(uint8_t *bytes, size_t count)
 {
     uint32_t state = 1;
 

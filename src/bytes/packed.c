@@ -292,8 +292,9 @@ int packed_read(packed_reader *r, packed_picture *p, uint32_t *sums, char *why)
 
     if (get_size(r, &shared, why) != 0)
         return -1;
-    if (shared-- == 0)
+    if (shared == 0)
         return read_end(r, sums, why);
+    shared--;
     if (get_size(r, &rest, why) != 0)
         return -1;
     if (shared > strlen(r->last) || rest > PACKED_NAME - shared)

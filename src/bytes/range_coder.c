@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes by their probabilities. */
+/* Bytes by their probabilities. Ends of ranges are numbers modulo 2^64. */
+#include "config.h"
+
 #include "range_coder.h"
 
 #include "../base/memory.h"
@@ -39,7 +41,7 @@ void range_frequencies(const float *p, uint32_t frequency[RANGE_VALUES])
 
 /* Whether the first byte is settled; where the range has become too narrow to
  * settle it, the range is cut off at the next value of it. */
-static int settled(uint64_t low, uint64_t *range)
+TM_WRAPS static int settled(uint64_t low, uint64_t *range)
 {
     if ((low ^ (low + *range)) < top)
         return 1;
@@ -63,6 +65,7 @@ void range_encode_begin(range_encoder *e)
     *e = (range_encoder){.range = UINT64_MAX};
 }
 
+TM_WRAPS
 void range_encode(range_encoder *e, range_part part)
 {
     uint64_t unit = e->range >> RANGE_BITS;
@@ -76,6 +79,7 @@ void range_encode(range_encoder *e, range_part part)
     }
 }
 
+TM_WRAPS
 void range_encode_end(range_encoder *e)
 {
     uint64_t value = e->low;
@@ -103,6 +107,7 @@ static uint64_t next(range_decoder *d)
     return d->bytes < d->end ? *d->bytes++ : 0;
 }
 
+TM_WRAPS
 void range_decode_begin(range_decoder *d, const uint8_t *bytes, size_t count)
 {
     *d = (range_decoder){.range = UINT64_MAX, .bytes = bytes,
@@ -111,6 +116,7 @@ void range_decode_begin(range_decoder *d, const uint8_t *bytes, size_t count)
         d->code = d->code << 8 | next(d);
 }
 
+TM_WRAPS
 uint8_t range_decode(range_decoder *d, const uint32_t frequency[RANGE_VALUES])
 {
     uint64_t unit = d->range >> RANGE_BITS, at = (d->code - d->low) / unit;

@@ -60,16 +60,23 @@ static json_t *ways_json(const density *p)
     return json_string(text);
 }
 
+/* FNV-1a of all names, each with its number. */
+TM_WRAPS static uint64_t hash_names(const folder *files)
+{
+    uint64_t hash = 0;
+
+    for (size_t i = 0; i < files->count; i++)
+        for (const char *c = files->files[i].name; *c; c++)
+            hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211) + i;
+    return hash;
+}
+
 int density_set_settings(density *p)
 {
     const options *o = p->m.s.options;
-    uint64_t names = 0;
     char part[48];
     json_t *ways = json_array();
 
-    for (size_t i = 0; i < p->files->count; i++)
-        for (const char *c = p->files->files[i].name; *c; c++)
-            names = (names ^ (unsigned char)*c) * UINT64_C(1099511628211) + i;
     for (size_t i = 0; i < p->count; i++) {
         uint64_t hash;
 
@@ -85,7 +92,7 @@ int density_set_settings(density *p)
         hash_json(p->m.digest), "--merge", ways_json(p),
         "--cpu", tomevit_bytes_cpu(p->m.model),
         "--dtype", tomevit_dtype_name(p->m.how.dtype),
-        "images", hash_json(names), "images in all",
+        "images", hash_json(hash_names(p->files)), "images in all",
         (json_int_t)p->files->count, "--exif", o->exif, "--lenient", o->lenient,
         "--strict", o->strict);
     json_object_set_new(p->settings, "arithmetic", ways);

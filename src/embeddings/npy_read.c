@@ -255,7 +255,7 @@ static int64_t integer_of(const unsigned char *from, const npy *n)
     /* The sign stands at the top. */
     unsigned beyond = (unsigned)(64 - 8 * n->bytes);
     if (n->kind == 'i' && beyond > 0 && value >> (63 - beyond) & 1)
-        value |= UINT64_MAX << (64 - beyond);
+        value |= ~(UINT64_MAX >> beyond);
     return (int64_t)value;
 }
 

@@ -258,9 +258,9 @@ static void draw_front(FILE *out, const frame *f, int series)
         for (size_t i = 0; i < count; i++)
             fprintf(out, "%c%.1f %.1f", i ? 'L' : 'M', at(&f->x, front[i]->x),
                     at(&f->y, front[i]->high));
-        for (size_t i = count; i-- > 0;)
-            fprintf(out, "L%.1f %.1f", at(&f->x, front[i]->x),
-                    at(&f->y, front[i]->low));
+        for (size_t i = count; i > 0; i--)
+            fprintf(out, "L%.1f %.1f", at(&f->x, front[i - 1]->x),
+                    at(&f->y, front[i - 1]->low));
         fputs("Z\"/>\n", out);
         draw_line(out, f, "front", front, count);
         fputs("</g>\n", out);

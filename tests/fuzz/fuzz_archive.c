@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include "fuzz.h"
+#include "../draws.h"
 #include "fuzz_file.h"
 #include "../../src/folders/shards.h"
 
@@ -22,16 +23,17 @@ static void refuse(void *data, const char *line)
 }
 
 /* The member's bytes as one number, 0 if it cannot be read or is longer. */
-static size_t sum_of(const folder_file *file, size_t most)
+static uint64_t sum_of(const folder_file *file, size_t most)
 {
     char why[SOURCE_WHY] = "";
-    size_t count = 0, sum = 1;
+    uint64_t sum = hash_basis;
+    size_t count = 0;
     uint8_t *bytes = source_read(file, most, &count, why);
 
     if (!bytes && why[0] == '\0')
         abort();
     for (size_t i = 0; bytes && i < count; i++)
-        sum = sum * 31 + bytes[i];
+        sum = hash_more(sum, bytes[i]);
     free(bytes);
     return !bytes ? 0 : sum;
 }
@@ -39,7 +41,8 @@ static size_t sum_of(const folder_file *file, size_t most)
 static void list(const char *path, int classes)
 {
     char why[FOLDER_WHY] = "";
-    size_t sums[MEMBERS], count;
+    uint64_t sums[MEMBERS];
+    size_t count;
     folder f;
 
     if (shards_list(path, classes, &f, refuse, NULL, why) != 0) {
@@ -55,7 +58,7 @@ static void list(const char *path, int classes)
     for (size_t i = 0; i < count; i++)
         sums[i] = sum_of(&f.files[i], (size_t)1 << 30);
     for (size_t i = 0; i < count; i++) {
-        size_t cut = sum_of(&f.files[i], 8);
+        uint64_t cut = sum_of(&f.files[i], 8);
         if (cut && cut != sums[i])
             abort();
     }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Random changes of bytes, and which others there are. */
+#include "config.h"
+
 #include "mutants.h"
 
 #include <string.h>
 
 /* splitmix64 */
-uint64_t fuzz_draw(uint64_t *seed)
+TM_WRAPS uint64_t fuzz_draw(uint64_t *seed)
 {
     uint64_t z = *seed += 0x9e3779b97f4a7c15;
 

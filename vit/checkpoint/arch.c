@@ -263,7 +263,7 @@ int tomevit_arch_resize(tomevit_description *d, size_t height, size_t width)
 
 /* The finaliser of SplitMix64: a counter put through it is a generator.
  * [Steele, Lea, Flood: "Fast splittable pseudorandom number generators"] */
-static uint64_t mix(uint64_t z)
+TM_WRAPS static uint64_t mix(uint64_t z)
 {
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
     z = (z ^ z >> 27) * 0x94d049bb133111ebu;
@@ -328,6 +328,7 @@ static uint64_t number_of(size_t t, size_t layer)
            (t < layers ? others + t : 2 * later + t);
 }
 
+TM_WRAPS
 static int read_random(void *self, enum vit_tensor t, size_t layer, float *out)
 {
     const vit_random *random = self;

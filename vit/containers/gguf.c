@@ -101,14 +101,14 @@ static int take_shape(vit_gguf *g, vit_stored *t)
                             t->name, (int)VIT_DIMS, (unsigned long long)dims);
     t->dims = (size_t)dims;
     t->elements = 1;
-    for (i = t->dims; !code && i-- > 0;) {
+    for (i = t->dims; !code && i > 0; i--) {
         code = tomevit_gguf_number(g, 8, &side);
         if (!code && (side > SIZE_MAX ||
                       (side && t->elements > SIZE_MAX / side)))
             return tomevit_fail(g->report, TOMEVIT_EFORMAT, "tensor "
                                 "\"%.80s\": its shape's product overflows",
                                 t->name);
-        t->shape[i] = (size_t)side;
+        t->shape[i - 1] = (size_t)side;
         t->elements *= (size_t)side;
     }
     return code;

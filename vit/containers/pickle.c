@@ -79,7 +79,7 @@ static int take_long(vit_pk *m, size_t width)
     for (i = 0; i < length; i++)
         value |= (uint64_t)b[i] << 8 * i;
     if (length > 0 && length < 8 && b[length - 1] & 0x80)
-        value |= UINT64_MAX << 8 * length;
+        value |= ~(UINT64_MAX >> (64 - 8 * length));
     return push_int(m, (int64_t)value);
 }
 

@@ -10,9 +10,9 @@ void tomevit_strides(const size_t *shape, size_t dims, size_t *strides)
 {
     size_t stride = 1, i;
 
-    for (i = dims; i-- > 0;) {
-        strides[i] = stride;
-        stride *= shape[i];
+    for (i = dims; i > 0; i--) {
+        strides[i - 1] = stride;
+        stride *= shape[i - 1];
     }
 }
 
@@ -20,10 +20,10 @@ int tomevit_in_order(const size_t *shape, size_t dims, const size_t *strides)
 {
     size_t stride = 1, i;
 
-    for (i = dims; i-- > 0;) {
-        if (shape[i] != 1 && strides[i] != stride)
+    for (i = dims; i > 0; i--) {
+        if (shape[i - 1] != 1 && strides[i - 1] != stride)
             return 0;
-        stride *= shape[i];
+        stride *= shape[i - 1];
     }
     return 1;
 }
@@ -54,12 +54,12 @@ void tomevit_read_strided(const vit_stored *tensor, const size_t *strides,
             tensor->dtype->to_f32(bytes + (at + i * strides[inner]) * width, 1,
                                   out + done);
         /* On to the next row of the innermost dimension. */
-        for (i = inner; i-- > 0;) {
-            at += strides[i];
-            if (++index[i] < tensor->shape[i])
+        for (i = inner; i > 0; i--) {
+            at += strides[i - 1];
+            if (++index[i - 1] < tensor->shape[i - 1])
                 break;
-            at -= index[i] * strides[i];
-            index[i] = 0;
+            at -= index[i - 1] * strides[i - 1];
+            index[i - 1] = 0;
         }
     }
 }

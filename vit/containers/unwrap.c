@@ -44,9 +44,10 @@ static int prefix_length(const char *name)
     size_t length = strlen(name), i;
 
     for (i = 0; i < sizeof(anchors) / sizeof(*anchors); i++) {
-        size_t tail = strlen(anchors[i]), before = length - tail;
+        size_t tail = strlen(anchors[i]);
+        size_t before = length > tail ? length - tail : 0;
 
-        if (length >= tail && !strcmp(name + before, anchors[i]) &&
+        if (!strcmp(name + before, anchors[i]) &&
             before < sizeof ((vit_tensors *)0)->prefix &&
             (before == 0 || name[before - 1] == '.' ||
              name[before - 1] == '/'))

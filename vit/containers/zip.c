@@ -34,13 +34,13 @@ static int find_end(const vit_mapping *mapping, size_t *end,
 {
     size_t count = mapping->count;
     size_t first = count > END + COMMENT_MAX ? count - END - COMMENT_MAX : 0;
-    size_t at;
+    size_t behind;              /* the record's last byte */
 
-    for (at = count >= END ? count - END + 1 : 0; at-- > first;) {
-        const unsigned char *b = mapping->bytes + at;
+    for (behind = count; behind >= first + END; behind--) {
+        const unsigned char *b = mapping->bytes + (behind - END);
 
-        if (vit_le32(b) == SIGN_END && vit_le16(b + 20) == count - END - at) {
-            *end = at;
+        if (vit_le32(b) == SIGN_END && vit_le16(b + 20) == count - behind) {
+            *end = behind - END;
             return 0;
         }
     }

@@ -49,7 +49,7 @@ static vit_quant narrow_bf16(size_t k, const float *x, unsigned char *out,
 
 static float low_half(uint32_t word)
 {
-    return vit_f32_from_bits(word << 16);
+    return vit_f32_from_bits((word & 0xffff) << 16);
 }
 
 static float high_half(uint32_t word)
@@ -195,6 +195,7 @@ enum { EXACT_WORDS = 256 };
 
 /* sum[NR] += one row times a panel. Whole numbers, in f32 as compilers know no
  * vectors for products of bytes. */
+TM_WRAPS
 static void add_words(size_t words, const unsigned char *a, const uint32_t *b,
                       int32_t *sum)
 {

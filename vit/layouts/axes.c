@@ -41,10 +41,8 @@ static void reorder(vit_axes *a, const size_t *shape, enum vit_form form)
 {
     size_t steps[AXES], dims = forms[form].dims, next = 0;
 
-    for (size_t i = dims, step = 1; i-- > 0;) {
-        steps[i] = step;
-        step *= shape[i];
-    }
+    for (size_t i = dims, step = 1; i > 0; step *= shape[--i])
+        steps[i - 1] = step;
     for (size_t i = 0; i < dims; i++) {
         a->length[i] = shape[forms[form].axis[i]];
         a->step[i] = steps[forms[form].axis[i]];
@@ -162,8 +160,8 @@ void tomevit_axes_move(const vit_axes *a, const float *in, float *out)
 {
     size_t steps_out[AXES], n[AXES], x, y;
 
-    for (size_t i = AXES, step = 1; i-- > 0; step *= a->length[i])
-        steps_out[i] = step;
+    for (size_t i = AXES, step = 1; i > 0; step *= a->length[--i])
+        steps_out[i - 1] = step;
     x = axis_of(a->length, steps_out, 1);
     y = axis_of(a->length, a->step, 1);
     in += a->offset;

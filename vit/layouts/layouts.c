@@ -50,10 +50,9 @@ static const vit_layout *const layouts[] = {
 static int before_anchor(const vit_layout *layout, const char *name)
 {
     size_t length = strlen(name), tail = strlen(layout->anchor);
-    size_t before = length - tail;
+    size_t before = length > tail ? length - tail : 0;
 
-    if (length < tail || before >= VIT_NAME / 2 ||
-        strcmp(name + before, layout->anchor) ||
+    if (before >= VIT_NAME / 2 || strcmp(name + before, layout->anchor) ||
         (before > 0 && name[before - 1] != '.' && name[before - 1] != '/'))
         return -1;
     return (int)before;

@@ -25,7 +25,7 @@ static int decode_base64(const char *text, unsigned char **bytes, size_t *count)
 
         if (!letter)
             return -1;
-        word = word << 6 | (uint32_t)(letter - letters);
+        word = (word & 0xff) << 6 | (uint32_t)(letter - letters);
         if (i % 4)
             (*bytes)[(*count)++] =
                 (unsigned char)(word >> (6 - 2 * (i % 4)) & 0xff);

@@ -27,9 +27,10 @@ static int find_base(struct tomevit_text *t, const vit_tensors *file,
 
     for (size_t i = 0; i < file->count; i++) {
         const char *name = file->list[i].name;
-        size_t length = strlen(name), before = length - tail;
+        size_t length = strlen(name);
+        size_t before = length > tail ? length - tail : 0;
 
-        if (length < tail || strcmp(name + before, names->anchor) != 0 ||
+        if (strcmp(name + before, names->anchor) != 0 ||
             before >= sizeof(t->base) ||
             (before && name[before - 1] != '.'))
             continue;

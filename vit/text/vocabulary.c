@@ -12,7 +12,7 @@ enum { FIRST_PLACES = 256 };
 /* ---- pieces -------------------------------------------------------------- */
 
 /* FNV-1a [Fowler, Noll, Vo]. */
-static uint64_t hash_of(const char *text, size_t length)
+TM_WRAPS static uint64_t hash_of(const char *text, size_t length)
 {
     uint64_t h = 14695981039346656037u;
 
@@ -92,11 +92,17 @@ void tomevit_vocabulary_free(vit_vocabulary *v)
 
 /* ---- merges -------------------------------------------------------------- */
 
+TM_WRAPS static size_t hash_of_pair(int32_t left, int32_t right)
+{
+    uint64_t key = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+
+    return (size_t)(key * 0x9e3779b97f4a7c15u >> 32);
+}
+
 static vit_merge *merge_place(vit_merge *list, size_t places, int32_t left,
                               int32_t right)
 {
-    uint64_t key = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
-    size_t i = (size_t)(key * 0x9e3779b97f4a7c15u >> 32) & (places - 1);
+    size_t i = hash_of_pair(left, right) & (places - 1);
 
     while (list[i].left >= 0 &&
            (list[i].left != left || list[i].right != right))
