@@ -14,9 +14,9 @@
 #include "../network/grid.h"
 #include "steps.h"
 
-const float *tomevit_row_bias(const vit_pass *p, const vit_scratch *s,
-                              const vit_at *at, size_t query,
-                              const float *bias)
+static const float *raised_bias(const vit_pass *p, const vit_scratch *s,
+                                const vit_at *at, size_t query,
+                                const float *bias)
 {
     const vit_team *c = p->c;
     const tomevit_description *d = &c->model->d;
@@ -29,8 +29,6 @@ const float *tomevit_row_bias(const vit_pass *p, const vit_scratch *s,
     const int32_t *place = c->rows.place + first;
     ptrdiff_t from = place[query];
 
-    if (!d->relative)
-        return bias;
     for (size_t t = 0; t < tokens; t++) {
         ptrdiff_t to = place[t], row;
 
@@ -42,4 +40,11 @@ const float *tomevit_row_bias(const vit_pass *p, const vit_scratch *s,
         s->relative[t] = table[(size_t)row * heads] + (bias ? bias[t] : 0.0f);
     }
     return s->relative;
+}
+
+const float *tomevit_row_bias(const vit_pass *p, const vit_scratch *s,
+                              const vit_at *at, size_t query,
+                              const float *bias)
+{
+    return p->c->model->d.relative ? raised_bias(p, s, at, query, bias) : bias;
 }

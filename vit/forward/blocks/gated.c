@@ -118,12 +118,13 @@ typedef struct among {
 static void weigh(const vit_dsp *dsp, const among *g, size_t query, float *s,
                   float *bias)
 {
-    const float *relative = g->layer->rel_bias + g->whole - 1;
+    const float *relative;
 
     if (g->d->block != TOMEVIT_BLOCK_MEGA) {
         dsp->softmax(g->rows, 1.0f, g->bias, s);
         return;
     }
+    relative = g->layer->rel_bias + g->whole - 1;
     for (size_t j = 0; j < g->rows; j++)
         bias[j] = relative[(ptrdiff_t)g->place[j] -
                            (ptrdiff_t)g->place[query]] +
