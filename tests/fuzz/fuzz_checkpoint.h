@@ -8,6 +8,25 @@
 
 #include "../../vit/checkpoint/checkpoint.h"
 
+/* A matrix in int8 as it is stored, into memory of exactly its size. */
+static inline void fuzz_read_int8(vit_source source,
+                                  const tomevit_description *d,
+                                  enum vit_tensor t, size_t layer)
+{
+    size_t shape[4], dims, count = tomevit_tensor_shape(d, t, shape, &dims);
+    signed char *values;
+    float *scale;
+
+    if (!source.read_int8 || count == 0 || dims < 2)
+        return;
+    values = malloc(count);
+    scale = malloc(shape[0] * sizeof(*scale));
+    if (values && scale)
+        source.read_int8(source.self, t, layer, values, scale);
+    free(values);
+    free(scale);
+}
+
 static inline void fuzz_read_all(vit_checkpoint *checkpoint,
                                  const tomevit_description *d)
 {
@@ -25,6 +44,7 @@ static inline void fuzz_read_all(vit_checkpoint *checkpoint,
                 fuzz_require(!source.read(source.self, (enum vit_tensor)t,
                                           layer, values));
             free(values);
+            fuzz_read_int8(source, d, (enum vit_tensor)t, layer);
         }
 }
 

@@ -112,6 +112,10 @@ static void open_images(const char *path)
     options.max_patches = 6;
     if (!run_small(path, &options, &why))
         refused(&why);
+    options.max_patches = 0;
+    options.dtype = TOMEVIT_INT8;
+    if (!run_small(path, &options, &why))
+        refused(&why);
 }
 
 /* ---- texts and bytes ----------------------------------------------------- */
