@@ -56,7 +56,7 @@ static void on_end(int number)
     raise(number);
 }
 
-/* No input is worth more time of the processor, or a minute of waiting. */
+/* No input is worth more time of the processor, or ten minutes of waiting. */
 static void set_bounds(void)
 {
     static const int ends[] = {SIGABRT, SIGPROF, SIGALRM, SIGSEGV, SIGBUS,
@@ -75,7 +75,7 @@ static void start_bounds(void)
     struct itimerval most = {{0, 0}, {SECONDS, 0}};
 
     setitimer(ITIMER_PROF, &most, NULL);
-    alarm(60);
+    alarm(600);
 }
 
 /* ---- the inputs ---------------------------------------------------------- */
