@@ -44,23 +44,23 @@ static inline int low_widens(const vit_low *low)
             !strcmp(low->name, "avx512") || !strcmp(low->name, "neon"));
 }
 
-/* Element p of a chunk of the left side. */
+/* Element p of a chunk of the left side: words, the first of each in its lowest
+ * bits, whatever the order of their bytes. */
 static inline float low_element(const vit_low *low, const unsigned char *chunk,
                                 size_t p)
 {
-    uint16_t half;
-    float value;
+    size_t each = low->per_chunk / (VIT_CHUNK / sizeof(uint32_t));
+    uint32_t word;
 
-    if (low->dtype == TOMEVIT_INT8 && low->per_chunk == 64)
-        return (float)(low->offset ? (int)chunk[p] - low->offset
-                                   : (int)(int8_t)chunk[p]);
-    if (low->per_chunk == 16) {
-        memcpy(&value, chunk + p * 4, sizeof(value));
-        return value;
-    }
-    memcpy(&half, chunk + p * 2, sizeof(half));
-    return low->dtype == TOMEVIT_INT8 ? (float)(int16_t)half
-                                      : vit_f32_from_bf16(half);
+    memcpy(&word, chunk + p / each * sizeof(word), sizeof(word));
+    if (each == 1)
+        return vit_f32_from_bits(word);
+    word >>= p % each * (32 / each);
+    if (each == 4)
+        return (float)(low->offset ? (int)(uint8_t)word - low->offset
+                                   : (int)(int8_t)word);
+    return low->dtype == TOMEVIT_INT8 ? (float)(int16_t)word
+                                      : vit_f32_from_bf16((uint16_t)word);
 }
 
 #endif
