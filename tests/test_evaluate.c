@@ -92,3 +92,25 @@ Test(join, parts_are_all_files)
     join_part(17, (options_part){0, 0}, &from, &to);
     cr_expect(from == 0 && to == 17, "no part is all");
 }
+
+/* A journal's part is what --part takes: beyond it products would wrap. */
+Test(join, what_a_journal_says_is_a_part_or_refused)
+{
+    static const struct {
+        const char *text;
+        int is;
+    } parts[] = {
+        {"2/3", 1}, {"1000000/1000000", 1}, {"0/3", 0}, {"4/3", 0},
+        {"2/3 ", 0}, {"2", 0}, {"-2/3", 0}, {"-5/-3", 0}, {"3/1000001", 0},
+        {"18446744073709551614/18446744073709551615", 0},
+    };
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+        json_t *settings = json_pack("{s:s}", "--part", parts[i].text);
+        range r = {.path = "journal"};
+        cr_expect_eq(join_part_of(settings, 17, &r), parts[i].is ? 0 : -1,
+                     "%s", parts[i].text);
+        cr_expect(r.from <= r.to && r.to <= 17, "%s", parts[i].text);
+        json_decref(settings);
+    }
+}

@@ -91,7 +91,7 @@ static struct {
 } run = {.count = 1, .beside = 1};
 
 /* A number that is the same for processes that may run on the same CPUs. */
-static uint64_t cpus_key(void)
+TM_WRAPS static uint64_t cpus_key(void)
 {
     uint64_t key = 0;
 #ifdef __linux__

@@ -90,10 +90,8 @@ int join_part_of(const json_t *settings, size_t count, range *r)
 {
     const char *text = json_string_value(json_object_get(settings, "--part"));
     options_part share = {0, 0};
-    char rest;
 
-    if (text && (sscanf(text, "%zu/%zu%c", &share.k, &share.n, &rest) != 2 ||
-                 share.k < 1 || share.k > share.n)) {
+    if (text && options_read_part(text, &share) != 0) {
         message_failed("%s: '%.40s' is no part", r->path, text);
         return -1;
     }

@@ -14,7 +14,7 @@
 
 /* ---- files by their content ---------------------------------------------- */
 
-static uint64_t mix(uint64_t hash, uint64_t word)
+TM_WRAPS static uint64_t mix(uint64_t hash, uint64_t word)
 {
     hash = (hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
     return hash ^ hash >> 29;

@@ -25,6 +25,19 @@ static size_t rows(void)
     return count;
 }
 
+int options_read_part(const char *text, options_part *part)
+{
+    const char *slash = strchr(text, '/');
+    char k[16] = "";
+
+    if (slash && (size_t)(slash - text) < sizeof(k))
+        memcpy(k, text, (size_t)(slash - text));
+    return slash && args_size(k, &part->k) == 0 &&
+                   args_size(slash + 1, &part->n) == 0 && part->k >= 1 &&
+                   part->k <= part->n && part->n <= OPTIONS_PARTS
+        ? 0 : -1;
+}
+
 void options_init(options *o)
 {
     memset(o, 0, sizeof(*o));

@@ -79,7 +79,10 @@ typedef struct template_list {
     size_t count;
 } template_list;
 
-/* The K-th of N parts of the files; N is 0 for all of them. */
+enum { OPTIONS_PARTS = 1000000 };
+
+/* The K-th of N parts of the files, OPTIONS_PARTS at most; N is 0 for all of
+ * them. */
 typedef struct options_part {
     size_t k, n;
 } options_part;
@@ -151,6 +154,9 @@ typedef struct options {
 const char *options_source(const options *o);
 
 extern const args_option options_table[];
+
+/* "K/N", as options and journals have it. 0, or -1 if it is no part. */
+int options_read_part(const char *text, options_part *part);
 
 void options_init(options *o);
 void options_free(options *o);

@@ -55,15 +55,7 @@ static int parse_cpu(const char *text, void *field, char *why)
 
 static int parse_part(const char *text, void *field, char *why)
 {
-    options_part *part = field;
-    const char *slash = strchr(text, '/');
-    char k[16] = "";
-
-    if (slash && (size_t)(slash - text) < sizeof(k))
-        memcpy(k, text, (size_t)(slash - text));
-    if (slash && args_size(k, &part->k) == 0 &&
-        args_size(slash + 1, &part->n) == 0 && part->k >= 1 &&
-        part->k <= part->n && part->n <= 1000000)
+    if (options_read_part(text, field) == 0)
         return 0;
     snprintf(why, ARGS_WHY, "'%.40s' is not K/N with K from 1 to N", text);
     return -1;
