@@ -154,7 +154,8 @@ enum tomevit_activation {
     TOMEVIT_QUICK_GELU = 2, /* x / (1 + exp(-1.702 x)) */
     TOMEVIT_SWIGLU = 3,     /* silu(a) * b, halves of the first product */
     TOMEVIT_SILU = 4,       /* x / (1 + exp(-x)) */
-    TOMEVIT_GEGLU = 5       /* gelu(a) * b */
+    TOMEVIT_GEGLU = 5,      /* gelu(a) * b */
+    TOMEVIT_GEGLU_TANH = 6  /* the same by tanh */
 };
 
 /* What a layer is made of. */
@@ -272,14 +273,16 @@ typedef struct tomevit_description {
     int unbiased, mlp_unbiased; /* nor have a layer's products, its MLP's */
     int in_order;          /* merged tokens stay in the order of their places,
                             * whatever order is asked for */
-    int qk_norm;           /* norms of every head's queries and keys */
+    int qk_norm;           /* norms of every head's queries and keys; 2: and of
+                            * its values without weights, scores not scaled */
     int layer_scale;       /* factors on what attention (and 1: MLP) adds */
     int activation;        /* enum tomevit_activation */
     int attn_norm, mlp_norm; /* norms of what their last products see; 2: of
                             * what the MLP's first sees */
     int final_norm;        /* a norm before pooling, or after it: fc_norm */
     int fc_norm;
-    int bare_norm;         /* behind pooling one that has no weights */
+    int bare_norm;         /* behind pooling one that has no weights; 2: instead
+                            * times sqrt(dim), 3: then less a bias, scaled */
     tomevit_cells cells;   /* of TOMEVIT_POOL_CELLS */
     int pool;              /* enum tomevit_pool */
     int pool_prefix;       /* attention pooling looks at all tokens, not at
@@ -295,7 +298,8 @@ typedef struct tomevit_description {
     char preprocessing_source[32]; /* "metadata", "family", "default" */
     size_t relative_hidden; /* width of that MLP */
     size_t post_norm;      /* 1: a layer's norms are of what attention and MLP
-                            * give, before it is added; 0: of what they see */
+                            * give, before it is added; 0: of what they see;
+                            * 2: of both */
     size_t differential;   /* 1: attention is that of [arXiv 2410.05258] */
     size_t talking, class_layers; /* of CaiT [arXiv 2003.02436, 2103.17239] */
     size_t parallel;       /* MLP beside attention [2302.05442]; 2: joined */
@@ -305,7 +309,10 @@ typedef struct tomevit_description {
     size_t pool_queries;   /* learnt queries, of which one pools */
     uint32_t whole[2];     /* layers at the start, and at the end, with all
                             * heads of keys and values [2604.21681] */
-    uint64_t reserved[2];  /* 0 */
+    uint32_t ranges;       /* 1: inputs and outputs of a layer's products are
+                            * cut off at the ends of ranges */
+    uint32_t signed_pixels; /* 1: patches are made of 2 v - 1 of pixels v */
+    uint64_t reserved[1];  /* 0 */
 } tomevit_description;
 
 typedef struct tomevit_model tomevit_model;

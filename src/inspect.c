@@ -150,7 +150,8 @@ static const char *pool_name(const tomevit_description *d)
 static const char *activation_name(const tomevit_description *d)
 {
     static const char *const names[] = {"GELU", "GELU by tanh", "QuickGELU",
-                                        "SwiGLU", "SiLU"};
+                                        "SwiGLU", "SiLU", "GEGLU",
+                                        "GEGLU by tanh"};
 
     return names[d->activation];
 }
@@ -169,12 +170,17 @@ static void parts_text(const tomevit_description *d, char *text, size_t size)
         {d->rms_norm, "RMSNorm"},
         {d->unbiased, "no biases in layers"},
         {d->mlp_unbiased, "no biases in MLPs"},
-        {d->bare_norm, "norm without weights after pooling"},
+        {d->bare_norm == 1, "norm without weights after pooling"},
+        {d->bare_norm > 1, "scale after pooling"},
         {d->in_order, "merged tokens in the order of their places"},
         {d->layer_scale == 1, "layer scale"},
         {d->layer_scale == 2, "layer scale of attention"},
         {d->norm_pre, "norm before the layers"},
-        {d->qk_norm, "norm of queries and keys"},
+        {d->qk_norm == 1, "norm of queries and keys"},
+        {d->qk_norm == 2, "norm of queries, keys and values"},
+        {d->post_norm == 1, "norms after attention and MLP"},
+        {d->post_norm == 2, "norms before and after attention and MLP"},
+        {d->ranges != 0, "products cut off at ranges"},
         {d->qkv_bias == 2, "no bias of keys"},
         {d->attn_norm, "norm inside attention"},
         {d->stem_side[0] > 0, "patches by three products"},

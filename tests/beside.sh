@@ -271,6 +271,39 @@ printf '"config.json"\n"0.1 0.2 0.3"\n"metadata"\n' | cmp -s - values ||
 run 0 classify --model "$weights" a.png
 grep -q 'ant\|bee\|cow\|dog\|eel' out || fail "names by index are not read"
 
+# ---- Gemma 4's tower: what of it is another one
+
+# swapped A B: names of tensors, as long as each other
+swapped() {
+    LC_ALL=C sed "s/\"$1\"/\"@\"/; s/\"$2\"/\"$1\"/; s/\"@\"/\"$2\"/" \
+        "$models/timm_gemma4/model.safetensors" >"$weights"
+    cmp -s "$models/timm_gemma4/model.safetensors" "$weights" &&
+        fail "$1 and $2 are not swapped"
+}
+alone timm_gemma4/model.safetensors
+layer=encoder.blocks
+swapped $layer.1.attn.k_proj.input_max $layer.2.attn.k_proj.input_max
+refuses 'attn.k.input_range": inputs that are cut off at'
+swapped $layer.0.mlp.up_proj.input_min $layer.1.mlp.up_proj.input_min
+refuses 'mlp.up.input_range": inputs that are cut off at'
+swapped $layer.2.attn.o_proj.output_min $layer.2.attn.o_proj.output_max
+refuses 'o_proj.output_min": expected a range, found'
+alone timm_gemma4/model.safetensors
+run 1 inspect "$weights" --image-size 84
+says err 'position_embedding_table": expected the positions of 21 rows and 21'
+run 0 convert "$weights" -o m/converted.safetensors
+run 0 inspect m/converted.safetensors
+run 1 inspect m/converted.safetensors --image-size 32
+says err 'positions that were taken from a table are not resized, found 32'
+while IFS='|' read -r args words; do
+    beside config.json '{"architecture": "gemma4_vit_167m", "num_features": 32,
+        "model_args": {"embed_dim": 32, "depth": 3, '"$args"'}}'
+    refuses "config.json beside it: $words"
+done <<END
+"encoder_pool": "soft"|"encoder_pool" "soft" cannot be done here
+"rope_theta": 10000|"rope_theta" of "model_args" cannot be done here
+"global_pool": "soft"|"global_pool" "soft" cannot be done here
+END
 # ---- what is there in place of weights
 
 # like TEXT WORDS

@@ -74,7 +74,7 @@ double *norm(const oracle *o, enum vit_tensor weight,
     double *w = tensor(o, weight, layer, dim);
     double *b = NULL, *y = zeros(rows * dim);
 
-    if (tomevit_tensor_shape(o->d, bias, NULL, NULL))
+    if (bias < VIT_TENSORS && tomevit_tensor_shape(o->d, bias, NULL, NULL))
         b = tensor(o, bias, layer, dim);
     for (size_t i = 0; i < rows; i++) {
         const double *row = x + i * dim;
@@ -193,6 +193,8 @@ static void embed(oracle *o, const float *image)
             patches[t * k + i] = (double)image[
                 (i / (p * p) * d->image_size + t / columns * p + i / p % p) *
                     width + t % columns * p + i % p];
+    for (size_t i = 0; d->signed_pixels && i < count * k; i++)
+        patches[i] = 2.0 * patches[i] - 1.0;
     y = linear(o, VIT_PATCH_WEIGHT, VIT_PATCH_BIAS, 0, count, patches,
                d->dim, k);
     norm_in_place(o, VIT_PATCH_NORM_WEIGHT, VIT_PATCH_NORM_BIAS, 0,
@@ -210,13 +212,28 @@ static void embed(oracle *o, const float *image)
     free(patches), free(pos), free(y);
 }
 
+/* Rows of n numbers, `wide` apart, between the ends of a range that may not
+ * exist. [transformers, models/gemma4] */
+static void cut_off(const oracle *o, enum vit_tensor t, size_t layer, size_t n,
+                    size_t wide, double *x)
+{
+    double *range = tensor(o, t, layer, 2);
+
+    for (size_t i = 0; o->d->ranges && i < o->n * n; i++) {
+        double *v = x + i / n * wide + i % n;
+
+        *v = fmin(fmax(*v, range[0]), range[1]);
+    }
+    free(range);
+}
+
 /* What attention or the MLP sees: norms of x, unless they come behind. */
 static double *seen(const oracle *o, enum vit_tensor weight,
                     enum vit_tensor bias, size_t layer)
 {
     size_t count = o->n * o->d->dim;
 
-    if (!o->d->post_norm)
+    if (o->d->post_norm != 1)
         return norm(o, weight, bias, layer, o->n, o->x);
     return memcpy(zeros(count), o->x, count * sizeof(*o->x));
 }
@@ -230,7 +247,11 @@ static void add(oracle *o, enum vit_tensor scale, size_t layer, double *y)
     double *factors = tensor(o, scale, layer, dim);
     int scaled = tomevit_tensor_shape(o->d, scale, NULL, NULL) > 0;
 
-    if (o->d->post_norm)
+    cut_off(o, mlp ? VIT_RANGE_MLP : VIT_RANGE_ATTENTION, layer, dim, dim, y);
+    if (o->d->post_norm == 2)
+        norm_in_place(o, mlp ? VIT_NORM2_POST : VIT_NORM1_POST, VIT_TENSORS,
+                      layer, o->n, y, dim);
+    else if (o->d->post_norm)
         norm_in_place(o, mlp ? VIT_NORM2_WEIGHT : VIT_NORM1_WEIGHT,
                       mlp ? VIT_NORM2_BIAS : VIT_NORM1_BIAS, layer, o->n, y,
                       dim);
@@ -259,15 +280,34 @@ static double raised(const oracle *o, const double *table, size_t head,
     return table[(size_t)row * o->d->heads + head];
 }
 
+/* A norm of squares without weights. */
+static void unit(double *x, size_t n, double epsilon)
+{
+    double squares = 0.0;
+
+    for (size_t i = 0; i < n; i++)
+        squares += x[i] * x[i] / (double)n;
+    for (size_t i = 0; i < n; i++)
+        x[i] /= sqrt(squares + epsilon);
+}
+
 /* Queries, keys and values of one layer, [n, dim + 2 heads of keys]. */
 static double *projections(const oracle *o, size_t layer, size_t wide)
 {
     size_t dim = o->d->dim, dh = dim / o->d->heads, n = o->n;
     double *in = seen(o, VIT_NORM1_WEIGHT, VIT_NORM1_BIAS, layer);
-    double *qkv = linear(o, VIT_QKV_WEIGHT, VIT_QKV_BIAS, layer, n, in, wide,
-                         dim);
     double *q_bias = tensor(o, VIT_Q_BIAS, layer, dim);
-    double *v_bias = tensor(o, VIT_V_BIAS, layer, dim);
+    double *v_bias = tensor(o, VIT_V_BIAS, layer, dim), *qkv;
+
+    cut_off(o, VIT_RANGE_QKV, layer, dim, dim, in);
+    qkv = linear(o, VIT_QKV_WEIGHT, VIT_QKV_BIAS, layer, n, in, wide, dim);
+    cut_off(o, VIT_RANGE_Q, layer, dim, wide, qkv);
+    cut_off(o, VIT_RANGE_K, layer, (wide - dim) / 2, wide, qkv + dim);
+    cut_off(o, VIT_RANGE_V, layer, (wide - dim) / 2, wide,
+            qkv + (wide + dim) / 2);
+    for (size_t i = 0; o->d->qk_norm == 2 && i < n * (wide - dim) / 2; i += dh)
+        unit(qkv + i / ((wide - dim) / 2) * wide + (wide + dim) / 2 +
+                 i % ((wide - dim) / 2), dh, (double)o->d->norm_eps);
 
     for (size_t i = 0; wide == 3 * dim && i < n * dim; i++) {
         qkv[i / dim * wide + i % dim] += q_bias[i % dim];
@@ -308,7 +348,7 @@ void score(const oracle *o, const double *q, const double *key,
         s[j] = 0.0;
         for (size_t c = 0; c < dh; c++)
             s[j] += side_of(q[c]) * side_of(key[j * wide + c]);
-        s[j] /= sqrt((double)dh);
+        s[j] /= o->d->qk_norm == 2 ? 1.0 : sqrt((double)dh);
     }
 }
 
@@ -450,6 +490,7 @@ static void attend(oracle *o, size_t layer, int prop_attn)
     }
     norm_in_place(o, VIT_ATTN_NORM_WEIGHT, VIT_ATTN_NORM_BIAS, layer, n, out,
                   dim);
+    cut_off(o, VIT_RANGE_PROJ, layer, dim, dim, out);
     y = linear(o, VIT_PROJ_WEIGHT, VIT_PROJ_BIAS, layer, n, out, dim, dim);
     add(o, VIT_SCALE1, layer, y);
     free(qkv), free(table), free(out), free(s), free(y);
@@ -567,6 +608,7 @@ double activate(int activation, double x)
     case TOMEVIT_GELU:
         return 0.5 * x * (1.0 + erf(x / sqrt(2.0)));
     case TOMEVIT_GELU_TANH:
+    case TOMEVIT_GEGLU_TANH:
         return 0.5 * x * (1.0 + tanh(root * (x + 0.044715 * x * x * x)));
     case TOMEVIT_QUICK_GELU:
         return x * sigmoid(1.702 * x);
@@ -579,21 +621,26 @@ static void feed_forward(oracle *o, size_t layer)
 {
     int kind = o->d->activation;
     size_t dim = o->d->dim, wide = o->d->mlp_dim;
-    size_t columns = kind == TOMEVIT_SWIGLU ? 2 * wide : wide;
+    int gated = kind == TOMEVIT_SWIGLU || kind == TOMEVIT_GEGLU_TANH;
+    size_t columns = gated ? 2 * wide : wide;
     double *in = seen(o, VIT_NORM2_WEIGHT, VIT_NORM2_BIAS, layer);
-    double *first = linear(o, VIT_FC1_WEIGHT, VIT_FC1_BIAS, layer, o->n, in,
-                           columns, dim);
-    double *h = zeros(o->n * wide), *y;
+    double *h = zeros(o->n * wide), *first, *y;
 
+    cut_off(o, VIT_RANGE_FC1, layer, dim, dim, in);
+    first = linear(o, VIT_FC1_WEIGHT, VIT_FC1_BIAS, layer, o->n, in, columns,
+                   dim);
+    cut_off(o, VIT_RANGE_GATE, layer, wide, columns, first);
+    cut_off(o, VIT_RANGE_UP, layer, wide, columns, first + columns - wide);
     for (size_t t = 0; t < o->n; t++) {
         for (size_t i = 0; i < wide; i++) {
             h[t * wide + i] = activate(kind, first[t * columns + i]);
-            if (kind == TOMEVIT_SWIGLU)
+            if (gated)
                 h[t * wide + i] *= first[t * columns + wide + i];
         }
     }
     norm_in_place(o, VIT_MLP_NORM_WEIGHT, VIT_MLP_NORM_BIAS, layer, o->n, h,
                   wide);
+    cut_off(o, VIT_RANGE_FC2, layer, wide, wide, h);
     y = linear(o, VIT_FC2_WEIGHT, VIT_FC2_BIAS, layer, o->n, h, dim, wide);
     add(o, VIT_SCALE2, layer, y);
     free(in), free(first), free(h), free(y);

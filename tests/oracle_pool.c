@@ -188,6 +188,20 @@ static void bare_norm(const oracle *o, double *x)
         x[i] = (x[i] - mean) / sqrt(variance + (double)o->d->norm_eps);
 }
 
+/* What squares of patches are handed on as. [transformers, models/gemma4] */
+static void standardize(const oracle *o, double *x)
+{
+    size_t n = o->d->dim;
+    double *bias = tensor(o, VIT_STD_BIAS, 0, n);
+    double *scale = tensor(o, VIT_STD_SCALE, 0, n);
+
+    for (size_t i = 0; i < n; i++)
+        x[i] = o->d->bare_norm == 3
+                   ? (x[i] * sqrt((double)n) - bias[i]) * scale[i]
+                   : x[i] * sqrt((double)n);
+    free(bias), free(scale);
+}
+
 static double length(const double *x, size_t n)
 {
     double squares = 0.0;
@@ -261,8 +275,10 @@ double *oracle_pool(const oracle *o, int prop_attn)
             norm_in_place(o, VIT_NORM_WEIGHT, VIT_NORM_BIAS, 0, 1, pooled,
                           dim);
     }
-    if (o->d->bare_norm)
+    if (o->d->bare_norm == 1)
         bare_norm(o, pooled);
+    if (o->d->bare_norm > 1)
+        standardize(o, pooled);
     free(normed);
     return pooled;
 }

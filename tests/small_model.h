@@ -46,6 +46,8 @@ static inline tomevit_description small_description(int pool, int fc_norm,
 static inline int stays(const tomevit_description *d, enum vit_tensor t)
 {
     return t == VIT_ATTN_NORM_WEIGHT || t == VIT_MLP_NORM_WEIGHT ||
+           (t >= VIT_RANGE_QKV && t <= VIT_RANGE_MLP) ||
+           t == VIT_NORM1_POST || t == VIT_NORM2_POST || t == VIT_STD_SCALE ||
            (d->rms_norm && (t == VIT_Q_NORM_WEIGHT ||
                             t == VIT_K_NORM_WEIGHT)) ||
            (d->pool == TOMEVIT_POOL_QUERY && (t == VIT_QUERY_NORM_WEIGHT ||
@@ -55,7 +57,8 @@ static inline int stays(const tomevit_description *d, enum vit_tensor t)
 /* Weights large enough that attention and GELU leave their linear parts; what
  * norms inside attention and MLP multiply by stays about 1, or every layer
  * would make rounding so much larger, and so would the norms of a query and of
- * what it sees, and those of queries and keys without a mean. */
+ * what it sees, those of queries and keys without a mean, and those behind
+ * attention and MLP beside others before them. */
 static inline int read_stronger(void *self, enum vit_tensor t, size_t layer,
                          float *out)
 {

@@ -334,6 +334,22 @@ Test(dsp, geglu_every_tail)
     each_tier(check_geglu);
 }
 
+static double gelu_tanh_of(double x)
+{
+    return 0.5 * x * (1.0 + tanh(sqrt(2.0 / acos(-1.0)) *
+                                 (x + 0.044715 * x * x * x)));
+}
+
+static void check_geglu_tanh(const vit_dsp *dsp)
+{
+    check_gated(dsp, "geglu_tanh", dsp->geglu_tanh, gelu_tanh_of, 6.0f, 2e-6);
+}
+
+Test(dsp, geglu_tanh_every_tail)
+{
+    each_tier(check_geglu_tanh);
+}
+
 /* With one tap that is not there, and with none at all. */
 static void check_depthwise(const vit_dsp *dsp)
 {

@@ -128,8 +128,6 @@ Test(layout_errors, what_cannot_be_run_is_called_by_its_name, .init = enter,
         {"patch_embed.backbone.conv.weight", "a convolutional network cannot"},
         {"patch_embed.backbone.stages.0.blocks.0.downsample.conv.weight",
          "patches from a convolutional network cannot be run here"},
-        {"encoder.patch_embed.position_embedding_table",
-         "positions of rows and columns in one table (Gemma 4) cannot"},
     };
     model_file file;
 

@@ -105,7 +105,7 @@ static void check_near(const char *tier, tomevit_description d)
 }
 
 /* What sets published kinds of models apart. */
-enum { KINDS = 12 };
+enum { KINDS = 13 };
 static tomevit_description of_kind(int kind)
 {
     tomevit_description d = small_description(TOMEVIT_POOL_MEAN, kind < 2, 0);
@@ -170,6 +170,15 @@ static tomevit_description of_kind(int kind)
                                 .theta = 100};
         d.pos_embed = 0, d.pos_prefix = 0;
         d.activation = TOMEVIT_SWIGLU;
+        break;
+    case 11:                            /* Gemma 4's tower */
+        d.rms_norm = d.unbiased = d.signed_pixels = d.ranges = 1;
+        d.qk_norm = d.post_norm = 2;
+        d.qkv_bias = d.patch_bias = d.final_norm = 0;
+        d.activation = TOMEVIT_GEGLU_TANH;
+        d.bare_norm = 3;
+        d.rope = (tomevit_rope){.kind = TOMEVIT_ROTARY_INDEX, .xy = 1,
+                                .theta = 100};
         break;
     default:                            /* MobileLLM's heads */
         d.rms_norm = d.unbiased = 1;

@@ -844,7 +844,7 @@ Test(refusals_vit, structs_keep_their_layout)
     cr_expect_eq(sizeof(tomevit_preprocessing), 96);
     cr_expect_eq(offsetof(tomevit_preprocessing, reserved), 80);
     cr_expect_eq(sizeof(tomevit_description), 888);
-    cr_expect_eq(offsetof(tomevit_description, reserved), 872);
+    cr_expect_eq(offsetof(tomevit_description, reserved), 880);
     cr_expect_eq(sizeof(tomevit_open_options), 104);
     cr_expect_eq(offsetof(tomevit_open_options, reserved), 88);
     cr_expect_eq(sizeof(tomevit_text_options), 72);

@@ -137,6 +137,7 @@ static const struct {
     D(pool_queries, NULL),
     D(zero_shot, NULL), D(embedding, NULL), D(projection, NULL),
     D(projection_bias, NULL), D(logit_scale, NULL), D(logit_bias, NULL),
+    D(ranges, NULL), D(signed_pixels, NULL),
     D(norm_eps, "norm epsilon"), D(preprocessing.size, "image size"),
     D(preprocessing.mean, "mean"), D(preprocessing.std, "std"),
     D(preprocessing.crop_pct, "crop"), D(preprocessing.crop_mode, "crop"),

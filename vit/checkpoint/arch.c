@@ -297,6 +297,9 @@ static int is_factor(enum vit_tensor t)
     case VIT_ATTN_NORM_WEIGHT:
     case VIT_MLP_NORM_WEIGHT:
     case VIT_MLP_NORM_FIRST_WEIGHT:
+    case VIT_NORM1_POST:
+    case VIT_NORM2_POST:
+    case VIT_STD_SCALE:
     case VIT_STAGES_NORM_WEIGHT:
     case VIT_STAGES_0_NORM_WEIGHT:
     case VIT_STAGES_1_NORM_WEIGHT:
@@ -339,6 +342,11 @@ static int read_random(void *self, enum vit_tensor t, size_t layer, float *out)
     float middle = is_factor(t) && !less ? 1.0f : 0.0f;
     size_t i;
 
+    if (t >= VIT_RANGE_QKV && t <= VIT_RANGE_MLP) {
+        out[0] = -1.5f;                 /* every layer has the same */
+        out[1] = 2.0f;
+        return 0;
+    }
     for (i = 0; i < count; i++) {
         counter += 0x9e3779b97f4a7c15u;
         out[i] = middle + 0.02f * about_normal(mix(counter));

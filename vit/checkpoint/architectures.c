@@ -34,6 +34,7 @@
 #define AXIAL "index theta=100 axes=xy layout=interleaved"
 #define GRID "index theta=10000 axes=hw layout=halves"
 #define MIXED "mixed axes=xy layout=interleaved"
+#define QUARTERS "index theta=100 axes=xy layout=quarters"
 
 static const vit_architecture architectures[] = {
 #include "timm.def"
@@ -61,7 +62,7 @@ static const missing of_timm[] = {
     {"_lingbot", "rotary positions"},
     {"_sapiens2", "an unknown Sapiens2"},
     {"qwen3_vit", "an unknown tower"}, {"deepseek_vit", "an unknown tower"},
-    {"gemma4_vit", "positions of rows and columns in one table"},
+    {"gemma4_vit", "an unknown tower"},
     {"_relpos_", "relative positions of another kind"},
     {"_xp_", "attention and MLP side by side (ParallelScalingBlock)"},
     {"_18x2_", "several attentions side by side (ParallelThingsBlock)"},

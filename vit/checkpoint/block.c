@@ -33,11 +33,21 @@ void tomevit_find_block(const vit_tensors *file, tomevit_description *d)
         d->parallel = tomevit_has(file, "blocks.0.out_proj.weight") ? 2 : 1;
         d->qkv_bias = tomevit_has(file, "blocks.0.in_proj.bias");
     }
-    d->post_norm = says(file, "block", "res_post_norm");
+    d->post_norm = says(file, "block", "res_post_norm")   ? 1
+                   : says(file, "block", "sandwich_norm") ? 2
+                                                          : 0;
     if (d->block == TOMEVIT_BLOCK_MEGALODON) {
         d->unbiased = 1;
         d->layer_scale = tomevit_has(file, "blocks.0.ls2.gamma");
     }
+}
+
+void tomevit_find_bare_norm(const vit_tensors *file, tomevit_description *d)
+{
+    d->bare_norm = says(file, "bare_norm", "after pooling") ? 1
+                   : !says(file, "bare_norm", "scaled")     ? 0
+                   : tomevit_has(file, "std_bias")          ? 3
+                                                            : 2;
 }
 
 /* A tensor of a layer of Mega's kind, of so many dimensions. */

@@ -240,6 +240,23 @@ static int read_axes(const vit_checkpoint *c, const vit_stored *tensor,
     return code;
 }
 
+/* Positions by the numbers of columns and of rows. */
+static int read_table(const vit_checkpoint *c, const vit_stored *tensor,
+                      float *out, tomevit_message *why)
+{
+    const tomevit_description *d = &c->description;
+    size_t columns = tomevit_grid_columns(d), dim = d->dim;
+    float *table = malloc(tensor->elements * sizeof(*table));
+    int code = table ? tomevit_tensors_read(c->view, tensor, table, why)
+                     : TOMEVIT_ENOMEM;
+
+    for (size_t i = 0; !code && i < tomevit_grid_patches(d) * dim; i++)
+        out[i] = table[i / dim % columns * dim + i % dim] +
+                 table[(tensor->shape[1] + i / dim / columns) * dim + i % dim];
+    free(table);
+    return code;
+}
+
 /* The file's positions, resized: the prefix's rows stay as they are. */
 static int read_positions(const vit_checkpoint *c, const vit_stored *tensor,
                           float *out, tomevit_message *why)
@@ -286,7 +303,9 @@ static int read_tensor(void *self, enum vit_tensor t, size_t layer, float *out)
     if (!tensor ||
         (count && t != VIT_POS_EMBED && tensor->elements != count))
         return TOMEVIT_EINVAL;
-    if (t == VIT_POS_EMBED && tomevit_has_axes(c->view))
+    if (t == VIT_POS_EMBED && tomevit_has_table(c->view))
+        code = read_table(c, tensor, out, &why);
+    else if (t == VIT_POS_EMBED && tomevit_has_axes(c->view))
         code = read_axes(c, tensor, out, &why);
     else if (t == VIT_POS_EMBED && resized(c))
         code = read_positions(c, tensor, out, &why);

@@ -71,6 +71,9 @@ int tomevit_check_table(const vit_tensors *file,
                 break;
             if (t == VIT_POS_EMBED && tomevit_has_axes(file))
                 shape[0] = 2, shape[1] = d->image_size / d->patch;
+            if (t == VIT_POS_EMBED && tomevit_has_table(file))
+                shape[0] = 2, shape[1] = tomevit_tensors_find(
+                    file, "pos_embed")->shape[1];
             tomevit_tensor_name(d, (enum vit_tensor)t, layer, name);
             code = check_tensor(file, name, shape, dims, report);
             if (code)
@@ -138,9 +141,17 @@ int tomevit_has(const vit_tensors *file, const char *name)
     return tomevit_tensors_find(file, name) != NULL;
 }
 
+int tomevit_has_table(const vit_tensors *file)
+{
+    const vit_stored *t = tomevit_tensors_find(file, "pos_embed");
+
+    return t && t->dims == 3 && t->shape[0] == 2 &&
+           tomevit_tensors_metadata(file, "position_table");
+}
+
 int tomevit_has_axes(const vit_tensors *file)
 {
     const vit_stored *t = tomevit_tensors_find(file, "pos_embed");
 
-    return t && t->dims == 3 && t->shape[0] == 2;
+    return t && t->dims == 3 && t->shape[0] == 2 && !tomevit_has_table(file);
 }

@@ -18,6 +18,10 @@ vit_origin tomevit_origin_of(const vit_tensors *file, const char *name);
  * are those of patches. */
 int tomevit_has_axes(const vit_tensors *file);
 
+/* 1 if positions are a table [2, n, dim] of columns and of rows, by their
+ * numbers, whatever the image's size. */
+int tomevit_has_table(const vit_tensors *file);
+
 int tomevit_has(const vit_tensors *file, const char *name);
 
 /* A tensor whose shape tells a size: *t, with so many dimensions. EMODEL. */

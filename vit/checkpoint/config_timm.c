@@ -16,6 +16,11 @@ static int is_naflex(const vit_neighbour *n)
     return !strcmp(tomevit_view_layout(n->view), "timm NaFlex");
 }
 
+static int is_gemma4(const vit_neighbour *n)
+{
+    return !strcmp(tomevit_view_layout(n->view), "timm Gemma 4");
+}
+
 /* ---- the architecture ---------------------------------------------------- */
 
 /* The tensors are those of so many layers of this width. */
@@ -41,7 +46,7 @@ static int has_positions(const vit_neighbour *n, const vit_architecture *a)
     int staged = strncmp(a->name, "vitamin_", 8) == 0;
     int embeds = !strcmp(a->positions, "learned") || strstr(a->name, "_ape_") ||
                  strstr(a->name, "eva02_") || strstr(a->name, "vit_pe_") ||
-                 strstr(a->name, "qwen3_vit");
+                 strstr(a->name, "qwen3_vit") || strstr(a->name, "gemma4_");
 
     if (vit_has(n, "pos_embed") != embeds ||
         vit_has(n, "patch_embed.backbone.stem.conv1.weight") != staged)
@@ -67,15 +72,19 @@ static void say_norms(const vit_neighbour *n, const char *name,
                       const json_t *args)
 {
     const json_t *last = json_object_get(args, "final_norm");
-    static const char *const endless[] = {"_radio_", "vit_intern", "qwen3_vit"};
+    static const char *const endless[] = {"_radio_", "vit_intern", "qwen3_vit",
+                                          "gemma4_vit"};
     static const char *const rms[] = {"aimv2_", "test_vit4", "deepseek_vit",
-                                      "_sapiens2"};
+                                      "_sapiens2", "gemma4_vit"};
 
-    int wrapped = strstr(name, "qwen3_vit") || strstr(name, "deepseek_vit");
+    int wrapped = strstr(name, "qwen3_vit") || strstr(name, "deepseek_vit") ||
+                  strstr(name, "gemma4_vit");
 
     /* These two end as their encoder does; their own norm comes behind. */
     if (wrapped && !json_is_false(last) && !strstr(name, "_enc"))
         tomevit_neighbour_say(n, "bare_norm", json_string("after pooling"));
+    else if (is_gemma4(n) && json_is_false(last))
+        tomevit_neighbour_say(n, "bare_norm", json_string("none"));
     if (wrapped)
         last = NULL;
     if (json_is_false(last))
@@ -165,7 +174,9 @@ static const char *const understood[] = {
     "drop_rate", "pos_drop_rate", "patch_drop_rate", "proj_drop_rate",
     "attn_drop_rate", "drop_path_rate", "weight_init", "fix_init",
     "pretrained_cfg", "pretrained_cfg_overlay", "strict_img_size",
-    "encoder_pool", "out_features", "num_kv_heads",
+    "encoder_pool", "out_features", "num_kv_heads", "standardize",
+    "use_clipped_linears", "intermediate_size", "position_embedding_size",
+    "pooling_kernel_size",
 };
 
 /* Of NaFlex what is on by default changes what is computed where it is off. */
@@ -192,6 +203,15 @@ int tomevit_say_pool(const vit_neighbour *n, const char *key, const char *pool)
 {
     int attention = vit_has(n, "attn_pool.latent");
 
+    /* The mean of means of squares, behind a factor. */
+    if (pool && !strcmp(pool, "soft") && is_gemma4(n) &&
+        !vit_has(n, "head.weight")) {
+        tomevit_neighbour_say(n, "bare_norm", json_string("scaled"));
+        return 0;
+    }
+    if (pool && !strcmp(pool, "avg") && is_gemma4(n) &&
+        !vit_has(n, "head.weight"))
+        tomevit_neighbour_say(n, "bare_norm", json_string("none"));
     if (!pool || !pool[0] || (attention && !strcmp(pool, "map")) ||
         (vit_has(n, "merger.fc1.weight") && (!strcmp(pool, "avg") ||
                                          !strcmp(pool, "merge") ||
@@ -266,6 +286,10 @@ int tomevit_from_timm(const vit_neighbour *n, json_t *config)
                           tomevit_activation_name(args, "act_layer"));
     if (!pool)
         pool = tomevit_json_text(config, "global_pool");
+    if (is_gemma4(n) && tomevit_json_text(args, "encoder_pool") &&
+        !strcmp(tomevit_json_text(args, "encoder_pool"), "soft"))
+        return tomevit_neighbour_refuse(n, "\"encoder_pool\" \"soft\" cannot "
+                                        "be done here before a classifier");
     if ((code = check_args(n, args, is_naflex(n))) ||
         (code = say_input_size(n, cfg, args)) ||
         (code = tomevit_say_pool(n, "global_pool", pool)))

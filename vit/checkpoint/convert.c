@@ -229,6 +229,7 @@ static int same_model(const tomevit_description *a,
            a->mega.groups == b->mega.groups &&
            a->mlp_unbiased == b->mlp_unbiased &&
            a->bare_norm == b->bare_norm && same_cells(a, b) &&
+           a->ranges == b->ranges && a->signed_pixels == b->signed_pixels &&
            a->unbiased == b->unbiased && a->in_order == b->in_order &&
            a->qk_norm == b->qk_norm &&
            a->layer_scale == b->layer_scale &&

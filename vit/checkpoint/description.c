@@ -22,6 +22,13 @@ static const char *const unsupported[] = {
     "shared_rel_pos.", "blocks_token_only.", "attn_pool_contrastive.",
 };
 
+static int says(const vit_tensors *file, const char *key, const char *value)
+{
+    const char *text = tomevit_tensors_metadata(file, key);
+
+    return text && !strcmp(text, value);
+}
+
 /* ---- sizes --------------------------------------------------------------- */
 
 static int find_widths(const vit_tensors *file, tomevit_description *d,
@@ -94,7 +101,8 @@ static int find_activation(const vit_tensors *file, tomevit_description *d,
     code = tomevit_need(file, "blocks.0.mlp.fc1.weight", "[mlp dim, dim]", 2,
                         &t, report);
     if (!code && t->shape[0] == 2 * d->mlp_dim)
-        d->activation = TOMEVIT_SWIGLU;
+        d->activation = says(file, "gate", "gelu_tanh") ? TOMEVIT_GEGLU_TANH
+                                                        : TOMEVIT_SWIGLU;
     return code;
 }
 
@@ -299,6 +307,7 @@ static int find_parts(const vit_tensors *file, tomevit_description *d,
     d->distilled = tomevit_has(file, "dist_token");
     d->norm_pre = tomevit_has(file, "norm_pre.weight");
     d->pos_embed = tomevit_has(file, "pos_embed");
+    d->signed_pixels = tomevit_tensors_metadata(file, "pixels") != NULL;
     code = tomevit_find_relative(file, d, report);
     if (code)
         return code;
@@ -313,6 +322,8 @@ static int find_parts(const vit_tensors *file, tomevit_description *d,
     d->attn_norm = tomevit_has(file, "blocks.0.attn.norm.weight");
     d->mlp_norm = tomevit_has(file, "blocks.0.mlp.norm.weight");
     d->qk_norm = tomevit_has(file, "blocks.0.attn.q_norm.weight");
+    if (d->qk_norm && says(file, "attention", "normed"))
+        d->qk_norm = 2;
     d->layer_scale = !tomevit_has(file, "blocks.0.ls1.gamma")  ? 0
                      : tomevit_has(file, "blocks.0.ls2.gamma") ? 1
                                                                : 2;
@@ -329,7 +340,7 @@ static int find_parts(const vit_tensors *file, tomevit_description *d,
     said = tomevit_tensors_metadata(file, "final_norm");
     d->final_norm = d->fc_norm || tomevit_has(file, "norm.weight") ||
                     !(d->rope.kind || (said && !strcmp(said, "none")));
-    d->bare_norm = tomevit_tensors_metadata(file, "bare_norm") != NULL;
+    tomevit_find_bare_norm(file, d);
     code = find_pool(file, d, report);
     if (code)
         return code;
@@ -468,6 +479,7 @@ int tomevit_describe_file(const vit_tensors *file, tomevit_description *d,
         (code = tomevit_find_chunk(d, report)) ||
         (code = find_head(file, d, report)) ||
         (code = find_depth(file, d, report)) ||
+        (code = tomevit_find_ranges(file, d, report)) ||
         (code = tomevit_find_share(file, d, report)) ||
         (code = tomevit_check_parallel(d, report)) ||
         (code = check_others(file, d, report)) ||

@@ -52,6 +52,11 @@ int tomevit_find_talking(const vit_tensors *file, tomevit_description *d,
 int tomevit_find_differential(const vit_tensors *file, tomevit_description *d,
                               const vit_report *report);
 int tomevit_find_chunk(tomevit_description *d, const vit_report *report);
+/* ranges.c: d->ranges, of all layers. */
+int tomevit_find_ranges(const vit_tensors *file, tomevit_description *d,
+                        const vit_report *report);
+/* block.c: d->bare_norm. */
+void tomevit_find_bare_norm(const vit_tensors *file, tomevit_description *d);
 int tomevit_find_share(const vit_tensors *file, tomevit_description *d,
                        const vit_report *report);
 
@@ -108,6 +113,11 @@ int tomevit_settle_last_norm(vit_tensors *view, const vit_report *report);
 /* relative.c: d->relative, and of an MLP its width and d->heads. EMODEL. */
 int tomevit_find_relative(const vit_tensors *file, tomevit_description *d,
                           const vit_report *report);
+
+/* tokens.c: rows and columns of patches are in the table of positions, if there
+ * is one. EMODEL. */
+int tomevit_fits_table(const vit_tensors *file, const tomevit_description *d,
+                       const vit_report *report);
 
 /* tokens.c: the sides that metadata say, "N" or "HxW", as they say it; 0 and
  * NULL if none. */

@@ -115,7 +115,10 @@ static const char *gate_from(const vit_tensors *view, char rule[64])
     vit_origin o = tomevit_origin_of(view, "blocks.0.mlp.fc1.weight");
     const char *layout = tomevit_view_layout(view);
     const char *from = tomevit_tensors_from(view, "activation");
+    const char *gate = tomevit_tensors_from(view, "gate");
 
+    if (gate)
+        return gate;
     if (tomevit_has(view, "patch_embed.backbone.stem.conv1.weight") ||
         strstr(o.name, "w12") || strstr(o.name, "fc1_g"))
         return "tensors";
@@ -158,7 +161,7 @@ static const char *size_from(const vit_tensors *view,
         return "rule of torchvision";
     if (!strcmp(layout, "OpenAI CLIP"))
         return "rule of OpenAI CLIP";
-    return d->pos_embed || d->relative == 1
+    return (d->pos_embed && !tomevit_has_table(view)) || d->relative == 1
                ? tomevit_tensors_from(view, "positions") : NULL;
 }
 
@@ -197,7 +200,8 @@ static void add_structure(vit_facts *f, const vit_tensors *view,
 {
     static const char *const activations[] = {"gelu", "gelu_tanh",
                                               "quick_gelu", "swiglu",
-                                              "silu", "geglu"};
+                                              "silu", "geglu",
+                                              "geglu_tanh"};
     static const char *const pools[] = {"class", "mean", "class and mean",
                                         "attention", "cells",
                                         "class", "first query"};
@@ -228,7 +232,8 @@ static void add_structure(vit_facts *f, const vit_tensors *view,
              d->rope.kind || d->relative || !d->pos_embed ? "" : " alone");
     fact = add(f, "norms", norms_from(view, d, rule));
     snprintf(fact->value, sizeof(fact->value), "%s attention and MLP",
-             d->post_norm ? "after" : "before");
+             d->post_norm == 2 ? "before and after"
+             : d->post_norm    ? "after" : "before");
     add_ending(f, view, d);
     if (!strcmp(tomevit_view_layout(view), "MobileLLM")) {
         fact = add(f, "runs of a layer", tomevit_tensors_from(view, "share"));
@@ -246,7 +251,8 @@ static void add_structure(vit_facts *f, const vit_tensors *view,
     if (d->bare_norm) {
         fact = add(f, "norm behind pooling",
                    tomevit_tensors_from(view, "bare_norm"));
-        snprintf(fact->value, sizeof(fact->value), "without weights");
+        snprintf(fact->value, sizeof(fact->value),
+                 d->bare_norm > 1 ? "none, scaled" : "without weights");
     }
     if (d->preprocessing.max_patches) {
         fact = add(f, "most patches of an image", asked ? "option"

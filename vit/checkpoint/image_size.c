@@ -99,6 +99,7 @@ int tomevit_settle_patches(const vit_tensors *view, tomevit_description *d,
 int tomevit_settle_image(const vit_tensors *view, tomevit_description *d,
                          size_t size, size_t width, const vit_report *report)
 {
+    const char *how = tomevit_tensors_metadata(view, "position_resize");
     size_t side = d->image_size / d->patch;
     int code;
 
@@ -128,8 +129,14 @@ int tomevit_settle_image(const vit_tensors *view, tomevit_description *d,
                             "which the tables of relative positions are for, "
                             "found %zu: they are not resized here",
                             d->image_size, size);
+    if (how && !strcmp(how, "table") && !tomevit_has_table(view) &&
+        (size / d->patch != side ||
+         width / d->patch != tomevit_grid_columns(d)))
+        return tomevit_fail(report, TOMEVIT_EMODEL, "expected images of %zu: "
+                            "positions that were taken from a table are not "
+                            "resized, found %zu", d->image_size, size);
     tomevit_set_image(d, size, width);
     d->tokens = d->prefix + tomevit_grid_patches(d);
     d->parameters = tomevit_count_parameters(d);
-    return 0;
+    return tomevit_fits_table(view, d, report);
 }

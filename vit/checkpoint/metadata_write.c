@@ -92,7 +92,14 @@ static void put_parts(metadata *m, const tomevit_description *d)
     if (d->pool_prefix && !d->rope.kind)
         put(m, "pool_tokens", json_string("all"));
     if (d->post_norm)
-        put(m, "block", json_string("res_post_norm"));
+        put(m, "block", json_string(d->post_norm == 2 ? "sandwich_norm"
+                                                      : "res_post_norm"));
+    if (d->qk_norm == 2)
+        put(m, "attention", json_string("normed"));
+    if (d->activation == TOMEVIT_GEGLU_TANH)
+        put(m, "gate", json_string("gelu_tanh"));
+    if (d->signed_pixels)
+        put(m, "pixels", json_string("signed"));
     if (d->in_order)
         put(m, "order", json_string("places"));
     if (d->share > 1)
@@ -108,7 +115,8 @@ static void put_parts(metadata *m, const tomevit_description *d)
     if (!d->patch_bias && !d->norm_pre)
         put(m, "patch_bias", json_string("none"));
     if (d->bare_norm)
-        put(m, "bare_norm", json_string("after pooling"));
+        put(m, "bare_norm", json_string(d->bare_norm > 1 ? "scaled"
+                                                         : "after pooling"));
     if (d->cells.side)
         put(m, "cells",
             json_string(d->cells.by_channel ? "channels" : "patches"));

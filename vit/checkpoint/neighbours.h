@@ -8,9 +8,10 @@
 
 /*
  * Adds to the metadata of a view what its neighbours say and they do not yet:
- * "num_heads", "norm_eps", "activation", "block" (res_post_norm, for another
- * than the usual one), "pool", "mean", "std", "crop_pct", "crop_mode",
- * "interpolation", "positions", "input_size" (the crop's side), "class_names";
+ * "num_heads", "norm_eps", "activation", "block" (res_post_norm or
+ * sandwich_norm, for another than the usual one), "pool", "mean", "std",
+ * "crop_pct", "crop_mode", "interpolation", "positions", "input_size" (the
+ * crop's side), "class_names";
  * each from the neighbour's name. A configuration of a model with another width
  * is not this one's, and is passed over. EIO: a neighbour that is there and
  * cannot be read, or is not a regular file. EFORMAT: one that is not JSON.

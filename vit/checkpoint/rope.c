@@ -231,6 +231,8 @@ const char *tomevit_rope_family(const tomevit_description *d)
     case TOMEVIT_ROTARY_MIXED:
         return "rope-vit";
     default:
+        if (d->signed_pixels)
+            return "gemma4";
         if (d->norm_pre)
             return "pe";
         return d->activation == TOMEVIT_SWIGLU ? "eva02" : "rope-vit";

@@ -64,6 +64,22 @@ static int find_image_size(const vit_tensors *file, tomevit_description *d,
     return 0;
 }
 
+/* Rows and columns have to be in the table. */
+int tomevit_fits_table(const vit_tensors *file, const tomevit_description *d,
+                       const vit_report *report)
+{
+    const vit_stored *t = tomevit_tensors_find(file, "pos_embed");
+
+    if (!tomevit_has_table(file) || (tomevit_grid_rows(d) <= t->shape[1] &&
+                                     tomevit_grid_columns(d) <= t->shape[1]))
+        return 0;
+    return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\": expected the "
+                        "positions of %zu rows and %zu columns, found %zu",
+                        tomevit_origin_of(file, "pos_embed").name,
+                        tomevit_grid_rows(d), tomevit_grid_columns(d),
+                        t->shape[1]);
+}
+
 /* A table of all distances in the patches' grid, and three beside. */
 static int find_table(const vit_tensors *file, tomevit_description *d,
                       const vit_report *report)
@@ -151,8 +167,11 @@ int tomevit_find_tokens(const vit_tensors *file, tomevit_description *d,
         return tomevit_fail(report, TOMEVIT_EMODEL, "tensor \"%s\": relative "
                             "positions that all layers share cannot be run "
                             "here", tomevit_origin_of(file, SHARED).name);
-    if (!d->pos_embed && (d->rope.kind || d->relative || d->stages[0]))
-        return find_image_size(file, d, report);
+    if (tomevit_has_table(file) ||
+        (!d->pos_embed && (d->rope.kind || d->relative || d->stages[0]))) {
+        code = find_image_size(file, d, report);
+        return code ? code : tomevit_fits_table(file, d, report);
+    }
     code = tomevit_need(file, "pos_embed", "[1, tokens, dim]", 3, &t, report);
     if (!code)
         code = tomevit_limit("pos_embed", "a number of tokens", t->shape[1],

@@ -30,8 +30,7 @@ static const struct {
 };
 
 /* What names of timm's begin with. [timm, models/volo.py, xcit.py, tnt.py,
- * vision_transformer_sam.py, vitamin.py, gemma4_vit.py,
- * vision_transformer_hybrid.py] */
+ * vision_transformer_sam.py, vitamin.py, vision_transformer_hybrid.py] */
 static const struct {
     const char *start, *what;
 } starts[] = {
@@ -39,8 +38,6 @@ static const struct {
     {"cls_attn_blocks.", "attention over channels (XCiT)"},
     {"pixel_embed.", "transformers inside patches (TNT)"},
     {"blocks.0.attn.rel_pos_h", "windowed attention (SAM)"},
-    {"encoder.patch_embed.position_embedding_table",
-     "positions of rows and columns in one table (Gemma 4)"},
     {"patch_embed.backbone.stages.0.blocks.0.downsample.",
      "patches from a convolutional network"},
     {"patch_embed.backbone.conv.", "patches from a convolutional network"},

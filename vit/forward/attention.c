@@ -127,7 +127,7 @@ void tomevit_look(vit_pass *p, vit_scratch *s, const vit_at *at)
     const float *k = c->qkv + first * stride + d->dim +
                      at->head / group * head_dim;
     const float *bias = vit_bias(p, first);
-    float scale = 1.0f / sqrtf((float)head_dim);
+    float scale = tomevit_score_scale(c->model);
 
     if (c->model->outer) {
         tomevit_look_low(p, s, at);
@@ -164,7 +164,7 @@ void tomevit_attention(vit_pass *p, vit_scratch *s, const vit_at *at)
                (read ? image * read : first) * c->x_stride;
     const float *q = read ? y : c->qkv + first * stride + head * head_dim;
     size_t ldq = read ? c->x_stride : stride;
-    float scale = 1.0f / sqrtf((float)head_dim);
+    float scale = tomevit_score_scale(c->model);
     const int32_t *row;
     const float *v;
 

@@ -144,7 +144,7 @@ static void soften(vit_pass *p, const head *h, const vit_at *at, size_t i,
 {
     const vit_team *c = p->c;
     const float *bias = vit_bias(p, c->rows.offsets[at->image]);
-    float scale = 1.0f / sqrtf((float)h->dim);
+    float scale = tomevit_score_scale(c->model);
 
     for (size_t r = 0; r < rows; r++)
         c->model->dsp->softmax(h->tokens, scale,
@@ -171,7 +171,7 @@ static void soften_narrowed(vit_pass *p, const head *h, const vit_at *at,
 
         for (size_t q = 0; q < together; q++)
             to.quants[r + q] = (vit_quant){1.0f, 0.0f};
-        low->softmax(together, h->tokens, 1.0f / sqrtf((float)h->dim),
+        low->softmax(together, h->tokens, tomevit_score_scale(c->model),
                      tomevit_row_bias(p, h->s, at, i + r, bias),
                      h->s->scores + r * c->score_stride, c->score_stride,
                      to.data + vit_low_place(low, chunks, r, 0), ldo,

@@ -5,6 +5,7 @@
 #include "../model/derived.h"
 #include "steps.h"
 
+#include <math.h>
 #include <string.h>
 
 void tomevit_final_norm(const tomevit_model *m, const float *x, float *y)
@@ -45,6 +46,19 @@ static void mean_pool(const vit_team *c, vit_scratch *s, size_t image,
     }
 }
 
+/* As what stands for a square of patches is handed on: times sqrt(dim), and by
+ * two vectors, if there are such. [transformers, models/gemma4] */
+static void standardize(const tomevit_model *m, float *y)
+{
+    float root = sqrtf((float)m->d.dim);
+
+    for (size_t i = 0; i < m->d.dim; i++) {
+        y[i] *= root;
+        if (m->d.bare_norm == 3)
+            y[i] = (y[i] - m->bare.bias[i]) * m->bare.weight[i];
+    }
+}
+
 /* What the heads see: pooled [group, features], and behind all of them the
  * distillation tokens' rows. */
 void tomevit_pool(vit_pass *p, vit_scratch *s, const vit_at *at)
@@ -69,8 +83,10 @@ void tomevit_pool(vit_pass *p, vit_scratch *s, const vit_at *at)
         mean_pool(c, s, image, y + m->d.dim);
     if (m->d.distilled)
         tomevit_final_norm(m, x + c->x_stride, y + c->group * c->pooled_stride);
-    if (m->d.bare_norm)
+    if (m->d.bare_norm == 1)
         tomevit_norm(m, &m->bare, m->d.features, y, y);
+    else if (m->d.bare_norm)
+        standardize(m, y);
     if (p->out.features)
         memcpy(p->out.features + image * m->d.features, y,
                m->d.features * sizeof(*y));

@@ -135,6 +135,12 @@ static void geglu(size_t n, const float *a, const float *b, float *y)
         y[i] = gelu(a[i]) * b[i];
 }
 
+static void geglu_tanh(size_t n, const float *a, const float *b, float *y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = activate(VIT_GELU_TANH, a[i]) * b[i];
+}
+
 static void depthwise(size_t n, size_t taps, const float *weight,
                       const float *const *x, const float *bias, float *y)
 {
@@ -184,7 +190,8 @@ static void highway(size_t n, const float *u, const float *h, float *x)
 
 const vit_dsp tomevit_dsp_scalar = {
     "scalar", MR, NR, gemm, finish, pack, layer_norm, rms_norm, softmax,
-    swiglu, geglu, depthwise, rotate, tomevit_ema_pass, laplace, highway,
+    swiglu, geglu, geglu_tanh, depthwise, rotate, tomevit_ema_pass, laplace,
+    highway,
 };
 
 static const struct {

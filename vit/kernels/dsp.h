@@ -75,6 +75,9 @@ typedef struct vit_dsp {
     /* y[n] = gelu(a) b; y may be a or b */
     void (*geglu)(size_t n, const float *a, const float *b, float *y);
 
+    /* the same with GELU by tanh */
+    void (*geglu_tanh)(size_t n, const float *a, const float *b, float *y);
+
     /* y[n] = gelu(bias + the sum over t of weight[t, n] x[t][n]), t ascending;
      * an x[t] of NULL adds nothing. One place of a convolution of every channel
      * by itself; without taps the GELU alone. y may be bias. */

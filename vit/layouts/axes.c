@@ -22,6 +22,7 @@ static const struct {
     [VIT_OTHER_THIRDS] = {0, {0}, {0}},
     [VIT_LAST_THIRD] = {0, {0}, {0}},
     [VIT_PATCH_ROWS] = {4, {0, 3, 1, 2}, {1, 1, 1, 1}},
+    [VIT_PATCH_PLANES] = {4, {0, 1, 2, 3}, {1, 1, 1, 1}},
 };
 
 /* The tensor as one row of elements, and the shape it has there. */
@@ -55,7 +56,8 @@ static void reorder(vit_axes *a, const size_t *shape, enum vit_form form)
 }
 
 /* Rows of squares of pixels, if that is what they are. */
-static void reorder_patches(vit_axes *a, const size_t *shape)
+static void reorder_patches(vit_axes *a, const size_t *shape,
+                            enum vit_form form)
 {
     size_t side = 1, square[AXES];
 
@@ -64,9 +66,10 @@ static void reorder_patches(vit_axes *a, const size_t *shape)
     if (3 * side * side != shape[1])
         return;
     square[0] = shape[0];
-    square[1] = square[2] = side;
-    square[3] = 3;
-    reorder(a, square, VIT_PATCH_ROWS);
+    square[2] = side;
+    square[1] = form == VIT_PATCH_ROWS ? side : 3;
+    square[3] = form == VIT_PATCH_ROWS ? 3 : side;
+    reorder(a, square, form);
 }
 
 /* So many thirds of the rows, from a third on. */
@@ -109,8 +112,9 @@ vit_axes tomevit_axes(const vit_stored *tensor, enum vit_form form,
             take_thirds(&a, shape, dims,
                         form == VIT_LAST_THIRD ? 2 : form == VIT_OTHER_THIRDS,
                         form == VIT_OTHER_THIRDS ? 2 : 1);
-    } else if (form == VIT_PATCH_ROWS && dims == 2) {
-        reorder_patches(&a, shape);
+    } else if ((form == VIT_PATCH_ROWS || form == VIT_PATCH_PLANES) &&
+               dims == 2) {
+        reorder_patches(&a, shape, form);
     } else if (form >= VIT_TRANSPOSED && form <= VIT_FROM_HEADS &&
                dims == forms[form].dims) {
         reorder(&a, shape, form);

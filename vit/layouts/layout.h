@@ -26,6 +26,7 @@ enum vit_form {
     VIT_OTHER_THIRDS,      /* [3 n, ..] -> its other 2 n rows */
     VIT_LAST_THIRD,        /* [3 n, ..] -> its last n rows */
     VIT_PATCH_ROWS,        /* [out, h h 3], channels last -> [out, 3, h, h] */
+    VIT_PATCH_PLANES,      /* [out, 3 h h], channels first -> [out, 3, h, h] */
     VIT_SUMMED             /* tensors of one shape -> their sum */
 };
 
@@ -61,6 +62,8 @@ typedef struct vit_layout {
 extern const vit_layout tomevit_layout_dinov3_masked;
 extern const vit_layout tomevit_layout_dinov3;
 extern const vit_layout tomevit_layout_sapiens2;
+extern const vit_layout tomevit_layout_gemma4_classifier;
+extern const vit_layout tomevit_layout_gemma4;
 extern const vit_layout tomevit_layout_mega;
 extern const vit_layout tomevit_layout_megalodon;
 extern const vit_layout tomevit_layout_mobile;

@@ -13,6 +13,8 @@ static const vit_layout *const layouts[] = {
     &tomevit_layout_dinov3_masked,
     &tomevit_layout_dinov3,
     &tomevit_layout_sapiens2,
+    &tomevit_layout_gemma4_classifier,
+    &tomevit_layout_gemma4,
     &tomevit_layout_mega,
     &tomevit_layout_megalodon,
     &tomevit_layout_mobile,

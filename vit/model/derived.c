@@ -268,6 +268,21 @@ int tomevit_fold_norm(const tomevit_description *d, vit_source source,
     return error;
 }
 
+void tomevit_fold_sign(const tomevit_description *d, float *rows, float *bias)
+{
+    size_t length = tomevit_patch_length(d);
+
+    for (size_t i = 0; i < d->dim; i++, rows += length) {
+        double sum = 0.0;
+
+        for (size_t j = 0; j < length; j++) {
+            sum += (double)rows[j];
+            rows[j] *= 2.0f;
+        }
+        bias[i] -= (float)sum;
+    }
+}
+
 /* Of a tensor whose taps are last: its channels that they are of; 0: it has no
  * taps, or is read as it is. */
 static size_t tapped(const tomevit_description *d, enum vit_tensor t)

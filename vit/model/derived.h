@@ -51,4 +51,8 @@ int tomevit_taps_first(const tomevit_description *d, enum vit_tensor t,
 int tomevit_fold_norm(const tomevit_description *d, vit_source source,
                       enum vit_tensor t, float *rows, float *bias);
 
+/* Rows [dim, patch length] and bias [dim] that see v where they were to see
+ * 2 v - 1. */
+void tomevit_fold_sign(const tomevit_description *d, float *rows, float *bias);
+
 #endif

@@ -104,7 +104,7 @@ static void carve_relative(const struct tomevit_model *m, vit_layer *layers,
 /* The memory of all weights. */
 static void carve_model(struct tomevit_model *m, vit_arena *arena)
 {
-    size_t bare = m->d.bare_norm ? m->d.features : 0;
+    size_t bare = m->d.bare_norm == 1 ? m->d.features : 0;
     vit_layer unused, *layers;
 
     layers = tomevit_carve(arena, tomevit_own_layers(&m->d), sizeof(*layers));
@@ -194,6 +194,8 @@ static int fill_tensor(struct tomevit_model *m, vit_source source,
         error = tomevit_fold_norm(&m->d, source, t, to, packed->bias);
     if (!error && t == VIT_TEXT)
         error = tomevit_zero_shot_rows(&m->d, source, to);
+    if (!error && t == VIT_PATCH_WEIGHT && m->d.signed_pixels)
+        tomevit_fold_sign(&m->d, to, packed->bias);
     if (!error && packed)
         tomevit_matrix_pack(m->dsp, packed, to);
     return error;
@@ -282,7 +284,7 @@ static int fill_rest(struct tomevit_model *m, vit_source source)
     /* The tokens in front are the same in every image. */
     for (size_t i = 0; i < m->d.pos_prefix * m->d.dim; i++)
         m->prefix[i] += m->pos[i];
-    for (size_t i = 0; m->d.bare_norm && i < m->d.features; i++) {
+    for (size_t i = 0; m->d.bare_norm == 1 && i < m->d.features; i++) {
         m->bare.weight[i] = 1.0f;
         m->bare.bias[i] = 0.0f;
     }

@@ -8,9 +8,18 @@
 #include "../network/rope.h"
 #include "../network/weights.h"
 
+#include <math.h>
+
 typedef struct vit_norm {
     float *weight, *bias;  /* [dim] unless said otherwise */
 } vit_norm;
+
+/* What sides of products are cut off at, [2] each: inputs of queries, keys and
+ * values, of the projection, and of the MLP's; outputs of each. */
+typedef struct vit_ranges {
+    float *qkv, *proj, *fc1, *fc2;
+    float *q, *k, *v, *attention, *gate, *up, *mlp;
+} vit_ranges;
 
 typedef struct vit_layer {
     vit_norm norm1, norm2;
@@ -30,6 +39,9 @@ typedef struct vit_layer {
     vit_matrix fc1, fc2;   /* [fc1 width, dim], [dim, mlp_dim] */
     vit_norm mlp_norm;     /* of [mlp_dim], before fc2, if the model has it; or
                             * of [dim], before fc1 */
+    vit_norm norm1_post, norm2_post; /* of what attention and MLP give, if
+                            * there are norms before and behind both */
+    vit_ranges ranges;     /* if there are such */
     /* of Mega: [value, dim], [mix width, dim], [dim, value] */
     vit_matrix v, mx, h;
     float *qk_scale, *qk_shift; /* [2, shared]: of queries, of keys */
@@ -102,7 +114,8 @@ struct tomevit_model {
     vit_norm patch_norm;   /* of patches alone, if there is one */
     vit_norm norm_pre;     /* before the first layer, if there is one */
     vit_norm norm;         /* before or after pooling */
-    vit_norm bare;         /* [features], behind it: ones and zeros */
+    vit_norm bare;         /* [features], behind it: ones and zeros; or what
+                            * pooled rows are standardized by */
     vit_matrix out;        /* [dim, dim], behind Mega's last norm */
     vit_attention_pool pool; /* if the model pools so */
     float *class_row;      /* [dim]: the class token, if it comes in late */
@@ -121,6 +134,14 @@ static inline void tomevit_norm(const tomevit_model *m, const vit_norm *norm,
         m->dsp->rms_norm(n, x, norm->weight, m->d.norm_eps, y);
     else
         m->dsp->layer_norm(n, x, norm->weight, norm->bias, m->d.norm_eps, y);
+}
+
+/* What scores are multiplied by: nothing where both of their sides are normed,
+ * and values as well. */
+static inline float tomevit_score_scale(const tomevit_model *m)
+{
+    return m->d.qk_norm == 2 ? 1.0f
+                             : 1.0f / sqrtf((float)tomevit_head_dim(&m->d));
 }
 
 /* Floats by which all heads of a token are turned. */

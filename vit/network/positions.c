@@ -34,6 +34,7 @@ static const char *const names[] = {
     [VIT_POSITIONS_LINEAR] = "linear_corners",
     [VIT_POSITIONS_EDGES] = "linear",
     [VIT_POSITIONS_WIDE] = "linear_antialias",
+    [VIT_POSITIONS_TABLE] = "table",
 };
 
 int tomevit_positions_from_name(const char *name)

@@ -15,6 +15,7 @@ enum vit_positions {
     VIT_POSITIONS_LINEAR,    /* linear, corners on corners */
     VIT_POSITIONS_EDGES,     /* linear, of two neighbours, edges on edges */
     VIT_POSITIONS_WIDE,      /* linear, as wide as it takes */
+    VIT_POSITIONS_TABLE,     /* not: those of another image are looked up */
     VIT_POSITIONS_SQUARE = 8 /* more than any of these: to a square as wide as
                               * the longer side, of which the first rows and
                               * columns are taken */

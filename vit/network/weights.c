@@ -34,7 +34,8 @@ enum {
     HAS_QKV, HAS_PROJ, HAS_PROJ_BIAS, HAS_NORM2, HAS_NORM2_BIAS, HAS_FC1,
     HAS_FC1_BIAS, HAS_FC2, HAS_FC2_BIAS, PARALLEL, PARALLEL_BIAS,
     PARALLEL_UNBIASED, PARALLEL_JOINT, NORM_PRE_BIASED, STEM, LEARNT_QUERY,
-    FIRST_QUERY, STAGES, STAGE_0_WIDENS, STAGE_1_WIDENS, MLP_NORM_FIRST
+    FIRST_QUERY, STAGES, STAGE_0_WIDENS, STAGE_1_WIDENS, MLP_NORM_FIRST,
+    SANDWICHED, RANGED, STANDARDIZED
 };
 
 typedef struct row {
@@ -259,6 +260,12 @@ static int exists(const tomevit_description *d, unsigned char when)
         return d->mlp_norm == 1;
     case MLP_NORM_FIRST:
         return d->mlp_norm == 2;
+    case SANDWICHED:
+        return d->post_norm == 2;
+    case RANGED:
+        return d->ranges != 0;
+    case STANDARDIZED:
+        return d->bare_norm == 3;
     case HAS_QK_NORM_BIAS:
         return d->qk_norm && !d->rms_norm;
     case RELATIVE:

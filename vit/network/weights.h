@@ -26,7 +26,8 @@ enum vit_tensor {
 /* 1 if one half of what the MLP's first product gives is the other's gate. */
 static inline int tomevit_gated(const tomevit_description *d)
 {
-    return d->activation == TOMEVIT_SWIGLU || d->activation == TOMEVIT_GEGLU;
+    return d->activation == TOMEVIT_SWIGLU || d->activation == TOMEVIT_GEGLU ||
+           d->activation == TOMEVIT_GEGLU_TANH;
 }
 
 /* Columns of what the MLP's first product gives. */

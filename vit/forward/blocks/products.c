@@ -3,27 +3,36 @@
 #include "config.h"
 
 #include "../steps.h"
+#include "ranges.h"
 
 #include <string.h>
 
-/* A norm is of what a product sees, or of what is added to the tokens. */
+/* A norm is of what a product sees, of what is added to the tokens, or there is
+ * one of each. */
 static void norm_row(const tomevit_model *m, const vit_norm *norm,
                      const float *x, float *y)
 {
-    if (m->d.post_norm)
+    if (m->d.post_norm == 1)
         memcpy(y, x, m->d.dim * sizeof(*y));
     else
         tomevit_norm(m, norm, m->d.dim, x, y);
 }
 
+/* What sides of a layer's products are cut off at; NULL: nothing is. */
+static const float *cut(const tomevit_model *m, const float *range)
+{
+    return m->d.ranges ? range : NULL;
+}
+
 /* What a layer's part gives, to the tokens x[rows, x_stride]. */
 static void add_product(const vit_team *c, const vit_matrix *w,
-                        const vit_norm *norm, const vit_operand *a,
-                        size_t rows, float *x, vit_scratch *s)
+                        const vit_norm *norm, const float *range,
+                        const vit_operand *a, size_t rows, float *x,
+                        vit_scratch *s)
 {
     const tomevit_model *m = c->model;
 
-    if (!m->d.post_norm) {
+    if (!m->d.post_norm && !m->d.ranges) {
         tomevit_gemm(m->dsp, w, VIT_ADD, rows, a, x, c->x_stride, s->gemm);
         return;
     }
@@ -31,18 +40,20 @@ static void add_product(const vit_team *c, const vit_matrix *w,
     for (size_t i = 0; i < rows; i++, x += c->x_stride) {
         float *y = s->norm + i * c->x_stride;
 
-        tomevit_norm(m, norm, m->d.dim, y, y);
+        tomevit_cut_off(cut(m, range), m->d.dim, y);
+        if (m->d.post_norm)
+            tomevit_norm(m, norm, m->d.dim, y, y);
         for (size_t k = 0; k < m->d.dim; k++)
             x[k] += y[k];
     }
 }
 
 /* Rows of x[.., stride], normalised, as `to` takes them; then by another norm,
- * unless that is NULL. */
+ * unless that is NULL; and cut off, unless `range` is. */
 static vit_operand normalise_twice(const vit_team *c, const vit_norm *norm,
-                                   const vit_norm *then, const vit_matrix *to,
-                                   vit_scratch *s, const float *x,
-                                   size_t stride, size_t rows)
+                                   const vit_norm *then, const float *range,
+                                   const vit_matrix *to, vit_scratch *s,
+                                   const float *x, size_t stride, size_t rows)
 {
     const tomevit_model *m = c->model;
     vit_operand a = tomevit_operand_new(to, s->norm, c->x_stride, s->in);
@@ -53,25 +64,27 @@ static vit_operand normalise_twice(const vit_team *c, const vit_norm *norm,
         norm_row(m, norm, x + i * stride, row);
         if (then)
             tomevit_norm(m, then, m->d.dim, row, row);
+        tomevit_cut_off(range, m->d.dim, row);
         tomevit_operand_set(&a, i);
     }
     return a;
 }
 
-static vit_operand normalise_rows(const vit_team *c, const vit_norm *norm,
+/* Rows of x as queries, keys and values see them. */
+static vit_operand normalise_rows(const vit_team *c, const vit_layer *l,
                                   const vit_matrix *to, vit_scratch *s,
-                                  const float *x, size_t stride, size_t rows)
+                                  const float *x, size_t rows)
 {
-    return normalise_twice(c, norm, NULL, to, s, x, stride, rows);
+    return normalise_twice(c, &l->norm1, NULL, cut(c->model, l->ranges.qkv),
+                           to, s, x, c->x_stride, rows);
 }
 
 /* Rows first .. first + rows - 1 of the tokens. */
-static vit_operand normalise(const vit_team *c, const vit_norm *norm,
+static vit_operand normalise(const vit_team *c, const vit_layer *l,
                              const vit_matrix *to, vit_scratch *s,
                              size_t first, size_t rows)
 {
-    return normalise_rows(c, norm, to, s, c->rows.x + first * c->x_stride,
-                          c->x_stride, rows);
+    return normalise_rows(c, l, to, s, c->rows.x + first * c->x_stride, rows);
 }
 
 static void finish_queries(const vit_pass *p, const vit_at *at, float *y,
@@ -82,6 +95,8 @@ static void finish_queries(const vit_pass *p, const vit_at *at, float *y,
     vit_heads h = {y, at->rows, stride, d->heads, d->qk_norm ? norm : NULL,
                    TOMEVIT_METRIC_Q_UNTURNED, read};
 
+    tomevit_cut_rows(cut(p->c->model, at->layer->ranges.q), at->rows, stride,
+                     d->dim, y);
     tomevit_finish_heads(p, at, &h);
 }
 
@@ -93,7 +108,23 @@ static void finish_keys(const vit_pass *p, const vit_at *at, float *y,
     vit_heads h = {y, at->rows, stride, tomevit_kv_heads(d, at->index),
                    d->qk_norm ? norm : NULL, TOMEVIT_METRIC_K_UNTURNED, 0};
 
+    tomevit_cut_rows(cut(p->c->model, at->layer->ranges.k), at->rows, stride,
+                     tomevit_kv_width(d, at->index), y);
     tomevit_finish_heads(p, at, &h);
+}
+
+/* Norms of values have no weights [transformers, models/gemma4]. */
+static void finish_values(const vit_pass *p, const vit_at *at, float *y,
+                          size_t stride)
+{
+    const tomevit_model *m = p->c->model;
+    size_t width = tomevit_kv_width(&m->d, at->index);
+    size_t head = tomevit_head_dim(&m->d);
+
+    tomevit_cut_rows(cut(m, at->layer->ranges.v), at->rows, stride, width, y);
+    for (size_t i = 0; m->d.qk_norm == 2 && i < at->rows; i++, y += stride)
+        for (size_t k = 0; k < width; k += head)
+            m->dsp->rms_norm(head, y + k, NULL, m->d.norm_eps, y + k);
 }
 
 /* The columns of qkv that `m` has, queries and keys at least. */
@@ -101,7 +132,7 @@ static void project(vit_pass *p, vit_scratch *s, const vit_at *at,
                     const vit_matrix *m)
 {
     vit_team *c = p->c;
-    vit_operand a = normalise(c, &at->layer->norm1, m, s, at->first, at->rows);
+    vit_operand a = normalise(c, at->layer, m, s, at->first, at->rows);
     float *q = c->qkv + at->first * c->qkv_stride;
 
     tomevit_gemm(c->model->dsp, m, VIT_STORE, at->rows, &a, q, c->qkv_stride,
@@ -112,7 +143,12 @@ static void project(vit_pass *p, vit_scratch *s, const vit_at *at,
 
 void tomevit_qkv(vit_pass *p, vit_scratch *s, const vit_at *at)
 {
+    const vit_team *c = p->c;
+    const tomevit_description *d = &c->model->d;
+
     project(p, s, at, &at->layer->qkv);
+    finish_values(p, at, c->qkv + at->first * c->qkv_stride + d->dim +
+                             tomevit_kv_width(d, at->index), c->qkv_stride);
 }
 
 void tomevit_queries_keys(vit_pass *p, vit_scratch *s, const vit_at *at)
@@ -137,9 +173,9 @@ void tomevit_next_values(vit_pass *p, vit_scratch *s, const vit_at *at)
     size_t width = tomevit_kv_width(&m->d, at->index);
     size_t first = m->d.dim + width, column = first;
     vit_matrix v = tomevit_matrix_columns(m->dsp, &l->qkv, &column, width);
-    vit_operand a = normalise_rows(c, &l->norm1, &v, s,
+    vit_operand a = normalise_rows(c, l, &v, s,
                                    c->next.x + at->first * c->x_stride,
-                                   c->x_stride, at->rows);
+                                   at->rows);
 
     tomevit_gemm(m->dsp, &v, VIT_STORE, at->rows, &a, s->hidden,
                  c->hidden_stride, s->gemm);
@@ -147,6 +183,8 @@ void tomevit_next_values(vit_pass *p, vit_scratch *s, const vit_at *at)
         memcpy(c->qkv + (at->first + i) * c->qkv_stride + first,
                s->hidden + i * c->hidden_stride + first - column,
                width * sizeof(float));
+    finish_values(p, at, c->qkv + at->first * c->qkv_stride + first,
+                  c->qkv_stride);
 }
 
 /* The last panel of q comes along where it holds the first columns of k. */
@@ -158,12 +196,14 @@ void tomevit_keys_values(vit_pass *p, vit_scratch *s, const vit_at *at)
     size_t dim = m->d.dim, column = dim;
     vit_matrix kv = tomevit_matrix_columns(
         m->dsp, &l->qkv, &column, 2 * tomevit_kv_width(&m->d, at->index));
-    vit_operand a = normalise(c, &l->norm1, &kv, s, at->first, at->rows);
+    vit_operand a = normalise(c, l, &kv, s, at->first, at->rows);
     float *q = c->qkv + at->first * c->qkv_stride;
 
     tomevit_gemm(m->dsp, &kv, VIT_STORE, at->rows, &a, q + column,
                  c->qkv_stride, s->gemm);
     finish_keys(p, at, q + dim, c->qkv_stride);
+    finish_values(p, at, q + dim + tomevit_kv_width(&m->d, at->index),
+                  c->qkv_stride);
 }
 
 void tomevit_queries(vit_pass *p, vit_scratch *s, const vit_at *at)
@@ -183,6 +223,8 @@ void tomevit_queries(vit_pass *p, vit_scratch *s, const vit_at *at)
         norm_row(m, &l->norm1,
                  c->rows.x + (c->rows.offsets[image] + row) * c->x_stride,
                  tomevit_operand_row(&a, i));
+        tomevit_cut_off(cut(m, l->ranges.qkv), m->d.dim,
+                        tomevit_operand_row(&a, i));
         tomevit_operand_set(&a, i);
     }
     tomevit_gemm(m->dsp, &q, VIT_STORE, rows, &a,
@@ -195,14 +237,17 @@ void tomevit_projection(vit_pass *p, vit_scratch *s, const vit_at *at)
     const vit_layer *l = at->layer;
     size_t first = at->first, rows = at->rows;
     vit_team *c = p->c;
+    const tomevit_model *m = c->model;
     float *x = c->attention + first * c->x_stride;
-    vit_operand a = c->model->d.attn_norm
-                        ? normalise_rows(c, &l->attn_norm, &l->proj, s, x,
-                                         c->x_stride, rows)
-                        : tomevit_operand(&l->proj, rows, x, c->x_stride,
-                                          s->in);
+    vit_operand a;
 
-    add_product(c, &l->proj, &l->norm1, &a, rows,
+    tomevit_cut_rows(cut(m, l->ranges.proj), rows, c->x_stride, m->d.dim, x);
+    a = m->d.attn_norm
+            ? normalise_twice(c, &l->attn_norm, NULL, NULL, &l->proj, s, x,
+                              c->x_stride, rows)
+            : tomevit_operand(&l->proj, rows, x, c->x_stride, s->in);
+    add_product(c, &l->proj, m->d.post_norm == 2 ? &l->norm1_post : &l->norm1,
+                l->ranges.attention, &a, rows,
                 c->rows.x + first * c->x_stride, s);
 }
 
@@ -217,10 +262,26 @@ enum vit_finish tomevit_activation_finish(const tomevit_description *d)
         return VIT_SILU;
     case TOMEVIT_SWIGLU:
     case TOMEVIT_GEGLU:
+    case TOMEVIT_GEGLU_TANH:
         return VIT_STORE;
     default:
         return VIT_GELU;
     }
+}
+
+/* What makes one row of both halves of the first product. */
+static void gate_row(const vit_team *c, const vit_layer *l, float *row)
+{
+    const tomevit_model *m = c->model;
+    const vit_dsp *dsp = m->dsp;
+    size_t n = m->d.mlp_dim;
+
+    tomevit_cut_off(cut(m, l->ranges.gate), n, row);
+    tomevit_cut_off(cut(m, l->ranges.up), n, row + n);
+    (m->d.activation == TOMEVIT_GEGLU        ? dsp->geglu
+     : m->d.activation == TOMEVIT_GEGLU_TANH ? dsp->geglu_tanh
+                                             : dsp->swiglu)(n, row, row + n,
+                                                            row);
 }
 
 void tomevit_mlp_of(vit_pass *p, vit_scratch *s, const vit_at *at,
@@ -231,11 +292,10 @@ void tomevit_mlp_of(vit_pass *p, vit_scratch *s, const vit_at *at,
     vit_team *c = p->c;
     const tomevit_description *d = &c->model->d;
     const vit_dsp *dsp = c->model->dsp;
-    void (*gate)(size_t n, const float *a, const float *b, float *y) =
-        d->activation == TOMEVIT_GEGLU ? dsp->geglu : dsp->swiglu;
     vit_operand a = normalise_twice(c, &l->norm2,
                                     d->mlp_norm == 2 ? &l->mlp_norm : NULL,
-                                    &l->fc1, s, x, stride, rows);
+                                    cut(c->model, l->ranges.fc1), &l->fc1, s, x,
+                                    stride, rows);
     vit_operand hidden = tomevit_operand_new(&l->fc2, s->hidden,
                                              c->hidden_stride, s->out);
 
@@ -246,9 +306,10 @@ void tomevit_mlp_of(vit_pass *p, vit_scratch *s, const vit_at *at,
             float *row = s->hidden + i * c->hidden_stride;
 
             if (tomevit_gated(d))
-                gate(d->mlp_dim, row, row + d->mlp_dim, row);
+                gate_row(c, l, row);
             if (d->mlp_norm == 1)
                 tomevit_norm(c->model, &l->mlp_norm, d->mlp_dim, row, row);
+            tomevit_cut_off(cut(c->model, l->ranges.fc2), d->mlp_dim, row);
         }
         hidden = tomevit_operand(&l->fc2, rows, s->hidden, c->hidden_stride,
                                  s->out);
@@ -256,8 +317,9 @@ void tomevit_mlp_of(vit_pass *p, vit_scratch *s, const vit_at *at,
         tomevit_gemm_operand(dsp, &l->fc1, tomevit_activation_finish(d), rows,
                              &a, &hidden, s->gemm);
     }
-    add_product(c, &l->fc2, &l->norm2, &hidden, rows,
-                c->rows.x + first * c->x_stride, s);
+    add_product(c, &l->fc2, d->post_norm == 2 ? &l->norm2_post : &l->norm2,
+                l->ranges.mlp, &hidden, rows, c->rows.x + first * c->x_stride,
+                s);
 }
 
 void tomevit_mlp(vit_pass *p, vit_scratch *s, const vit_at *at)

@@ -6,13 +6,16 @@
  */
 
 /* n vectors, the last with `rest` lanes if that is not 0. */
-INLINE void geglu_vectors(size_t n, size_t rest, const float *a, const float *b,
-                          float *y)
+INLINE void geglu_vectors(size_t n, size_t rest, int by_tanh, const float *a,
+                          const float *b, float *y)
 {
     V v[GROUP];
 
     EACH(i) v[i] = rest ? LOAD_N(a + i * W, rest) : LOAD(a + i * W);
-    gelu(n, v);
+    if (by_tanh)
+        gelu_tanh(n, v);
+    else
+        gelu(n, v);
     EACH(i) v[i] = MUL(v[i], rest ? LOAD_N(b + i * W, rest) : LOAD(b + i * W));
     for (size_t i = 0; i < n; i++) {
         if (rest)
@@ -22,16 +25,27 @@ INLINE void geglu_vectors(size_t n, size_t rest, const float *a, const float *b,
     }
 }
 
-static void geglu(size_t n, const float *a, const float *b, float *y)
+INLINE void geglu_by(size_t n, int by_tanh, const float *a, const float *b,
+                     float *y)
 {
     size_t whole = n / W * W, i = 0;
 
     for (; i + GROUP * W <= whole; i += GROUP * W)
-        geglu_vectors(GROUP, 0, a + i, b + i, y + i);
+        geglu_vectors(GROUP, 0, by_tanh, a + i, b + i, y + i);
     for (; i < whole; i += W)
-        geglu_vectors(1, 0, a + i, b + i, y + i);
+        geglu_vectors(1, 0, by_tanh, a + i, b + i, y + i);
     if (n > whole)
-        geglu_vectors(1, n - whole, a + whole, b + whole, y + whole);
+        geglu_vectors(1, n - whole, by_tanh, a + whole, b + whole, y + whole);
+}
+
+static void geglu(size_t n, const float *a, const float *b, float *y)
+{
+    geglu_by(n, 0, a, b, y);
+}
+
+static void geglu_tanh(size_t n, const float *a, const float *b, float *y)
+{
+    geglu_by(n, 1, a, b, y);
 }
 
 /* Channels from `start` on, of n in all. */

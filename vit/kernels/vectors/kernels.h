@@ -472,5 +472,5 @@ static void rotate(size_t heads, size_t channels, int halves,
 
 const vit_dsp TABLE = {
     NAME, MR, NR, GEMM, finish, pack, layer_norm, rms_norm, softmax,
-    swiglu, geglu, depthwise, rotate, ema, laplace, highway,
+    swiglu, geglu, geglu_tanh, depthwise, rotate, ema, laplace, highway,
 };
