@@ -74,3 +74,13 @@ memcheck() {
          check_with build-memcheck "valgrind -q --error-exitcode=9
              --leak-check=full --errors-for-leak-kinds=definite")
 }
+
+# Numbers that wrap, and conversions that change them, which C allows and few
+# mean: where one is meant the function says so (TM_WRAPS) or the cast.
+integer() {
+    (CC=clang
+     export CC
+     plain_build build-integer CFLAGS="-O1 -g" \
+         --enable-sanitizers=undefined,integer,implicit-conversion) &&
+        check_with build-integer "env UBSAN_OPTIONS=print_stacktrace=1"
+}
