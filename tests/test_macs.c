@@ -199,6 +199,7 @@ Test(macs, count_what_the_heads_do_not_read)
     tomevit_description d;
 
     memset(&d, 0, sizeof(d));
+    d.depth = 1;
     d.dim = 8;
     d.mlp_dim = 20;
     d.distilled = 1;
