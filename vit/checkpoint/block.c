@@ -161,6 +161,15 @@ static const vit_stored *products_of(const vit_tensors *file, size_t layer,
     return t && t->dims == 2 ? t : NULL;
 }
 
+/* 1 if a layer's matrix may have fewer keys than queries; that of a layer which
+ * is not the first, and has no keys at all, has a shape that is wrong. */
+static int has_fewer(const vit_stored *t, const tomevit_description *d,
+                     size_t layer)
+{
+    return t->shape[0] != 3 * d->dim &&
+           (layer == 0 || (t->shape[0] > d->dim && t->shape[1] == d->dim));
+}
+
 /* The layers before, and behind, those whose keys are fewer than queries. The
  * first of these, NULL if all layers have as many. */
 static const vit_stored *find_whole(const vit_tensors *file,
@@ -171,7 +180,7 @@ static const vit_stored *find_whole(const vit_tensors *file,
     char next[64];
 
     for (; (t = products_of(file, layer, next)); layer++)
-        if (t->shape[0] == 3 * d->dim) {
+        if (!has_fewer(t, d, layer)) {
             d->whole[first != NULL]++;
         } else {
             d->whole[1] = 0;
