@@ -21,6 +21,15 @@ static int is_gemma4(const vit_neighbour *n)
     return !strcmp(tomevit_view_layout(n->view), "timm Gemma 4");
 }
 
+/* A classifier's names have its encoder before them, with or without a head. */
+static int is_encoders(const vit_neighbour *n)
+{
+    char origin[256];
+
+    tomevit_view_origin(n->view, "patch_embed.proj.weight", origin);
+    return strstr(origin, "encoder.") != NULL;
+}
+
 /* ---- the architecture ---------------------------------------------------- */
 
 /* The tensors are those of so many layers of this width. */
@@ -210,7 +219,7 @@ int tomevit_say_pool(const vit_neighbour *n, const char *key, const char *pool)
         return 0;
     }
     if (pool && !strcmp(pool, "avg") && is_gemma4(n) &&
-        !vit_has(n, "head.weight"))
+        !vit_has(n, "head.weight") && !is_encoders(n))
         tomevit_neighbour_say(n, "bare_norm", json_string("none"));
     if (!pool || !pool[0] || (attention && !strcmp(pool, "map")) ||
         (vit_has(n, "merger.fc1.weight") && (!strcmp(pool, "avg") ||
