@@ -39,7 +39,8 @@ void fuzz_put_little(uint8_t *bytes, uint64_t value, size_t count)
 void fuzz_replace(fuzz_input *in, size_t at, size_t gone, const void *bytes,
                   size_t count)
 {
-    if (in->size - gone + count > in->space)
+    if (at > in->size || gone > in->size - at ||
+        in->size - gone + count > in->space)
         return;
     memmove(in->bytes + at + count, in->bytes + at + gone,
             in->size - at - gone);

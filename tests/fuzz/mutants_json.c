@@ -99,7 +99,9 @@ static void copy(fuzz_input *in, span to, size_t gone, const fuzz_input *from,
 {
     uint8_t bytes[LONGEST];
 
-    if (v.count > LONGEST)
+    /* What did not fit in has not moved what is to be copied. */
+    if (v.count > LONGEST || v.at > from->size ||
+        v.count > from->size - v.at)
         return;
     memcpy(bytes, from->bytes + v.at, v.count);
     fuzz_replace(in, to.at, gone, bytes, v.count);
