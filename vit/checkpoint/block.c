@@ -9,32 +9,25 @@
 #include "checks.h"
 #include "description.h"
 
-static int says(const vit_tensors *file, const char *key, const char *value)
-{
-    const char *text = tomevit_tensors_metadata(file, key);
-
-    return text && !strcmp(text, value);
-}
-
 /* Of the block what metadata say and no tensor shows. */
 void tomevit_find_block(const vit_tensors *file, tomevit_description *d)
 {
     if (tomevit_has(file, "blocks.0.mega.mx.weight"))
         d->block = tomevit_has(file, "blocks.0.mega.rms.weight")
                        ? TOMEVIT_BLOCK_MEGALODON : TOMEVIT_BLOCK_MEGA;
-    d->rms_norm = says(file, "norm", "rms");
+    d->rms_norm = tomevit_says(file, "norm", "rms");
     d->unbiased = d->rms_norm && !tomevit_has(file, "blocks.0.attn.proj.bias");
     d->mlp_unbiased = d->rms_norm && !d->unbiased &&
                       tomevit_has(file, "blocks.0.attn.proj.bias") &&
                       !tomevit_has(file, "blocks.0.mlp.fc1.bias") &&
                       tomevit_has(file, "blocks.0.mlp.fc1.weight");
-    d->in_order = says(file, "order", "places");
+    d->in_order = tomevit_says(file, "order", "places");
     if (tomevit_has(file, "blocks.0.in_proj.weight")) {
         d->parallel = tomevit_has(file, "blocks.0.out_proj.weight") ? 2 : 1;
         d->qkv_bias = tomevit_has(file, "blocks.0.in_proj.bias");
     }
-    d->post_norm = says(file, "block", "res_post_norm")   ? 1
-                   : says(file, "block", "sandwich_norm") ? 2
+    d->post_norm = tomevit_says(file, "block", "res_post_norm")   ? 1
+                   : tomevit_says(file, "block", "sandwich_norm") ? 2
                                                           : 0;
     if (d->block == TOMEVIT_BLOCK_MEGALODON) {
         d->unbiased = 1;
@@ -44,8 +37,8 @@ void tomevit_find_block(const vit_tensors *file, tomevit_description *d)
 
 void tomevit_find_bare_norm(const vit_tensors *file, tomevit_description *d)
 {
-    d->bare_norm = says(file, "bare_norm", "after pooling") ? 1
-                   : !says(file, "bare_norm", "scaled")     ? 0
+    d->bare_norm = tomevit_says(file, "bare_norm", "after pooling") ? 1
+                   : !tomevit_says(file, "bare_norm", "scaled")     ? 0
                    : tomevit_has(file, "std_bias")          ? 3
                                                             : 2;
 }

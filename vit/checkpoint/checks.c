@@ -141,6 +141,13 @@ int tomevit_has(const vit_tensors *file, const char *name)
     return tomevit_tensors_find(file, name) != NULL;
 }
 
+int tomevit_says(const vit_tensors *file, const char *key, const char *value)
+{
+    const char *text = tomevit_tensors_metadata(file, key);
+
+    return text && !strcmp(text, value);
+}
+
 int tomevit_has_table(const vit_tensors *file)
 {
     const vit_stored *t = tomevit_tensors_find(file, "pos_embed");

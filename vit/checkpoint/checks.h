@@ -24,6 +24,9 @@ int tomevit_has_table(const vit_tensors *file);
 
 int tomevit_has(const vit_tensors *file, const char *name);
 
+/* 1 if metadata, or what stands for them, have this value under a key. */
+int tomevit_says(const vit_tensors *file, const char *key, const char *value);
+
 /* A tensor whose shape tells a size: *t, with so many dimensions. EMODEL. */
 int tomevit_need(const vit_tensors *file, const char *name,
                  const char *layout, size_t dims, const vit_stored **t,

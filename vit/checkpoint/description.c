@@ -22,13 +22,6 @@ static const char *const unsupported[] = {
     "shared_rel_pos.", "blocks_token_only.", "attn_pool_contrastive.",
 };
 
-static int says(const vit_tensors *file, const char *key, const char *value)
-{
-    const char *text = tomevit_tensors_metadata(file, key);
-
-    return text && !strcmp(text, value);
-}
-
 /* ---- sizes --------------------------------------------------------------- */
 
 static int find_widths(const vit_tensors *file, tomevit_description *d,
@@ -101,8 +94,8 @@ static int find_activation(const vit_tensors *file, tomevit_description *d,
     code = tomevit_need(file, "blocks.0.mlp.fc1.weight", "[mlp dim, dim]", 2,
                         &t, report);
     if (!code && t->shape[0] == 2 * d->mlp_dim)
-        d->activation = says(file, "gate", "gelu_tanh") ? TOMEVIT_GEGLU_TANH
-                                                        : TOMEVIT_SWIGLU;
+        d->activation = tomevit_says(file, "gate", "gelu_tanh")
+                            ? TOMEVIT_GEGLU_TANH : TOMEVIT_SWIGLU;
     return code;
 }
 
@@ -322,7 +315,7 @@ static int find_parts(const vit_tensors *file, tomevit_description *d,
     d->attn_norm = tomevit_has(file, "blocks.0.attn.norm.weight");
     d->mlp_norm = tomevit_has(file, "blocks.0.mlp.norm.weight");
     d->qk_norm = tomevit_has(file, "blocks.0.attn.q_norm.weight");
-    if (d->qk_norm && says(file, "attention", "normed"))
+    if (d->qk_norm && tomevit_says(file, "attention", "normed"))
         d->qk_norm = 2;
     d->layer_scale = !tomevit_has(file, "blocks.0.ls1.gamma")  ? 0
                      : tomevit_has(file, "blocks.0.ls2.gamma") ? 1
