@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Images that keep their proportions, from the command line: each as if the
 # model were opened for images of its sides, in batches, whatever the command;
-# and several models whose crops differ in one side alone.
+# and several models whose crops differ in one side or the border alone.
 . "${srcdir:-.}/tests/guard.sh"
 models=$(cd "${srcdir:-.}/tests/fixtures/layouts" && pwd -P) || exit 99
 . "${srcdir:-.}/tests/command.sh"
@@ -101,19 +101,40 @@ run 1 classify --model "$models/timm_eva02/model.safetensors" --max-patches 60 \
 says err "this one has rotary positions"
 lines err 1
 
-# ---- models whose crops are of one height and several widths
+# Positions that a file says to be a table's are not resized, by whatever name.
+"$fixture" model t.safetensors 3 '{"num_heads": "2", "position_resize":
+    "table"}' || fail "no model"
+run 1 classify --model t.safetensors --max-patches 60 set
+says err "this one has positions of a table"
+"$fixture" model t.safetensors 3 '{"num_heads": "2", "position_resize":
+    "table_square"}' || fail "no model"
+run 1 classify --model t.safetensors set
+says err "expected a way to resize"
 
+# ---- models whose crops differ in one thing alone, beside each other
+
+# apart_and_beside MODEL MODEL: each has the numbers that it has alone
+apart_and_beside() {
+    for model; do
+        run 0 sweep --model "$model" set --r 0,3 --json one.json
+        holds one.json runs.0.top1 runs.0.ece runs.1.top1 runs.1.ece
+        cat values
+    done >alone
+    run 0 sweep --model "$1" --model "$2" set --r 0,3 --json both.json
+    holds both.json runs.0.top1 runs.0.ece runs.1.top1 runs.1.ece \
+        runs.2.top1 runs.2.ece runs.3.top1 runs.3.ece
+    cmp -s values alone ||
+        { fail "$1 and $2 beside each other:"; diff values alone; }
+}
 for width in 24 36; do
     run 0 convert "$models/timm_layer_scale.safetensors" \
         --image-size "24x$width" -o "$width.safetensors"
-    run 0 sweep --model "$width.safetensors" set --r 0,3 --json one.json
-    holds one.json runs.0.top1 runs.0.ece runs.1.top1 runs.1.ece
-    cat values
-done >alone
-run 0 sweep --model 24.safetensors --model 36.safetensors set --r 0,3 \
-    --json both.json
-holds both.json runs.0.top1 runs.0.ece runs.1.top1 runs.1.ece \
-    runs.2.top1 runs.2.ece runs.3.top1 runs.3.ece
-cmp -s values alone || { fail "beside each other:"; diff values alone; }
+done
+apart_and_beside 24.safetensors 36.safetensors
+for mean in 0.1 0.9; do
+    "$fixture" model "$mean.safetensors" 4 '{"num_heads": "2", "crop_mode":
+        "border", "mean": "['$mean', '$mean', '$mean']"}' || fail "no model"
+done
+apart_and_beside 0.1.safetensors 0.9.safetensors
 
 exit $status

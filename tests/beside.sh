@@ -304,6 +304,17 @@ done <<END
 "rope_theta": 10000|"rope_theta" of "model_args" cannot be done here
 "global_pool": "soft"|"global_pool" "soft" cannot be done here
 END
+
+# What others keep under a key of ours changes nothing.
+for said in '' ', "pixels": "rgb"' ', "position_table": "x"'; do
+    "$fixture" model m/plain.safetensors 3 '{"num_heads": "2"'"$said"'}' ||
+        fail "no model"
+    "$fixture" image m/a.png 30 40 1 || fail "no image"
+    run 0 classify --model m/plain.safetensors m/a.png --csv said.csv
+    test -n "$said" || cp said.csv unsaid.csv
+    cmp -s said.csv unsaid.csv || fail "metadata of others: $said"
+done
+
 # ---- what is there in place of weights
 
 # like TEXT WORDS

@@ -238,9 +238,13 @@ static int open_journal(const dataset *d, const session *s, size_t count,
     return result;
 }
 
+/* The mean is a crop's where it is the colour of its border. */
 static int same_crops(const tomevit_preprocessing *a,
                       const tomevit_preprocessing *b)
 {
+    if (a->crop_mode == TOMEVIT_BORDER &&
+        memcmp(a->mean, b->mean, sizeof(a->mean)) != 0)
+        return 0;
     return a->size == b->size && a->width == b->width &&
            a->max_patches == b->max_patches && a->patch == b->patch &&
            a->crop_pct == b->crop_pct &&

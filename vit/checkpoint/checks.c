@@ -153,7 +153,7 @@ int tomevit_has_table(const vit_tensors *file)
     const vit_stored *t = tomevit_tensors_find(file, "pos_embed");
 
     return t && t->dims == 3 && t->shape[0] == 2 &&
-           tomevit_tensors_metadata(file, "position_table");
+           tomevit_says(file, "position_table", "columns and rows");
 }
 
 int tomevit_has_axes(const vit_tensors *file)

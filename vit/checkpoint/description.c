@@ -300,7 +300,7 @@ static int find_parts(const vit_tensors *file, tomevit_description *d,
     d->distilled = tomevit_has(file, "dist_token");
     d->norm_pre = tomevit_has(file, "norm_pre.weight");
     d->pos_embed = tomevit_has(file, "pos_embed");
-    d->signed_pixels = tomevit_tensors_metadata(file, "pixels") != NULL;
+    d->signed_pixels = (uint32_t)tomevit_says(file, "pixels", "signed");
     code = tomevit_find_relative(file, d, report);
     if (code)
         return code;

@@ -60,8 +60,11 @@ static int check_rectangle(const tomevit_description *d, size_t height,
 }
 
 /* What has positions that no image resizes to its own; NULL: nothing. */
-static const char *keeps_sides(const tomevit_description *d)
+static const char *keeps_sides(const vit_tensors *view,
+                               const tomevit_description *d)
 {
+    if (tomevit_says(view, "position_resize", "table"))
+        return "positions of a table";
     return d->block != TOMEVIT_BLOCK_VIT ? "moving averages over patches"
            : d->rope.kind                ? "rotary positions"
            : d->relative                 ? "relative positions"
@@ -75,7 +78,7 @@ int tomevit_settle_patches(const vit_tensors *view, tomevit_description *d,
 {
     const char *said = tomevit_tensors_metadata(view, "max_patches");
     const char *from = tomevit_tensors_from(view, "max_patches");
-    const char *kept = keeps_sides(d);
+    const char *kept = keeps_sides(view, d);
     size_t most = asked ? asked : said ? (size_t)strtoul(said, NULL, 10) : 0;
 
     if (!asked && !said)
@@ -99,7 +102,6 @@ int tomevit_settle_patches(const vit_tensors *view, tomevit_description *d,
 int tomevit_settle_image(const vit_tensors *view, tomevit_description *d,
                          size_t size, size_t width, const vit_report *report)
 {
-    const char *how = tomevit_tensors_metadata(view, "position_resize");
     size_t side = d->image_size / d->patch;
     int code;
 
@@ -129,7 +131,8 @@ int tomevit_settle_image(const vit_tensors *view, tomevit_description *d,
                             "which the tables of relative positions are for, "
                             "found %zu: they are not resized here",
                             d->image_size, size);
-    if (how && !strcmp(how, "table") && !tomevit_has_table(view) &&
+    if (tomevit_says(view, "position_resize", "table") &&
+        !tomevit_has_table(view) &&
         (size / d->patch != side ||
          width / d->patch != tomevit_grid_columns(d)))
         return tomevit_fail(report, TOMEVIT_EMODEL, "expected images of %zu: "

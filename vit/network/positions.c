@@ -46,7 +46,7 @@ int tomevit_positions_from_name(const char *name)
             continue;
         if (!name[length])
             return (int)i;
-        if (!strcmp(name + length, "_square"))
+        if (i != VIT_POSITIONS_TABLE && !strcmp(name + length, "_square"))
             return (int)i + VIT_POSITIONS_SQUARE;
     }
     return -1;
