@@ -72,13 +72,13 @@ cmp -s values found || fail "ranks merge otherwise"
 # ---- what they do not do together
 
 refuses "--map is drawn by one process" \
-    mpirun -n 2 "$tomerge" density $how set/a/01.png --map map.png
-mpirun -n 1 "$tomerge" density $how set : \
-    -n 1 "$tomerge" density $how set --dtype bf16 >out 2>err &&
+    launch -n 2 "$rank" density $how set/a/01.png --map map.png
+launch -n 1 "$rank" density $how set : \
+    -n 1 "$rank" density $how set --dtype bf16 >out 2>err &&
     fail "two commands run"
 says err "ranks differ: rank 0 was begun with"
 says err "rank 1 of 2 on"
-mpirun -n 2 "$tomerge" density --model gone set >out 2>err &&
+launch -n 2 "$rank" density --model gone set >out 2>err &&
     fail "no model, and it runs"
 test "$(grep -c gone err)" = 1 || { fail "no model is said twice"; cat err; }
 
@@ -107,5 +107,5 @@ run 1 join j.0 j.1
 says err "it is one rank's of mpirun"
 run 3 density $how set --resume plain
 refuses "plain is of one process" \
-    mpirun -n 1 "$tomerge" density $how set --resume plain
+    launch -n 1 "$rank" density $how set --resume plain
 exit $status

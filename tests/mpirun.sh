@@ -13,16 +13,32 @@ needs_mpi() {
     mpirun -n 2 true >out 2>err || skip "mpirun cannot start processes here"
 }
 
-# mpi N STATUS ARGUMENT...: as N ranks on this machine
 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export OMPI_ALLOW_RUN_AS_ROOT OMPI_ALLOW_RUN_AS_ROOT_CONFIRM
 OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_btl=self,vader
 export OMPI_MCA_rmaps_base_oversubscribe OMPI_MCA_btl
+
+# launch ARGUMENT...: mpirun, whose programs are "$rank", the command with the
+# messages of each rank in a file of its own: mpirun hands them on in pieces,
+# and may put words of its own between two of them.
+rank=$scratch/rank
+launch() {
+    printf '#!/bin/sh\nexec "%s" "$@" 2>err.%s\n' "$tomerge" \
+        '"$OMPI_COMM_WORLD_RANK"' >"$rank"
+    chmod +x "$rank"
+    rm -f err.[0-9]*
+    mpirun "$@" 2>err.launch
+    set -- $?
+    cat err.[0-9]* err.launch >&2
+    return $1
+}
+
+# mpi N STATUS ARGUMENT...: as N ranks on this machine
 mpi() {
     ranks=$1
     expected=$2
     shift 2
-    mpirun -n $ranks "$tomerge" "$@" >out 2>err </dev/null
+    launch -n $ranks "$rank" "$@" >out 2>err </dev/null
     got=$?
     test $got = "$expected" && return 0
     fail "$ranks ranks of $*: exit status $got instead of $expected"
@@ -34,17 +50,17 @@ mpi() {
 # fast the others are. The first there always is. $kill_at counts otherwise.
 kill_at=KILL_AT
 killed_at() {
-    rank=$1
+    victim=$1
     line=$2
     shift 2
-    mpirun -n 4 -x LD_PRELOAD="$kill" -x KILL_RANK=$rank -x $kill_at=$line \
-        "$tomerge" "$@" >out 2>err </dev/null
+    launch -n 4 -x LD_PRELOAD="$kill" -x KILL_RANK=$victim -x $kill_at=$line \
+        "$rank" "$@" >out 2>err </dev/null
     got=$?
     if test $got = 3 && test $line != 1; then
         return 0
     fi
     killed=$((killed + 1))
-    grep -qE "rank $rank .*(signal 9|Killed)" err ||
-        { fail "rank $rank, killed in line $line: $got without a name:"
+    grep -qE "rank $victim .*(signal 9|Killed)" err ||
+        { fail "rank $victim, killed in line $line: $got without a name:"
           cat err; }
 }

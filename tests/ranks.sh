@@ -55,7 +55,7 @@ for size in OMPI_COMM_WORLD_SIZE PMI_SIZE SLURM_STEP_NUM_TASKS; do
     test $? = 3 || fail "$size=1 is refused"
 done
 needs_mpi
-if test "$(mpirun -n 1 "$tomerge" eval --model gone set 2>&1 |
+if test "$(launch -n 1 "$rank" eval --model gone set 2>&1 |
     grep -c 'gone')" != 1; then
     fail "a rank that fails is not named once"
 fi
@@ -79,21 +79,22 @@ cmp -s values wanted || fail "ranks of a part have another report"
 
 # ---- what they do not do together
 
-mpirun -n 1 "$tomerge" eval $model set --r 4 : \
-    -n 1 "$tomerge" eval $model set --r 5 >out 2>err && fail "two commands run"
+launch -n 1 "$rank" eval $model set --r 4 : \
+    -n 1 "$rank" eval $model set --r 5 >out 2>err && fail "two commands run"
 says err "ranks differ: rank 0 was begun with --r [\"4\"], not [\"5\"]"
 says err "rank 1 of 2 on"
 test "$(grep -c '^tomerge' err)" = 1 || fail "it is said twice"
-mpirun -n 1 "$tomerge" eval $model set --r 4 --part 1/2 --json a.json : \
-    -n 1 "$tomerge" eval $model set --r 4 --part 2/2 --json b.json >out 2>err
+launch -n 1 "$rank" eval $model set --r 4 --part 1/2 --json a.json : \
+    -n 1 "$rank" eval $model set --r 4 --part 2/2 --json b.json >out 2>err
 holds a.json images
 test "$(cat values)" = 20 || fail "parts of two ranks are not their own"
 mkdir -p taken/j.1
-mpirun -n 2 "$tomerge" eval $model set --resume taken/j >out 2>err &&
+launch -n 2 "$rank" eval $model set --resume taken/j >out 2>err &&
     fail "a journal is a folder"
 says err "j.1: Is a directory"
 says err "rank 1 of 2 on"
-refuses "tune runs as one process" mpirun -n 2 "$tomerge" tune $model set --max-drop 50 -o vit.r
+refuses "tune runs as one process" \
+    launch -n 2 "$rank" tune $model set --max-drop 50 -o vit.r
 
 # ---- one rank is killed, and the run goes on from where it was
 
@@ -120,12 +121,12 @@ done
 test $killed -ge 4 || fail "only $killed of ten runs were ended"
 refuses "mpirun -n 1 goes on" "$tomerge" eval $model set --r 4 --resume j
 refuses "was begun with --r [\"4\"], not [\"3\"]" \
-    mpirun -n 1 "$tomerge" eval $model set --r 3 --resume j
+    launch -n 1 "$rank" eval $model set --r 3 --resume j
 run 1 join j.0 j.1
 says err "it is one rank's of mpirun"
 run 3 eval $model set --r 4 --resume plain
 refuses "plain is of one process" \
-    mpirun -n 1 "$tomerge" eval $model set --r 4 --resume plain
+    launch -n 1 "$rank" eval $model set --r 4 --resume plain
 
 # ---- sweep
 
