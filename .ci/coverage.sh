@@ -29,8 +29,9 @@ readers() {
     npy) echo src/embeddings/npy_read.c ;;
     npz) echo $c/npz.c $c/npy.c $c/zip.c $c/zip_inflate.c ;;
     options) echo src/base/args.c src/session/merging_args.c \
-        src/session/method_file.c src/session/method_list.c \
-        src/session/method_text.c src/session/schedule_file.c ;;
+        src/session/merging_method.c src/session/method_file.c \
+        src/session/method_list.c src/session/method_text.c \
+        src/session/schedule_file.c ;;
     packed) echo src/bytes/packed.c src/bytes/range_coder.c ;;
     safetensors) echo $c/safetensors.c $c/safetensors_header.c $c/json.c \
         vit/checkpoint/config_own.c vit/checkpoint/metadata.c ;;

@@ -31,6 +31,9 @@ typedef struct tune {
 /* The session's runs become r=0 and room for `count`. */
 void tune_begin_runs(tune *t, size_t count);
 
+/* One more of them, of r[depth]. */
+void tune_add_run(tune *t, const char *label, const size_t *r);
+
 /* Runs them on a part. 0, or -1 if it was stopped or no image could be used. */
 int tune_evaluate(tune *t, int part, outcomes *o);
 
@@ -40,6 +43,10 @@ void tune_leave_out_refused(tune *t, const outcomes *o);
 /* How far an image moved from r=0 under a run: the Kullback-Leibler divergence
  * of its answers, or 1 - the cosine of its embeddings. */
 double tune_moved(const tune *t, const outcomes *o, size_t index, size_t run);
+
+/* Schedules on the calibration images, as a search asks for it (`data` is the
+ * tune). 0, or -1 as above. */
+int tune_measure(void *data, tune_trial *trials, size_t count);
 
 /* What a run made of the calibration images becomes that of the best. */
 void tune_set_best(tune *t, const outcomes *o, size_t run);

@@ -5,7 +5,6 @@
 #include "../base/args.h"
 #include "../base/memory.h"
 #include "schedule_file.h"
-#include "tomevit_methods.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,17 +188,6 @@ void merging_args_default(merging_args *args, const char *text)
 }
 
 /* ---- names --------------------------------------------------------------- */
-
-int merging_decides(const merging_args *args)
-{
-    return args->file ||
-           tomevit_method_decides(args->row, args->options, NULL) == 1;
-}
-
-int merging_has_r(const merging_args *args)
-{
-    return args->method != TOMERGE_STRIDED && !merging_decides(args);
-}
 
 int merging_parse_similarity(const char *text, void *args, char *why)
 {

@@ -120,6 +120,10 @@ size_t merging_run_count(const merging_args *args);
 int merging_resolve(const merging_args *args,
                     const tomevit_description *model, size_t index,
                     merging_run *run, char *why);
+/* Run `index` of arguments with one method and no budgets. Likewise. */
+int merging_resolve_one(const merging_args *args,
+                        const tomevit_description *model, size_t index,
+                        merging_run *run, char *why);
 /* The same arguments with nothing merged. */
 void merging_resolve_none(const merging_args *args,
                           const tomevit_description *model, merging_run *run);

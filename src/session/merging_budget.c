@@ -110,7 +110,7 @@ int merging_resolve_knob(const merging_args *args,
         options = with_key(args->options, row->knob, knob);
         one.options = options;
     }
-    if (merging_resolve(&one, model, 0, run, why) != 0) {
+    if (merging_resolve_one(&one, model, 0, run, why) != 0) {
         free(options);
         return -1;
     }
@@ -200,7 +200,7 @@ static int resolve_target(const merging_args *args,
         char *text = memory_zero(size, 1);
         snprintf(text, size, "%s,target=%s", args->options, target);
         one.options = text;
-        if (merging_resolve(&one, model, 0, &tried, why) != 0) {
+        if (merging_resolve_one(&one, model, 0, &tried, why) != 0) {
             free(text);
             free(best);
             return -1;
@@ -218,7 +218,7 @@ static int resolve_target(const merging_args *args,
         return -1;
     }
     one.options = best;
-    int error = merging_resolve(&one, model, 0, run, why);
+    int error = merging_resolve_one(&one, model, 0, run, why);
     run->found = best;
     run->budget = gmacs;
     snprintf(run->label, sizeof(run->label), "%.60s", strrchr(best, ',') + 1);

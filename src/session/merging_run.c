@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How tokens merge: from the options to what one model runs with. */
+/* How tokens merge: from the options to what one model runs with, by one
+ * method. */
 #include "merging_args.h"
 
 #include "../base/args.h"
@@ -10,31 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Of one method. */
-static size_t entries_of(const merging_args *args)
-{
-    return args->kind == MERGING_R || args->kind == MERGING_RATIO
-        ? args->count : 1;
-}
-
-/* Of method `index` of the list, or of the only one. */
-static size_t runs_of(const merging_args *args, size_t index)
-{
-    merging_args one = merging_of_method(args, index);
-
-    return args->budget_count && !one.file ? args->budget_count
-                                           : entries_of(&one);
-}
-
-size_t merging_run_count(const merging_args *args)
-{
-    size_t count = runs_of(args, 0);
-
-    for (size_t i = 1; i < args->method_count; i++)
-        count += runs_of(args, i);
-    return count;
-}
 
 /* What stands in place of the method's own. */
 static void override(const merging_args *args, merging_run *run, size_t depth)
@@ -172,10 +148,9 @@ static int resolve_ratio(const merging_entry *entry, int method,
     return error;
 }
 
-/* Run `index` of a single method. */
-static int resolve_one(const merging_args *args,
-                       const tomevit_description *model, size_t index,
-                       merging_run *run, char *why)
+int merging_resolve_one(const merging_args *args,
+                        const tomevit_description *model, size_t index,
+                        merging_run *run, char *why)
 {
     const tomevit_method *method = tomevit_method_at(args->row);
     tomevit_message message;
@@ -222,25 +197,6 @@ static int resolve_one(const merging_args *args,
     return 0;
 }
 
-int merging_resolve(const merging_args *args,
-                    const tomevit_description *model, size_t index,
-                    merging_run *run, char *why)
-{
-    size_t method = 0;
-
-    while (index >= runs_of(args, method))
-        index -= runs_of(args, method++);
-    merging_args one = merging_of_method(args, method);
-    int error = args->budget_count && !one.file
-        ? merging_resolve_budget(&one, model, args->budgets[index], run, why)
-        : resolve_one(&one, model, index, run, why);
-    run->place = method;
-    if (error == 0 && args->method_count > 1)
-        snprintf(run->series, sizeof(run->series), "%s",
-                 args->methods[method].text);
-    return error;
-}
-
 int merging_resolve_layers(const merging_args *args,
                            const tomevit_description *model, const char *label,
                            const size_t *r, merging_run *run)
@@ -255,14 +211,6 @@ int merging_resolve_layers(const merging_args *args,
         memcpy(run->r, r, model->depth * sizeof(*r));
     set_method(args, model, r != NULL, run, why); /* as in a run before */
     return finish(model, run, why);
-}
-
-void merging_resolve_none(const merging_args *args,
-                          const tomevit_description *model, merging_run *run)
-{
-    merging_resolve_layers(args, model, "0", NULL, run);
-    if (args->method_count > 1)
-        snprintf(run->series, sizeof(run->series), "r=0");
 }
 
 void merging_run_free(merging_run *run)
