@@ -8,15 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-void tomevit_final_norm(const tomevit_model *m, const float *x, float *y)
-{
-    /* Mega's and Megalodon's is done with, by what is behind their rows. */
-    if (m->d.final_norm && m->d.block == TOMEVIT_BLOCK_VIT)
-        tomevit_norm(m, &m->norm, m->d.dim, x, y);
-    else
-        memcpy(y, x, m->d.dim * sizeof(*y));
-}
-
 /* Mean of the patch tokens weighted by the tokens each stands for: merging
  * must not change what an average over the image means. */
 static void mean_pool(const vit_team *c, vit_scratch *s, size_t image,

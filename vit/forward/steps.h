@@ -227,7 +227,7 @@ void tomevit_pool_cells(const vit_pass *p, vit_scratch *s, size_t image,
 float *tomevit_embedding(const vit_pass *p, vit_scratch *s, size_t rows,
                          float *x, size_t *stride);
 
-/* head.c: y[dim] of a token x, as pooling takes it. */
+/* final_norm.c: y[dim] of a token x, as pooling takes it. */
 void tomevit_final_norm(const tomevit_model *m, const float *x, float *y);
 
 /* head.c: pooling and norm of one image; its rows, normed, to the output; heads
