@@ -3,9 +3,8 @@
  * in use. */
 #include "config.h"
 
-#include "filling.h"
-
 #include "derived.h"
+#include "model.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 /* A model: built once for the CPU tier in use, and what it says of itself. */
 #include "config.h"
 
-#include "filling.h"
+#include "model.h"
 
 #include <stdlib.h>
 

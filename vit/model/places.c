@@ -4,7 +4,7 @@
 
 #include "../kernels/ema.h"
 #include "derived.h"
-#include "filling.h"
+#include "model.h"
 
 #include <stddef.h>
 
