@@ -282,10 +282,6 @@ swapped() {
 }
 alone timm_gemma4/model.safetensors
 layer=encoder.blocks
-swapped $layer.1.attn.k_proj.input_max $layer.2.attn.k_proj.input_max
-refuses 'attn.k.input_range": inputs that are cut off at'
-swapped $layer.0.mlp.up_proj.input_min $layer.1.mlp.up_proj.input_min
-refuses 'mlp.up.input_range": inputs that are cut off at'
 swapped $layer.2.attn.o_proj.output_min $layer.2.attn.o_proj.output_max
 refuses 'o_proj.output_min": expected a range, found'
 alone timm_gemma4/model.safetensors

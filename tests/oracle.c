@@ -227,6 +227,29 @@ static void cut_off(const oracle *o, enum vit_tensor t, size_t layer, size_t n,
     free(range);
 }
 
+/* A product of rows in[n, dim] whose columns up to each of `ends` see them cut
+ * off by a range of their own, if there are ranges. */
+static double *linear_cut(const oracle *o, enum vit_tensor weight,
+                          enum vit_tensor bias, size_t layer, const double *in,
+                          size_t parts, const enum vit_tensor *ranges,
+                          const size_t *ends)
+{
+    size_t dim = o->d->dim, wide = ends[parts - 1], n = o->n;
+    double *y = zeros(n * wide);
+
+    for (size_t p = 0, first = 0; p < parts; first = ends[p++]) {
+        double *rows = memcpy(zeros(n * dim), in, n * dim * sizeof(*in)), *all;
+
+        cut_off(o, ranges[p], layer, dim, dim, rows);
+        all = linear(o, weight, bias, layer, n, rows, wide, dim);
+        for (size_t i = 0; i < n; i++)
+            memcpy(y + i * wide + first, all + i * wide + first,
+                   (ends[p] - first) * sizeof(*y));
+        free(rows), free(all);
+    }
+    return y;
+}
+
 /* What attention or the MLP sees: norms of x, unless they come behind. */
 static double *seen(const oracle *o, enum vit_tensor weight,
                     enum vit_tensor bias, size_t layer)
@@ -299,8 +322,10 @@ static double *projections(const oracle *o, size_t layer, size_t wide)
     double *q_bias = tensor(o, VIT_Q_BIAS, layer, dim);
     double *v_bias = tensor(o, VIT_V_BIAS, layer, dim), *qkv;
 
-    cut_off(o, VIT_RANGE_QKV, layer, dim, dim, in);
-    qkv = linear(o, VIT_QKV_WEIGHT, VIT_QKV_BIAS, layer, n, in, wide, dim);
+    qkv = linear_cut(o, VIT_QKV_WEIGHT, VIT_QKV_BIAS, layer, in, 3,
+                     (enum vit_tensor[]){VIT_RANGE_Q_SEEN, VIT_RANGE_K_SEEN,
+                                         VIT_RANGE_V_SEEN},
+                     (size_t[]){dim, (wide + dim) / 2, wide});
     cut_off(o, VIT_RANGE_Q, layer, dim, wide, qkv);
     cut_off(o, VIT_RANGE_K, layer, (wide - dim) / 2, wide, qkv + dim);
     cut_off(o, VIT_RANGE_V, layer, (wide - dim) / 2, wide,
@@ -626,9 +651,12 @@ static void feed_forward(oracle *o, size_t layer)
     double *in = seen(o, VIT_NORM2_WEIGHT, VIT_NORM2_BIAS, layer);
     double *h = zeros(o->n * wide), *first, *y;
 
-    cut_off(o, VIT_RANGE_FC1, layer, dim, dim, in);
-    first = linear(o, VIT_FC1_WEIGHT, VIT_FC1_BIAS, layer, o->n, in, columns,
-                   dim);
+    first = gated ? linear_cut(o, VIT_FC1_WEIGHT, VIT_FC1_BIAS, layer, in, 2,
+                               (enum vit_tensor[]){VIT_RANGE_GATE_SEEN,
+                                                   VIT_RANGE_UP_SEEN},
+                               (size_t[]){wide, columns})
+                  : linear(o, VIT_FC1_WEIGHT, VIT_FC1_BIAS, layer, o->n, in,
+                           columns, dim);
     cut_off(o, VIT_RANGE_GATE, layer, wide, columns, first);
     cut_off(o, VIT_RANGE_UP, layer, wide, columns, first + columns - wide);
     for (size_t t = 0; t < o->n; t++) {

@@ -46,7 +46,7 @@ static inline tomevit_description small_description(int pool, int fc_norm,
 static inline int stays(const tomevit_description *d, enum vit_tensor t)
 {
     return t == VIT_ATTN_NORM_WEIGHT || t == VIT_MLP_NORM_WEIGHT ||
-           (t >= VIT_RANGE_QKV && t <= VIT_RANGE_MLP) ||
+           (t >= VIT_RANGE_Q_SEEN && t <= VIT_RANGE_MLP) ||
            t == VIT_NORM1_POST || t == VIT_NORM2_POST || t == VIT_STD_SCALE ||
            (d->rms_norm && (t == VIT_Q_NORM_WEIGHT ||
                             t == VIT_K_NORM_WEIGHT)) ||
@@ -69,6 +69,9 @@ static inline int read_stronger(void *self, enum vit_tensor t, size_t layer,
 
     for (size_t i = 0; i < n && !stays(random->description, t); i++)
         out[i] *= 6.0f;
+    /* Ranges that products of the same rows share in the first layer alone. */
+    if (t >= VIT_RANGE_Q_SEEN && t <= VIT_RANGE_MLP && layer > 0)
+        out[t % 2] *= 0.25f + 0.25f * (float)(t % 3);
     return error;
 }
 

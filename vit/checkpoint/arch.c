@@ -342,7 +342,7 @@ static int read_random(void *self, enum vit_tensor t, size_t layer, float *out)
     float middle = is_factor(t) && !less ? 1.0f : 0.0f;
     size_t i;
 
-    if (t >= VIT_RANGE_QKV && t <= VIT_RANGE_MLP) {
+    if (t >= VIT_RANGE_Q_SEEN && t <= VIT_RANGE_MLP) {
         out[0] = -1.5f;                 /* every layer has the same */
         out[1] = 2.0f;
         return 0;

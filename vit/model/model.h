@@ -14,10 +14,10 @@ typedef struct vit_norm {
     float *weight, *bias;  /* [dim] unless said otherwise */
 } vit_norm;
 
-/* What sides of products are cut off at, [2] each: inputs of queries, keys and
- * values, of the projection, and of the MLP's; outputs of each. */
+/* What sides of products are cut off at, [2] each: inputs of queries, keys,
+ * values, the projection and the MLP's; outputs of each. */
 typedef struct vit_ranges {
-    float *qkv, *proj, *fc1, *fc2;
+    float *to_q, *to_k, *to_v, *proj, *to_gate, *to_up, *fc2;
     float *q, *k, *v, *attention, *gate, *up, *mlp;
 } vit_ranges;
 

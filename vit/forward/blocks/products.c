@@ -70,21 +70,45 @@ static vit_operand normalise_twice(const vit_team *c, const vit_norm *norm,
     return a;
 }
 
-/* Rows of x as queries, keys and values see them. */
-static vit_operand normalise_rows(const vit_team *c, const vit_layer *l,
-                                  const vit_matrix *to, vit_scratch *s,
-                                  const float *x, size_t rows)
+/* Columns of a product whose rows are cut off alike, if there are ranges. */
+typedef struct part {
+    size_t first, width;
+    const float *range;
+} part;
+
+static int cut_alike(const part *parts, size_t count)
 {
-    return normalise_twice(c, &l->norm1, NULL, cut(c->model, l->ranges.qkv),
-                           to, s, x, c->x_stride, rows);
+    for (size_t i = 1; parts[0].range && i < count; i++)
+        if (parts[i].range[0] != parts[0].range[0] ||
+            parts[i].range[1] != parts[0].range[1])
+            return 0;
+    return 1;
 }
 
-/* Rows first .. first + rows - 1 of the tokens. */
-static vit_operand normalise(const vit_team *c, const vit_layer *l,
-                             const vit_matrix *to, vit_scratch *s,
-                             size_t first, size_t rows)
+/* Neighbouring parts of w's product of rows of x, normalised, to their columns
+ * of y, and maybe a few before the first. Where their rows differ, each is a
+ * product of its own, from the last on: one's first panel may hold the last
+ * columns of the part before it. */
+static void multiply_parts(const vit_team *c, const vit_matrix *w,
+                           const vit_norm *norm, const vit_norm *then,
+                           const part *parts, size_t count, vit_scratch *s,
+                           const float *x, size_t stride, size_t rows, float *y,
+                           size_t y_stride)
 {
-    return normalise_rows(c, l, to, s, c->rows.x + first * c->x_stride, rows);
+    const tomevit_model *m = c->model;
+    size_t together = cut_alike(parts, count) ? count : 1;
+
+    for (size_t end = count; end > 0; end -= together) {
+        const part *from = &parts[end - together], *last = &parts[end - 1];
+        size_t column = from->first;
+        vit_matrix of = tomevit_matrix_columns(
+            m->dsp, w, &column, last->first + last->width - from->first);
+        vit_operand a = normalise_twice(c, norm, then, from->range, &of, s, x,
+                                        stride, rows);
+
+        tomevit_gemm(m->dsp, &of, VIT_STORE, rows, &a, y + column, y_stride,
+                     s->gemm);
+    }
 }
 
 static void finish_queries(const vit_pass *p, const vit_at *at, float *y,
@@ -127,39 +151,46 @@ static void finish_values(const vit_pass *p, const vit_at *at, float *y,
             m->dsp->rms_norm(head, y + k, NULL, m->d.norm_eps, y + k);
 }
 
-/* The columns of qkv that `m` has, queries and keys at least. */
-static void project(vit_pass *p, vit_scratch *s, const vit_at *at,
-                    const vit_matrix *m)
+enum { QUERIES, KEYS, VALUES };
+
+/* From one of these to another, of the tokens. */
+static void project(vit_pass *p, vit_scratch *s, const vit_at *at, size_t from,
+                    size_t to)
 {
     vit_team *c = p->c;
-    vit_operand a = normalise(c, at->layer, m, s, at->first, at->rows);
-    float *q = c->qkv + at->first * c->qkv_stride;
+    const tomevit_model *m = c->model;
+    const vit_layer *l = at->layer;
+    size_t dim = m->d.dim, width = tomevit_kv_width(&m->d, at->index);
+    const part parts[] = {
+        {0, dim, cut(m, l->ranges.to_q)},
+        {dim, width, cut(m, l->ranges.to_k)},
+        {dim + width, width, cut(m, l->ranges.to_v)},
+    };
+    float *y = c->qkv + at->first * c->qkv_stride;
 
-    tomevit_gemm(c->model->dsp, m, VIT_STORE, at->rows, &a, q, c->qkv_stride,
-                 s->gemm);
-    finish_queries(p, at, q, c->qkv_stride, 0);
-    finish_keys(p, at, q + c->model->d.dim, c->qkv_stride);
+    multiply_parts(c, &l->qkv, &l->norm1, NULL, parts + from, to - from + 1, s,
+                   c->rows.x + at->first * c->x_stride, c->x_stride, at->rows,
+                   y, c->qkv_stride);
+    if (from == QUERIES)
+        finish_queries(p, at, y, c->qkv_stride, 0);
+    finish_keys(p, at, y + dim, c->qkv_stride);
+    if (to == VALUES)
+        finish_values(p, at, y + dim + width, c->qkv_stride);
 }
 
 void tomevit_qkv(vit_pass *p, vit_scratch *s, const vit_at *at)
 {
-    const vit_team *c = p->c;
-    const tomevit_description *d = &c->model->d;
-
-    project(p, s, at, &at->layer->qkv);
-    finish_values(p, at, c->qkv + at->first * c->qkv_stride + d->dim +
-                             tomevit_kv_width(d, at->index), c->qkv_stride);
+    project(p, s, at, QUERIES, VALUES);
 }
 
 void tomevit_queries_keys(vit_pass *p, vit_scratch *s, const vit_at *at)
 {
-    const tomevit_model *m = p->c->model;
-    size_t column = 0;
-    vit_matrix qk = tomevit_matrix_columns(
-        m->dsp, &at->layer->qkv, &column,
-        m->d.dim + tomevit_kv_width(&m->d, at->index));
+    project(p, s, at, QUERIES, KEYS);
+}
 
-    project(p, s, at, &qk);
+void tomevit_keys_values(vit_pass *p, vit_scratch *s, const vit_at *at)
+{
+    project(p, s, at, KEYS, VALUES);
 }
 
 /* To where the values of as many rows from the first on would be: queries and
@@ -173,9 +204,9 @@ void tomevit_next_values(vit_pass *p, vit_scratch *s, const vit_at *at)
     size_t width = tomevit_kv_width(&m->d, at->index);
     size_t first = m->d.dim + width, column = first;
     vit_matrix v = tomevit_matrix_columns(m->dsp, &l->qkv, &column, width);
-    vit_operand a = normalise_rows(c, l, &v, s,
-                                   c->next.x + at->first * c->x_stride,
-                                   at->rows);
+    vit_operand a = normalise_twice(c, &l->norm1, NULL, cut(m, l->ranges.to_v),
+                                    &v, s, c->next.x + at->first * c->x_stride,
+                                    c->x_stride, at->rows);
 
     tomevit_gemm(m->dsp, &v, VIT_STORE, at->rows, &a, s->hidden,
                  c->hidden_stride, s->gemm);
@@ -184,25 +215,6 @@ void tomevit_next_values(vit_pass *p, vit_scratch *s, const vit_at *at)
                s->hidden + i * c->hidden_stride + first - column,
                width * sizeof(float));
     finish_values(p, at, c->qkv + at->first * c->qkv_stride + first,
-                  c->qkv_stride);
-}
-
-/* The last panel of q comes along where it holds the first columns of k. */
-void tomevit_keys_values(vit_pass *p, vit_scratch *s, const vit_at *at)
-{
-    vit_team *c = p->c;
-    const tomevit_model *m = c->model;
-    const vit_layer *l = at->layer;
-    size_t dim = m->d.dim, column = dim;
-    vit_matrix kv = tomevit_matrix_columns(
-        m->dsp, &l->qkv, &column, 2 * tomevit_kv_width(&m->d, at->index));
-    vit_operand a = normalise(c, l, &kv, s, at->first, at->rows);
-    float *q = c->qkv + at->first * c->qkv_stride;
-
-    tomevit_gemm(m->dsp, &kv, VIT_STORE, at->rows, &a, q + column,
-                 c->qkv_stride, s->gemm);
-    finish_keys(p, at, q + dim, c->qkv_stride);
-    finish_values(p, at, q + dim + tomevit_kv_width(&m->d, at->index),
                   c->qkv_stride);
 }
 
@@ -223,7 +235,7 @@ void tomevit_queries(vit_pass *p, vit_scratch *s, const vit_at *at)
         norm_row(m, &l->norm1,
                  c->rows.x + (c->rows.offsets[image] + row) * c->x_stride,
                  tomevit_operand_row(&a, i));
-        tomevit_cut_off(cut(m, l->ranges.qkv), m->d.dim,
+        tomevit_cut_off(cut(m, l->ranges.to_q), m->d.dim,
                         tomevit_operand_row(&a, i));
         tomevit_operand_set(&a, i);
     }
@@ -292,31 +304,41 @@ void tomevit_mlp_of(vit_pass *p, vit_scratch *s, const vit_at *at,
     vit_team *c = p->c;
     const tomevit_description *d = &c->model->d;
     const vit_dsp *dsp = c->model->dsp;
-    vit_operand a = normalise_twice(c, &l->norm2,
-                                    d->mlp_norm == 2 ? &l->mlp_norm : NULL,
-                                    cut(c->model, l->ranges.fc1), &l->fc1, s, x,
-                                    stride, rows);
+    const vit_norm *then = d->mlp_norm == 2 ? &l->mlp_norm : NULL;
+    const part halves[] = {
+        {0, d->mlp_dim, cut(c->model, l->ranges.to_gate)},
+        {d->mlp_dim, d->mlp_dim, cut(c->model, l->ranges.to_up)},
+    };
     vit_operand hidden = tomevit_operand_new(&l->fc2, s->hidden,
                                              c->hidden_stride, s->out);
 
-    if (tomevit_gated(d) || d->mlp_norm == 1) {
-        tomevit_gemm(dsp, &l->fc1, tomevit_activation_finish(d), rows, &a,
-                     s->hidden, c->hidden_stride, s->gemm);
-        for (size_t i = 0; i < rows; i++) {
-            float *row = s->hidden + i * c->hidden_stride;
+    if (tomevit_gated(d)) {
+        multiply_parts(c, &l->fc1, &l->norm2, then, halves, 2, s, x, stride,
+                       rows, s->hidden, c->hidden_stride);
+    } else {
+        vit_operand a = normalise_twice(c, &l->norm2, then, halves[0].range,
+                                        &l->fc1, s, x, stride, rows);
 
-            if (tomevit_gated(d))
-                gate_row(c, l, row);
-            if (d->mlp_norm == 1)
-                tomevit_norm(c->model, &l->mlp_norm, d->mlp_dim, row, row);
-            tomevit_cut_off(cut(c->model, l->ranges.fc2), d->mlp_dim, row);
-        }
+        if (d->mlp_norm == 1)
+            tomevit_gemm(dsp, &l->fc1, tomevit_activation_finish(d), rows, &a,
+                         s->hidden, c->hidden_stride, s->gemm);
+        else
+            tomevit_gemm_operand(dsp, &l->fc1, tomevit_activation_finish(d),
+                                 rows, &a, &hidden, s->gemm);
+    }
+    for (size_t i = 0; i < rows && (tomevit_gated(d) || d->mlp_norm == 1);
+         i++) {
+        float *row = s->hidden + i * c->hidden_stride;
+
+        if (tomevit_gated(d))
+            gate_row(c, l, row);
+        if (d->mlp_norm == 1)
+            tomevit_norm(c->model, &l->mlp_norm, d->mlp_dim, row, row);
+        tomevit_cut_off(cut(c->model, l->ranges.fc2), d->mlp_dim, row);
+    }
+    if (tomevit_gated(d) || d->mlp_norm == 1)
         hidden = tomevit_operand(&l->fc2, rows, s->hidden, c->hidden_stride,
                                  s->out);
-    } else {
-        tomevit_gemm_operand(dsp, &l->fc1, tomevit_activation_finish(d), rows,
-                             &a, &hidden, s->gemm);
-    }
     add_product(c, &l->fc2, d->post_norm == 2 ? &l->norm2_post : &l->norm2,
                 l->ranges.mlp, &hidden, rows, c->rows.x + first * c->x_stride,
                 s);
