@@ -88,6 +88,21 @@ def of_patches(results, patch=8):
     return results_of
 
 
+def of_soft(part=lambda m: m, patch=8):
+    """The mean of what Gemma 4's tower gives for squares of patches, of rows of
+    patches with their columns and rows."""
+    def results_of(m, x):
+        n, _, h, w = x.shape
+        rows = x.unfold(2, patch, patch).unfold(3, patch, patch)
+        rows = rows.permute(0, 2, 3, 4, 5, 1).reshape(n, -1, 3 * patch ** 2)
+        wide = w // patch
+        places = torch.tensor([[i % wide, i // wide]
+                               for i in range(rows.shape[1])])
+        y = part(m)(rows, places[None].expand(n, -1, -1)).last_hidden_state
+        return {"features": y.reshape(n, -1, y.shape[-1]).mean(1)}
+    return results_of
+
+
 class _Called:
     """A model, or a part of it, that is called in another way."""
 

@@ -5,7 +5,7 @@ import torch
 
 from zoo_transformers_case import (LAYERS, SIDE, behind, case, embedded,
                                    first, in_memory, logits, mean, new_names,
-                                   of_patches, pooled, processor, projected)
+                                   of_patches, of_soft, pooled, processor, projected)
 
 BASE = dict(hidden_size=128, num_hidden_layers=LAYERS, num_attention_heads=4,
             intermediate_size=160, image_size=SIDE, patch_size=8)
@@ -30,6 +30,26 @@ def square(name, side=SIDE, **kw):
 def shortest(name, resized=SIDE, side=SIDE, **kw):
     return processor(name, size=dict(shortest_edge=resized),
                      crop_size=dict(height=side, width=side), **kw)
+
+
+def gemma4_vision(**kw):
+    return dict(hidden_size=128, num_hidden_layers=LAYERS,
+                num_attention_heads=4, intermediate_size=160, patch_size=8,
+                head_dim=32, pooling_kernel_size=2, position_embedding_size=48,
+                **{"num_key_value_heads": 4, **kw})
+
+
+def told(model):
+    """With numbers in Gemma 4's buffers, of which those of products that see
+    the same rows are the same."""
+    random = torch.Generator().manual_seed(8)
+    for m in model.modules():
+        for name, b in m.named_buffers(recurse=False):
+            if name in ("std_bias", "std_scale"):
+                b.copy_(torch.rand(b.shape, generator=random))
+            elif name.startswith(("input_", "output_")):
+                b.fill_(-0.7 if name.endswith("_min") else 0.9)
+    return model
 
 
 def of_vit(T):
@@ -324,6 +344,26 @@ def of_towers(T):
          T.Gemma3ForConditionalGeneration(T.Gemma3Config(
              vision_config=bare, text_config=dict(GEMMA, vocab_size=262208),
              mm_tokens_per_image=4)), mean(tower))
+    grid = dict(options=dict(image_size=SIDE))
+    for what, kw in (("", {}), (" of grouped heads",
+                                dict(num_key_value_heads=2)),
+                     (" cut off", dict(use_clipped_linears=True)),
+                     (" standardized", dict(standardize=True)),
+                     (" of theta 30", dict(rope_parameters=dict(
+                         rope_type="axial", rope_theta=30.0)))):
+        case("towers", "Gemma4VisionModel" + what, lambda kw=kw:
+             told(T.Gemma4VisionModel(T.Gemma4VisionConfig(
+                 **gemma4_vision(**kw)))), of_soft(), **grid)
+    case("towers", "Gemma4VisionModel of another gate", lambda:
+         T.Gemma4VisionModel(T.Gemma4VisionConfig(**gemma4_vision(
+             hidden_activation="silu"))), None, **grid)
+    case("towers", "Gemma4ForConditionalGeneration", lambda:
+         told(T.Gemma4ForConditionalGeneration(T.Gemma4Config(
+             vision_config=T.Gemma4VisionConfig(**gemma4_vision(
+                 standardize=True)), audio_config=None,
+             text_config=T.Gemma4TextConfig(
+                 **GEMMA, hidden_size_per_layer_input=0)))),
+         of_soft(tower), **grid)
     case("towers", "Idefics3VisionTransformer", lambda: T.AutoModel.from_config(
         T.AutoConfig.for_model("idefics3_vision", **BASE)), mean())
     qformer = dict(hidden_size=48, num_hidden_layers=1, num_attention_heads=4,

@@ -301,6 +301,38 @@ done <<END
 "global_pool": "soft"|"global_pool" "soft" cannot be done here
 END
 
+# Of transformers' names too, alone and with a processor.
+alone hf_gemma4/model.safetensors
+cp "$models/hf_gemma4/config.json" config.gemma4
+while IFS='|' read -r edit words; do
+    sed "$edit" config.gemma4 >m/config.json
+    cmp -s config.gemma4 m/config.json && fail "$edit changes nothing"
+    refuses "config.json beside it: $words"
+done <<END
+s/gelu_pytorch_tanh/silu/|"hidden_activation" "silu" cannot be done here as a gate
+s/"axial"/"linear"/|"rope_type" "linear" cannot be done here
+s/"use_clipped_linears": true/"use_clipped_linears": false/|"use_clipped_linears" is false, the tensors show otherwise
+s/"standardize": false/"standardize": true/|"standardize" is true, the tensors show otherwise
+END
+cp config.gemma4 m/config.json
+soft='"do_normalize": false, "image_mean": [0, 0, 0], "image_std": [1, 1, 1]'
+while IFS='|' read -r numbers words; do
+    beside preprocessor_config.json "{$soft, $numbers}"
+    refuses "preprocessor_config.json beside it: $words"
+done <<END
+"max_soft_tokens": 70, "patch_size": 4|"max_soft_tokens", "pooling_kernel_size": expected
+"max_soft_tokens": 70, "pooling_kernel_size": 2, "patch_size": 8|"patch_size" is 8, the tensors are for patches of 4
+"max_soft_tokens": 70, "pooling_kernel_size": 2, "patch_size": 4, "resample": 1|"resample" 1 (lanczos) cannot
+END
+beside preprocessor_config.json "{$soft, \"max_soft_tokens\": 71,
+    \"pooling_kernel_size\": 2, \"patch_size\": 4}"
+run 0 inspect "$weights"
+says out 'image size      64'
+run 1 inspect "$weights" --strict-model
+says err 'crop'
+alone hf_gemma4/model.safetensors
+rm m/config.json
+
 # What others keep under a key of ours changes nothing.
 for said in '' ', "pixels": "rgb"' ', "position_table": "x"'; do
     "$fixture" model m/plain.safetensors 3 '{"num_heads": "2"'"$said"'}' ||

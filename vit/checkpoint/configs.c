@@ -66,13 +66,15 @@ static void say_defaults(const vit_neighbour *n)
         {"Hugging Face CLIP", "quick_gelu", "1e-5"},
         {"Hugging Face SigLIP", "gelu_tanh", "1e-6"},
         {"Hugging Face SigLIP 2", "gelu_tanh", "1e-6"},
+        {"Hugging Face Gemma 4", NULL, "1e-6"},
     };
     const char *layout = tomevit_view_layout(n->view);
 
     for (size_t i = 0; i < sizeof(classes) / sizeof(*classes); i++)
         if (!strcmp(layout, classes[i].layout)) {
-            tomevit_neighbour_say(n, "activation",
-                                  json_string(classes[i].activation));
+            if (classes[i].activation)
+                tomevit_neighbour_say(n, "activation",
+                                      json_string(classes[i].activation));
             tomevit_neighbour_say(n, "norm_eps",
                                   json_string(classes[i].norm_eps));
         }
@@ -129,6 +131,37 @@ static int say_centred(const vit_neighbour *n, const json_t *config,
     return 0;
 }
 
+/* Rotations, a gate, and what the tensors alone show. How many patches make a
+ * square changes no mean. [transformers, models/gemma4] */
+static int say_gemma4(const vit_neighbour *n, const json_t *parts)
+{
+    const json_t *rope = json_object_get(parts, "rope_parameters");
+    const json_t *theta = json_object_get(rope, "rope_theta");
+    const char *type = tomevit_json_text(rope, "rope_type");
+    json_t *act = tomevit_activation_name(parts, "hidden_activation");
+    int gate = !act || !strcmp(json_string_value(act), "gelu_tanh");
+    char rule[96], real[32];
+
+    json_decref(act);
+    if (strcmp(tomevit_view_layout(n->view), "Hugging Face Gemma 4"))
+        return tomevit_neighbour_refuse(n, "\"gemma4_vision\", the tensors are "
+                                        "others");
+    if (!gate)
+        return tomevit_neighbour_refuse(n, "\"hidden_activation\" \"%.40s\" "
+                                        "cannot be done here as a gate",
+                                        tomevit_json_text(
+                                            parts, "hidden_activation"));
+    if (type && strcmp(type, "axial"))
+        return tomevit_neighbour_refuse(n, "\"rope_type\" \"%.40s\" cannot be "
+                                        "done here", type);
+    tomevit_real_write(theta ? json_number_value(theta) : 100.0, 9, real,
+                       sizeof(real));
+    snprintf(rule, sizeof(rule), "rotary index theta=%s axes=xy "
+             "layout=quarters", real);
+    tomevit_neighbour_say(n, "positions", json_string(rule));
+    return 0;
+}
+
 /* 1 if the tensors are those of the class of SigLIP or SigLIP 2. */
 static int is_siglip(const vit_neighbour *n, const char *name)
 {
@@ -169,6 +202,7 @@ static int check_classes(const vit_neighbour *n, const json_t *config)
  * it. */
 static int check_shape(const vit_neighbour *n, const json_t *parts)
 {
+    const char *type = tomevit_json_text(parts, "model_type");
     const json_t *side = json_object_get(parts, "image_size");
     const char *act = tomevit_json_text(parts, "hidden_act");
     const vit_stored *pos = tomevit_tensors_find(n->view, "pos_embed");
@@ -192,7 +226,10 @@ static int check_shape(const vit_neighbour *n, const json_t *parts)
         !strcmp(tomevit_view_layout(n->view), "Hugging Face AIMv2"))
         return tomevit_neighbour_refuse(n, "\"hidden_act\" \"%.40s\" cannot "
                                         "be done here as a gate", act);
-    return 0;
+    return (type && !strcmp(type, "gemma4_vision")) ||
+                   !strcmp(tomevit_view_layout(n->view),
+                           "Hugging Face Gemma 4")
+               ? say_gemma4(n, parts) : 0;
 }
 
 /* The MLP's first product makes two rows, of which one gates the other. */
@@ -243,6 +280,8 @@ static int check_shown(const vit_neighbour *n, const json_t *parts)
         {"use_absolute_position_embeddings", vit_has(n, "pos_embed")},
         {"use_mean_pooling", !vit_has(n, "norm.weight")},
         {"use_gated_mlp", is_gated(n)}, {"use_swiglu_ffn", is_gated(n)},
+        {"use_clipped_linears", vit_has(n, "blocks.0.attn.q.input_range")},
+        {"standardize", vit_has(n, "std_bias")},
     };
 
     for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {

@@ -216,6 +216,47 @@ static int find_patches(const vit_neighbour *n, const json_t *config)
     return 0;
 }
 
+/* Images that keep their proportions by another rule: sides of whole squares of
+ * patches, each of which becomes a token, and so many tokens at most. What is
+ * said is what a square picture becomes; how others are cropped to it is not.
+ * [transformers, models/gemma4: get_aspect_ratio_preserving_size] */
+static int find_soft_tokens(const vit_neighbour *n, const json_t *config)
+{
+    size_t most = tomevit_json_size(config, "max_soft_tokens"), side = 0;
+    size_t square = tomevit_json_size(config, "pooling_kernel_size");
+    size_t patch = tomevit_json_size(config, "patch_size");
+    const vit_stored *t = tomevit_tensors_find(n->view,
+                                               "patch_embed.proj.weight");
+
+    if (strcmp(tomevit_view_layout(n->view), "Hugging Face Gemma 4"))
+        return tomevit_neighbour_refuse(n, "\"max_soft_tokens\" is for models "
+                                        "of Gemma 4's kind, the tensors are "
+                                        "others");
+    if (!most || most > 65536 || !square || square > 64)
+        return tomevit_neighbour_refuse(n, "\"max_soft_tokens\", "
+                                        "\"pooling_kernel_size\": expected "
+                                        "numbers of tokens and of patches");
+    if (!patch || (t && t->dims == 4 && t->shape[2] != patch))
+        return tomevit_neighbour_refuse(n, "\"patch_size\" is %zu, the "
+                                        "tensors are for patches of %zu",
+                                        patch, t && t->dims == 4
+                                                   ? t->shape[2] : 0);
+    while ((side + 1) * (side + 1) <= most)
+        side++;
+    return tomevit_neighbour_sides(n, (json_int_t)(side * square * patch),
+                                   (json_int_t)(side * square * patch));
+}
+
+/* What else there is to say of images that keep their proportions. */
+static int find_rest(const vit_neighbour *n, json_t *config)
+{
+    int code = refuse_others(n, config);
+
+    if (!code)
+        code = find_filter(n, config);
+    return code ? code : find_values(n, config);
+}
+
 int tomevit_from_preprocessor(const vit_neighbour *n, json_t *config)
 {
     json_t *nested = json_object_get(config, "image_processor");
@@ -231,13 +272,11 @@ int tomevit_from_preprocessor(const vit_neighbour *n, json_t *config)
     if (!is_true(config, "do_resize", 1))
         return tomevit_neighbour_refuse(n, "\"do_resize\" false cannot be done "
                                         "here");
-    if (json_object_get(config, "max_num_patches")) {
-        if (!(code = refuse_others(n, config)) &&
-            !(code = find_patches(n, config)) &&
-            !(code = find_filter(n, config)))
-            code = find_values(n, config);
-        return code;
-    }
+    if (json_object_get(config, "max_num_patches"))
+        return (code = find_patches(n, config)) ? code : find_rest(n, config);
+    if (json_object_get(config, "max_soft_tokens"))
+        return (code = find_soft_tokens(n, config)) ? code
+                                                    : find_rest(n, config);
     if ((code = refuse_others(n, config)) ||
         (code = find_resized(n, config, &p)) ||
         (code = find_crop(n, config, &p)) ||

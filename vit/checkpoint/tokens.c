@@ -39,6 +39,18 @@ const char *tomevit_said_sides(const vit_tensors *file, size_t *height,
     return said;
 }
 
+/* Of a square image that nothing is said of: 16 squares of 3 patches along each
+ * side of Gemma 4's, as long as its table has so many positions; else what most
+ * have. [transformers, models/gemma4; timm, models/gemma4_vit.py] */
+static size_t usual_patches(const vit_tensors *file,
+                            const tomevit_description *d)
+{
+    const vit_stored *t = tomevit_tensors_find(file, "pos_embed");
+
+    return d->signed_pixels && tomevit_has_table(file) && t->shape[1] >= 48
+               ? 48 : 14;
+}
+
 /* Without embeddings of positions no tensor shows the image's size: what is
  * said, or the usual. */
 static int find_image_size(const vit_tensors *file, tomevit_description *d,
@@ -48,7 +60,7 @@ static int find_image_size(const vit_tensors *file, tomevit_description *d,
     const char *said = tomevit_said_sides(file, &height, &width);
 
     if (!said)
-        height = width = 14 * d->patch;
+        height = width = usual_patches(file, d) * d->patch;
     if (height == 0 || height > VIT_MAX_IMAGE || height % d->patch ||
         width == 0 || width > VIT_MAX_IMAGE || width % d->patch ||
         height / d->patch * (width / d->patch) > VIT_MAX_TOKENS - d->prefix)

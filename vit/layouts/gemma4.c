@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Gemma 4's vision tower in timm: an encoder, and a classifier on one. A layer
- * has two norms before and two behind its parts, which have timm's usual names
- * in another order; ranges that products' inputs and outputs are cut off at are
- * two numbers each here. [timm, models/gemma4_vit.py]
+ * Gemma 4's vision tower: in timm an encoder, and a classifier on one; in
+ * transformers an encoder, alone or inside a language model. A layer has two
+ * norms before and two behind its parts, which have timm's usual names in
+ * another order; ranges that products' inputs and outputs are cut off at are
+ * two numbers each here. What a patch's pixels are in a row of the first
+ * product: timm has channels first, transformers' image processors have them
+ * last. [timm, models/gemma4_vit.py; transformers, models/gemma4:
+ * modeling_gemma4.py, image_processing_gemma4.py]
  */
 #include "config.h"
 
@@ -38,20 +42,61 @@ static const vit_rule rules[] = {
     {0},
 };
 
+#define HF "encoder.layers.#."
+#define HF_RANGE(name, from, side) \
+    {LAYER name "." side "_range", {HF from "." side "_min", \
+     HF from "." side "_max"}, VIT_VECTOR}
+#define HF_RANGES(name, from) \
+    HF_RANGE(name, from, "input"), HF_RANGE(name, from, "output")
+
+static const vit_rule transformers_rules[] = {
+    {"patch_embed.proj.weight", {"patch_embedder.input_proj.weight"},
+     VIT_PATCH_ROWS},
+    {"pos_embed", {"patch_embedder.position_embedding_table"}, VIT_AS_IS},
+    {LAYER "norm1.weight", {HF "input_layernorm.weight"}, VIT_AS_IS},
+    {LAYER "norm1_post.weight", {HF "post_attention_layernorm.weight"},
+     VIT_AS_IS},
+    {LAYER "norm2.weight", {HF "pre_feedforward_layernorm.weight"}, VIT_AS_IS},
+    {LAYER "norm2_post.weight", {HF "post_feedforward_layernorm.weight"},
+     VIT_AS_IS},
+    {LAYER "attn.qkv.weight",
+     {HF "self_attn.q_proj.linear.weight", HF "self_attn.k_proj.linear.weight",
+      HF "self_attn.v_proj.linear.weight"}, VIT_AS_IS},
+    {LAYER "attn.q_norm.weight", {HF "self_attn.q_norm.weight"}, VIT_AS_IS},
+    {LAYER "attn.k_norm.weight", {HF "self_attn.k_norm.weight"}, VIT_AS_IS},
+    {LAYER "attn.proj.weight", {HF "self_attn.o_proj.linear.weight"},
+     VIT_AS_IS},
+    {LAYER "mlp.fc1.weight",
+     {HF "mlp.gate_proj.linear.weight", HF "mlp.up_proj.linear.weight"},
+     VIT_AS_IS},
+    {LAYER "mlp.fc2.weight", {HF "mlp.down_proj.linear.weight"}, VIT_AS_IS},
+    HF_RANGES("attn.q", "self_attn.q_proj"),
+    HF_RANGES("attn.k", "self_attn.k_proj"),
+    HF_RANGES("attn.v", "self_attn.v_proj"),
+    HF_RANGES("attn.proj", "self_attn.o_proj"),
+    HF_RANGES("mlp.gate", "mlp.gate_proj"),
+    HF_RANGES("mlp.up", "mlp.up_proj"),
+    HF_RANGES("mlp.fc2", "mlp.down_proj"),
+    {0},
+};
+
 /* What its configuration may change is not sure. */
 #define IMPLIED \
     {"norm", "rms", 1}, {"block", "sandwich_norm", 1}, \
     {"attention", "normed", 1}, {"gate", "gelu_tanh", 1}, \
     {"pixels", "signed", 1}, {"position_table", "columns and rows", 1}, \
     {"position_resize", "table", 1}, {"patch_bias", "none", 1}, \
-    {"final_norm", "none", 0}, {"norm_eps", "1e-6", 0}, \
+    {"norm_eps", "1e-6", 0}, \
     {"positions", "rotary index theta=100 axes=xy layout=quarters", 0}
 
 static const vit_implied classifier[] = {
-    IMPLIED, {"bare_norm", "after pooling", 0}, {0},
+    IMPLIED, {"final_norm", "none", 0}, {"bare_norm", "after pooling", 0}, {0},
 };
 static const vit_implied encoder[] = {
-    IMPLIED, {"bare_norm", "scaled", 0}, {0},
+    IMPLIED, {"final_norm", "none", 0}, {"bare_norm", "scaled", 0}, {0},
+};
+static const vit_implied transformers_encoder[] = {
+    IMPLIED, {"final_norm", "none", 1}, {"bare_norm", "scaled", 1}, {0},
 };
 
 const vit_layout tomevit_layout_gemma4_classifier = {
@@ -69,4 +114,12 @@ const vit_layout tomevit_layout_gemma4 = {
     .layer = LAYER,
     .rules = rules,
     .implied = encoder,
+};
+
+const vit_layout tomevit_layout_huggingface_gemma4 = {
+    .name = "Hugging Face Gemma 4",
+    .anchor = "patch_embedder.input_proj.weight",
+    .layer = HF,
+    .rules = transformers_rules,
+    .implied = transformers_encoder,
 };

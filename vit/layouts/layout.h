@@ -75,6 +75,7 @@ extern const vit_layout tomevit_layout_timm;
 extern const vit_layout tomevit_layout_naflex;
 extern const vit_layout tomevit_layout_huggingface_dinov3_memory;
 extern const vit_layout tomevit_layout_huggingface_dinov3;
+extern const vit_layout tomevit_layout_huggingface_gemma4;
 extern const vit_layout tomevit_layout_huggingface_internvl;
 extern const vit_layout tomevit_layout_huggingface_beit;
 extern const vit_layout tomevit_layout_huggingface_beit_unscaled;

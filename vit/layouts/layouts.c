@@ -26,6 +26,7 @@ static const vit_layout *const layouts[] = {
     &tomevit_layout_naflex,
     &tomevit_layout_huggingface_dinov3_memory,
     &tomevit_layout_huggingface_dinov3,
+    &tomevit_layout_huggingface_gemma4,
     &tomevit_layout_huggingface_internvl,
     &tomevit_layout_huggingface_beit,
     &tomevit_layout_huggingface_beit_unscaled,
