@@ -114,7 +114,8 @@ done <<EOF
 "block_type": "custom"|"block_type" of "vision_cfg" cannot be done here
 "attentional_pool": true|"attentional_pool": expected it to be as the tensors are, without queries
 "attentional_pool": "cascade"|a second attention pooling ("attentional_pool" "cascade") cannot
-"image_size": [24, 32]|images that are not square cannot be run here
+"image_size": [24, 0]|expected the sides of an image
+"image_size": [24, 24, 24]|expected the sides of an image
 "norm_kwargs": {"elementwise_affine": false}|"norm_kwargs" other than "eps"
 "act_kwargs": {"approximate": "sigmoid"}|"act_kwargs" other than GELU's
 EOF

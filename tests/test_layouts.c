@@ -544,6 +544,40 @@ Test(layouts, crop_rectangles_as_timm_does)
     free(from);
 }
 
+/* As the metadata say that open_clip has it: bicubic where it cuts. */
+Test(layouts, crop_rectangles_as_open_clip_does)
+{
+    static const size_t sides[2][2] = {{19, 31}, {45, 16}};
+    static const size_t crops[2][2] = {{12, 20}, {20, 8}};
+    char *from = folder(), name[64];
+    golden_file *file = golden_open(from, "rectangles.safetensors");
+    uint8_t got[12 * 20 * 3];
+
+    for (size_t i = 0; i < 2 * 2 * 2; i++) {
+        size_t picture = i / 4, squash = i / 2 % 2;
+        size_t high = crops[i % 2][0], wide = crops[i % 2][1];
+        size_t height = sides[picture][0], width = sides[picture][1];
+        const uint8_t *rgb;
+        tomevit_preprocessing pre = {
+            .size = high, .width = wide, .crop_pct = 1.0,
+            .interpolation = squash ? TOMEVIT_BILINEAR : TOMEVIT_BICUBIC,
+            .crop_mode = squash ? TOMEVIT_SQUASH : TOMEVIT_CENTER,
+            .pixels = TOMEVIT_PILLOW_13,
+        };
+
+        snprintf(name, sizeof(name), "rgb_%zu", picture);
+        rgb = golden_u8(file, name, height * width * 3);
+        snprintf(name, sizeof(name), "crop_%zu_open_clip_%s_%zu", picture,
+                 squash ? "squash" : "shortest", i % 2);
+        cr_assert_eq(tomevit_resize_crop(&pre, rgb, width, height, 3 * width,
+                                         got), 0);
+        cr_assert_eq(memcmp(got, golden_u8(file, name, high * wide * 3),
+                            high * wide * 3), 0, "%s", name);
+    }
+    golden_close(file);
+    free(from);
+}
+
 Test(layouts, squash_images_as_pillow_does)
 {
     static const char *const names[] = {"bicubic", "bilinear"};

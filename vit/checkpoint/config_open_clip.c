@@ -9,22 +9,50 @@
 
 #include <string.h>
 
-/* Pixels as open_clip resizes them: the shorter side, or both. */
-static int open_clip_pixels(const vit_neighbour *n, const json_t *pixels)
+/* A number or [height, width]; 0 for anything else. */
+static json_int_t side_of(const json_t *size, size_t axis)
+{
+    return json_is_integer(size) ? json_integer_value(size)
+           : json_array_size(size) == 2
+               ? json_integer_value(json_array_get(size, axis)) : 0;
+}
+
+/* The tower's own sides are those of the pixels, whatever is said of these.
+ * [open_clip, factory.py: create_model] */
+static const json_t *sides_of(const json_t *vision, const json_t *pixels)
+{
+    const json_t *own = json_object_get(vision, "image_size");
+
+    return own && !json_is_null(own) ? own : json_object_get(pixels, "size");
+}
+
+static int say_sides(const vit_neighbour *n, const json_t *size)
+{
+    return size ? tomevit_neighbour_sides(n, side_of(size, 0),
+                                          side_of(size, 1)) : 0;
+}
+
+/* Pixels as open_clip resizes them: the shorter side, or both. What it resizes
+ * by to a crop that is no square, cut out of the shorter, is bicubic whatever
+ * is said. [open_clip, transform.py: image_transform] */
+static int open_clip_pixels(const vit_neighbour *n, const json_t *pixels,
+                            const json_t *size)
 {
     const char *mode = tomevit_json_text(pixels, "resize_mode");
+    int squash = mode && !strcmp(mode, "squash");
 
     if (!json_object_get(pixels, "mean"))
         return 0;
-    if (mode && strcmp(mode, "shortest") && strcmp(mode, "squash"))
+    if (mode && strcmp(mode, "shortest") && !squash)
         return tomevit_neighbour_refuse(n, "\"resize_mode\" \"%.40s\" cannot "
                                         "be done here: expected shortest or "
                                         "squash", mode);
     tomevit_neighbour_pass(n, "mean", pixels, "mean");
     tomevit_neighbour_pass(n, "std", pixels, "std");
+    if (!squash && side_of(size, 0) != side_of(size, 1))
+        tomevit_neighbour_say(n, "interpolation", json_string("bicubic"));
     tomevit_neighbour_pass(n, "interpolation", pixels, "interpolation");
-    tomevit_neighbour_pass(n, "input_size", pixels, "size");
-    tomevit_neighbour_crop(n, 1, 1, mode && !strcmp(mode, "squash"));
+    tomevit_neighbour_crop(n, 1, 1, squash);
     return 0;
 }
 
@@ -76,7 +104,6 @@ static int check_vision(const vit_neighbour *n, json_t *vision)
         "timm_pool", "timm_proj", "timm_proj_bias", "timm_drop",
         "timm_drop_path",
     };
-    const json_t *side = json_object_get(vision, "image_size");
     const char *key;
     json_t *value;
 
@@ -97,10 +124,6 @@ static int check_vision(const vit_neighbour *n, json_t *vision)
                                         "cannot be run here",
                                         tomevit_json_text(vision,
                                                           "attentional_pool"));
-    if (json_is_array(side) && !json_equal(json_array_get(side, 0),
-                                           json_array_get(side, 1)))
-        return tomevit_neighbour_refuse(n, "images that are not square cannot "
-                                        "be run here");
     return 0;
 }
 
@@ -133,6 +156,8 @@ int tomevit_from_open_clip(const vit_neighbour *n, json_t *config)
 {
     const json_t *model = json_object_get(config, "model_cfg");
     json_t *vision = json_object_get(model, "vision_cfg");
+    const json_t *pixels = json_object_get(config, "preprocess_cfg");
+    const json_t *size = sides_of(vision, pixels);
     size_t width = tomevit_json_size(vision, "width");
     size_t head = tomevit_json_size(vision, "head_width");
     const char *tower = tomevit_json_text(vision, "timm_model_name");
@@ -161,9 +186,6 @@ int tomevit_from_open_clip(const vit_neighbour *n, json_t *config)
     if (!tower && width && width % (head ? head : 64) == 0)
         tomevit_neighbour_say(n, "num_heads", json_integer(
                                   (json_int_t)(width / (head ? head : 64))));
-    code = open_clip_pixels(n, json_object_get(config, "preprocess_cfg"));
-    if (!code && !tower && json_is_integer(json_object_get(vision,
-                                                           "image_size")))
-        tomevit_neighbour_pass(n, "input_size", vision, "image_size");
-    return code;
+    code = say_sides(n, size);
+    return code ? code : open_clip_pixels(n, pixels, size);
 }

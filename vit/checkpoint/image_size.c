@@ -14,9 +14,10 @@
 #include <string.h>
 
 /* The sides of the crop that the files beside the weights say, 0 if none or the
- * description's. DINOv2 in transformers, NaFlex in timm and towers of Qwen take
- * any, and resize their positions; others refuse what they were not made for.
- * Pixels that make no patch are left out. */
+ * description's. DINOv2 in transformers, NaFlex in timm, open_clip's own towers
+ * and those of Qwen take any, and resize their positions; others refuse what
+ * they were not made for. Pixels that make no patch are left out. [open_clip,
+ * model.py: resize_pos_embed] */
 static int said_size(const vit_tensors *view, const tomevit_description *d,
                      size_t *size, size_t *width, const vit_report *report)
 {
@@ -31,6 +32,8 @@ static int said_size(const vit_tensors *view, const tomevit_description *d,
                    *width / d->patch == columns) ||
         !strcmp(tomevit_view_layout(view), "Hugging Face DINOv2") ||
         !strcmp(tomevit_view_layout(view), "timm NaFlex") ||
+        (!strcmp(tomevit_view_layout(view), "CLIP") && from &&
+         !strcmp(from, "open_clip_config.json")) ||
         (how && !strncmp(how, "linear_corners", 14)))
         return 0;
     return tomevit_fail(report, TOMEVIT_EMODEL, "%s beside it: expected a crop "
