@@ -434,6 +434,54 @@ Test(real_labels, bad_files_say_why)
     cr_expect_not_null(strstr(why, "nowhere"), "%s", why);
 }
 
+/* `count` times `part` between what the file begins and ends with. */
+static char *repeated(const char *begin, const char *part, size_t count,
+                      const char *end)
+{
+    size_t length = strlen(part), at = strlen(begin);
+    char *text = malloc(at + length * count + strlen(end) + 1), *path;
+
+    cr_assert_not_null(text);
+    strcpy(text, begin);
+    for (size_t i = 0; i < count; i++, at += length)
+        memcpy(text + at, part, length);
+    strcpy(text + at, end);
+    path = temporary(text);
+    free(text);
+    return path;
+}
+
+Test(real_labels, a_file_takes_no_more_than_it_may)
+{
+    static const struct {
+        const char *begin, *part, *end, *words;
+        size_t count;
+    } cases[] = {
+        {"[[1]", ",[1]", "]", NULL, 400000},
+        {"[[1]", ",[1]", "]", "more than a million values", 600000},
+        {"[[1]", "   ,[1]  ", "]", "longer than 16 MiB", 1900000},
+        {"\xef\xbb\xbf", "[", "", "deeper than 16 levels", 1000},
+        /* brackets and commas in a string are none, whatever ends it */
+        {"[[1],[\"\\\"", "[,", "\"]]", "image 2: expected class", 1100000},
+    };
+    real_labels real;
+    char why[REAL_LABELS_WHY];
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char *path = repeated(cases[i].begin, cases[i].part, cases[i].count,
+                              cases[i].end);
+        int code = real_labels_read(path, 7, &real, why);
+
+        unlink(path);
+        cr_expect_eq(code, cases[i].words ? -1 : 0, "%zu: %s", i, why);
+        if (code == 0)
+            real_labels_free(&real);
+        else
+            cr_expect(cases[i].words && strstr(why, cases[i].words) &&
+                      strstr(why, path), "%zu: %s", i, why);
+    }
+}
+
 Test(real_labels, only_their_own_names)
 {
     static const char *const strangers[] = {
