@@ -8,6 +8,8 @@
  *   fixture head FILE CLASSES SEED          a head for one without
  *   fixture image FILE WIDTH HEIGHT SEED    a PNG of blobs and noise, or black
  *                                           if SEED is 0
+ *   fixture fill MODEL OUT TENSOR VALUE     a .safetensors of bf16 with all of
+ *                                           a tensor this value
  *   fixture embed MODEL R IMAGE...          the library's features, pixels to
  *                                           floats, each image alone
  *   fixture same IMAGE IMAGE                succeeds if their pixels are equal
@@ -27,6 +29,7 @@
 #include "../src/bytes/packed.h"
 #include "../src/images/image.h"
 #include "../vit/checkpoint/checkpoint.h"
+#include "../vit/containers/tensors.h"
 #include "../vit/text/tokenizer.h"
 
 #include <jansson.h>
@@ -150,6 +153,16 @@ static int make_image(const char *path, unsigned width, unsigned height,
     return !done;
 }
 
+/* The lowest byte first, whatever the machine's order. */
+static void put_float(float value, FILE *file)
+{
+    uint32_t bits;
+
+    memcpy(&bits, &value, sizeof(bits));
+    for (int shift = 0; shift < 32; shift += 8)
+        putc((int)(bits >> shift & 255), file);
+}
+
 /* A .safetensors file of "head.weight" [classes, 24] and "head.bias". */
 static int make_head(const char *path, size_t classes, unsigned seed)
 {
@@ -172,9 +185,38 @@ static int make_head(const char *path, size_t classes, unsigned seed)
     fwrite(bytes, 1, 8 + (size_t)length, file);
     for (size_t i = 0; i < all / sizeof(float); i++) {
         float value = (float)(draw(&state) % 2001) / 1000 - 1;
-        fwrite(&value, sizeof(value), 1, file);
+
+        put_float(value, file);
     }
     return fclose(file) != 0;
+}
+
+static int fill_tensor(const char *from, const char *to, const char *name,
+                       float value)
+{
+    tomevit_message why;
+    vit_tensors *file;
+    const vit_stored *t = NULL;
+    size_t count, begin;
+    char reason[200];
+    uint32_t bits;
+    uint8_t *bytes = image_load(from, (size_t)1 << 30, &count, reason);
+    FILE *out = fopen(to, "wb");
+
+    if (bytes && out && tomevit_tensors_open(from, &file, &why) == 0)
+        t = tomevit_tensors_find(file, name);
+    if (!t || strcmp(t->dtype->name, "BF16") != 0)
+        return 1;
+    begin = t->begin;
+    memcpy(&bits, &value, sizeof(bits));
+    for (size_t i = 0; i < t->elements; i++) {
+        bytes[begin + 2 * i] = (uint8_t)(bits >> 16);
+        bytes[begin + 2 * i + 1] = (uint8_t)(bits >> 24);
+    }
+    fwrite(bytes, 1, count, out);
+    tomevit_tensors_close(file);
+    free(bytes);
+    return fclose(out) != 0;
 }
 
 /* Of one image to standard output: its features with r tokens merged in every
@@ -204,7 +246,8 @@ static int embed_image(const tomevit_model *model, size_t r, const char *path)
         tomevit_context_create(model, 1, 1, &context) != 0)
         return 1;
     int failed = tomevit_forward(context, &merging, 1, &in, &out) != 0;
-    fwrite(features, sizeof(*features), d->features, stdout);
+    for (size_t i = 0; i < d->features; i++)
+        put_float(features[i], stdout);
     tomevit_context_free(context);
     image_free(&picture);
     free(features);
@@ -391,6 +434,8 @@ int main(int argc, char **argv)
     if (strcmp(what, "image") == 0 && argc > 5)
         return make_image(argv[2], number(argv[3]), number(argv[4]),
                           number(argv[5]));
+    if (strcmp(what, "fill") == 0 && argc > 5)
+        return fill_tensor(argv[2], argv[3], argv[4], strtof(argv[5], NULL));
     if (strcmp(what, "embed") == 0 && argc > 3)
         return embed_images(argv[2], number(argv[3]), argc - 4, argv + 4);
     if (strcmp(what, "same") == 0 && argc > 3)
@@ -403,7 +448,7 @@ int main(int argc, char **argv)
         return print_tokens(argv[2], argv[3]);
     if (strcmp(what, "json") == 0)
         return print_json(argv[2], argc - 3, argv + 3);
-    fputs("usage: fixture model|head|image|embed|same|decode|rename|tokens|"
-          "json FILE ...\n", stderr);
+    fputs("usage: fixture model|head|image|fill|embed|same|decode|rename|"
+          "tokens|json FILE ...\n", stderr);
     return 2;
 }
