@@ -128,7 +128,29 @@ holds drawn.json bits_per_byte.mean png_bits_per_byte.mean images
 awk 'NR == 1 { own = $1 } NR == 2 { png = $1 }
     END { exit !(own < 5.2 && own < png - 1) }' values ||
     fail "the demonstration: $(cat values)"
+
+# ---- what is not finite is no result
+
+norm=local_model.norm.weight
+"$fixture" fill "$model" huge.safetensors $norm 3e38 || fail "no such model"
+set -- drawn/*/*
+run 1 density -q --model huge.safetensors drawn --json huge.json --resume huge
+says err "$1: the model's answer is not finite"
+says err "none of the 16 images could be used"
+test ! -e huge.json || fail "a report of what is not finite"
+sed 1d huge | grep -v -x '\[-1,-1\]' && fail "a journal of what is not finite"
+run 1 density -q --model huge.safetensors drawn --resume huge
+says err "$1: refused, by the journal"
+run 1 density -q --model huge.safetensors "$1" --merge 0,4:2
+says err "the model's answer is not finite (window 0"
+run 1 density -q --model huge.safetensors "$1" --map huge.png
+test ! -e huge.png || fail "a map of what is not finite"
 model=$bytes/gelu.safetensors
+for worth in inf nan; do
+    sed "3s/\[[^,]*/[$worth/" journal >other
+    run 1 density -q --model "$model" many --resume other
+    says err "picture 2 is none of this run's"
+done
 
 # ---- refused
 

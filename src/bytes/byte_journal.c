@@ -11,6 +11,7 @@
 #include "../evaluation/journal.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -41,7 +42,7 @@ static int parse(const char *line, size_t width, double *worth)
         if (*line != (i ? ',' : '['))
             return -1;
         worth[i] = strtod(line + 1, &end);
-        if (end == line + 1)
+        if (end == line + 1 || !isfinite(worth[i]))
             return -1;
     }
     return strcmp(line, "]") == 0 ? 0 : -1;

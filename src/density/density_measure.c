@@ -11,6 +11,8 @@
 #include "../bytes/heat.h"
 #include "../images/png_write.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Bits of a picture's pixels as a PNG. */
@@ -60,7 +62,27 @@ static int measure_way(density *p, size_t way, size_t count, double *worth)
             bits += (double)p->bits[i * length + k];
         worth[i * p->width + way] = bits;
     }
-    return way == 0 ? draw(p) : 0;
+    return way == 0 && isfinite(worth[0]) ? draw(p) : 0;
+}
+
+/* A sum that is no number is no result: the picture is refused, as one that
+ * cannot be read. */
+static void check_finite(const density *p, const double *row, size_t i)
+{
+    char *why = p->pictures.why[i];
+    size_t way = 0;
+
+    while (way < p->count && isfinite(row[way]))
+        way++;
+    if (way == p->count || why[0] != '\0')
+        return;
+    if (p->count > 1)
+        snprintf(why, sizeof(p->pictures.why[i]), "the model's answer is not "
+                 "finite (window %zu, groups of %zu)", p->ways[way].window,
+                 p->ways[way].group);
+    else
+        snprintf(why, sizeof(p->pictures.why[i]), "the model's answer is not "
+                 "finite");
 }
 
 /* Ways begin in turns, so that none is always the one that finds the caches
@@ -78,6 +100,7 @@ int density_measure(density *p, size_t first, size_t count)
     for (size_t i = 0; i < count; i++) {
         double *row = worth + i * p->width;
 
+        check_finite(p, row, i);
         if (p->pictures.why[i][0] == '\0')
             row[p->count] = png_bits(&p->m, p->pictures.bytes + i * length);
         else

@@ -46,7 +46,10 @@ static int read_row(const json_t *row, size_t width, double *out)
     if (json_array_size(row) != width)
         return -1;
     for (size_t i = 0; i < width; i++)
-        out[i] = json_number_value(json_array_get(row, i));
+        if (json_is_number(json_array_get(row, i)))
+            out[i] = json_number_value(json_array_get(row, i));
+        else
+            return -1;
     return 0;
 }
 
