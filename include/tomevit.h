@@ -381,7 +381,8 @@ void tomevit_open_options_init(tomevit_open_options *options);
  * processor_config.json, preprocessor_config.json, config.json or
  * open_clip_config.json beside it, from what the layout implies, or is the
  * usual, in this order. A file beside the weights is obeyed whole; what it asks
- * for and cannot be done is refused by its key. The keys of metadata:
+ * for and cannot be done, or a value of another kind (a number that is a text),
+ * is refused by its key. The keys of metadata:
  * "num_heads" or "arch", "norm_eps", "activation" (gelu, gelu_tanh,
  * quick_gelu), "pool" (class, mean), "positions" (learned), "family", "mean",
  * "std", "crop_pct", "crop_mode" (center, squash, border), "interpolation",

@@ -91,7 +91,8 @@ done <<EOF
 "size": {"height": 32, "width": 32}|expected a crop of 24 pixels, which the model's positions are for, found 32
 $square, "resample": 0|"resample" 0 (nearest) cannot be done here
 $square, "resample": 1|"resample" 1 (lanczos) cannot
-$square, "resample": "bicubic"|"resample" 0
+$square, "resample": "bicubic"|"resample": expected a whole number from 0 to 2147483647, found "bicubic"
+$square, "resample": 5|"resample" 5 (hamming) cannot be done here
 $square, "do_resize": false|"do_resize" false cannot be done here
 $square, "do_flip_channel_order": true|"do_flip_channel_order" cannot be done
 $square, "do_pad": true|"do_pad" cannot be done
@@ -114,7 +115,7 @@ done <<EOF
 "block_type": "custom"|"block_type" of "vision_cfg" cannot be done here
 "attentional_pool": true|"attentional_pool": expected it to be as the tensors are, without queries
 "attentional_pool": "cascade"|a second attention pooling ("attentional_pool" "cascade") cannot
-"image_size": [24, 0]|expected the sides of an image
+"image_size": [24, 0]|"image_size": expected a whole number above 0 or a list of
 "image_size": [24, 24, 24]|expected the sides of an image
 "norm_kwargs": {"elementwise_affine": false}|"norm_kwargs" other than "eps"
 "act_kwargs": {"approximate": "sigmoid"}|"act_kwargs" other than GELU's
@@ -256,7 +257,7 @@ done <<EOF
 "architecture": "x", "model_args": {"global_pool": "max"}|"global_pool" "max"
 "architecture": "x", "model_args": {"pool_include_prefix": true}|"pool_include_prefix" of "model_args" cannot
 "architecture": "x", "model_args": {"img_size": [24, 32]}|expected a crop of 24 pixels, which the model's positions are for, found 24x32
-"architecture": "x", "model_args": {"img_size": [24, 0]}|expected the sides of an image
+"architecture": "x", "model_args": {"img_size": [24]}|expected the sides of an image
 "architecture": "x", "pretrained_cfg": {"input_size": [3, 24, 32]}|expected a crop of 24 pixels, which the model's positions are for, found 24x32
 "architecture": "x", "pretrained_cfg": {"input_size": [3, 30, 30]}|expected a crop of 24 pixels, which the model's positions are for, found 30
 EOF

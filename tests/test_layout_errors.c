@@ -527,7 +527,9 @@ Test(layout_errors, neighbours_are_checked, .init = enter, .fini = leave)
     refuse_with(NULL, TOMEVIT_EMODEL, "m.safetensors",
                 "12 layers of width 768");
     write_text("config.json", "[]");
-    refuse_with(NULL, TOMEVIT_EMODEL, "m.safetensors", "number of heads");
+    refuse_with(NULL, TOMEVIT_EFORMAT, "m.safetensors",
+                "config.json beside it: expected a JSON object");
+    unlink("config.json");
     write_text("open_clip_config.json", "{\"model_cfg\":{\"quick_gelu\":true,"
                "\"vision_cfg\":{\"width\":8,\"head_width\":2}},"
                "\"preprocess_cfg\":{\"mean\":[0,0,0],\"resize_mode\":"

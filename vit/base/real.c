@@ -10,6 +10,7 @@
 #include <ctype.h>
 #include <locale.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,23 @@ int tomevit_real_read(const char *text, double *value)
         return TOMEVIT_EINVAL;
     *value = strtod(copy, &end);
     return *end == '\0' && isfinite(*value) ? 0 : TOMEVIT_EINVAL;
+}
+
+int tomevit_count_read(const char *text, size_t *value)
+{
+    size_t number = 0;
+
+    if (!*text)
+        return TOMEVIT_EINVAL;
+    for (; *text; text++) {
+        size_t digit = (size_t)(unsigned char)*text - '0';
+
+        if (!isdigit((unsigned char)*text) || number > (SIZE_MAX - digit) / 10)
+            return TOMEVIT_EINVAL;
+        number = 10 * number + digit;
+    }
+    *value = number;
+    return 0;
 }
 
 void tomevit_real_write(double value, int digits, char *text, size_t size)

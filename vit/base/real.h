@@ -8,6 +8,9 @@
 /* The finite number that makes up all of `text`: 0, or EINVAL. */
 int tomevit_real_read(const char *text, double *value);
 
+/* The whole number that makes up all of `text`, digits alone: 0, or EINVAL. */
+int tomevit_count_read(const char *text, size_t *value);
+
 /* With so many significant digits, as printf's %g has it, in text[size]. */
 void tomevit_real_write(double value, int digits, char *text, size_t size);
 

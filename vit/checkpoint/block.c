@@ -3,11 +3,11 @@
 #include "config.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "checks.h"
 #include "description.h"
+#include "../base/real.h"
 
 /* Of the block what metadata say and no tensor shows. */
 void tomevit_find_block(const vit_tensors *file, tomevit_description *d)
@@ -80,12 +80,10 @@ static int said_number(const vit_tensors *file, const char *key, size_t least,
                        size_t *value, const vit_report *report)
 {
     const char *text = tomevit_tensors_metadata(file, key);
-    char *end;
-    unsigned long number = text ? strtoul(text, &end, 10) : 0;
 
-    *value = number;
-    if (text && end != text && !*end && *text != '-' && number >= least &&
-        number <= VIT_MAX_TOKENS)
+    *value = 0;
+    if (text && !tomevit_count_read(text, value) && *value >= least &&
+        *value <= VIT_MAX_TOKENS)
         return 0;
     return tomevit_fail(report, TOMEVIT_EMODEL, "expected \"%s\" in the "
                         "metadata, which no tensor of a Megalodon shows, "
@@ -249,11 +247,10 @@ int tomevit_find_share(const vit_tensors *file, tomevit_description *d,
                        const vit_report *report)
 {
     const char *text = tomevit_tensors_metadata(file, "share");
-    char *end;
-    unsigned long share = text ? strtoul(text, &end, 10) : 1;
+    size_t share = 1;
 
-    if (text && (*end || end == text || share < 1 || share > VIT_MAX_DEPTH ||
-                 d->depth * share > VIT_MAX_DEPTH))
+    if (text && (tomevit_count_read(text, &share) || share < 1 ||
+                 share > VIT_MAX_DEPTH || d->depth * share > VIT_MAX_DEPTH))
         return tomevit_fail(report, TOMEVIT_EFORMAT, "metadata \"share\": "
                             "expected how often each layer runs, at most %d "
                             "in all, found \"%.40s\"", (int)VIT_MAX_DEPTH,

@@ -97,6 +97,23 @@ static int is_true(const vit_tensors *file, const char *key)
     return text && !strcmp(text, "true");
 }
 
+/* llama.cpp reads nothing else as true or false. */
+static int check_truths(const vit_tensors *file, const vit_report *report)
+{
+    static const char *const keys[] = {"clip.has_llava_projector",
+                                       "clip.use_gelu", "clip.use_silu"};
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+        const char *text = said(file, keys[i]);
+
+        if (text && strcmp(text, "true") && strcmp(text, "false"))
+            return tomevit_fail(report, TOMEVIT_EFORMAT, "metadata \"%s\": "
+                                "expected true or false, found %.40s", keys[i],
+                                text);
+    }
+    return 0;
+}
+
 /* What stands under one key, under another too. */
 static int pass(vit_tensors *view, const char *key, const char *from)
 {
@@ -326,6 +343,8 @@ int tomevit_mmproj_say(vit_tensors *view, const vit_report *report)
     /* Towers of sound, and others that do not begin with patches. */
     if (!is_mmproj(view))
         return type_of(view) ? refuse_type(type_of(view), report) : 0;
+    if ((code = check_truths(view, report)))
+        return code;
     k = kind_of(view, &code, report);
     if (!code && k && k->pairs != tomevit_has(view, "merger.fc1.weight"))
         code = tomevit_fail(report, TOMEVIT_EMODEL, "metadata \"" TYPE "\": "

@@ -9,6 +9,61 @@
 
 #include <string.h>
 
+/* What is read of the parts of the file. */
+static const vit_json_member whole_members[] = {
+    {"model_cfg", VIT_JSON_OBJECT}, {"preprocess_cfg", VIT_JSON_OBJECT},
+    {NULL, 0}
+};
+
+static const vit_json_member model_members[] = {
+    {"vision_cfg", VIT_JSON_OBJECT}, {"quick_gelu", VIT_JSON_TRUTH}, {NULL, 0}
+};
+
+static const vit_json_member vision_members[] = {
+    {"width", VIT_JSON_COUNT}, {"head_width", VIT_JSON_COUNT},
+    {"image_size", VIT_JSON_COUNT | VIT_JSON_COUNTS},
+    {"timm_model_name", VIT_JSON_TEXT}, {"timm_pool", VIT_JSON_TEXT},
+    {"pool_type", VIT_JSON_TEXT}, {"final_ln_after_pool", VIT_JSON_TRUTH},
+    {"attentional_pool", VIT_JSON_TRUTH | VIT_JSON_TEXT},
+    {"attn_pooler_heads", VIT_JSON_COUNT}, {"norm_kwargs", VIT_JSON_OBJECT},
+    {"act_kwargs", VIT_JSON_OBJECT}, {NULL, 0}
+};
+
+static const vit_json_member norm_members[] = {
+    {"eps", VIT_JSON_NUMBER}, {NULL, 0}
+};
+
+static const vit_json_member act_members[] = {
+    {"approximate", VIT_JSON_TEXT}, {NULL, 0}
+};
+
+static const vit_json_member pixel_members[] = {
+    {"mean", VIT_JSON_THREE}, {"std", VIT_JSON_THREE},
+    {"interpolation", VIT_JSON_TEXT}, {"resize_mode", VIT_JSON_TEXT},
+    {"size", VIT_JSON_COUNT | VIT_JSON_COUNTS}, {NULL, 0}
+};
+
+static int check_members(const vit_neighbour *n, const json_t *config)
+{
+    const json_t *model = json_object_get(config, "model_cfg");
+    const json_t *vision = json_object_get(model, "vision_cfg");
+    const struct {
+        const json_t *object;
+        const vit_json_member *members;
+    } parts[] = {
+        {config, whole_members}, {model, model_members},
+        {vision, vision_members},
+        {json_object_get(vision, "norm_kwargs"), norm_members},
+        {json_object_get(vision, "act_kwargs"), act_members},
+        {json_object_get(config, "preprocess_cfg"), pixel_members},
+    };
+    int code = 0;
+
+    for (size_t i = 0; !code && i < sizeof(parts) / sizeof(*parts); i++)
+        code = tomevit_neighbour_members(n, parts[i].object, parts[i].members);
+    return code;
+}
+
 /* A number or [height, width]; 0 for anything else. */
 static json_int_t side_of(const json_t *size, size_t axis)
 {
@@ -28,8 +83,9 @@ static const json_t *sides_of(const json_t *vision, const json_t *pixels)
 
 static int say_sides(const vit_neighbour *n, const json_t *size)
 {
-    return size ? tomevit_neighbour_sides(n, side_of(size, 0),
-                                          side_of(size, 1)) : 0;
+    return size && !json_is_null(size)
+               ? tomevit_neighbour_sides(n, side_of(size, 0),
+                                         side_of(size, 1)) : 0;
 }
 
 /* Pixels as open_clip resizes them: the shorter side, or both. What it resizes
@@ -164,8 +220,9 @@ int tomevit_from_open_clip(const vit_neighbour *n, json_t *config)
     int quick = json_is_true(json_object_get(model, "quick_gelu"));
     int code;
 
-    if (!tomevit_neighbour_fits(n, vision, "width"))
-        return 0;
+    code = check_members(n, config);
+    if (code || !tomevit_neighbour_fits(n, vision, "width"))
+        return code;
     code = check_vision(n, vision);
     if (!code && !tower)
         code = say_kwargs(n, vision, quick);

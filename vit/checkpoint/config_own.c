@@ -12,6 +12,7 @@
 #include "config_own.h"
 #include "../base/real.h"
 #include "../containers/json.h"
+#include "../containers/json_members.h"
 #include "../layouts/layout.h"
 
 enum { DEPTH = 4 };
@@ -90,6 +91,24 @@ static int check_choices(const json_t *config, const vit_report *report)
     return 0;
 }
 
+/* What is read of it. Sizes that tensors show are compared with them later. */
+static int check_kinds(const json_t *config, const vit_report *report)
+{
+    static const vit_json_member members[] = {
+        {"heads", VIT_JSON_COUNT}, {"image", VIT_JSON_COUNT},
+        {"eps", VIT_JSON_NUMBER}, {"share", VIT_JSON_COUNT},
+        {"base", VIT_JSON_NUMBER}, {"places2d", VIT_JSON_TRUTH},
+        {"groups", VIT_JSON_COUNT}, {"chunk", VIT_JSON_INDEX},
+        {"rope_base", VIT_JSON_NUMBER}, {"causal", VIT_JSON_TRUTH},
+        {"swiglu", VIT_JSON_TRUTH}, {NULL, 0}
+    };
+    char why[VIT_JSON_WHY];
+
+    return tomevit_json_fits(config, members, why)
+               ? 0 : tomevit_fail(report, TOMEVIT_EFORMAT, "metadata "
+                                  "\"config\": %s", why);
+}
+
 static int say_mobile(vit_tensors *view, const json_t *config)
 {
     const json_t *base = json_object_get(config, "base");
@@ -125,16 +144,32 @@ static int say_megalodon(vit_tensors *view, const json_t *config)
            (base && tomevit_tensors_say(view, "positions", text, "metadata"));
 }
 
+/* Of others "config" may be anything. */
+static int is_own(const vit_tensors *view)
+{
+    static const char *const layouts[] = {"MobileLLM", "mega-image",
+                                          "megalodon"};
+    size_t i = 0;
+
+    while (i < 3 && strcmp(tomevit_view_layout(view), layouts[i]))
+        i++;
+    return i < 3;
+}
+
 int tomevit_config_say(vit_tensors *view, const vit_report *report)
 {
     json_t *config = parse(view);
     int code, failed = 0;
 
-    if (!tomevit_tensors_metadata(view, "config") || !json_is_object(config)) {
+    if (!json_is_object(config)) {
         json_decref(config);
-        return 0;
+        return tomevit_tensors_metadata(view, "config") && is_own(view)
+                   ? tomevit_fail(report, TOMEVIT_EFORMAT, "metadata "
+                                  "\"config\": expected a JSON object") : 0;
     }
     code = check_choices(config, report);
+    if (!code)
+        code = check_kinds(config, report);
     if (!code && !strcmp(tomevit_view_layout(view), "MobileLLM"))
         failed = say_mobile(view, config);
     else if (!code && !strcmp(tomevit_view_layout(view), "megalodon"))

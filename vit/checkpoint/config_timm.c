@@ -262,34 +262,60 @@ static int say_input_size(const vit_neighbour *n, const json_t *cfg,
     return tomevit_neighbour_sides(n, high, wide);
 }
 
-/* An array, or an object whose keys are the indices. */
-static json_t *names_of(const json_t *cfg)
+/* What is read of the file, of its "pretrained_cfg", which may be the file
+ * itself, and of its "model_args". */
+static const vit_json_member whole_members[] = {
+    {"architecture", VIT_JSON_TEXT}, {"num_features", VIT_JSON_COUNT},
+    {"global_pool", VIT_JSON_TEXT}, {"pretrained_cfg", VIT_JSON_OBJECT},
+    {"model_args", VIT_JSON_OBJECT}, {NULL, 0}
+};
+
+static const vit_json_member cfg_members[] = {
+    {"mean", VIT_JSON_THREE}, {"std", VIT_JSON_THREE},
+    {"crop_pct", VIT_JSON_NUMBER}, {"crop_mode", VIT_JSON_TEXT},
+    {"interpolation", VIT_JSON_TEXT}, {"input_size", VIT_JSON_COUNTS},
+    {NULL, 0}
+};
+
+static const vit_json_member args_members[] = {
+    {"img_size", VIT_JSON_COUNT | VIT_JSON_COUNTS},
+    {"num_heads", VIT_JSON_COUNT}, {"embed_dim", VIT_JSON_COUNT},
+    {"depth", VIT_JSON_COUNT}, {"act_layer", VIT_JSON_TEXT},
+    {"global_pool", VIT_JSON_TEXT}, {"encoder_pool", VIT_JSON_TEXT},
+    {"final_norm", VIT_JSON_TRUTH}, {NULL, 0}
+};
+
+/* What the configuration says of pixels and classes. */
+static int say_cfg(const vit_neighbour *n, const json_t *cfg,
+                   const json_t *config)
 {
-    json_t *labels = json_object_get(cfg, "label_names");
+    int code = tomevit_neighbour_members(n, cfg, cfg_members);
 
-    return json_is_object(labels) ? tomevit_names_by_index(labels)
-                                  : json_incref(labels);
-}
-
-int tomevit_from_timm(const vit_neighbour *n, json_t *config)
-{
-    const json_t *nested = json_object_get(config, "pretrained_cfg");
-    const json_t *cfg = nested ? nested : config;
-    json_t *args = json_object_get(config, "model_args");
-    const char *name = tomevit_json_text(config, "architecture");
-    const char *pool = tomevit_json_text(args, "global_pool");
-    int code;
-
-    if (!vit_has(n, "merger.fc1.weight") &&
-        !tomevit_neighbour_fits(n, config, "num_features"))
-        return 0;
     tomevit_neighbour_pass(n, "mean", cfg, "mean");
     tomevit_neighbour_pass(n, "std", cfg, "std");
     tomevit_neighbour_pass(n, "crop_pct", cfg, "crop_pct");
     tomevit_neighbour_pass(n, "crop_mode", cfg, "crop_mode");
     tomevit_neighbour_pass(n, "interpolation", cfg, "interpolation");
-    tomevit_neighbour_say(n, "class_names", names_of(cfg));
-    tomevit_neighbour_say(n, "class_names", names_of(config));
+    if (!code)
+        code = tomevit_neighbour_names(n, cfg, "label_names");
+    return code ? code : tomevit_neighbour_names(n, config, "label_names");
+}
+
+int tomevit_from_timm(const vit_neighbour *n, json_t *config)
+{
+    const json_t *nested = json_object_get(config, "pretrained_cfg");
+    const json_t *cfg = json_is_object(nested) ? nested : config;
+    json_t *args = json_object_get(config, "model_args");
+    const char *name = tomevit_json_text(config, "architecture");
+    const char *pool = tomevit_json_text(args, "global_pool");
+    int code = tomevit_neighbour_members(n, config, whole_members);
+
+    if (code || (!vit_has(n, "merger.fc1.weight") &&
+                 !tomevit_neighbour_fits(n, config, "num_features")))
+        return code;
+    if ((code = tomevit_neighbour_members(n, args, args_members)) ||
+        (code = say_cfg(n, cfg, config)))
+        return code;
     tomevit_neighbour_pass(n, "num_heads", args, "num_heads");
     tomevit_neighbour_say(n, "activation",
                           tomevit_activation_name(args, "act_layer"));

@@ -28,29 +28,6 @@ json_t *tomevit_activation_name(const json_t *object, const char *member)
     return name ? json_string(name) : NULL;
 }
 
-json_t *tomevit_names_by_index(const json_t *names)
-{
-    size_t count = json_object_size(names), i;
-    json_t *list = json_array();
-
-    for (i = 0; i < count; i++) {
-        char index[24], plain[32];
-        const char *name;
-
-        snprintf(index, sizeof(index), "%zu", i);
-        snprintf(plain, sizeof(plain), "LABEL_%zu", i);
-        name = tomevit_json_text(names, index);
-        if (!name || !strcmp(name, plain))
-            break;
-        json_array_append_new(list, json_string(name));
-    }
-    if (count == 0 || i < count) {
-        json_decref(list);
-        return NULL;
-    }
-    return list;
-}
-
 /* What a configuration that does not say it has by its class. */
 static void say_defaults(const vit_neighbour *n)
 {
@@ -135,14 +112,21 @@ static int say_centred(const vit_neighbour *n, const json_t *config,
  * square changes no mean. [transformers, models/gemma4] */
 static int say_gemma4(const vit_neighbour *n, const json_t *parts)
 {
+    static const vit_json_member members[] = {
+        {"rope_theta", VIT_JSON_NUMBER}, {"rope_type", VIT_JSON_TEXT},
+        {NULL, 0}
+    };
     const json_t *rope = json_object_get(parts, "rope_parameters");
     const json_t *theta = json_object_get(rope, "rope_theta");
     const char *type = tomevit_json_text(rope, "rope_type");
     json_t *act = tomevit_activation_name(parts, "hidden_activation");
     int gate = !act || !strcmp(json_string_value(act), "gelu_tanh");
     char rule[96], real[32];
+    int code = tomevit_neighbour_members(n, rope, members);
 
     json_decref(act);
+    if (code)
+        return code;
     if (strcmp(tomevit_view_layout(n->view), "Hugging Face Gemma 4"))
         return tomevit_neighbour_refuse(n, "\"gemma4_vision\", the tensors are "
                                         "others");
@@ -170,6 +154,22 @@ static int is_siglip(const vit_neighbour *n, const char *name)
                                                : "Hugging Face SigLIP 2");
 }
 
+/* Classes that are known not to run, whatever else they say. */
+static int check_missing(const vit_neighbour *n, const json_t *config)
+{
+    const json_t *list = json_object_get(config, "architectures");
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *name = json_string_value(json_array_get(list, i));
+        const char *missing = tomevit_transformers_missing(name);
+
+        if (missing)
+            return tomevit_neighbour_refuse(n, "\"%.60s\" cannot be run here: "
+                                            "%s", name, missing);
+    }
+    return 0;
+}
+
 /* The classes that the weights are of. */
 static int check_classes(const vit_neighbour *n, const json_t *config)
 {
@@ -181,11 +181,7 @@ static int check_classes(const vit_neighbour *n, const json_t *config)
         return say_centred(n, config, centred_of(NULL, type));
     for (size_t i = 0; !code && i < json_array_size(list); i++) {
         const char *name = json_string_value(json_array_get(list, i));
-        const char *missing = name ? tomevit_transformers_missing(name) : NULL;
 
-        if (missing)
-            return tomevit_neighbour_refuse(n, "\"%.60s\" cannot be run here: "
-                                            "%s", name, missing);
         if (name && !strncmp(name, "Siglip", 6) && !is_siglip(n, name))
             return tomevit_neighbour_refuse(n, "\"%.60s\", the tensors are "
                                             "others", name);
@@ -300,28 +296,70 @@ static int check_shown(const vit_neighbour *n, const json_t *parts)
     return 0;
 }
 
+/* Where a model of several parts has its tower of images. */
+static const json_t *find_parts(const json_t *config)
+{
+    static const char *const towers[] = {"vision_config", "encoder",
+                                         "backbone_config"};
+
+    for (size_t i = 0; i < sizeof(towers) / sizeof(*towers); i++) {
+        const json_t *tower = json_object_get(config, towers[i]);
+
+        if (json_is_object(tower))
+            return tower;
+    }
+    return config;
+}
+
+/* What is read of the file, and of the tower. Numbers as texts, and true for
+ * yes as 1, are no configuration to transformers either. */
+static const vit_json_member whole_members[] = {
+    {"model_type", VIT_JSON_TEXT}, {"architectures", VIT_JSON_TEXTS},
+    {"vision_config", VIT_JSON_OBJECT}, {"encoder", VIT_JSON_OBJECT},
+    {"backbone_config", VIT_JSON_OBJECT}, {NULL, 0}
+};
+
+static const vit_json_member tower_members[] = {
+    {"hidden_size", VIT_JSON_COUNT}, {"num_attention_heads", VIT_JSON_COUNT},
+    {"num_hidden_layers", VIT_JSON_COUNT}, {"num_patches", VIT_JSON_COUNT},
+    {"image_size", VIT_JSON_COUNT | VIT_JSON_COUNTS},
+    {"hidden_act", VIT_JSON_TEXT}, {"norm_type", VIT_JSON_TEXT},
+    {"layer_norm_eps", VIT_JSON_NUMBER}, {"rms_norm_eps", VIT_JSON_NUMBER},
+    {"rope_theta", VIT_JSON_NUMBER}, {"qkv_bias", VIT_JSON_TRUTH},
+    {"attention_bias", VIT_JSON_TRUTH}, {"query_bias", VIT_JSON_TRUTH},
+    {"value_bias", VIT_JSON_TRUTH}, {"key_bias", VIT_JSON_TRUTH},
+    {"proj_bias", VIT_JSON_TRUTH}, {"mlp_bias", VIT_JSON_TRUTH},
+    {"use_qk_norm", VIT_JSON_TRUTH}, {"use_mean_pooling", VIT_JSON_TRUTH},
+    {"use_relative_position_bias", VIT_JSON_TRUTH},
+    {"use_absolute_position_embeddings", VIT_JSON_TRUTH},
+    {"use_gated_mlp", VIT_JSON_TRUTH}, {"use_swiglu_ffn", VIT_JSON_TRUTH},
+    {"use_clipped_linears", VIT_JSON_TRUTH}, {"standardize", VIT_JSON_TRUTH},
+    {"model_type", VIT_JSON_TEXT}, {"hidden_activation", VIT_JSON_TEXT},
+    {"rope_parameters", VIT_JSON_OBJECT},
+    {NULL, 0}
+};
+
 int tomevit_from_transformers(const vit_neighbour *n, json_t *config)
 {
-    const json_t *vision = json_object_get(config, "vision_config");
-    const json_t *encoder = json_object_get(config, "encoder");
-    const json_t *backbone = json_object_get(config, "backbone_config");
-    const json_t *parts = vision ? vision : encoder ? encoder
-                        : json_is_object(backbone) ? backbone : config;
-    int code;
+    const json_t *parts = find_parts(config);
+    int code = tomevit_neighbour_members(n, config, whole_members);
 
-    if (!tomevit_neighbour_fits(n, parts, "hidden_size"))
-        return 0;
-    if (!(code = check_shape(n, parts)) &&
+    if (code || !tomevit_neighbour_fits(n, parts, "hidden_size"))
+        return code;
+    if (!(code = check_missing(n, config)) &&
+        !(code = tomevit_neighbour_members(n, parts, tower_members)) &&
+        !(code = check_shape(n, parts)) &&
         !(code = check_classes(n, config)) &&
-        !(code = check_depth(n, parts)))
-        code = check_shown(n, parts);
+        !(code = check_depth(n, parts)) &&
+        !(code = check_shown(n, parts)))
+        code = tomevit_neighbour_names(n, config, "id2label");
+    if (code)
+        return code;
     tomevit_neighbour_pass(n, "num_heads", parts, "num_attention_heads");
     tomevit_neighbour_pass(n, "norm_eps", parts, "layer_norm_eps");
     tomevit_neighbour_pass(n, "norm_eps", parts, "rms_norm_eps");
     tomevit_neighbour_say(n, "activation",
                           tomevit_activation_name(parts, "hidden_act"));
     say_defaults(n);
-    tomevit_neighbour_say(n, "class_names", tomevit_names_by_index(
-                                 json_object_get(config, "id2label")));
-    return code;
+    return 0;
 }

@@ -7,10 +7,10 @@
 #include "description.h"
 #include "image_size.h"
 
+#include "../base/real.h"
 #include "../layouts/layout.h"
 #include "../network/grid.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* The sides of the crop that the files beside the weights say, 0 if none or the
@@ -26,6 +26,10 @@ static int said_size(const vit_tensors *view, const tomevit_description *d,
     const char *said = tomevit_said_sides(view, size, width);
     size_t columns = tomevit_grid_columns(d);
 
+    if (said && (!*size || !*width))
+        return tomevit_fail(report, TOMEVIT_EFORMAT, "%s: expected "
+                            "\"input_size\", a whole number or HEIGHTxWIDTH, "
+                            "found \"%.40s\"", from, said);
     if (*size == d->image_size && *width == tomevit_image_width(d))
         *size = 0;
     if (!*size || (*size / d->patch == tomevit_grid_rows(d) &&
@@ -82,10 +86,12 @@ int tomevit_settle_patches(const vit_tensors *view, tomevit_description *d,
     const char *said = tomevit_tensors_metadata(view, "max_patches");
     const char *from = tomevit_tensors_from(view, "max_patches");
     const char *kept = keeps_sides(view, d);
-    size_t most = asked ? asked : said ? (size_t)strtoul(said, NULL, 10) : 0;
+    size_t most = asked;
 
     if (!asked && !said)
         return 0;
+    if (!asked && tomevit_count_read(said, &most))
+        most = 0;
     if (kept)
         return tomevit_fail(report, TOMEVIT_EMODEL, "%s: images of their own "
                             "proportions are for models whose positions are "

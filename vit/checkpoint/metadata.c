@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "description.h"
+#include "../base/real.h"
 #include "../containers/json.h"
 #include "../network/positions.h"
 
@@ -136,10 +137,12 @@ int tomevit_metadata_pool_heads(const vit_tensors *file,
                                 const vit_report *report)
 {
     const char *text = tomevit_tensors_metadata(file, "pool_heads");
-    size_t heads = text ? (size_t)strtoul(text, NULL, 10) : d->heads;
+    size_t heads = d->heads;
 
     if (!tomevit_pool_width(d))
         return 0;
+    if (text && tomevit_count_read(text, &heads))
+        heads = 0;
     /* Perception Encoder's, whatever its width, and CoCa's.
      * [arXiv 2504.13181; open_clip, model.py: CLIPVisionCfg] */
     if (!text && (d->rope.kind || d->pool == TOMEVIT_POOL_QUERY))

@@ -95,6 +95,9 @@ static int parse(const vit_neighbour *n, int fd, size_t length, json_t **json)
         if (!*json)
             code = tomevit_fail(n->report, TOMEVIT_EFORMAT, "%s beside it: "
                                 "expected JSON: %s", n->name, error.text);
+        else if (!json_is_object(*json))
+            code = tomevit_fail(n->report, TOMEVIT_EFORMAT, "%s beside it: "
+                                "expected a JSON object", n->name);
     }
     free(text);
     return code;
@@ -130,6 +133,16 @@ int tomevit_neighbour_refuse(const vit_neighbour *n, const char *format, ...)
     va_end(args);
     return tomevit_fail(n->report, TOMEVIT_EMODEL, "%s beside it: %s", n->name,
                         what);
+}
+
+int tomevit_neighbour_members(const vit_neighbour *n, const json_t *object,
+                              const vit_json_member *members)
+{
+    char why[VIT_JSON_WHY];
+
+    return tomevit_json_fits(object, members, why)
+               ? 0 : tomevit_fail(n->report, TOMEVIT_EFORMAT,
+                                  "%s beside it: %s", n->name, why);
 }
 
 void tomevit_neighbour_say(const vit_neighbour *n, const char *key,
@@ -198,6 +211,54 @@ size_t tomevit_json_size(const json_t *object, const char *member)
 const char *tomevit_json_text(const json_t *object, const char *member)
 {
     return json_string_value(json_object_get(object, member));
+}
+
+/* Names in the order of their indices, which are the keys; NULL where they are
+ * only LABEL_N, or not all there. */
+static json_t *names_by_index(const json_t *names)
+{
+    size_t count = json_object_size(names), i;
+    json_t *list = json_array();
+
+    for (i = 0; i < count; i++) {
+        char index[24], plain[32];
+        const char *name;
+
+        snprintf(index, sizeof(index), "%zu", i);
+        snprintf(plain, sizeof(plain), "LABEL_%zu", i);
+        name = tomevit_json_text(names, index);
+        if (!name || !strcmp(name, plain))
+            break;
+        json_array_append_new(list, json_string(name));
+    }
+    if (count == 0 || i < count) {
+        json_decref(list);
+        return NULL;
+    }
+    return list;
+}
+
+int tomevit_neighbour_names(const vit_neighbour *n, const json_t *object,
+                            const char *member)
+{
+    const vit_json_member known[] = {
+        {member, VIT_JSON_TEXTS | VIT_JSON_OBJECT}, {NULL, 0}
+    };
+    json_t *names = json_object_get(object, member), *name;
+    const char *key;
+    int code = tomevit_neighbour_members(n, object, known);
+
+    json_object_foreach(names, key, name)
+        if (!code) {
+            const vit_json_member one[] = {{key, VIT_JSON_TEXT}, {NULL, 0}};
+
+            code = tomevit_neighbour_members(n, names, one);
+        }
+    if (!code && json_is_array(names))
+        tomevit_neighbour_say(n, "class_names", json_incref(names));
+    else if (!code)
+        tomevit_neighbour_say(n, "class_names", names_by_index(names));
+    return code;
 }
 
 int tomevit_neighbour_fits(const vit_neighbour *n, const json_t *object,

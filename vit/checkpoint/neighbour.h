@@ -4,6 +4,7 @@
 #define TOMEVIT_NEIGHBOUR_H
 
 #include "../containers/json.h"
+#include "../containers/json_members.h"
 #include "../containers/tensors.h"
 
 /* Of functions that return a code, whatever could not be obeyed is refused
@@ -14,9 +15,10 @@ typedef struct vit_neighbour {
     const vit_report *report;
 } vit_neighbour;
 
-/* *json is what the file holds, to be released; NULL if there is no such file.
- * Only a regular file is opened, and none is waited for. EIO for one that is
- * there and cannot be read, EFORMAT for other than JSON, ENOMEM. */
+/* *json is the object that the file holds, to be released; NULL if there is no
+ * such file. Only a regular file is opened, and none is waited for. EIO for one
+ * that is there and cannot be read, EFORMAT for other than a JSON object,
+ * ENOMEM. */
 int tomevit_neighbour_load(const vit_neighbour *n, json_t **json);
 
 /* EMODEL: "NAME beside it: " and what cannot be done. */
@@ -24,6 +26,11 @@ int tomevit_neighbour_load(const vit_neighbour *n, json_t **json);
 __attribute__((format(printf, 2, 3)))
 #endif
 int tomevit_neighbour_refuse(const vit_neighbour *n, const char *format, ...);
+
+/* EFORMAT, with the name of the file, for a member that is of none of its
+ * kinds: see tomevit_json_fits. */
+int tomevit_neighbour_members(const vit_neighbour *n, const json_t *object,
+                              const vit_json_member *members);
 
 /* Whether the model has a tensor. */
 static inline int vit_has(const vit_neighbour *n, const char *name)
@@ -63,9 +70,11 @@ int tomevit_neighbour_fits(const vit_neighbour *n, const json_t *object,
  * there is none. */
 json_t *tomevit_activation_name(const json_t *object, const char *member);
 
-/* Names in the order of their indices, which are the keys; NULL where they are
- * only LABEL_N, or not all there. */
-json_t *tomevit_names_by_index(const json_t *names);
+/* Says the names of classes under `member`: a list, or an object whose keys are
+ * their indices; nothing where they are only LABEL_N, or not all there. EFORMAT
+ * for a name that is no text. */
+int tomevit_neighbour_names(const vit_neighbour *n, const json_t *object,
+                            const char *member);
 
 /* What follows from the name of a model of timm's, made with these arguments
  * (NULL: none), and from the name of a pooling, which stands under `key`. 0, or

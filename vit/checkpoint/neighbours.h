@@ -14,8 +14,10 @@
  * crop's side), "class_names";
  * each from the neighbour's name. A configuration of a model with another width
  * is not this one's, and is passed over. EIO: a neighbour that is there and
- * cannot be read, or is not a regular file. EFORMAT: one that is not JSON.
- * EMODEL: one that asks for pixels or names a model that cannot be had here.
+ * cannot be read, or is not a regular file. EFORMAT: one that is no JSON
+ * object, or whose members are of other kinds than are read here, such as a
+ * number that is a text. EMODEL: one that asks for pixels or names a model that
+ * cannot be had here.
  */
 int tomevit_neighbours(vit_tensors *view, const vit_report *report);
 

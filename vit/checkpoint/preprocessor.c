@@ -104,7 +104,7 @@ static int find_crop(const vit_neighbour *n, const json_t *config, pixels *p)
 
 /* ---- values -------------------------------------------------------------- */
 
-/* Three numbers times a factor; NULL if they are none. */
+/* Three numbers times a factor. */
 static json_t *scaled(const json_t *three, double factor)
 {
     json_t *out = json_array();
@@ -133,6 +133,8 @@ static int find_values(const vit_neighbour *n, const json_t *config)
         mean = zero;
         std = one;
     }
+    mean = json_is_array(mean) ? mean : NULL;
+    std = json_is_array(std) ? std : NULL;
     if (f > 0 && fabs(255 * f - 1) > 1e-6 && mean && std) {
         tomevit_neighbour_say(n, "mean", scaled(mean, 1 / (255 * f)));
         tomevit_neighbour_say(n, "std", scaled(std, 1 / (255 * f)));
@@ -167,6 +169,47 @@ static int find_filter(const vit_neighbour *n, const json_t *config)
 
 /* ---- all of it ----------------------------------------------------------- */
 
+/* What is read of a processor, and of its sizes. */
+static const vit_json_member processor_members[] = {
+    {"image_processor_type", VIT_JSON_TEXT},
+    {"feature_extractor_type", VIT_JSON_TEXT},
+    {"size", VIT_JSON_COUNT | VIT_JSON_OBJECT},
+    {"crop_size", VIT_JSON_COUNT | VIT_JSON_OBJECT},
+    {"image_mean", VIT_JSON_THREE}, {"image_std", VIT_JSON_THREE},
+    {"rescale_factor", VIT_JSON_NUMBER}, {"resample", VIT_JSON_INDEX},
+    {"crop_pct", VIT_JSON_NUMBER}, {"max_num_patches", VIT_JSON_COUNT},
+    {"max_soft_tokens", VIT_JSON_COUNT},
+    {NULL, 0}
+};
+
+static const vit_json_member size_members[] = {
+    {"height", VIT_JSON_COUNT}, {"width", VIT_JSON_COUNT},
+    {"shortest_edge", VIT_JSON_COUNT}, {"longest_edge", VIT_JSON_COUNT},
+    {NULL, 0}
+};
+
+static int check_members(const vit_neighbour *n, json_t *config)
+{
+    int code = tomevit_neighbour_members(n, config, processor_members);
+    const char *key;
+    json_t *value;
+
+    if (!code)
+        code = tomevit_neighbour_members(n, json_object_get(config, "size"),
+                                         size_members);
+    if (!code)
+        code = tomevit_neighbour_members(n, json_object_get(config,
+                                                            "crop_size"),
+                                         size_members);
+    json_object_foreach(config, key, value)
+        if (!code && strncmp(key, "do_", 3) == 0) {
+            const vit_json_member step[] = {{key, VIT_JSON_TRUTH}, {NULL, 0}};
+
+            code = tomevit_neighbour_members(n, config, step);
+        }
+    return code;
+}
+
 /* Steps that other processors have. */
 static int refuse_others(const vit_neighbour *n, json_t *config)
 {
@@ -192,22 +235,29 @@ static int refuse_others(const vit_neighbour *n, json_t *config)
     return 0;
 }
 
+/* What else is read where they keep their proportions; other processors have
+ * objects there. */
+static const vit_json_member patch_members[] = {
+    {"patch_size", VIT_JSON_COUNT}, {"pooling_kernel_size", VIT_JSON_COUNT},
+    {NULL, 0}
+};
+
 /* Images that keep their proportions, each with so many patches at most.
  * [transformers, models/siglip2] */
 static int find_patches(const vit_neighbour *n, const json_t *config)
 {
     json_t *most = json_object_get(config, "max_num_patches");
+    int code = tomevit_neighbour_members(n, config, patch_members);
     size_t patch = tomevit_json_size(config, "patch_size");
     const vit_stored *t = tomevit_tensors_find(n->view,
                                                "patch_embed.proj.weight");
 
+    if (code)
+        return code;
     if (strcmp(tomevit_view_layout(n->view), "Hugging Face SigLIP 2"))
         return tomevit_neighbour_refuse(n, "\"max_num_patches\" is for models "
                                         "of SigLIP 2's kind, the tensors are "
                                         "others");
-    if (!json_is_integer(most) || json_integer_value(most) < 1)
-        return tomevit_neighbour_refuse(n, "\"max_num_patches\": expected a "
-                                        "number of patches");
     if (patch && t && t->dims == 4 && t->shape[2] != patch)
         return tomevit_neighbour_refuse(n, "\"patch_size\" is %zu, the "
                                         "tensors are for patches of %zu",
@@ -222,12 +272,15 @@ static int find_patches(const vit_neighbour *n, const json_t *config)
  * [transformers, models/gemma4: get_aspect_ratio_preserving_size] */
 static int find_soft_tokens(const vit_neighbour *n, const json_t *config)
 {
+    int code = tomevit_neighbour_members(n, config, patch_members);
     size_t most = tomevit_json_size(config, "max_soft_tokens"), side = 0;
     size_t square = tomevit_json_size(config, "pooling_kernel_size");
     size_t patch = tomevit_json_size(config, "patch_size");
     const vit_stored *t = tomevit_tensors_find(n->view,
                                                "patch_embed.proj.weight");
 
+    if (code)
+        return code;
     if (strcmp(tomevit_view_layout(n->view), "Hugging Face Gemma 4"))
         return tomevit_neighbour_refuse(n, "\"max_soft_tokens\" is for models "
                                         "of Gemma 4's kind, the tensors are "
@@ -261,20 +314,25 @@ int tomevit_from_preprocessor(const vit_neighbour *n, json_t *config)
 {
     json_t *nested = json_object_get(config, "image_processor");
     pixels p = {0};
-    int code;
+    static const vit_json_member members[] = {
+        {"image_processor", VIT_JSON_OBJECT}, {NULL, 0}
+    };
+    int code = tomevit_neighbour_members(n, config, members);
 
     if (json_is_object(nested))
         config = nested;
     /* A tokenizer's, or one for other data. */
-    if (!json_object_get(config, "image_mean") &&
-        !json_object_get(config, "size"))
-        return 0;
+    if (code || (!json_object_get(config, "image_mean") &&
+                 !json_object_get(config, "size")))
+        return code;
+    if ((code = check_members(n, config)))
+        return code;
     if (!is_true(config, "do_resize", 1))
         return tomevit_neighbour_refuse(n, "\"do_resize\" false cannot be done "
                                         "here");
-    if (json_object_get(config, "max_num_patches"))
+    if (json_is_integer(json_object_get(config, "max_num_patches")))
         return (code = find_patches(n, config)) ? code : find_rest(n, config);
-    if (json_object_get(config, "max_soft_tokens"))
+    if (json_is_integer(json_object_get(config, "max_soft_tokens")))
         return (code = find_soft_tokens(n, config)) ? code
                                                     : find_rest(n, config);
     if ((code = refuse_others(n, config)) ||

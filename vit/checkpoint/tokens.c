@@ -5,10 +5,10 @@
 #include "checks.h"
 #include "description.h"
 
+#include "../base/real.h"
 #include "../layouts/layout.h"
 #include "../network/grid.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define RELATIVE "blocks.0.attn.relative_position_bias_table"
@@ -28,14 +28,17 @@ const char *tomevit_said_sides(const vit_tensors *file, size_t *height,
                                size_t *width)
 {
     const char *said = tomevit_tensors_metadata(file, "input_size");
-    char *end;
+    size_t first = said ? strcspn(said, "x") : 0;
+    char high[24];
 
     *height = *width = 0;
-    if (!said)
-        return NULL;
-    *height = *width = (size_t)strtoul(said, &end, 10);
-    if (*end == 'x')
-        *width = (size_t)strtoul(end + 1, NULL, 10);
+    if (!said || first >= sizeof(high))
+        return said;
+    memcpy(high, said, first);
+    high[first] = '\0';
+    if (tomevit_count_read(high, height) ||
+        tomevit_count_read(said[first] ? said + first + 1 : high, width))
+        *height = *width = 0;
     return said;
 }
 

@@ -8,6 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const vit_json_member patterns[] = {
+    {"String", VIT_JSON_TEXT}, {"Regex", VIT_JSON_TEXT}, {NULL, 0}
+};
+
 /* ---- evening ------------------------------------------------------------- */
 
 /* Base 64 [RFC 4648]; -1 for anything else, or without memory. */
@@ -109,6 +113,18 @@ static int add_strip(vit_tokenizer *t, const json_t *n,
 static int add_normalizer(vit_tokenizer *t, const json_t *n,
                           const vit_report *report)
 {
+    static const vit_json_member members[] = {
+        {"type", VIT_JSON_TEXT}, {"pattern", VIT_JSON_OBJECT},
+        {"content", VIT_JSON_TEXT}, {"precompiled_charsmap", VIT_JSON_TEXT},
+        {"strip_left", VIT_JSON_TRUTH}, {"strip_right", VIT_JSON_TRUTH},
+        {NULL, 0}
+    };
+    int code = check_members(n, members, report);
+
+    if (!code)
+        code = check_members(json_object_get(n, "pattern"), patterns, report);
+    if (code)
+        return code;
     if (is(n, "NFC"))
         return add_step(t, VIT_EVEN_NFC, "", "", report);
     if (is(n, "NFKC"))
@@ -127,11 +143,14 @@ static int add_normalizer(vit_tokenizer *t, const json_t *n,
 static int read_normalizers(vit_tokenizer *t, const json_t *n,
                             const vit_report *report)
 {
+    static const vit_json_member members[] = {
+        {"normalizers", VIT_JSON_LIST}, {NULL, 0}
+    };
     const json_t *list = json_object_get(n, "normalizers");
-    int code = 0;
+    int code = check_members(n, members, report);
 
-    if (!json_is_object(n))
-        return 0;
+    if (code || !json_is_object(n))
+        return code;
     if (!is(n, "Sequence"))
         return add_normalizer(t, n, report);
     for (size_t i = 0; i < json_array_size(list) && !code; i++)
@@ -189,11 +208,32 @@ static int cut_by_gemma(vit_tokenizer *t, const json_t *p)
     return t->by_blank || !json_is_object(p);
 }
 
+/* What is read of a step that cuts words. */
+static int check_cut(const json_t *p, const vit_report *report)
+{
+    static const vit_json_member members[] = {
+        {"type", VIT_JSON_TEXT}, {"pretokenizers", VIT_JSON_LIST},
+        {"pattern", VIT_JSON_OBJECT}, {"behavior", VIT_JSON_TEXT},
+        {"invert", VIT_JSON_TRUTH}, {"add_prefix_space", VIT_JSON_TRUTH},
+        {"prepend_scheme", VIT_JSON_TEXT}, {"replacement", VIT_JSON_TEXT},
+        {"split", VIT_JSON_TRUTH}, {NULL, 0}
+    };
+    int code = check_members(p, members, report);
+
+    return code ? code : check_members(json_object_get(p, "pattern"), patterns,
+                                       report);
+}
+
 static int read_cut(vit_tokenizer *t, const json_t *p,
                     const vit_report *report)
 {
     const json_t *list = json_object_get(p, "pretokenizers");
+    int code = check_cut(p, report);
 
+    for (size_t i = 0; i < json_array_size(list) && !code; i++)
+        code = check_cut(json_array_get(list, i), report);
+    if (code)
+        return code;
     if (t->cut == VIT_CUT_PAIRS)
         return cut_by_gemma(t, p) ? 0 : refuse(report, "words cut by",
                                                text_of(p, "type"));
@@ -215,6 +255,12 @@ static int read_cut(vit_tokenizer *t, const json_t *p,
 static int read_specials(vit_tokenizer *t, const json_t *list,
                          const vit_report *report)
 {
+    static const vit_json_member members[] = {
+        {"single_word", VIT_JSON_TRUTH}, {"normalized", VIT_JSON_TRUTH},
+        {"lstrip", VIT_JSON_TRUTH}, {"rstrip", VIT_JSON_TRUTH}, {NULL, 0}
+    };
+    int code = 0;
+
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *token = json_array_get(list, i);
         const char *text = text_of(token, "content");
@@ -226,6 +272,8 @@ static int read_specials(vit_tokenizer *t, const json_t *list,
         if (!*text || !id_of(json_object_get(token, "id"), &s->id))
             return tomevit_fail(report, TOMEVIT_EFORMAT, "added token %zu: "
                                 "expected a text and a number", i);
+        if ((code = check_members(token, members, report)))
+            return code;
         if (json_is_true(json_object_get(token, "single_word")))
             return refuse(report, "a word that stands alone,", text);
         s->evened = json_is_true(json_object_get(token, "normalized"));
@@ -274,14 +322,24 @@ static int add_end(vit_tokenizer *t, int after, int32_t id,
 static int read_template(vit_tokenizer *t, const json_t *p,
                          const vit_report *report)
 {
+    static const vit_json_member members[] = {
+        {"single", VIT_JSON_LIST}, {NULL, 0}
+    }, parts[] = {
+        {"SpecialToken", VIT_JSON_OBJECT}, {"Sequence", VIT_JSON_OBJECT},
+        {NULL, 0}
+    };
     const json_t *list = json_object_get(p, "single");
-    int after = 0, code = 0;
+    int after = 0, code = check_members(p, members, report);
 
     for (size_t i = 0; i < json_array_size(list) && !code; i++) {
         const json_t *part = json_array_get(list, i),
                      *special = json_object_get(part, "SpecialToken");
 
-        if (special)
+        code = check_members(part, parts, report);
+        if (!code && !special && !json_object_get(part, "Sequence"))
+            code = refuse(report, "ends put by", "TemplateProcessing of other "
+                          "parts");
+        else if (!code && special)
             code = add_end(t, after, special_id(t, text_of(special, "id")),
                            report);
         else
@@ -310,10 +368,22 @@ static int read_ends(vit_tokenizer *t, const json_t *p,
 int tomevit_tokenizer_json(vit_tokenizer *t, json_t *json,
                            vit_json_list *merges, const vit_report *report)
 {
+    static const vit_json_member members[] = {
+        {"model", VIT_JSON_OBJECT}, {"normalizer", VIT_JSON_OBJECT},
+        {"pre_tokenizer", VIT_JSON_OBJECT}, {"added_tokens", VIT_JSON_LIST},
+        {"post_processor", VIT_JSON_OBJECT}, {"padding", VIT_JSON_OBJECT},
+        {NULL, 0}
+    }, paddings[] = {
+        {"pad_id", VIT_JSON_INDEX}, {"direction", VIT_JSON_TEXT}, {NULL, 0}
+    };
     const json_t *padding = json_object_get(json, "padding");
-    int code = tomevit_tokenizer_model(t, json_object_get(json, "model"),
-                                       merges, report);
+    int code = check_members(json, members, report);
 
+    if (!code)
+        code = check_members(padding, paddings, report);
+    if (!code)
+        code = tomevit_tokenizer_model(t, json_object_get(json, "model"),
+                                       merges, report);
     if (!code)
         code = read_normalizers(t, json_object_get(json, "normalizer"),
                                 report);

@@ -4,6 +4,7 @@
 #define TOMEVIT_TOKENIZER_JSON_H
 
 #include "tokenizer.h"
+#include "../containers/json_members.h"
 
 #include <string.h>
 
@@ -30,6 +31,17 @@ static inline int refuse(const vit_report *report, const char *what,
 static inline int no_memory(const vit_report *report)
 {
     return tomevit_fail(report, TOMEVIT_ENOMEM, "out of memory");
+}
+
+/* EFORMAT for a member that is of none of its kinds. */
+static inline int check_members(const json_t *object,
+                                const vit_json_member *members,
+                                const vit_report *report)
+{
+    char why[VIT_JSON_WHY];
+
+    return tomevit_json_fits(object, members, why)
+               ? 0 : tomevit_fail(report, TOMEVIT_EFORMAT, "%s", why);
 }
 
 /* 1 if it is the number of a piece; *id is -1 otherwise. */

@@ -179,6 +179,26 @@ static int read_unigram(vit_tokenizer *t, const json_t *model,
 int tomevit_tokenizer_model(vit_tokenizer *t, const json_t *model,
                             vit_json_list *merges, const vit_report *report)
 {
+    static const vit_json_member any[] = {{"type", VIT_JSON_TEXT}, {NULL, 0}},
+        bpe[] = {
+            {"vocab", VIT_JSON_OBJECT}, {"merges", VIT_JSON_LIST},
+            {"unk_token", VIT_JSON_TEXT}, {"dropout", VIT_JSON_NUMBER},
+            {"end_of_word_suffix", VIT_JSON_TEXT},
+            {"continuing_subword_prefix", VIT_JSON_TEXT},
+            {"byte_fallback", VIT_JSON_TRUTH},
+            {"ignore_merges", VIT_JSON_TRUTH}, {"fuse_unk", VIT_JSON_TRUTH},
+            {NULL, 0}
+        }, unigram[] = {
+            {"vocab", VIT_JSON_LIST}, {"byte_fallback", VIT_JSON_TRUTH},
+            {NULL, 0}
+        };
+    int code = check_members(model, any, report);
+
+    if (!code)
+        code = check_members(model, is(model, "BPE") ? bpe
+                             : is(model, "Unigram")  ? unigram : any, report);
+    if (code)
+        return code;
     if (is(model, "BPE"))
         return read_bpe(t, model, merges, report);
     if (is(model, "Unigram"))

@@ -4,6 +4,7 @@
 
 #include "tokenizer.h"
 #include "../containers/json.h"
+#include "../containers/json_members.h"
 #include "../containers/mapping.h"
 
 #include <stdio.h>
@@ -236,6 +237,27 @@ static int read_gemma(vit_tokenizer *t, const json_t *json,
                        "\"add_eos_token\" is not as in tokenizer.json");
 }
 
+/* What is read of the configuration, and of tokens that are objects. */
+static int check_config(const json_t *json, const vit_report *report)
+{
+    static const vit_json_member members[] = {
+        {"tokenizer_class", VIT_JSON_TEXT}, {"do_lower_case", VIT_JSON_TRUTH},
+        {"add_bos_token", VIT_JSON_TRUTH}, {"add_eos_token", VIT_JSON_TRUTH},
+        {"padding_side", VIT_JSON_TEXT},
+        {"pad_token", VIT_JSON_TEXT | VIT_JSON_OBJECT},
+        {"bos_token", VIT_JSON_TEXT | VIT_JSON_OBJECT},
+        {"eos_token", VIT_JSON_TEXT | VIT_JSON_OBJECT}, {NULL, 0}
+    }, token[] = {{"content", VIT_JSON_TEXT}, {NULL, 0}};
+    static const char *const tokens[] = {"pad_token", "bos_token",
+                                         "eos_token"};
+    char why[VIT_JSON_WHY];
+    int fits = tomevit_json_fits(json, members, why);
+
+    for (size_t i = 0; fits && i < sizeof(tokens) / sizeof(*tokens); i++)
+        fits = tomevit_json_fits(json_object_get(json, tokens[i]), token, why);
+    return fits ? 0 : tomevit_fail(report, TOMEVIT_EFORMAT, "%s", why);
+}
+
 /* Which token pads, and what transformers does to texts before. */
 static int read_config(vit_tokenizer *t, const char *path,
                        tomevit_message *why)
@@ -261,9 +283,15 @@ static int read_config(vit_tokenizer *t, const char *path,
                ? json_loadb(bytes, count, JSON_DECODE_INT_AS_REAL, &error)
                : NULL;
     free(bytes);
-    if (!json)
-        return tomevit_fail(&report, TOMEVIT_EFORMAT, "expected JSON of at "
-                            "most %d bytes", MOST_CONFIG);
+    if (!json_is_object(json))
+        code = tomevit_fail(&report, TOMEVIT_EFORMAT, "expected a JSON object "
+                            "of at most %d bytes", MOST_CONFIG);
+    else
+        code = check_config(json, &report);
+    if (code) {
+        json_decref(json);
+        return code;
+    }
     t->named = class_of(json_string_value(json_object_get(json,
                                                           "tokenizer_class")));
     if (t->named == VIT_CLASS_SIGLIP &&

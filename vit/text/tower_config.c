@@ -100,10 +100,13 @@ static void set_pool(struct tomevit_text *t, int causal, int pool, int end,
 static int read_eps(struct tomevit_text *t, const vit_neighbour *n,
                     const json_t *object, const char *key, double otherwise)
 {
+    const vit_json_member members[] = {{key, VIT_JSON_NUMBER}, {NULL, 0}};
     const json_t *value = json_object_get(object, key);
-    double eps = value && !json_is_null(value) ? json_number_value(value)
-                                               : otherwise;
+    double eps = json_is_number(value) ? json_number_value(value) : otherwise;
+    int code = tomevit_neighbour_members(n, object, members);
 
+    if (code)
+        return code;
     if (!((float)eps > 0.0f && eps < 1))
         return tomevit_neighbour_refuse(n, "\"%s\" of its text tower: expected "
                                         "a number between 0 and 1", key);
@@ -127,6 +130,29 @@ static int is_one_of(const char *text, const char *const *list)
     return *list != NULL;
 }
 
+/* Of CLIP's the number of the token that ends a text; configurations from
+ * before they said it say 2. [transformers, models/clip/modeling_clip.py] */
+static int set_clip_pool(struct tomevit_text *t, const vit_neighbour *n,
+                         const json_t *text)
+{
+    static const vit_json_member members[] = {
+        {"eos_token_id", VIT_JSON_INDEX}, {NULL, 0}
+    };
+    const json_t *end = json_object_get(text, "eos_token_id");
+    int number = json_is_integer(end) ? (int)json_integer_value(end) : 49407;
+    int code = tomevit_neighbour_members(n, text, members);
+
+    if (!code)
+        set_pool(t, 1, number == 2 ? TOMEVIT_TEXT_HIGHEST : TOMEVIT_TEXT_END,
+                 number, n->name);
+    return code;
+}
+
+static const vit_json_member tower_members[] = {
+    {"hidden_size", VIT_JSON_COUNT}, {"num_attention_heads", VIT_JSON_COUNT},
+    {"hidden_act", VIT_JSON_TEXT}, {NULL, 0}
+};
+
 /* [transformers, models/clip/configuration_clip.py,
  * models/siglip/configuration_siglip.py: what a key's absence means] */
 static int from_transformers(struct tomevit_text *t, const vit_neighbour *n,
@@ -139,12 +165,14 @@ static int from_transformers(struct tomevit_text *t, const vit_neighbour *n,
                             "siglip2_text_model", NULL};
     const json_t *text = json_object_get(config, "text_config");
     const char *kind = tomevit_json_text(config, "model_type"),
-               *named = tomevit_json_text(text ? text : config, "hidden_act");
-    size_t end = 49407;
+               *named;
     json_t *activation;
     int code;
 
-    text = text ? text : config;
+    text = json_is_object(text) ? text : config;
+    named = tomevit_json_text(text, "hidden_act");
+    if ((code = tomevit_neighbour_members(n, text, tower_members)))
+        return code;
     if (kind && !is_one_of(kind, siglip ? siglips : clips))
         return refuse(n, "model_type", kind);
     t->siglip2 = kind && strncmp(kind, "siglip2", 7) == 0;
@@ -172,13 +200,10 @@ static int from_transformers(struct tomevit_text *t, const vit_neighbour *n,
     json_decref(activation);
     if (!code)
         code = read_eps(t, n, text, "layer_norm_eps", siglip ? 1e-6 : 1e-5);
-    end = size_of(text, "eos_token_id", end);
-    /* Configurations from before they said the number say 2. */
     if (siglip)
         set_pool(t, 0, TOMEVIT_TEXT_LAST, -1, n->name);
-    else
-        set_pool(t, 1, end == 2 ? TOMEVIT_TEXT_HIGHEST : TOMEVIT_TEXT_END,
-                 end > INT32_MAX ? -1 : (int)end, n->name);
+    else if (!code)
+        code = set_clip_pool(t, n, text);
     return code;
 }
 
@@ -203,13 +228,23 @@ static int check_keys(const vit_neighbour *n, const json_t *text)
     return 0;
 }
 
+static const vit_json_member text_members[] = {
+    {"width", VIT_JSON_COUNT}, {"heads", VIT_JSON_COUNT},
+    {"pool_type", VIT_JSON_TEXT}, {"eos_id", VIT_JSON_INDEX},
+    {"no_causal_mask", VIT_JSON_TRUTH}, {"tokenizer_kwargs", VIT_JSON_OBJECT},
+    {"tokenizer_mode", VIT_JSON_TEXT}, {"hf_tokenizer_name", VIT_JSON_TEXT},
+    {"act_kwargs", VIT_JSON_OBJECT}, {"norm_kwargs", VIT_JSON_OBJECT},
+    {NULL, 0}
+};
+
 /* [open_clip, model.py: CLIPTextCfg, _build_text_tower] */
 static int open_clip_pool(struct tomevit_text *t, const vit_neighbour *n,
                           const json_t *text)
 {
     const char *pool = tomevit_json_text(text, "pool_type");
     int causal = !json_is_true(json_object_get(text, "no_causal_mask"));
-    int end = (int)size_of(text, "eos_id", 2);
+    const json_t *said = json_object_get(text, "eos_id");
+    int end = json_is_integer(said) ? (int)json_integer_value(said) : 2;
 
     if (!pool || strcmp(pool, "argmax") == 0)
         set_pool(t, causal, TOMEVIT_TEXT_HIGHEST, -1, n->name);
@@ -233,6 +268,13 @@ static int open_clip_cleaning(struct tomevit_text *t, const vit_neighbour *n,
     int other = tomevit_json_text(text, "hf_tokenizer_name") != NULL;
     json_t *value;
 
+    static const vit_json_member members[] = {
+        {"clean", VIT_JSON_TEXT}, {NULL, 0}
+    };
+    int code = tomevit_neighbour_members(n, with, members);
+
+    if (code)
+        return code;
     json_object_foreach((json_t *)(size_t)with, key, value)
         if (strcmp(key, "clean") != 0 && !json_is_null(value) &&
             !json_is_false(value))
@@ -250,14 +292,24 @@ static int open_clip_cleaning(struct tomevit_text *t, const vit_neighbour *n,
 static int from_open_clip(struct tomevit_text *t, const vit_neighbour *n,
                           const json_t *config)
 {
-    const json_t *model = json_object_get(config, "model_cfg");
-    const json_t *text = json_object_get(model ? model : config, "text_cfg");
+    static const vit_json_member model_members[] = {
+        {"text_cfg", VIT_JSON_OBJECT}, {"quick_gelu", VIT_JSON_TRUTH},
+        {NULL, 0}
+    }, act_members[] = {{"approximate", VIT_JSON_TEXT}, {NULL, 0}};
+    const json_t *nested = json_object_get(config, "model_cfg");
+    const json_t *model = nested ? nested : config;
+    const json_t *text = json_object_get(model, "text_cfg");
     const json_t *act = json_object_get(text, "act_kwargs"),
                  *norm = json_object_get(text, "norm_kwargs");
     const char *tanh_of = tomevit_json_text(act, "approximate");
-    int code = check_keys(n, text);
+    int code = tomevit_neighbour_members(n, model, model_members);
 
-    model = model ? model : config;
+    if (!code)
+        code = tomevit_neighbour_members(n, text, text_members);
+    if (!code)
+        code = tomevit_neighbour_members(n, act, act_members);
+    if (!code)
+        code = check_keys(n, text);
     if (!code && size_of(text, "width", 512) != t->d.dim)
         code = tomevit_neighbour_refuse(n, "width of text_cfg is not %zu, as "
                                         "in the weights", t->d.dim);
@@ -315,16 +367,23 @@ static int guess(struct tomevit_text *t, int siglip, const vit_report *report)
 /* A file beside the weights if it is there and speaks of texts. */
 static int load(const vit_neighbour *n, const char *key, json_t **config)
 {
+    static const vit_json_member members[] = {
+        {"model_type", VIT_JSON_TEXT}, {"text_config", VIT_JSON_OBJECT},
+        {"model_cfg", VIT_JSON_OBJECT}, {NULL, 0}
+    };
     int code = tomevit_neighbour_load(n, config);
     const json_t *model = json_object_get(*config, "model_cfg");
     const char *kind = tomevit_json_text(*config, "model_type");
 
-    if (code || json_object_get(*config, key) || json_object_get(model, key) ||
-        (kind && strstr(kind, "text_model")))
-        return code;
+    if (!code)
+        code = tomevit_neighbour_members(n, *config, members);
+    if (!code && (json_object_get(*config, key) ||
+                  json_object_get(model, key) ||
+                  (kind && strstr(kind, "text_model"))))
+        return 0;
     json_decref(*config);
     *config = NULL;
-    return 0;
+    return code;
 }
 
 int tomevit_text_configure(struct tomevit_text *t, vit_tensors *file,
