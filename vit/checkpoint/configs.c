@@ -161,7 +161,8 @@ static int check_missing(const vit_neighbour *n, const json_t *config)
 
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *name = json_string_value(json_array_get(list, i));
-        const char *missing = tomevit_transformers_missing(name);
+        const char *missing = name ? tomevit_transformers_missing(name)
+                                   : NULL;
 
         if (missing)
             return tomevit_neighbour_refuse(n, "\"%.60s\" cannot be run here: "
