@@ -87,7 +87,8 @@ static const report_column list[] = {
     {"text_tower.known.tokenizer.value", "  tokenizer", NULL},
     {"schedule", "r", NULL},
     {"merge_ratio", "merge ratio", "%.3f"},
-    {"gmacs", "GMACs", "%.2f"}
+    {"gmacs", "GMACs", "%.2f"},
+    {"counted", "  counted for", NULL}
 };
 
 static const report_column columns[] = {
@@ -293,6 +294,27 @@ static int describe(const session *s, json_t *object)
     return d->unused ? put_unused(s, object) : 0;
 }
 
+/* Where images differ in their number of patches, which of them the schedule
+ * and the MACs are of. */
+static void put_counted(const session *s, json_t *object)
+{
+    const tomevit_description *d = s->description;
+    size_t most = d->preprocessing.max_patches;
+    size_t down = d->image_size / d->patch, across = down;
+    char text[96];
+
+    if (!most)
+        return;
+    if (d->image_width)
+        across = d->image_width / d->patch;
+    if (s->runs[0].merging.tile)
+        snprintf(text, sizeof(text), "an image of %zu patches, with as many "
+                 "tiles as %zu x %zu of them have", most, down, across);
+    else
+        snprintf(text, sizeof(text), "an image of %zu patches, the most", most);
+    json_object_set_new(object, "counted", json_string(text));
+}
+
 void command_inspect(const options *o)
 {
     session s;
@@ -309,6 +331,7 @@ void command_inspect(const options *o)
 
         int described = describe(&s, object);
         session_run_json(&s, &s.runs[0], object);
+        put_counted(&s, object);
         json_object_set_new(object, "preprocessing",
                             session_preprocessing_json(&s));
         json_object_set(object, "layers", rows);

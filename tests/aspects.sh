@@ -72,6 +72,11 @@ printf '53\n47\n' | cmp -s - values || { fail "groups:"; cat values; }
 run 0 inspect "$siglip" --json i.json
 holds i.json max_patches tokens_in
 printf '60\n60\n' | cmp -s - values || { fail "inspect:"; cat values; }
+says out 'counted for   an image of 60 patches, the most'
+run 0 inspect "$siglip" --method grid --r 4
+says out 'of 60 patches, with as many'
+run 0 inspect "$siglip" --image-size 24
+grep -q 'counted for' out && fail "one size, and a word of the most patches"
 says out "preprocessor_config.json"
 run 0 bench --model "$siglip" --r 0,4 --seconds 0
 
