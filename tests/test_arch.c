@@ -25,8 +25,8 @@ Test(arch, every_name_is_described)
         cr_assert_eq(d.dim % d.heads, 0);
         cr_assert_eq(d.classes, 1000);
     }
-    cr_assert_eq(i, 27);
-    cr_assert_null(tomevit_arch_name(27));
+    cr_assert_eq(i, 31);
+    cr_assert_null(tomevit_arch_name(31));
     cr_assert_null(tomevit_arch_name((size_t)-1));
 }
 
@@ -47,6 +47,12 @@ Test(arch, newer_models_have_the_published_parts)
         {"vit_base_patch16_rope_mixed_224", 86444008},
         {"vit_base_patch16_sapiens2", 114762472},
         {"vit_large_patch16_sapiens2", 396475368},
+        {"vit_huge_patch16_sapiens2", 815564520},
+        {"vit_giant_patch16_sapiens2", 1457011176},
+        /* with the positions of 2304 patches in place of the table's, and the
+         * ends of the ranges */
+        {"gemma4_vit_167m", 168133608 - 15728640 + 2304 * 768 + 16 * 14 * 2},
+        {"gemma4_vit_570m", 570701080 - 23592960 + 2304 * 1152},
         {"vitamin_small_224", 22262696},
         {"vitamin_base_224", 87901032},
         {"vitamin_large_224", 333556616},

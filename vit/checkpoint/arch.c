@@ -151,6 +151,22 @@ static void parts_of_megalodon(tomevit_description *d)
     d->rope = (tomevit_rope){.kind = TOMEVIT_ROTARY_LINE, .theta = 10000};
 }
 
+/* A classifier on the mean; positions are those of its image, not of the whole
+ * table. [timm 1.0, models/gemma4_vit.py] */
+static void parts_of_gemma4(tomevit_description *d)
+{
+    d->mlp_dim = d->dim == 768 ? 3072 : 4304;
+    d->ranges = d->dim == 768;
+    d->rms_norm = d->unbiased = d->signed_pixels = 1;
+    d->qk_norm = d->post_norm = 2;
+    d->qkv_bias = d->patch_bias = d->final_norm = d->class_token = 0;
+    d->activation = TOMEVIT_GEGLU_TANH;
+    d->bare_norm = 1;
+    d->pool = TOMEVIT_POOL_MEAN;
+    d->rope = (tomevit_rope){.kind = TOMEVIT_ROTARY_INDEX, .xy = 1, .halves = 2,
+                             .theta = 100};
+}
+
 static const arch archs[] = {
     {"deit_tiny_patch16_224", "deit", 192, 12, 3, 16, 224, NULL},
     {"deit_small_patch16_224", "deit", 384, 12, 6, 16, 224, NULL},
@@ -181,6 +197,12 @@ static const arch archs[] = {
      parts_of_sapiens2},
     {"vit_large_patch16_sapiens2", "sapiens2", 1024, 24, 16, 16, 1024,
      parts_of_sapiens2},
+    {"vit_huge_patch16_sapiens2", "sapiens2", 1280, 32, 16, 16, 1024,
+     parts_of_sapiens2},
+    {"vit_giant_patch16_sapiens2", "sapiens2", 1536, 40, 24, 16, 1024,
+     parts_of_sapiens2},
+    {"gemma4_vit_167m", "gemma4", 768, 16, 12, 16, 768, parts_of_gemma4},
+    {"gemma4_vit_570m", "gemma4", 1152, 27, 16, 16, 768, parts_of_gemma4},
     {"vit_pe_core_base_patch16_224", "pe", 768, 12, 12, 16, 224, parts_of_pe},
     {"vit_small_patch16_rope_224", "rope-vit", 384, 12, 6, 16, 224,
      parts_of_rope},
