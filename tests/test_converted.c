@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SIDE = 56, CLASSES = 8, PIXELS = 3 * SIDE * SIDE };
+enum { SIDE = 64, CLASSES = 8, PIXELS = 3 * SIDE * SIDE };
 
 #define OUT "out.safetensors"
 
