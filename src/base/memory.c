@@ -5,18 +5,36 @@
 #include "memory_limit.h"
 #include "message.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* Threads run out of memory together: the first one ends the process, and the
+ * others wait for that. Once more in the same thread is while it ends. */
+static void end_alone(void)
+{
+    static atomic_flag ends = ATOMIC_FLAG_INIT;
+    static _Thread_local int here;
+
+    if (here)
+        _exit(STATUS_FAILED);
+    while (atomic_flag_test_and_set(&ends))
+        pause();
+    here = 1;
+}
 
 _Noreturn void memory_exhausted(void)
 {
+    end_alone();
     message_failed("out of memory%s", memory_limited());
     exit(STATUS_FAILED);
 }
 
 _Noreturn void memory_exhausted_by(const char *path, const char *why)
 {
+    end_alone();
     message_failed("%s: out of memory: %s%s", path, why, memory_limited());
     exit(STATUS_FAILED);
 }

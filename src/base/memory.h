@@ -11,7 +11,8 @@ void *memory_zero(size_t count, size_t size);
 /* So many bytes, for who asks as malloc is asked. */
 void *memory_bytes(size_t size);
 
-/* Says that there is none, and ends the process. */
+/* Says that there is none, and ends the process; of several threads at once one
+ * does. */
 _Noreturn void memory_exhausted(void);
 
 /* The same, for the sake of a file: `why` is what there was no memory for. */

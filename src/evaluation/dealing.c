@@ -134,10 +134,8 @@ static void add(dealing *d, piece files, size_t images, json_t *object,
     char head[100];
 
     json_decref(object);
-    if (!json) {
-        message_failed("out of memory");
-        exit(STATUS_FAILED);
-    }
+    if (!json)
+        memory_exhausted();
     if (ranks_rank() > 0) {
         snprintf(head, sizeof(head), "%zu %zu %zu %zu ", d->number, d->taken,
                  files.from, files.to);
