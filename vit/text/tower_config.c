@@ -262,15 +262,14 @@ static int open_clip_pool(struct tomevit_text *t, const vit_neighbour *n,
 static int open_clip_cleaning(struct tomevit_text *t, const vit_neighbour *n,
                               const json_t *text)
 {
+    static const vit_json_member members[] = {
+        {"clean", VIT_JSON_TEXT}, {NULL, 0}
+    };
     const json_t *with = json_object_get(text, "tokenizer_kwargs");
     const char *named = tomevit_json_text(with, "clean"),
                *mode = tomevit_json_text(text, "tokenizer_mode"), *key;
     int other = tomevit_json_text(text, "hf_tokenizer_name") != NULL;
     json_t *value;
-
-    static const vit_json_member members[] = {
-        {"clean", VIT_JSON_TEXT}, {NULL, 0}
-    };
     int code = tomevit_neighbour_members(n, with, members);
 
     if (code)

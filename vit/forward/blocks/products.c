@@ -311,6 +311,7 @@ void tomevit_mlp_of(vit_pass *p, vit_scratch *s, const vit_at *at,
     };
     vit_operand hidden = tomevit_operand_new(&l->fc2, s->hidden,
                                              c->hidden_stride, s->out);
+    int by_row = tomevit_gated(d) || d->mlp_norm == 1;
 
     if (tomevit_gated(d)) {
         multiply_parts(c, &l->fc1, &l->norm2, then, halves, 2, s, x, stride,
@@ -326,8 +327,7 @@ void tomevit_mlp_of(vit_pass *p, vit_scratch *s, const vit_at *at,
             tomevit_gemm_operand(dsp, &l->fc1, tomevit_activation_finish(d),
                                  rows, &a, &hidden, s->gemm);
     }
-    for (size_t i = 0; i < rows && (tomevit_gated(d) || d->mlp_norm == 1);
-         i++) {
+    for (size_t i = 0; by_row && i < rows; i++) {
         float *row = s->hidden + i * c->hidden_stride;
 
         if (tomevit_gated(d))
@@ -336,7 +336,7 @@ void tomevit_mlp_of(vit_pass *p, vit_scratch *s, const vit_at *at,
             tomevit_norm(c->model, &l->mlp_norm, d->mlp_dim, row, row);
         tomevit_cut_off(cut(c->model, l->ranges.fc2), d->mlp_dim, row);
     }
-    if (tomevit_gated(d) || d->mlp_norm == 1)
+    if (by_row)
         hidden = tomevit_operand(&l->fc2, rows, s->hidden, c->hidden_stride,
                                  s->out);
     add_product(c, &l->fc2, d->post_norm == 2 ? &l->norm2_post : &l->norm2,
