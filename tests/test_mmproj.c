@@ -55,6 +55,7 @@ typedef struct damage {
 
 #define D(fixture, old, new, words) {fixture, old, new, sizeof(old) - 1, words}
 #define U32 "\4\0\0\0"
+#define U8 "\0\0\0\0"
 #define BOOL "\7\0\0\0"
 
 static const damage damages[] = {
@@ -69,6 +70,8 @@ static const damage damages[] = {
       "metadata \"general.architecture\": expected \"clip\", found clop"),
     D("internvl", "clip.use_gelu" BOOL "\1", "clip.use_gelu" BOOL "\0",
       "metadata \"clip.use_gelu\": expected another function"),
+    D("internvl", "clip.use_gelu" BOOL "\1", "clip.use_gelu" U8 "\1",
+      "metadata \"clip.use_gelu\": expected true or false, found 1"),
     D("gemma3", "clip.use_gelu", "clip.use_silu",
       "metadata \"clip.use_silu\": expected another function in the MLP of "
       "\"gemma3\""),
