@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* 16-bit numbers: every one of them, and what rounds to them. */
+/* 16-bit numbers: every one of them, and what rounds to them. Numbers in
+ * metadata, which are text: whole or none. */
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "../vit/base/numeric.h"
+#include "../vit/base/real.h"
 #include "model_file.h"
 
 /* What 16 bits mean, by the formula of IEEE 754. */
@@ -87,4 +92,28 @@ Test(numeric, bf16_of_NaN_is_NaN)
         cr_assert(isnan(vit_f32_from_bf16(bits)), "%08x", nans[i]);
         cr_assert_eq(bits >> 15, nans[i] >> 31);
     }
+}
+
+Test(numeric, a_count_in_text_is_digits_alone)
+{
+    static const char *const others[] = {
+        "", " 12", "12 ", "12abc", "0x10", "1e3", "12.0", "-1", "+1", "a"
+    };
+    char most[32], more[32];
+    size_t value;
+
+    snprintf(most, sizeof(most), "%zu", SIZE_MAX);
+    snprintf(more, sizeof(more), "%zu0", SIZE_MAX);
+    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+        value = 77;
+        cr_assert_neq(tomevit_count_read(others[i], &value), 0, "%s",
+                      others[i]);
+        cr_assert_eq(value, 77, "%s", others[i]);
+    }
+    cr_assert(tomevit_count_read("0", &value) == 0 && value == 0);
+    cr_assert(tomevit_count_read("0123", &value) == 0 && value == 123);
+    cr_assert(tomevit_count_read(most, &value) == 0 && value == SIZE_MAX);
+    cr_assert_neq(tomevit_count_read(more, &value), 0);
+    most[strlen(most) - 1]++; /* the digit after SIZE_MAX's last, 5 */
+    cr_assert_neq(tomevit_count_read(most, &value), 0);
 }
