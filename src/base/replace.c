@@ -178,12 +178,26 @@ static int copy_part(const replacement *r)
     return result;
 }
 
+/* All that was written, with errno where it failed. A stream remembers that a
+ * write has failed but not why, and where nothing is left to write the flush
+ * has no reason either: another byte of what is lost anyway is refused for the
+ * same one. */
+static int flush_all(FILE *file)
+{
+    int failed_before = ferror(file);
+
+    errno = 0;
+    if (fflush(file) != 0)
+        return -1;
+    if (failed_before && fputc('\n', file) != EOF)
+        fflush(file);
+    return failed_before ? -1 : 0;
+}
+
 /* A name must not reach the disk before what it names: after a loss of power
  * the file would be there and empty. Not all that can be written has a disk. */
 static int reach_disk(FILE *file)
 {
-    if (fflush(file) != 0)
-        return -1;
     return fsync(fileno(file)) == 0 || errno == EINVAL || errno == ENOTSUP ||
            errno == EROFS ? 0 : -1;
 }
@@ -201,28 +215,36 @@ static int take_place(replacement *r, int failed)
     return errno == EBUSY || errno == EXDEV ? copy_part(r) : -1;
 }
 
+/* Closes it, too; errno is of what failed first. */
+static int close_whole(replacement *r)
+{
+    int failed = flush_all(r->file) != 0 ||
+                 (r->target && reach_disk(r->file) != 0);
+    int reason = errno;
+
+    if (fclose(r->file) != 0 && !failed)
+        failed = 1;
+    else
+        errno = reason;
+    r->file = NULL;
+    return failed ? -1 : 0;
+}
+
 int replacement_commit(replacement *r)
 {
     FILE *file = r->file;
-    /* An earlier failure is remembered by the stream, its reason is not. */
-    int failed = !file || ferror(file), result;
+    int result;
 
-    errno = 0;
-    if (file && r->target && !r->part) {
-        failed = fflush(file) != 0 || failed;
-        rewind(file);
-        result = failed ? -1 : copy_into(file, r->target);
-    } else if (file == stdout) {
-        result = fflush(stdout) != 0 || failed ? -1 : 0;
+    if (file == stdout) {
+        result = flush_all(stdout);
         clearerr(stdout);
+    } else if (r->target && !r->part) {
+        result = flush_all(file);
+        rewind(file);
+        if (result == 0)
+            result = copy_into(file, r->target);
     } else {
-        if (file && r->target)
-            failed = reach_disk(file) != 0 || failed;
-        int reason = errno;
-        failed = (file && fclose(file) != 0) || failed;
-        errno = reason ? reason : errno;
-        r->file = NULL;
-        result = take_place(r, failed);
+        result = take_place(r, close_whole(r) != 0);
     }
     int reason = errno;
     replacement_abandon(r);
