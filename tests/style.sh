@@ -67,6 +67,11 @@ for file in quickstart run-tests .ci/run .ci/setup.sh tests/*.sh "$@"; do
         fail "$file: no SPDX line"
 done
 
+# So is a stage of .ci/run, which then ends before it began.
+for file in .ci/*; do
+    grep -qF "$file" "$scratch/rules" || fail "$file: in no Makefile.am"
+done
+
 # A script that notes its failures ends with them.
 for file in tests/*.sh; do
     grep -q '^#!' "$file" && grep -q '/guard\.sh' "$file" || continue
