@@ -40,7 +40,7 @@ readers() {
         vit/text/tokenizer_json.c vit/text/tokenizer_model.c \
         vit/text/tokenizer_open.c vit/text/byte_pairs.c vit/text/charsmap.c \
         vit/text/clean.c vit/text/clip_words.c vit/text/json_list.c \
-        vit/text/unigram.c vit/text/vocabulary.c ;;
+        vit/text/specials.c vit/text/unigram.c vit/text/vocabulary.c ;;
     torch) echo $c/torch.c $c/torch_stream.c $c/torch_zip.c $c/pickle.c \
         $c/pickle_names.c $c/pickle_stack.c $c/unwrap.c ;;
     esac

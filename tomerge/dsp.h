@@ -43,10 +43,11 @@ typedef struct tomerge_dsp {
 #undef KERNEL
 } tomerge_dsp;
 
-/* The kernels for these CPU flags (see tomerge_cpu_flags). */
+/* tier.c: the kernels for these CPU flags (see tomerge_cpu_flags). */
 void tomerge_dsp_init(tomerge_dsp *dsp, uint32_t flags);
 
-/* Each overwrites what its tier does better. */
+/* All of them; then each overwrites what its tier does better. */
+void tomerge_dsp_scalar(tomerge_dsp *dsp);
 void tomerge_dsp_avx2(tomerge_dsp *dsp);
 void tomerge_dsp_avx512(tomerge_dsp *dsp);
 void tomerge_dsp_neon(tomerge_dsp *dsp);

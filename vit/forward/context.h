@@ -181,8 +181,11 @@ vit_operand_buffer tomevit_carve_operand(vit_arena *arena, size_t rows,
 /* stem.c: floats that it works with. */
 size_t tomevit_stem_floats(const tomevit_description *d);
 
-/* stages.c: the widest of what products there see and give; 0: none. Takes what
- * a thread works with. Multiply-accumulates of an image. */
+/* Of the square of places that one sees, in stages of convolutions. */
+enum { VIT_STAGE_SIDE = 3 };
+
+/* stages_room.c: the widest of what products there see and give; 0: none. Takes
+ * what a thread works with. Multiply-accumulates of an image. */
 size_t tomevit_stages_widest(const tomevit_description *d);
 void tomevit_carve_stages(const tomevit_model *m, vit_scratch *s,
                           vit_arena *arena);

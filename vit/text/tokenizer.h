@@ -149,7 +149,8 @@ int tomevit_byte_pairs(const vit_tokenizer *t, const char *text, size_t count,
 int tomevit_unigram(const vit_tokenizer *t, const char *text, size_t count,
                     int first, vit_ids *ids);
 
-/* The special that begins here, NULL if none does; the longest of several. */
+/* specials.c: the special that begins here, NULL if none does; the longest of
+ * several. */
 const vit_special *tomevit_special_at(const vit_tokenizer *t, int evened,
                                       const char *text, size_t count);
 

@@ -3,7 +3,8 @@
  * by its name. */
 #include "config.h"
 
-#include "tokenizer_json.h"
+#include "tokenizer_members.h"
+#include "tokenizer_model.h"
 
 #include <stdlib.h>
 #include <string.h>

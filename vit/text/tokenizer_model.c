@@ -3,7 +3,8 @@
  * SentencePiece's unigram pieces. */
 #include "config.h"
 
-#include "tokenizer_json.h"
+#include "tokenizer_model.h"
+#include "tokenizer_members.h"
 
 #include <stdio.h>
 #include <stdlib.h>

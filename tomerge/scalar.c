@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The scalar kernels, which specify the others, and the choice of a tier. */
+/* The scalar kernels, which specify the others. */
 #include "build.h"
 
 #include "dsp.h"
 #include "numeric.h"
-#include "tomerge.h"
 
 #include <math.h>
 
@@ -214,40 +213,11 @@ static void mean_heads(float *out, ptrdiff_t out_stride, const float *k,
     }
 }
 
-/* ---- choice -------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------- */
 
-void tomerge_dsp_init(tomerge_dsp *dsp, uint32_t flags)
+void tomerge_dsp_scalar(tomerge_dsp *dsp)
 {
 #define KERNEL(name, arguments) dsp->name = name;
 #include "kernels.def"
 #undef KERNEL
-    (void)flags;
-#ifdef HAVE_AVX2
-    if (flags & TOMERGE_CPU_AVX2)
-        tomerge_dsp_avx2(dsp);
-#endif
-#ifdef HAVE_AVX512
-    if (flags & TOMERGE_CPU_AVX512)
-        tomerge_dsp_avx512(dsp);
-#endif
-#ifdef HAVE_NEON
-    if (flags & TOMERGE_CPU_NEON)
-        tomerge_dsp_neon(dsp);
-#endif
-}
-
-const char *tomerge_tier(void)
-{
-    uint32_t built = 0;
-
-#ifdef HAVE_AVX2
-    built |= TOMERGE_CPU_AVX2;
-#endif
-#ifdef HAVE_AVX512
-    built |= TOMERGE_CPU_AVX512;
-#endif
-#ifdef HAVE_NEON
-    built |= TOMERGE_CPU_NEON;
-#endif
-    return tomerge_cpu_name(built & tomerge_cpu_flags());
 }

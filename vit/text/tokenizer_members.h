@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What those who read a tokenizer.json share: looking into it, and refusing. */
-#ifndef TOMEVIT_TOKENIZER_JSON_H
-#define TOMEVIT_TOKENIZER_JSON_H
+#ifndef TOMEVIT_TOKENIZER_MEMBERS_H
+#define TOMEVIT_TOKENIZER_MEMBERS_H
 
 #include "tokenizer.h"
 #include "../containers/json_members.h"
@@ -58,10 +58,5 @@ static inline void note_id(vit_tokenizer *t, int32_t id)
     if (id > t->most)
         t->most = id;
 }
-
-/* tokenizer_model.c: pieces, and their merges or scores. `merges` is the list
- * that was cut out of the JSON, if one was. */
-int tomevit_tokenizer_model(vit_tokenizer *t, const json_t *model,
-                            vit_json_list *merges, const vit_report *report);
 
 #endif
