@@ -9,23 +9,34 @@
 
 int oracle_bits;
 
-/* A side of a product as the type has it: `oracle_bits` bits of mantissa, to
- * nearest. Halves are ties, which no random number is. */
-static double side_of(double x)
-{
-    int exponent;
-    double part = frexp(x, &exponent);
-
-    return oracle_bits ? ldexp(rint(ldexp(part, oracle_bits)),
-                               exponent - oracle_bits) : x;
-}
-
 double *zeros(size_t n)
 {
     double *p = calloc(n ? n : 1, sizeof(*p));
 
     cr_assert(p);
     return p;
+}
+
+/* A side of a product as the type has it: `oracle_bits` bits of mantissa, to
+ * nearest. Halves are ties, which no random number is. */
+static double side_of(double x)
+{
+    int exponent;
+
+    if (!oracle_bits)
+        return x;
+    x = ldexp(frexp(x, &exponent), oracle_bits);
+    return ldexp(rint(x), exponent - oracle_bits);
+}
+
+/* Of all of a matrix; to be freed. */
+static double *sides_of(const double *x, size_t n)
+{
+    double *sides = zeros(n);
+
+    for (size_t i = 0; i < n; i++)
+        sides[i] = side_of(x[i]);
+    return sides;
 }
 
 /* A tensor as doubles, zeros if the model has none. */
@@ -52,17 +63,18 @@ double *linear(const oracle *o, enum vit_tensor weight,
 {
     double *w = tensor(o, weight, layer, n * k);
     double *b = tensor(o, bias, layer, n), *y = zeros(rows * n);
+    double *left = sides_of(x, rows * k), *right = sides_of(w, n * k);
 
     for (size_t i = 0; i < rows; i++) {
         for (size_t j = 0; j < n; j++) {
             double sum = b[j];
 
             for (size_t p = 0; p < k; p++)
-                sum += side_of(x[i * k + p]) * side_of(w[j * k + p]);
+                sum += left[i * k + p] * right[j * k + p];
             y[i * n + j] = sum;
         }
     }
-    free(w), free(b);
+    free(w), free(b), free(left), free(right);
     return y;
 }
 
