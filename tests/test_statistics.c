@@ -166,6 +166,9 @@ static void say(outcomes *o, size_t file, const char *first, const char *then)
             top[k].probability = k == 0 ? 0.5 : 0.1;
         }
         outcome_set(&out[run], top);
+        out[run].cosine = 1.0f / (float)(1 + file + run);
+        out[run].divergence = (float)(2 * file + run);
+        out[run].tokens = (uint32_t)(50 - 3 * file - run);
     }
 }
 
