@@ -77,6 +77,32 @@ pixels 1 '"squash"' 0.5 0.25 24
 beside preprocessor_config.json "{$square, \"image_mean\": [127.5, 127.5, 127.5],
     \"image_std\": [255, 255, 255], \"do_rescale\": false}"
 pixels 1 '"squash"' 0.5 1 24
+# one number is every channel's; a step that is null is none
+beside preprocessor_config.json "{$square, \"image_mean\": 0.5, \"image_std\": 0.25}"
+pixels 1 '"squash"' 0.5 0.25 24
+beside preprocessor_config.json "{$square, \"image_mean\": 0.5, \"image_std\": 1,
+    \"rescale_factor\": 0.0078431372549019607}"
+pixels 1 '"squash"' 0.25 0.5 24
+beside preprocessor_config.json "{$square, $norm, \"do_normalize\": null}"
+pixels 1 '"squash"' 0 1 24
+# what a class does where the file does not say it
+of='"image_processor_type"'
+beside preprocessor_config.json "{$of: \"DeiTImageProcessor\", \"crop_size\": 24,
+    \"size\": {\"height\": 32, \"width\": 32}, $norm}"
+pixels 0.75 '"squash"' 0.5 0.25 24
+beside preprocessor_config.json "{$of: \"CLIPImageProcessorFast\", $norm,
+    \"crop_size\": 24, \"size\": {\"shortest_edge\": 32}, \"use_square_size\": true}"
+pixels 0.75 '"squash"' 0.5 0.25 24
+beside preprocessor_config.json "{$of: \"DPTImageProcessor\", $square, $norm, \"resample\": 3,
+    \"ensure_multiple_of\": 8, \"keep_aspect_ratio\": false, \"size_divisor\": null}"
+pixels 1 '"squash"' 0.5 0.25 24
+run 0 inspect "$weights" --strict-model
+# what one does that is not known here is a guess
+beside preprocessor_config.json "{$of: \"LevitImageProcessor\", $square, $norm,
+    \"resample\": 3}"
+pixels 1 '"squash"' 0.5 0.25 24
+run 1 inspect "$weights" --strict-model
+says err "strict allows no guess: crop 1 squash"
 while IFS='|' read -r json words; do
     beside preprocessor_config.json "{$json, $norm}"
     refuses "preprocessor_config.json beside it: $words"
@@ -98,6 +124,14 @@ $square, "do_flip_channel_order": true|"do_flip_channel_order" cannot be done
 $square, "do_pad": true|"do_pad" cannot be done
 $square, "crop_pct": 0.9|"crop_pct" cannot be done here
 $square, "rescale_factor": 0|"rescale_factor": expected a number above 0
+$square, "keep_aspect_ratio": true|"keep_aspect_ratio" cannot be done here
+$square, "crop_to_patches": true|"crop_to_patches" cannot be done here
+$square, "image_grid_pinpoints": [[24, 48]]|"image_grid_pinpoints" cannot be
+$square, "rescale_offset": true|"rescale_offset" cannot be done here
+$square, "ensure_multiple_of": 14|"ensure_multiple_of" 14 changes "size" 24
+$square, "do_resize": null|"do_resize" false cannot be done here
+$of: "CLIPImageProcessor", "size": {"shortest_edge": 24}, "do_center_crop": null|"shortest_edge" without "do_center_crop"
+$of: "CLIPImageProcessor", "size": {"shortest_edge": 256}|expected a crop of 24 pixels, which the model's positions are for, found 224
 EOF
 alone open_clip.safetensors
 beside open_clip_config.json '{"model_cfg": {}, "preprocess_cfg":

@@ -302,7 +302,7 @@ int tomevit_metadata_preprocessing(const vit_tensors *file,
         return wrong("crop_mode", "center, squash or border", mode, report);
     if (mean || std || crop || filter || mode)
         snprintf(d->preprocessing_source, sizeof(d->preprocessing_source),
-                 "%.31s", from);
+                 "%.31s", from + (from[0] == '?'));
     return 0;
 }
 

@@ -145,6 +145,44 @@ int tomevit_neighbour_members(const vit_neighbour *n, const json_t *object,
                                   "%s beside it: %s", n->name, why);
 }
 
+/* Whether it is the one value that a member may have. */
+static int is_only(const json_t *value, const char *only)
+{
+    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    int same = text && !strcmp(text, only);
+
+    free(text);
+    return same;
+}
+
+int tomevit_neighbour_known(const vit_neighbour *n, const json_t *object,
+                            const char *where, const vit_known *known,
+                            enum vit_others others)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)(size_t)object, key, value) {
+        const vit_known *k = known;
+        int fine;
+
+        while (k->name && strcmp(key, k->name))
+            k++;
+        if (k->name)
+            fine = !k->only || is_only(value, k->only);
+        else
+            fine = others == VIT_OTHERS_ANY ||
+                   (others == VIT_OTHERS_OFF && json_is_false(value));
+        if (!fine && !json_is_null(value))
+            return tomevit_neighbour_refuse(n, "\"%.40s\"%s%s%s cannot be "
+                                            "done here", key,
+                                            where ? " of \"" : "",
+                                            where ? where : "",
+                                            where ? "\"" : "");
+    }
+    return 0;
+}
+
 void tomevit_neighbour_say(const vit_neighbour *n, const char *key,
                            json_t *value)
 {
@@ -167,6 +205,18 @@ void tomevit_neighbour_pass(const vit_neighbour *n, const char *key,
 
     if (!json_is_null(value))
         tomevit_neighbour_say(n, key, json_incref(value));
+}
+
+void tomevit_neighbour_three(const vit_neighbour *n, const char *key,
+                             const json_t *object, const char *member)
+{
+    json_t *value = json_object_get(object, member);
+
+    if (json_is_number(value))
+        tomevit_neighbour_say(n, key, json_pack("[O,O,O]", value, value,
+                                                value));
+    else
+        tomevit_neighbour_pass(n, key, object, member);
 }
 
 /* The part of the resized image that a crop of `crop` pixels keeps: such that

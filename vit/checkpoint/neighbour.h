@@ -32,6 +32,28 @@ int tomevit_neighbour_refuse(const vit_neighbour *n, const char *format, ...);
 int tomevit_neighbour_members(const vit_neighbour *n, const json_t *object,
                               const vit_json_member *members);
 
+/* A member that is read, or that is looked past on purpose. */
+typedef struct vit_known {
+    const char *name;
+    const char *only;      /* the one value that it may have here, as JSON;
+                            * NULL: any */
+} vit_known;
+
+/* What members may be that a list does not name. null is as not there. */
+enum vit_others {
+    VIT_OTHERS_ANY,        /* the library passes over them, too */
+    VIT_OTHERS_OFF,        /* null or false */
+    VIT_OTHERS_NONE        /* null */
+};
+
+/* EMODEL for a member by which the library would make another model, or other
+ * pixels, than is made here: one that `known`, which ends with a name NULL,
+ * gives one value and that has another, or one that it does not name. `where`
+ * is what the object is called, or NULL for the file itself. */
+int tomevit_neighbour_known(const vit_neighbour *n, const json_t *object,
+                            const char *where, const vit_known *known,
+                            enum vit_others others);
+
 /* Whether the model has a tensor. */
 static inline int vit_has(const vit_neighbour *n, const char *name)
 {
@@ -46,6 +68,10 @@ void tomevit_neighbour_say(const vit_neighbour *n, const char *key,
 /* The same from a member of an object. */
 void tomevit_neighbour_pass(const vit_neighbour *n, const char *key,
                             const json_t *object, const char *member);
+
+/* The same of three numbers, one for each channel, or of one for all. */
+void tomevit_neighbour_three(const vit_neighbour *n, const char *key,
+                             const json_t *object, const char *member);
 
 /* Says the sides of the crop, which need not be those of a square. EMODEL. */
 int tomevit_neighbour_sides(const vit_neighbour *n, json_int_t height,

@@ -24,7 +24,7 @@ static int from_preprocessor(const vit_neighbour *n, json_t *config)
 {
     const char *from = tomevit_tensors_from(n->view, "crop_pct");
 
-    return from && !strcmp(from, "processor_config.json")
+    return from && !strcmp(from + (from[0] == '?'), "processor_config.json")
                ? 0 : tomevit_from_preprocessor(n, config);
 }
 

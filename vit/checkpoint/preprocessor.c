@@ -4,7 +4,7 @@
  * "image_processor" of processor_config.json. A step that cannot be done here
  * is refused by the name of its key: none is left out in silence.
  * [transformers, image_processing_base.py, image_transforms.py,
- * models/clip, vit, siglip, siglip2, bit: image_processing_*.py]
+ * models/clip, vit, siglip, siglip2, bit, dpt: image_processing_*.py]
  */
 #include "config.h"
 
@@ -13,7 +13,11 @@
 #include "../layouts/layout.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
+
+/* The crop's side of every class that cuts one out, if a file says none. */
+enum { CROP = 224 };
 
 /* What the images become, as far as it can be done here. */
 typedef struct pixels {
@@ -21,31 +25,65 @@ typedef struct pixels {
     size_t width;          /* of both, if they differ; 0: it is the side */
     size_t crop;           /* 0: none */
     int squash;
+    const struct processor *by;
 } pixels;
 
-/* 1 if a member is there and true, `otherwise` if it is not there. */
+/* 1 if a member is true, `otherwise` if it is not there: null is no step, too,
+ * whatever the class does by itself. */
 static int is_true(const json_t *config, const char *member, int otherwise)
 {
     const json_t *value = json_object_get(config, member);
 
-    return value && !json_is_null(value) ? json_is_true(value) : otherwise;
+    return value ? json_is_true(value) : otherwise;
 }
 
-/* The processors that resize the shorter side and cut the centre out unless
- * they are told otherwise: CLIP's and BiT's, which is DINOv2's. Files of old
- * versions may not say whose they are. */
-static int cuts_centre(const vit_neighbour *n, const json_t *config)
+/* ---- whose they are ------------------------------------------------------ */
+
+/* What a class of processors does where a file does not say it. */
+typedef struct processor {
+    const char *name;      /* before "ImageProcessor" or "FeatureExtractor" */
+    int shorter;           /* a size that is a number is the shorter side's */
+    int crop;              /* cuts a centre out */
+} processor;
+
+static const processor processors[] = {
+    {"CLIP", 1, 1}, {"ChineseCLIP", 1, 1}, {"Bit", 1, 1}, {"Llava", 1, 1},
+    {"DeiT", 0, 1}, {"Flava", 0, 1}, {"ViT", 0, 0}, {"Beit", 0, 0},
+    {"Blip", 0, 0}, {"DINOv3ViT", 0, 0}, {"DPT", 0, 0}, {"GotOcr2", 0, 0},
+    {"Gemma3", 0, 0}, {"Gemma4", 0, 0}, {"OwlViT", 0, 0}, {"Sapiens2", 0, 0},
+    {"Siglip", 0, 0}, {"Siglip2", 0, 0},
+};
+
+/* Of a class that is not listed it is not known what else it does. */
+static const processor unknown = {NULL, 0, 0};
+
+static int is_class(const char *type, const char *name)
+{
+    size_t length = strlen(name);
+
+    return !strncmp(type, name, length) &&
+           (!strncmp(type + length, "ImageProcessor", 14) ||
+            !strncmp(type + length, "FeatureExtractor", 16));
+}
+
+/* Files of old versions may not say whose they are: then it is the one that
+ * comes with the model. */
+static const processor *processor_of(const vit_neighbour *n,
+                                     const json_t *config)
 {
     const char *type = tomevit_json_text(config, "image_processor_type");
     const char *layout = tomevit_view_layout(n->view);
+    size_t count = sizeof(processors) / sizeof(*processors), i = 0;
 
     if (!type)
         type = tomevit_json_text(config, "feature_extractor_type");
-    if (type)
-        return !strncmp(type, "CLIP", 4) || !strncmp(type, "Bit", 3) ||
-               !strncmp(type, "ChineseCLIP", 11);
-    return !strcmp(layout, "Hugging Face CLIP") ||
-           !strcmp(layout, "Hugging Face DINOv2");
+    if (!type)
+        type = !strcmp(layout, "Hugging Face CLIP") ||
+                       !strcmp(layout, "Hugging Face DINOv2")
+                   ? "CLIPImageProcessor" : "ViTImageProcessor";
+    while (i < count && !is_class(type, processors[i].name))
+        i++;
+    return i < count ? &processors[i] : &unknown;
 }
 
 /* ---- sides --------------------------------------------------------------- */
@@ -66,17 +104,25 @@ static int find_resized(const vit_neighbour *n, const json_t *config,
 {
     const json_t *size = json_object_get(config, "size");
     size_t shortest = tomevit_json_size(size, "shortest_edge");
+    size_t multiple = tomevit_json_size(config, "ensure_multiple_of");
 
     if (json_is_number(json_object_get(size, "longest_edge")))
         return tomevit_neighbour_refuse(n, "\"size\" with \"longest_edge\" "
                                         "cannot be done here");
-    p->squash = !shortest && (json_is_object(size) || !cuts_centre(n, config));
+    p->squash = !shortest && (json_is_object(size) || !p->by->shorter);
+    /* Kosmos-2's, which others pass over. */
+    p->squash |= p->by->name && !strcmp(p->by->name, "CLIP") &&
+                 is_true(config, "use_square_size", 0);
     p->resized = shortest ? shortest : square_side(size);
     if (!p->resized && p->squash &&
-        !is_true(config, "do_center_crop", cuts_centre(n, config))) {
+        !is_true(config, "do_center_crop", p->by->crop)) {
         p->resized = tomevit_json_size(size, "height");
         p->width = p->resized ? tomevit_json_size(size, "width") : 0;
     }
+    if (multiple && (p->resized % multiple || p->width % multiple))
+        return tomevit_neighbour_refuse(n, "\"ensure_multiple_of\" %zu changes "
+                                        "\"size\" %zu, which cannot be done "
+                                        "here", multiple, p->resized);
     return p->resized ? 0 : tomevit_neighbour_refuse(
         n, "\"size\": expected a number, \"shortest_edge\", or \"height\" and "
         "\"width\", which are the same where a centre is cut out");
@@ -87,12 +133,14 @@ static int find_crop(const vit_neighbour *n, const json_t *config, pixels *p)
     const json_t *size = json_object_get(config, "crop_size");
 
     p->crop = p->resized;
-    if (!is_true(config, "do_center_crop", cuts_centre(n, config)))
+    if (!is_true(config, "do_center_crop", p->by->crop))
         return p->squash ? 0 : tomevit_neighbour_refuse(
             n, "\"shortest_edge\" without \"do_center_crop\" leaves images "
             "that are not square");
     if (size)
         p->crop = square_side(size);
+    else if (p->by->crop)
+        p->crop = CROP;
     if (!p->crop)
         return tomevit_neighbour_refuse(n, "\"crop_size\": expected a square");
     if (p->crop > p->resized)
@@ -100,6 +148,18 @@ static int find_crop(const vit_neighbour *n, const json_t *config, pixels *p)
             n, "\"crop_size\" %zu is larger than \"size\" %zu: padding cannot "
             "be done here", p->crop, p->resized);
     return 0;
+}
+
+/* What a class that is not known makes of the sizes is a guess. */
+static void say_crop(const vit_neighbour *n, const pixels *p)
+{
+    char name[64];
+    vit_neighbour guess = *n;
+
+    snprintf(name, sizeof(name), "?%s", n->name);
+    guess.name = name;
+    tomevit_neighbour_crop(p->by->name ? n : &guess, p->crop, p->resized,
+                           p->squash);
 }
 
 /* ---- values -------------------------------------------------------------- */
@@ -115,26 +175,29 @@ static json_t *scaled(const json_t *three, double factor)
     return out;
 }
 
+/* Three numbers, of which one stands for all; NULL for neither. */
+static json_t *three_of(json_t *value)
+{
+    return json_is_array(value) ? json_incref(value)
+           : json_is_number(value)
+               ? json_pack("[O,O,O]", value, value, value) : NULL;
+}
+
 /* Pixels v f, less mean m, over std s, are v / 255 less m / (255 f), over
  * s / (255 f). */
 static int find_values(const vit_neighbour *n, const json_t *config)
 {
     double f = json_number_value(json_object_get(config, "rescale_factor"));
-    json_t *mean = json_object_get(config, "image_mean");
-    json_t *std = json_object_get(config, "image_std");
-    json_t *zero = json_pack("[i,i,i]", 0, 0, 0);
-    json_t *one = json_pack("[i,i,i]", 1, 1, 1);
+    int normal = is_true(config, "do_normalize", 1);
+    json_t *mean = normal ? three_of(json_object_get(config, "image_mean"))
+                          : json_pack("[i,i,i]", 0, 0, 0);
+    json_t *std = normal ? three_of(json_object_get(config, "image_std"))
+                         : json_pack("[i,i,i]", 1, 1, 1);
 
     if (!is_true(config, "do_rescale", 1))
         f = 1;
     else if (!json_object_get(config, "rescale_factor"))
         f = 1.0 / 255;
-    if (!is_true(config, "do_normalize", 1)) {
-        mean = zero;
-        std = one;
-    }
-    mean = json_is_array(mean) ? mean : NULL;
-    std = json_is_array(std) ? std : NULL;
     if (f > 0 && fabs(255 * f - 1) > 1e-6 && mean && std) {
         tomevit_neighbour_say(n, "mean", scaled(mean, 1 / (255 * f)));
         tomevit_neighbour_say(n, "std", scaled(std, 1 / (255 * f)));
@@ -142,8 +205,8 @@ static int find_values(const vit_neighbour *n, const json_t *config)
         tomevit_neighbour_say(n, "mean", json_incref(mean));
         tomevit_neighbour_say(n, "std", json_incref(std));
     }
-    json_decref(zero);
-    json_decref(one);
+    json_decref(mean);
+    json_decref(std);
     return f > 0 ? 0 : tomevit_neighbour_refuse(
         n, "\"rescale_factor\": expected a number above 0");
 }
@@ -175,7 +238,10 @@ static const vit_json_member processor_members[] = {
     {"feature_extractor_type", VIT_JSON_TEXT},
     {"size", VIT_JSON_COUNT | VIT_JSON_OBJECT},
     {"crop_size", VIT_JSON_COUNT | VIT_JSON_OBJECT},
-    {"image_mean", VIT_JSON_THREE}, {"image_std", VIT_JSON_THREE},
+    {"image_mean", VIT_JSON_THREE | VIT_JSON_NUMBER},
+    {"image_std", VIT_JSON_THREE | VIT_JSON_NUMBER},
+    {"ensure_multiple_of", VIT_JSON_COUNT},
+    {"use_square_size", VIT_JSON_TRUTH},
     {"rescale_factor", VIT_JSON_NUMBER}, {"resample", VIT_JSON_INDEX},
     {"crop_pct", VIT_JSON_NUMBER}, {"max_num_patches", VIT_JSON_COUNT},
     {"max_soft_tokens", VIT_JSON_COUNT},
@@ -210,29 +276,38 @@ static int check_members(const vit_neighbour *n, json_t *config)
     return code;
 }
 
-/* Steps that other processors have. */
-static int refuse_others(const vit_neighbour *n, json_t *config)
+/* Steps that are done here. */
+static int is_step(const char *key)
 {
     static const char *const done[] = {
         "do_resize", "do_center_crop", "do_rescale", "do_normalize",
         "do_convert_rgb", "do_reduce_labels",
     };
+
+    for (size_t i = 0; i < sizeof(done) / sizeof(*done); i++)
+        if (!strcmp(key, done[i]))
+            return 1;
+    return 0;
+}
+
+/* Steps that other processors have, and what makes the same steps other ones:
+ * tiles, proportions that are kept, pixels around zero before their mean is
+ * taken away. A class passes over what is none of its own. */
+static int refuse_others(const vit_neighbour *n, json_t *config)
+{
+    static const vit_known settled[] = {
+        {"crop_pct", "null"}, {"crop_to_patches", "false"},
+        {"image_grid_pinpoints", "null"}, {"keep_aspect_ratio", "false"},
+        {"offset", "false"}, {"rescale_offset", "false"}, {NULL, NULL}
+    };
     const char *key;
     json_t *value;
 
-    json_object_foreach(config, key, value) {
-        size_t i = 0;
-
-        while (i < sizeof(done) / sizeof(*done) && strcmp(key, done[i]))
-            i++;
-        if (i == sizeof(done) / sizeof(*done) && !strncmp(key, "do_", 3) &&
-            json_is_true(value))
+    json_object_foreach(config, key, value)
+        if (!is_step(key) && !strncmp(key, "do_", 3) && json_is_true(value))
             return tomevit_neighbour_refuse(n, "\"%.40s\" cannot be done here",
                                             key);
-    }
-    if (json_is_number(json_object_get(config, "crop_pct")))
-        return tomevit_neighbour_refuse(n, "\"crop_pct\" cannot be done here");
-    return 0;
+    return tomevit_neighbour_known(n, config, NULL, settled, VIT_OTHERS_ANY);
 }
 
 /* What else is read where they keep their proportions; other processors have
@@ -335,12 +410,13 @@ int tomevit_from_preprocessor(const vit_neighbour *n, json_t *config)
     if (json_is_integer(json_object_get(config, "max_soft_tokens")))
         return (code = find_soft_tokens(n, config)) ? code
                                                     : find_rest(n, config);
+    p.by = processor_of(n, config);
     if ((code = refuse_others(n, config)) ||
         (code = find_resized(n, config, &p)) ||
         (code = find_crop(n, config, &p)) ||
         (code = find_filter(n, config)))
         return code;
-    tomevit_neighbour_crop(n, p.crop, p.resized, p.squash);
+    say_crop(n, &p);
     code = tomevit_neighbour_sides(n, (json_int_t)p.crop,
                                    (json_int_t)(p.width ? p.width : p.crop));
     return code ? code : find_values(n, config);
