@@ -151,9 +151,13 @@ done <<EOF
 "attentional_pool": "cascade"|a second attention pooling ("attentional_pool" "cascade") cannot
 "image_size": [24, 0]|"image_size": expected a whole number above 0 or a list of
 "image_size": [24, 24, 24]|expected the sides of an image
-"norm_kwargs": {"elementwise_affine": false}|"norm_kwargs" other than "eps"
-"act_kwargs": {"approximate": "sigmoid"}|"act_kwargs" other than GELU's
+"norm_kwargs": {"elementwise_affine": false}|"elementwise_affine" of "norm_kwargs" cannot be done here
+"act_kwargs": {"approximate": "sigmoid"}|"approximate" "sigmoid" of "act_kwargs" cannot be done here
+"act_kwargs": {"inplace": false}|"inplace" of "act_kwargs" cannot be done here
 EOF
+beside open_clip_config.json '{"model_cfg": {"quick_gelu": true, "vision_cfg":
+    {"width": 64, "act_kwargs": {"approximate": "tanh"}}}}'
+refuses '"approximate" of "act_kwargs" cannot be done here'
 beside open_clip_config.json '{"model_cfg": {"vision_cfg": {"width": 64,
     "head_width": 16, "norm_kwargs": {"eps": 1e-6},
     "act_kwargs": {"approximate": "tanh"}}}}'
@@ -162,6 +166,38 @@ holds i.json known.activation.value "known.norm epsilon.value" \
     known.pooling.from known.pooling.value
 printf '"gelu_tanh"\n"1e-06"\n"open_clip_config.json"\n"class"\n' |
     cmp -s - values || { fail "open_clip's arguments:"; cat values; }
+# its pixels: one number is every channel's, 0 as if it was not said, and what
+# is not said OpenAI's; what is random in training is bicubic
+while IFS='|' read -r json mean std mode filter; do
+    beside open_clip_config.json '{"model_cfg": {"vision_cfg": {"width": 64}},
+        "preprocess_cfg": {'"$json"'}}'
+    run 0 inspect "$weights" --json i.json
+    holds i.json known.mean.value known.std.value preprocessing.crop_mode \
+        known.interpolation.value known.interpolation.from
+    printf '"%s"\n' "$mean" "$std" "$mode" "$filter" open_clip_config.json |
+        cmp -s - values || { fail "open_clip's pixels, $json:"; cat values; }
+done <<EOF
+"mean": 0.5, "std": 0.25, "interpolation": "bilinear"|0.5 0.5 0.5|0.25 0.25 0.25|center|bilinear
+"mean": 0, "std": 1, "interpolation": "random"|0.4815 0.4578 0.4082|1 1 1|center|bicubic
+"resize_mode": "squash"|0.4815 0.4578 0.4082|0.2686 0.2613 0.2758|squash|bicubic
+"size": 24|0.4815 0.4578 0.4082|0.2686 0.2613 0.2758|center|bicubic
+EOF
+# towers of timm's: the mean of patches if nothing else is said, and their own
+# activation whatever "quick_gelu" is
+alone timm_layer_scale.safetensors
+while IFS='|' read -r json pool guessed; do
+    beside open_clip_config.json '{"model_cfg": {"quick_gelu": true,
+        "vision_cfg": {"timm_model_name": "x"'"$json"'}}}'
+    run 0 inspect "$weights" --json i.json
+    holds i.json known.pooling.value known.pooling.guessed \
+        known.activation.value known.activation.guessed
+    printf '"%s"\n%s\n"gelu"\ntrue\n' "$pool" "$guessed" |
+        cmp -s - values || { fail "a tower of timm's$json:"; cat values; }
+done <<EOF
+|mean|false
+, "timm_pool": "token"|class|false
+, "timm_pool": null|class|true
+EOF
 
 # ---- DINOv2 takes the size of its crops
 

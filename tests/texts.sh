@@ -142,6 +142,26 @@ run 1 classify --model bare/model.safetensors a.png --classes names \
 says err '"layer_norm_eps" of its text tower: expected a number between 0 and 1'
 lines err 1
 
+# open_clip's arguments of torch's layers
+mkdir told
+cp "$texts"/open_clip/* told
+while IFS='|' read -r json words; do
+    sed 's/"text_cfg": *{/&'"$json"', /' \
+        "$texts/open_clip/open_clip_config.json" >told/open_clip_config.json
+    cmp -s "$texts/open_clip/open_clip_config.json" \
+        told/open_clip_config.json && fail "$json changes nothing"
+    run 1 classify --model told/open_clip_model.safetensors a.png \
+        --classes names
+    says err "open_clip_config.json beside it: $words"
+    lines err 1
+done <<'EOT'
+"norm_kwargs": {"elementwise_affine": false}|"elementwise_affine" of "norm_kwargs" cannot be done here
+"norm_kwargs": {"eps": 1e-6, "bias": false}|"bias" of "norm_kwargs" cannot
+"act_kwargs": {"inplace": true}|"inplace" of "act_kwargs" cannot be done here
+"act_kwargs": {"approximate": "sigmoid"}|"approximate" "sigmoid" of "act_kwargs"
+"hf_model_name": "roberta-base"|"hf_model_name" of "text_cfg" cannot be done
+EOT
+
 # wrong use
 run 2 classify --model "$hf" a.png --classes names --template 'a photo'
 says err "expected a text with {} in it"

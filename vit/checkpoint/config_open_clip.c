@@ -29,16 +29,9 @@ static const vit_json_member vision_members[] = {
     {"act_kwargs", VIT_JSON_OBJECT}, {NULL, 0}
 };
 
-static const vit_json_member norm_members[] = {
-    {"eps", VIT_JSON_NUMBER}, {NULL, 0}
-};
-
-static const vit_json_member act_members[] = {
-    {"approximate", VIT_JSON_TEXT}, {NULL, 0}
-};
-
 static const vit_json_member pixel_members[] = {
-    {"mean", VIT_JSON_THREE}, {"std", VIT_JSON_THREE},
+    {"mean", VIT_JSON_THREE | VIT_JSON_NUMBER},
+    {"std", VIT_JSON_THREE | VIT_JSON_NUMBER},
     {"interpolation", VIT_JSON_TEXT}, {"resize_mode", VIT_JSON_TEXT},
     {"size", VIT_JSON_COUNT | VIT_JSON_COUNTS}, {NULL, 0}
 };
@@ -53,8 +46,6 @@ static int check_members(const vit_neighbour *n, const json_t *config)
     } parts[] = {
         {config, whole_members}, {model, model_members},
         {vision, vision_members},
-        {json_object_get(vision, "norm_kwargs"), norm_members},
-        {json_object_get(vision, "act_kwargs"), act_members},
         {json_object_get(config, "preprocess_cfg"), pixel_members},
     };
     int code = 0;
@@ -88,24 +79,37 @@ static int say_sides(const vit_neighbour *n, const json_t *size)
                                          side_of(size, 1)) : 0;
 }
 
+/* What stands for a mean or std that is not there, or 0.
+ * [open_clip, constants.py; transform.py: image_transform] */
+static void say_three(const vit_neighbour *n, const char *key,
+                      const json_t *pixels, const char *otherwise)
+{
+    const json_t *value = json_object_get(pixels, key);
+
+    if (!json_is_number(value) || json_number_value(value) != 0)
+        tomevit_neighbour_three(n, key, pixels, key);
+    tomevit_neighbour_say(n, key, json_string(otherwise));
+}
+
 /* Pixels as open_clip resizes them: the shorter side, or both. What it resizes
  * by to a crop that is no square, cut out of the shorter, is bicubic whatever
- * is said. [open_clip, transform.py: image_transform] */
+ * is said, and so is what is random in training.
+ * [open_clip, transform.py: image_transform] */
 static int open_clip_pixels(const vit_neighbour *n, const json_t *pixels,
                             const json_t *size)
 {
     const char *mode = tomevit_json_text(pixels, "resize_mode");
+    const char *filter = tomevit_json_text(pixels, "interpolation");
     int squash = mode && !strcmp(mode, "squash");
 
-    if (!json_object_get(pixels, "mean"))
-        return 0;
     if (mode && strcmp(mode, "shortest") && !squash)
         return tomevit_neighbour_refuse(n, "\"resize_mode\" \"%.40s\" cannot "
                                         "be done here: expected shortest or "
                                         "squash", mode);
-    tomevit_neighbour_pass(n, "mean", pixels, "mean");
-    tomevit_neighbour_pass(n, "std", pixels, "std");
-    if (!squash && side_of(size, 0) != side_of(size, 1))
+    say_three(n, "mean", pixels, "[0.48145466,0.4578275,0.40821073]");
+    say_three(n, "std", pixels, "[0.26862954,0.26130258,0.27577711]");
+    if (!filter || !strcmp(filter, "random") ||
+        (!squash && side_of(size, 0) != side_of(size, 1)))
         tomevit_neighbour_say(n, "interpolation", json_string("bicubic"));
     tomevit_neighbour_pass(n, "interpolation", pixels, "interpolation");
     tomevit_neighbour_crop(n, 1, 1, squash);
@@ -149,100 +153,117 @@ static int say_open_clip_pool(const vit_neighbour *n, const json_t *vision)
 
 /* What shapes show, what changes nothing when it is run, or is read below.
  * [open_clip, model.py: CLIPVisionCfg] */
-static int check_vision(const vit_neighbour *n, json_t *vision)
+static int check_vision(const vit_neighbour *n, const json_t *vision)
 {
-    static const char *const understood[] = {
-        "layers", "width", "head_width", "mlp_ratio", "patch_size",
-        "image_size", "ls_init_value", "patch_dropout", "attentional_pool",
-        "attn_pooler_queries", "attn_pooler_heads", "no_ln_pre",
-        "pos_embed_type", "final_ln_after_pool", "pool_type", "output_tokens",
-        "act_kwargs", "norm_kwargs", "timm_model_name", "timm_model_pretrained",
-        "timm_pool", "timm_proj", "timm_proj_bias", "timm_drop",
-        "timm_drop_path",
+    static const vit_known known[] = {
+        {"layers", NULL}, {"width", NULL}, {"head_width", NULL},
+        {"mlp_ratio", NULL}, {"patch_size", NULL}, {"image_size", NULL},
+        {"ls_init_value", NULL}, {"patch_dropout", NULL},
+        {"attentional_pool", NULL}, {"attn_pooler_queries", NULL},
+        {"attn_pooler_heads", NULL}, {"no_ln_pre", NULL},
+        {"pos_embed_type", NULL}, {"final_ln_after_pool", NULL},
+        {"pool_type", NULL}, {"output_tokens", NULL}, {"act_kwargs", NULL},
+        {"norm_kwargs", NULL}, {"block_type", "\"default\""},
+        {"timm_model_name", NULL}, {"timm_model_pretrained", NULL},
+        {"timm_pool", NULL}, {"timm_proj", NULL}, {"timm_proj_bias", NULL},
+        {"timm_drop", NULL}, {"timm_drop_path", NULL}, {NULL, NULL}
     };
-    const char *key;
-    json_t *value;
+    const char *pool = tomevit_json_text(vision, "attentional_pool");
 
-    json_object_foreach(vision, key, value) {
-        size_t i = 0;
-
-        while (i < sizeof(understood) / sizeof(*understood) &&
-               strcmp(key, understood[i]))
-            i++;
-        if (i == sizeof(understood) / sizeof(*understood) &&
-            !json_is_null(value) && !json_is_false(value))
-            return tomevit_neighbour_refuse(n, "\"%.40s\" of \"vision_cfg\" "
-                                            "cannot be done here", key);
-    }
-    if (json_is_string(json_object_get(vision, "attentional_pool")))
+    if (pool)
         return tomevit_neighbour_refuse(n, "a second attention pooling "
                                         "(\"attentional_pool\" \"%.40s\") "
-                                        "cannot be run here",
-                                        tomevit_json_text(vision,
-                                                          "attentional_pool"));
+                                        "cannot be run here", pool);
+    return tomevit_neighbour_known(n, vision, "vision_cfg", known,
+                                   VIT_OTHERS_OFF);
+}
+
+int tomevit_open_clip_kwargs(const vit_neighbour *n, const json_t *tower,
+                             int quick, const char **activation)
+{
+    static const vit_json_member norm_members[] = {
+        {"eps", VIT_JSON_NUMBER}, {NULL, 0}
+    }, act_members[] = {{"approximate", VIT_JSON_TEXT}, {NULL, 0}};
+    static const vit_known norm_known[] = {{"eps", NULL}, {NULL, NULL}},
+        act_known[] = {{"approximate", NULL}, {NULL, NULL}},
+        none[] = {{NULL, NULL}};
+    const json_t *norm = json_object_get(tower, "norm_kwargs");
+    const json_t *act = json_object_get(tower, "act_kwargs");
+    const char *how = tomevit_json_text(act, "approximate");
+    int code = tomevit_neighbour_members(n, norm, norm_members);
+
+    if (!code)
+        code = tomevit_neighbour_members(n, act, act_members);
+    if (!code)
+        code = tomevit_neighbour_known(n, norm, "norm_kwargs", norm_known,
+                                       VIT_OTHERS_NONE);
+    if (!code)
+        code = tomevit_neighbour_known(n, act, "act_kwargs",
+                                       quick ? none : act_known,
+                                       VIT_OTHERS_NONE);
+    if (!code && how && strcmp(how, "tanh") && strcmp(how, "none"))
+        code = tomevit_neighbour_refuse(n, "\"approximate\" \"%.40s\" of "
+                                        "\"act_kwargs\" cannot be done here",
+                                        how);
+    *activation = quick ? "quick_gelu"
+                  : how && !strcmp(how, "tanh") ? "gelu_tanh" : "gelu";
+    return code;
+}
+
+/* Its own towers. */
+static int say_own(const vit_neighbour *n, const json_t *vision, int quick)
+{
+    const json_t *norm = json_object_get(vision, "norm_kwargs");
+    size_t width = tomevit_json_size(vision, "width");
+    size_t head = tomevit_json_size(vision, "head_width");
+    const char *activation;
+    int code = tomevit_open_clip_kwargs(n, vision, quick, &activation);
+
+    if (!code)
+        code = say_open_clip_pool(n, vision);
+    if (code)
+        return code;
+    tomevit_neighbour_pass(n, "norm_eps", norm, "eps");
+    tomevit_neighbour_say(n, "norm_eps", json_string("1e-5"));
+    tomevit_neighbour_say(n, "activation", json_string(activation));
+    /* Otherwise a head is 64 wide. [open_clip, model.py: CLIPVisionCfg] */
+    if (width && width % (head ? head : 64) == 0)
+        tomevit_neighbour_say(n, "num_heads", json_integer(
+                                  (json_int_t)(width / (head ? head : 64))));
     return 0;
 }
 
-/* Arguments of torch's LayerNorm and GELU, which its own towers pass on. */
-static int say_kwargs(const vit_neighbour *n, const json_t *vision, int quick)
+/* Those of timm's, which have their own activation whatever "quick_gelu" is:
+ * patches are averaged if nothing else is said, and pooled as timm does it if
+ * that is null or empty. [open_clip, model.py: CLIPVisionCfg; timm_model.py] */
+static int say_timm(const vit_neighbour *n, const json_t *vision,
+                    const char *name)
 {
-    const json_t *norm = json_object_get(vision, "norm_kwargs");
-    const json_t *act = json_object_get(vision, "act_kwargs");
-    const json_t *eps = json_object_get(norm, "eps");
-    const char *how = tomevit_json_text(act, "approximate");
-    int tanh = how && !strcmp(how, "tanh");
+    const char *pool = json_object_get(vision, "timm_pool")
+                           ? tomevit_json_text(vision, "timm_pool") : "avg";
+    int code = tomevit_say_pool(n, "timm_pool", pool);
 
-    if (json_object_size(norm) > (eps ? 1 : 0))
-        return tomevit_neighbour_refuse(n, "\"norm_kwargs\" other than "
-                                        "\"eps\" cannot be done here");
-    if (json_object_size(act) > (how ? 1 : 0) || (how && quick) ||
-        (how && !tanh && strcmp(how, "none")))
-        return tomevit_neighbour_refuse(n, "\"act_kwargs\" other than "
-                                        "GELU's \"approximate\" cannot be "
-                                        "done here");
-    tomevit_neighbour_pass(n, "norm_eps", norm, "eps");
-    tomevit_neighbour_say(n, "norm_eps", json_string("1e-5"));
-    tomevit_neighbour_say(n, "activation",
-                          json_string(quick ? "quick_gelu"
-                                            : tanh ? "gelu_tanh" : "gelu"));
-    return 0;
+    return code ? code : tomevit_say_architecture(n, name, NULL);
 }
 
 int tomevit_from_open_clip(const vit_neighbour *n, json_t *config)
 {
     const json_t *model = json_object_get(config, "model_cfg");
-    json_t *vision = json_object_get(model, "vision_cfg");
+    const json_t *vision = json_object_get(model, "vision_cfg");
     const json_t *pixels = json_object_get(config, "preprocess_cfg");
     const json_t *size = sides_of(vision, pixels);
-    size_t width = tomevit_json_size(vision, "width");
-    size_t head = tomevit_json_size(vision, "head_width");
     const char *tower = tomevit_json_text(vision, "timm_model_name");
-    int quick = json_is_true(json_object_get(model, "quick_gelu"));
     int code;
 
     code = check_members(n, config);
     if (code || !tomevit_neighbour_fits(n, vision, "width"))
         return code;
     code = check_vision(n, vision);
-    if (!code && !tower)
-        code = say_kwargs(n, vision, quick);
-    if (code)
-        return code;
-    if (tower)
-        code = tomevit_say_pool(n, "timm_pool",
-                                tomevit_json_text(vision, "timm_pool"));
-    else
-        code = say_open_clip_pool(n, vision);
-    if (tower && !code)
-        code = tomevit_say_architecture(n, tower, NULL);
-    if (code)
-        return code;
-    if (quick)
-        tomevit_neighbour_say(n, "activation", json_string("quick_gelu"));
-    /* Otherwise a head is 64 wide. [open_clip, model.py: CLIPVisionCfg] */
-    if (!tower && width && width % (head ? head : 64) == 0)
-        tomevit_neighbour_say(n, "num_heads", json_integer(
-                                  (json_int_t)(width / (head ? head : 64))));
-    code = say_sides(n, size);
+    if (!code)
+        code = tower ? say_timm(n, vision, tower)
+                     : say_own(n, vision, json_is_true(json_object_get(
+                                              model, "quick_gelu")));
+    if (!code)
+        code = say_sides(n, size);
     return code ? code : open_clip_pixels(n, pixels, size);
 }

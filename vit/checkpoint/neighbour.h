@@ -110,6 +110,12 @@ int tomevit_say_architecture(const vit_neighbour *n, const char *name,
 int tomevit_say_pool(const vit_neighbour *n, const char *key,
                      const char *pool);
 
+/* What one of open_clip's own towers gives torch's LayerNorm and GELU, and the
+ * activation that follows. EFORMAT, EMODEL for another argument than "eps" and
+ * "approximate". */
+int tomevit_open_clip_kwargs(const vit_neighbour *n, const json_t *tower,
+                             int quick, const char **activation);
+
 /* The kinds of files; each reads what says something of the view. 0, or what
  * they refused. */
 int tomevit_from_preprocessor(const vit_neighbour *n, json_t *config);

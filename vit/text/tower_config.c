@@ -209,24 +209,18 @@ static int from_transformers(struct tomevit_text *t, const vit_neighbour *n,
 
 /* ---- open_clip ----------------------------------------------------------- */
 
-/* Keys of text_cfg that change nothing here, or are looked at below. */
-static int check_keys(const vit_neighbour *n, const json_t *text)
-{
-    static const char *const fine[] = {
-        "context_length", "vocab_size", "hf_tokenizer_name", "tokenizer_mode",
-        "tokenizer_kwargs", "width", "heads", "layers", "mlp_ratio",
-        "no_causal_mask", "pool_type", "proj_bias", "proj_type", "pad_id",
-        "eos_id", "output_tokens", "act_kwargs", "norm_kwargs",
-        "hf_model_pretrained", "hf_proj_type", "hf_pooler_type", NULL};
-    const char *key;
-    json_t *value;
-
-    json_object_foreach((json_t *)(size_t)text, key, value)
-        if (!is_one_of(key, fine) && !json_is_null(value) &&
-            !json_is_false(value))
-            return refuse(n, "text_cfg", key);
-    return 0;
-}
+/* Keys of text_cfg that change nothing here, or are looked at below.
+ * [open_clip, model.py: CLIPTextCfg] */
+static const vit_known text_known[] = {
+    {"context_length", NULL}, {"vocab_size", NULL}, {"hf_tokenizer_name", NULL},
+    {"tokenizer_mode", NULL}, {"tokenizer_kwargs", NULL}, {"width", NULL},
+    {"heads", NULL}, {"layers", NULL}, {"mlp_ratio", NULL},
+    {"no_causal_mask", NULL}, {"pool_type", NULL}, {"proj_bias", NULL},
+    {"proj_type", NULL}, {"pad_id", NULL}, {"eos_id", NULL},
+    {"output_tokens", NULL}, {"act_kwargs", NULL}, {"norm_kwargs", NULL},
+    {"block_type", "\"default\""}, {"hf_model_pretrained", NULL},
+    {"hf_proj_type", NULL}, {"hf_pooler_type", NULL}, {NULL, NULL}
+};
 
 static const vit_json_member text_members[] = {
     {"width", VIT_JSON_COUNT}, {"heads", VIT_JSON_COUNT},
@@ -294,27 +288,25 @@ static int from_open_clip(struct tomevit_text *t, const vit_neighbour *n,
     static const vit_json_member model_members[] = {
         {"text_cfg", VIT_JSON_OBJECT}, {"quick_gelu", VIT_JSON_TRUTH},
         {NULL, 0}
-    }, act_members[] = {{"approximate", VIT_JSON_TEXT}, {NULL, 0}};
+    };
     const json_t *nested = json_object_get(config, "model_cfg");
     const json_t *model = nested ? nested : config;
     const json_t *text = json_object_get(model, "text_cfg");
-    const json_t *act = json_object_get(text, "act_kwargs"),
-                 *norm = json_object_get(text, "norm_kwargs");
-    const char *tanh_of = tomevit_json_text(act, "approximate");
+    const json_t *norm = json_object_get(text, "norm_kwargs");
+    int quick = json_is_true(json_object_get(model, "quick_gelu"));
+    const char *activation;
     int code = tomevit_neighbour_members(n, model, model_members);
 
     if (!code)
         code = tomevit_neighbour_members(n, text, text_members);
     if (!code)
-        code = tomevit_neighbour_members(n, act, act_members);
+        code = tomevit_neighbour_known(n, text, "text_cfg", text_known,
+                                       VIT_OTHERS_OFF);
     if (!code)
-        code = check_keys(n, text);
+        code = tomevit_open_clip_kwargs(n, text, quick, &activation);
     if (!code && size_of(text, "width", 512) != t->d.dim)
         code = tomevit_neighbour_refuse(n, "width of text_cfg is not %zu, as "
                                         "in the weights", t->d.dim);
-    if (!code && tanh_of && strcmp(tanh_of, "tanh") != 0 &&
-        strcmp(tanh_of, "none") != 0)
-        code = refuse(n, "approximate", tanh_of);
     if (!code)
         code = set_heads(t, size_of(text, "heads", 8), n->name, n->report);
     if (!code)
@@ -323,10 +315,10 @@ static int from_open_clip(struct tomevit_text *t, const vit_neighbour *n,
         code = open_clip_cleaning(t, n, text);
     if (code)
         return code;
-    set_activation(t, json_is_true(json_object_get(model, "quick_gelu"))
+    set_activation(t, strcmp(activation, "quick_gelu") == 0
                           ? TOMEVIT_QUICK_GELU
-                          : tanh_of && !strcmp(tanh_of, "tanh")
-                              ? TOMEVIT_GELU_TANH : TOMEVIT_GELU, n->name);
+                      : strcmp(activation, "gelu_tanh") == 0
+                          ? TOMEVIT_GELU_TANH : TOMEVIT_GELU, n->name);
     return read_eps(t, n, norm, "eps", 1e-5);
 }
 
