@@ -329,8 +329,49 @@ done <<EOF
 "architecture": "x", "model_args": {"img_size": [24, 32]}|expected a crop of 24 pixels, which the model's positions are for, found 24x32
 "architecture": "x", "model_args": {"img_size": [24]}|expected the sides of an image
 "architecture": "x", "pretrained_cfg": {"input_size": [3, 24, 32]}|expected a crop of 24 pixels, which the model's positions are for, found 24x32
+"architecture": "x", "pretrained_cfg": {"label_offset": 1}|"label_offset" cannot be done here
 "architecture": "x", "pretrained_cfg": {"input_size": [3, 30, 30]}|expected a crop of 24 pixels, which the model's positions are for, found 30
 EOF
+# mean and std: one number is every channel's, 0 as if it was not there
+while IFS='|' read -r json mean from; do
+    beside config.json '{"architecture": "x", "model_args": {"num_heads": 2},
+        "global_pool": "avg", "pretrained_cfg": {'"$json"', "std": 0.25}}'
+    run 0 inspect "$weights" --json i.json
+    holds i.json known.mean.value known.mean.from known.std.value
+    printf '"%s"\n' "$mean" "$from" "0.25 0.25 0.25" | cmp -s - values ||
+        { fail "timm's $json:"; cat values; }
+done <<EOF
+"mean": 0.125|0.125 0.125 0.125|config.json
+"mean": 0|0.5 0.5 0.5|guess
+"mean": [0, 0, 0]|0 0 0|config.json
+EOF
+# what an architecture has and its arguments turn off, and gates
+turned='"model_args": {"embed_dim": 32, "num_heads": 2'
+alone timm_eva02/model.safetensors
+beside config.json '{"architecture": "eva02_base_patch14_224", '"$turned"',
+    "depth": 2, "use_rot_pos_emb": false}}'
+refuses 'config.json beside it: "use_rot_pos_emb" false of "model_args" cannot'
+beside config.json '{"architecture": "eva02_base_patch14_224", '"$turned"',
+    "depth": 2, "rope_rotate_half": false, "act_layer": "silu"}}'
+run 0 inspect "$weights"
+beside config.json '{"architecture": "eva02_base_patch14_224", '"$turned"',
+    "depth": 2, "act_layer": "gelu"}}'
+refuses 'config.json beside it: "act_layer" "gelu" cannot be done here as a gate'
+alone timm_dinov3/model.safetensors
+sed 's/"model_args": *{/&"rope_rotate_half": false, /' \
+    "$models/timm_dinov3/config.json" >m/config.json
+refuses 'config.json beside it: "rope_rotate_half" false of "model_args" cannot'
+# a gate that the architecture has not is a class given by hand, and a pooling
+# that is off anybody's
+alone timm_swiglu.safetensors
+beside config.json '{"architecture": "vit_base_patch16_224", '"$turned"',
+    "depth": 2, "global_pool": ""}}'
+run 0 inspect "$weights" --json i.json
+holds i.json known.activation.value known.activation.guessed \
+    known.pooling.value known.pooling.guessed known.norms.guessed
+printf '"swiglu"\ntrue\n"class"\ntrue\nfalse\n' | cmp -s - values ||
+    { fail "a gate given by hand:"; cat values; }
+alone timm_gap.safetensors
 # transformers' wrapper of timm's models; names by their indices
 beside config.json '{"model_type": "timm_wrapper", "architecture": "x",
     "global_pool": "avg", "model_args": {"num_heads": 2},
@@ -373,6 +414,15 @@ done <<END
 "global_pool": "soft"|"global_pool" "soft" cannot be done here
 END
 
+# Its encoder pools squares of patches, which have to be whole.
+alone timm_gemma4_soft/model.safetensors
+cp "$models/timm_gemma4_soft/config.json" m/
+run 0 inspect "$weights" --image-size 36
+run 1 inspect "$weights" --image-size 20
+says err 'config.json: "pooling_kernel_size": expected rows and columns of patches that 3 divides, found 5 x 5'
+sed 's/"model_args": *{/&"pooling_kernel_size": 4, /' \
+    "$models/timm_gemma4_soft/config.json" >m/config.json
+refuses '"pooling_kernel_size": expected rows and columns of patches that 4 divides, found 6 x 6'
 # Of transformers' names too, alone and with a processor.
 alone hf_gemma4/model.safetensors
 cp "$models/hf_gemma4/config.json" config.gemma4
@@ -398,8 +448,11 @@ done <<END
 END
 beside preprocessor_config.json "{$soft, \"max_soft_tokens\": 71,
     \"pooling_kernel_size\": 2, \"patch_size\": 4}"
+refuses 'config.json: "pooling_kernel_size": expected rows and columns of patches that 3 divides, found 16 x 16'
+beside preprocessor_config.json "{$soft, \"max_soft_tokens\": 41,
+    \"pooling_kernel_size\": 3, \"patch_size\": 4}"
 run 0 inspect "$weights"
-says out 'image size      64'
+says out 'image size      72'
 run 1 inspect "$weights" --strict-model
 says err 'crop'
 alone hf_gemma4/model.safetensors

@@ -279,7 +279,8 @@ Test(json_kinds, of_transformers, SUITE)
         {"model_type", VIT_JSON_TEXT}, {"hidden_activation", VIT_JSON_TEXT},
         {"rope_parameters", VIT_JSON_OBJECT},
         {"rope_parameters.rope_theta", VIT_JSON_NUMBER},
-        {"rope_parameters.rope_type", VIT_JSON_TEXT}, {NULL, 0},
+        {"rope_parameters.rope_type", VIT_JSON_TEXT},
+        {"pooling_kernel_size", VIT_JSON_COUNT}, {NULL, 0},
     };
 
     check("layouts/hf_vit", "config.json", NULL, rows, open_model);
@@ -336,8 +337,8 @@ Test(json_kinds, of_timm, SUITE)
         {"label_names", VIT_JSON_TEXTS | VIT_JSON_OBJECT},
         {"label_names.1", VIT_JSON_TEXT},
         {"pretrained_cfg.label_names", VIT_JSON_TEXTS | VIT_JSON_OBJECT},
-        {"pretrained_cfg.mean", VIT_JSON_THREE},
-        {"pretrained_cfg.std", VIT_JSON_THREE},
+        {"pretrained_cfg.mean", VIT_JSON_THREE | VIT_JSON_NUMBER},
+        {"pretrained_cfg.std", VIT_JSON_THREE | VIT_JSON_NUMBER},
         {"pretrained_cfg.crop_pct", VIT_JSON_NUMBER},
         {"pretrained_cfg.crop_mode", VIT_JSON_TEXT},
         {"pretrained_cfg.interpolation", VIT_JSON_TEXT},
@@ -349,7 +350,8 @@ Test(json_kinds, of_timm, SUITE)
         {"model_args.act_layer", VIT_JSON_TEXT},
         {"model_args.global_pool", VIT_JSON_TEXT},
         {"model_args.encoder_pool", VIT_JSON_TEXT},
-        {"model_args.final_norm", VIT_JSON_TRUTH}, {NULL, 0},
+        {"model_args.final_norm", VIT_JSON_TRUTH},
+        {"model_args.pooling_kernel_size", VIT_JSON_COUNT}, {NULL, 0},
     };
 
     check("layouts/timm_dinov3", "config.json", NULL, rows, open_model);

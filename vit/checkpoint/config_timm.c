@@ -152,6 +152,9 @@ int tomevit_say_architecture(const vit_neighbour *n, const char *name,
                                             : "learned positions alone");
     tomevit_neighbour_say(n, "num_heads", json_integer((json_int_t)a->heads));
     tomevit_neighbour_say(n, "norm_eps", json_string(a->norm_eps));
+    /* A gate that the architecture has not is of a class given by hand. */
+    if (a->activation && tomevit_neighbour_gated(n))
+        tomevit_tensors_say(n->view, "gate", "silu", "?guess");
     tomevit_neighbour_say(n, "activation", a->activation
                               ? json_string(a->activation) : NULL);
     tomevit_neighbour_say(n, "positions", json_string(a->positions));
@@ -175,37 +178,76 @@ int tomevit_say_architecture(const vit_neighbour *n, const char *name,
 /* ---- arguments of the model ---------------------------------------------- */
 
 /* What shapes show, what changes nothing when it is run, or is read below. */
-static const char *const understood[] = {
-    "img_size", "patch_size", "in_chans", "num_classes", "embed_dim", "depth",
-    "num_heads", "mlp_ratio", "qkv_bias", "qk_norm", "init_values",
-    "class_token", "reg_tokens", "no_embed_class", "pre_norm", "fc_norm",
-    "final_norm", "dynamic_img_size", "act_layer", "global_pool", "pos_embed",
-    "drop_rate", "pos_drop_rate", "patch_drop_rate", "proj_drop_rate",
-    "attn_drop_rate", "drop_path_rate", "weight_init", "fix_init",
-    "pretrained_cfg", "pretrained_cfg_overlay", "strict_img_size",
-    "encoder_pool", "out_features", "num_kv_heads", "standardize",
-    "use_clipped_linears", "intermediate_size", "position_embedding_size",
-    "pooling_kernel_size",
+static const vit_known understood[] = {
+    {"img_size", NULL}, {"patch_size", NULL}, {"in_chans", NULL},
+    {"num_classes", NULL}, {"embed_dim", NULL}, {"depth", NULL},
+    {"num_heads", NULL}, {"mlp_ratio", NULL}, {"qkv_bias", NULL},
+    {"qk_norm", NULL}, {"init_values", NULL}, {"class_token", NULL},
+    {"reg_tokens", NULL}, {"no_embed_class", NULL}, {"pre_norm", NULL},
+    {"fc_norm", NULL}, {"final_norm", NULL}, {"dynamic_img_size", NULL},
+    {"act_layer", NULL}, {"global_pool", NULL}, {"pos_embed", NULL},
+    {"drop_rate", NULL}, {"pos_drop_rate", NULL}, {"patch_drop_rate", NULL},
+    {"proj_drop_rate", NULL}, {"attn_drop_rate", NULL},
+    {"drop_path_rate", NULL}, {"weight_init", NULL}, {"fix_init", NULL},
+    {"pretrained_cfg", NULL}, {"pretrained_cfg_overlay", NULL},
+    {"strict_img_size", NULL}, {"encoder_pool", NULL}, {"out_features", NULL},
+    {"num_kv_heads", NULL}, {"standardize", NULL},
+    {"use_clipped_linears", NULL}, {"intermediate_size", NULL},
+    {"position_embedding_size", NULL}, {"pooling_kernel_size", NULL},
+    {NULL, NULL}
 };
 
-/* Of NaFlex what is on by default changes what is computed where it is off. */
-static int check_args(const vit_neighbour *n, json_t *args, int any)
+/* What an architecture has on and no tensor shows is another model where it is
+ * turned off. [timm, models/eva.py, vision_transformer.py] */
+static int check_turned_off(const vit_neighbour *n, const char *name,
+                            const json_t *args)
 {
-    const char *key;
-    json_t *value;
+    const vit_architecture *a = name ? tomevit_architecture(name) : NULL;
+    const struct {
+        const char *arg;
+        int on;
+    } parts[] = {
+        {"use_rot_pos_emb", a && !strncmp(a->positions, "rotary", 6)},
+        {"rope_rotate_half", a && strstr(a->positions, "layout=halves")},
+        {"use_post_norm", a && !strncmp(name, "eva02_enormous_", 15)},
+        {"pool_include_prefix", a && !strcmp(name, "test_vit3")},
+    };
 
-    json_object_foreach(args, key, value) {
-        size_t i = 0;
-
-        while (i < sizeof(understood) / sizeof(*understood) &&
-               strcmp(key, understood[i]))
-            i++;
-        if (i == sizeof(understood) / sizeof(*understood) &&
-            !json_is_null(value) && (any || !json_is_false(value)))
-            return tomevit_neighbour_refuse(n, "\"%.40s\" of \"model_args\" "
-                                            "cannot be done here", key);
-    }
+    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
+        if (parts[i].on && json_is_false(json_object_get(args, parts[i].arg)))
+            return tomevit_neighbour_refuse(n, "\"%s\" false of \"model_args\" "
+                                            "cannot be done here",
+                                            parts[i].arg);
     return 0;
+}
+
+/* An MLP whose first product makes a gate takes that for the gate's function.
+ * [timm, layers/mlp.py: SwiGLU, GluMlp] */
+static int check_gate(const vit_neighbour *n, const json_t *args)
+{
+    json_t *named = tomevit_activation_name(args, "act_layer");
+    const char *gate = vit_has(n, "patch_embed.backbone.stem.conv1.weight")
+                           ? "gelu" : is_gemma4(n) ? "gelu_tanh" : "silu";
+    int fits = !named || !tomevit_neighbour_gated(n) ||
+               !strcmp(json_string_value(named), gate);
+
+    json_decref(named);
+    return fits ? 0 : tomevit_neighbour_refuse(
+        n, "\"act_layer\" \"%.40s\" cannot be done here as a gate",
+        tomevit_json_text(args, "act_layer"));
+}
+
+/* Of NaFlex what is on by default changes what is computed where it is off. */
+static int check_args(const vit_neighbour *n, const char *name,
+                      const json_t *args)
+{
+    int code = tomevit_neighbour_known(n, args, "model_args", understood,
+                                       is_naflex(n) ? VIT_OTHERS_NONE
+                                                    : VIT_OTHERS_OFF);
+
+    if (!code)
+        code = check_turned_off(n, name, args);
+    return code ? code : check_gate(n, args);
 }
 
 int tomevit_say_pool(const vit_neighbour *n, const char *key, const char *pool)
@@ -236,6 +278,18 @@ int tomevit_say_pool(const vit_neighbour *n, const char *key, const char *pool)
                                             ? " of a model with attention "
                                               "pooling" : "");
     return 0;
+}
+
+/* Where nothing is pooled, that of the architecture is a guess; what Gemma 4's
+ * encoder and those of Qwen and DeepSeek give is known. */
+static void guess_pool(const vit_neighbour *n, const char *name,
+                       const char *pool)
+{
+    const vit_architecture *a = name ? tomevit_architecture(name) : NULL;
+
+    if (a && a->pool && pool && !pool[0] && !is_gemma4(n) &&
+        !vit_has(n, "merger.fc1.weight") && !is_encoders(n))
+        tomevit_tensors_say(n->view, "pool", a->pool, "?guess");
 }
 
 /* ---- pixels -------------------------------------------------------------- */
@@ -271,7 +325,8 @@ static const vit_json_member whole_members[] = {
 };
 
 static const vit_json_member cfg_members[] = {
-    {"mean", VIT_JSON_THREE}, {"std", VIT_JSON_THREE},
+    {"mean", VIT_JSON_THREE | VIT_JSON_NUMBER},
+    {"std", VIT_JSON_THREE | VIT_JSON_NUMBER},
     {"crop_pct", VIT_JSON_NUMBER}, {"crop_mode", VIT_JSON_TEXT},
     {"interpolation", VIT_JSON_TEXT}, {"input_size", VIT_JSON_COUNTS},
     {NULL, 0}
@@ -282,17 +337,34 @@ static const vit_json_member args_members[] = {
     {"num_heads", VIT_JSON_COUNT}, {"embed_dim", VIT_JSON_COUNT},
     {"depth", VIT_JSON_COUNT}, {"act_layer", VIT_JSON_TEXT},
     {"global_pool", VIT_JSON_TEXT}, {"encoder_pool", VIT_JSON_TEXT},
-    {"final_norm", VIT_JSON_TRUTH}, {NULL, 0}
+    {"final_norm", VIT_JSON_TRUTH}, {"pooling_kernel_size", VIT_JSON_COUNT},
+    {NULL, 0}
 };
+
+/* Mean or std: one number is every channel's, and 0 as if it was not there.
+ * [timm, data/config.py: resolve_data_config] */
+static void say_three(const vit_neighbour *n, const json_t *cfg,
+                      const char *key)
+{
+    const json_t *value = json_object_get(cfg, key);
+
+    if (!json_is_number(value) || json_number_value(value) != 0)
+        tomevit_neighbour_three(n, key, cfg, key);
+}
 
 /* What the configuration says of pixels and classes. */
 static int say_cfg(const vit_neighbour *n, const json_t *cfg,
                    const json_t *config)
 {
+    /* A class less than the file has, of a checkpoint as TensorFlow had it.
+     * [timm, models/_builder.py: load_pretrained] */
+    static const vit_known settled[] = {{"label_offset", "0"}, {NULL, NULL}};
     int code = tomevit_neighbour_members(n, cfg, cfg_members);
 
-    tomevit_neighbour_pass(n, "mean", cfg, "mean");
-    tomevit_neighbour_pass(n, "std", cfg, "std");
+    if (!code)
+        code = tomevit_neighbour_known(n, cfg, NULL, settled, VIT_OTHERS_ANY);
+    say_three(n, cfg, "mean");
+    say_three(n, cfg, "std");
     tomevit_neighbour_pass(n, "crop_pct", cfg, "crop_pct");
     tomevit_neighbour_pass(n, "crop_mode", cfg, "crop_mode");
     tomevit_neighbour_pass(n, "interpolation", cfg, "interpolation");
@@ -325,9 +397,16 @@ int tomevit_from_timm(const vit_neighbour *n, json_t *config)
         !strcmp(tomevit_json_text(args, "encoder_pool"), "soft"))
         return tomevit_neighbour_refuse(n, "\"encoder_pool\" \"soft\" cannot "
                                         "be done here before a classifier");
-    if ((code = check_args(n, args, is_naflex(n))) ||
+    if ((code = check_args(n, name, args)) ||
         (code = say_input_size(n, cfg, args)) ||
         (code = tomevit_say_pool(n, "global_pool", pool)))
         return code;
+    if (is_gemma4(n) && (pool ? !strcmp(pool, "soft")
+                              : name && strstr(name, "_enc"))) {
+        tomevit_neighbour_pass(n, "pooled_square", args,
+                               "pooling_kernel_size");
+        tomevit_neighbour_say(n, "pooled_square", json_string("3"));
+    }
+    guess_pool(n, name, pool);
     return name ? tomevit_say_architecture(n, name, args) : 0;
 }

@@ -109,7 +109,8 @@ static int say_centred(const vit_neighbour *n, const json_t *config,
 }
 
 /* Rotations, a gate, and what the tensors alone show. How many patches make a
- * square changes no mean. [transformers, models/gemma4] */
+ * square changes no mean as long as all squares are whole.
+ * [transformers, models/gemma4] */
 static int say_gemma4(const vit_neighbour *n, const json_t *parts)
 {
     static const vit_json_member members[] = {
@@ -143,6 +144,8 @@ static int say_gemma4(const vit_neighbour *n, const json_t *parts)
     snprintf(rule, sizeof(rule), "rotary index theta=%s axes=xy "
              "layout=quarters", real);
     tomevit_neighbour_say(n, "positions", json_string(rule));
+    tomevit_neighbour_pass(n, "pooled_square", parts, "pooling_kernel_size");
+    tomevit_neighbour_say(n, "pooled_square", json_string("3"));
     return 0;
 }
 
@@ -229,17 +232,6 @@ static int check_shape(const vit_neighbour *n, const json_t *parts)
                ? say_gemma4(n, parts) : 0;
 }
 
-/* The MLP's first product makes two rows, of which one gates the other. */
-static int is_gated(const vit_neighbour *n)
-{
-    const vit_stored *up, *down;
-
-    up = tomevit_tensors_find(n->view, "blocks.0.mlp.fc1.weight");
-    down = tomevit_tensors_find(n->view, "blocks.0.mlp.fc2.weight");
-    return up && down && up->dims == 2 && down->dims == 2 &&
-           up->shape[0] == 2 * down->shape[1];
-}
-
 static int check_depth(const vit_neighbour *n, const json_t *parts)
 {
     size_t depth = tomevit_json_size(parts, "num_hidden_layers"), found = 0;
@@ -262,6 +254,7 @@ static int check_shown(const vit_neighbour *n, const json_t *parts)
     const char *norm = tomevit_json_text(parts, "norm_type");
     int biased = vit_has(n, "blocks.0.attn.qkv.bias") ||
                  vit_has(n, "blocks.0.attn.q_bias");
+    int gated = tomevit_neighbour_gated(n);
     const struct {
         const char *member;
         int shown;
@@ -276,7 +269,7 @@ static int check_shown(const vit_neighbour *n, const json_t *parts)
          vit_has(n, "blocks.0.attn.relative_position_bias_table")},
         {"use_absolute_position_embeddings", vit_has(n, "pos_embed")},
         {"use_mean_pooling", !vit_has(n, "norm.weight")},
-        {"use_gated_mlp", is_gated(n)}, {"use_swiglu_ffn", is_gated(n)},
+        {"use_gated_mlp", gated}, {"use_swiglu_ffn", gated},
         {"use_clipped_linears", vit_has(n, "blocks.0.attn.q.input_range")},
         {"standardize", vit_has(n, "std_bias")},
     };
@@ -337,7 +330,7 @@ static const vit_json_member tower_members[] = {
     {"use_clipped_linears", VIT_JSON_TRUTH}, {"standardize", VIT_JSON_TRUTH},
     {"model_type", VIT_JSON_TEXT}, {"hidden_activation", VIT_JSON_TEXT},
     {"rope_parameters", VIT_JSON_OBJECT},
-    {NULL, 0}
+    {"pooling_kernel_size", VIT_JSON_COUNT}, {NULL, 0}
 };
 
 int tomevit_from_transformers(const vit_neighbour *n, json_t *config)

@@ -108,8 +108,27 @@ int tomevit_settle_patches(const vit_tensors *view, tomevit_description *d,
     return 0;
 }
 
-int tomevit_settle_image(const vit_tensors *view, tomevit_description *d,
-                         size_t size, size_t width, const vit_report *report)
+/* Squares of patches that a tower pools have to be whole, or some patches
+ * would count for more than others. */
+static int check_squares(const vit_tensors *view, const tomevit_description *d,
+                         const vit_report *report)
+{
+    const char *said = tomevit_tensors_metadata(view, "pooled_square");
+    size_t square = 0;
+
+    if (!said || (!tomevit_count_read(said, &square) && square &&
+                  tomevit_grid_rows(d) % square == 0 &&
+                  tomevit_grid_columns(d) % square == 0))
+        return 0;
+    return tomevit_fail(report, TOMEVIT_EMODEL, "%s: \"pooling_kernel_size\": "
+                        "expected rows and columns of patches that %s divides, "
+                        "found %zu x %zu",
+                        tomevit_tensors_from(view, "pooled_square"), said,
+                        tomevit_grid_rows(d), tomevit_grid_columns(d));
+}
+
+static int settle_sides(const vit_tensors *view, tomevit_description *d,
+                        size_t size, size_t width, const vit_report *report)
 {
     size_t side = d->image_size / d->patch;
     int code;
@@ -151,4 +170,12 @@ int tomevit_settle_image(const vit_tensors *view, tomevit_description *d,
     d->tokens = d->prefix + tomevit_grid_patches(d);
     d->parameters = tomevit_count_parameters(d);
     return tomevit_fits_table(view, d, report);
+}
+
+int tomevit_settle_image(const vit_tensors *view, tomevit_description *d,
+                         size_t size, size_t width, const vit_report *report)
+{
+    int code = settle_sides(view, d, size, width, report);
+
+    return code ? code : check_squares(view, d, report);
 }

@@ -320,3 +320,13 @@ int tomevit_neighbour_fits(const vit_neighbour *n, const json_t *object,
 
     return !dim || !t || t->dims < 1 || t->shape[0] == dim;
 }
+
+int tomevit_neighbour_gated(const vit_neighbour *n)
+{
+    const vit_stored *up, *down;
+
+    up = tomevit_tensors_find(n->view, "blocks.0.mlp.fc1.weight");
+    down = tomevit_tensors_find(n->view, "blocks.0.mlp.fc2.weight");
+    return up && down && up->dims == 2 && down->dims == 2 &&
+           up->shape[0] == 2 * down->shape[1];
+}

@@ -92,6 +92,9 @@ const char *tomevit_json_text(const json_t *object, const char *member);
 int tomevit_neighbour_fits(const vit_neighbour *n, const json_t *object,
                            const char *member);
 
+/* 1 if an MLP's first product makes two rows, of which one gates the other. */
+int tomevit_neighbour_gated(const vit_neighbour *n);
+
 /* An activation as metadata has it, whatever the library calls it; NULL if
  * there is none. */
 json_t *tomevit_activation_name(const json_t *object, const char *member);
