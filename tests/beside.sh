@@ -297,6 +297,38 @@ done
 beside config.json '{"model_type": "dinov3_vit", "hidden_size": 32,
     "num_attention_heads": 2, "architectures": ["DINOv3ViTModel"]}'
 refuses 'config.json beside it: "DINOv3ViTModel", the tensors are others'
+# feature maps that no norm has been over; a head that the library leaves out
+beside config.json '{"model_type": "vit", "hidden_size": 32,
+    "num_attention_heads": 2, "architectures": ["Dinov2Backbone"],
+    "apply_layernorm": false}'
+refuses 'config.json beside it: "apply_layernorm" false cannot be done here'
+beside config.json '{"model_type": "vit", "backbone_config": {"hidden_size": 32,
+    "num_attention_heads": 2, "apply_layernorm": false}}'
+refuses 'config.json beside it: "apply_layernorm" false cannot be done here'
+beside config.json '{"model_type": "vit", "hidden_size": 32,
+    "num_attention_heads": 2, "architectures": ["Dinov2Model"],
+    "apply_layernorm": false}'
+run 0 inspect "$weights"
+alone hf_siglip/model.safetensors
+sed 's/"vision_use_head": true/"vision_use_head": false/' \
+    "$models/hf_siglip/config.json" >m/config.json
+refuses 'config.json beside it: "vision_use_head" is false, the tensors show'
+# what older files of CLIP's have behind the name counts, whole
+alone hf_clip/model.safetensors
+while IFS='|' read -r type activation eps; do
+    beside config.json '{"model_type": "'"$type"'", "vision_config":
+        {"hidden_size": 32, "num_attention_heads": 4, "hidden_act":
+        "gelu_new", "layer_norm_eps": 0.25}, "vision_config_dict":
+        {"hidden_size": 32, "num_attention_heads": 2, "hidden_act": "gelu"}}'
+    run 0 inspect "$weights" --json i.json
+    holds i.json known.activation.value "known.norm epsilon.value"
+    printf '"%s"\n' "$activation" "$eps" | cmp -s - values ||
+        { fail "vision_config_dict in $type:"; cat values; }
+done <<EOF
+clip|gelu|1e-05
+llava|gelu_tanh|0.25
+EOF
+alone hf_vit/model.safetensors
 # by the type alone where no class is named
 beside config.json '{"model_type": "dinov3_vit", "hidden_size": 32,
     "num_attention_heads": 2}'
@@ -455,6 +487,11 @@ run 0 inspect "$weights"
 says out 'image size      72'
 run 1 inspect "$weights" --strict-model
 says err 'crop'
+# what no file says is a side of whole squares
+rm m/preprocessor_config.json
+run 0 inspect "$weights" --json i.json
+holds i.json "known.image size.guessed" "known.image size.value"
+printf 'true\n"48"\n' | cmp -s - values || { fail "Gemma 4:"; cat values; }
 alone hf_gemma4/model.safetensors
 rm m/config.json
 

@@ -251,6 +251,7 @@ Test(json_kinds, of_transformers, SUITE)
     static const row rows[] = {
         {"model_type", VIT_JSON_TEXT}, {"architectures", VIT_JSON_TEXTS},
         {"vision_config", VIT_JSON_OBJECT}, {"encoder", VIT_JSON_OBJECT},
+        {"vision_config_dict", VIT_JSON_OBJECT},
         {"backbone_config", VIT_JSON_OBJECT},
         {"hidden_size", VIT_JSON_COUNT},
         {"num_attention_heads", VIT_JSON_COUNT},
@@ -266,6 +267,9 @@ Test(json_kinds, of_transformers, SUITE)
         {"mlp_bias", VIT_JSON_TRUTH}, {"use_qk_norm", VIT_JSON_TRUTH},
         {"use_mean_pooling", VIT_JSON_TRUTH},
         {"use_relative_position_bias", VIT_JSON_TRUTH},
+        {"use_shared_relative_position_bias", VIT_JSON_TRUTH},
+        {"vision_use_head", VIT_JSON_TRUTH},
+        {"apply_layernorm", VIT_JSON_TRUTH},
         {"use_absolute_position_embeddings", VIT_JSON_TRUTH},
         {"use_gated_mlp", VIT_JSON_TRUTH}, {"use_swiglu_ffn", VIT_JSON_TRUTH},
         {"use_clipped_linears", VIT_JSON_TRUTH},
@@ -397,6 +401,8 @@ Test(json_kinds, of_text_towers, SUITE)
         {"text_config.hidden_size", VIT_JSON_COUNT},
         {"text_config.num_attention_heads", VIT_JSON_COUNT},
         {"text_config.hidden_act", VIT_JSON_TEXT},
+        {"text_config.num_hidden_layers", VIT_JSON_COUNT},
+        {"text_config_dict", VIT_JSON_OBJECT},
         {"text_config.layer_norm_eps", VIT_JSON_NUMBER},
         {"text_config.eos_token_id", VIT_JSON_INDEX}, {NULL, 0},
     }, open_clip[] = {

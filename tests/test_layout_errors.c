@@ -474,6 +474,7 @@ Test(layout_errors, neighbours_are_checked, .init = enter, .fini = leave)
         {"query_bias", "false"}, {"proj_bias", "false"},
         {"mlp_bias", "false"}, {"use_qk_norm", "true"},
         {"use_relative_position_bias", "true"},
+        {"use_shared_relative_position_bias", "true"},
         {"use_absolute_position_embeddings", "false"},
         {"use_mean_pooling", "true"}, {"use_gated_mlp", "true"},
         {"use_swiglu_ffn", "true"}, {"norm_type", "\"rms_norm\""},

@@ -267,6 +267,8 @@ static int check_shown(const vit_neighbour *n, const json_t *parts)
         {"use_qk_norm", vit_has(n, "blocks.0.attn.q_norm.weight")},
         {"use_relative_position_bias",
          vit_has(n, "blocks.0.attn.relative_position_bias_table")},
+        {"use_shared_relative_position_bias",
+         vit_has(n, "rel_pos_bias.relative_position_bias_table")},
         {"use_absolute_position_embeddings", vit_has(n, "pos_embed")},
         {"use_mean_pooling", !vit_has(n, "norm.weight")},
         {"use_gated_mlp", gated}, {"use_swiglu_ffn", gated},
@@ -283,11 +285,32 @@ static int check_shown(const vit_neighbour *n, const json_t *parts)
                                             members[i].shown ? "false"
                                                              : "true");
     }
+    /* A classifier on a tower with one may have none. */
+    if (json_is_false(json_object_get(parts, "vision_use_head")) &&
+        vit_has(n, "attn_pool.latent"))
+        return tomevit_neighbour_refuse(n, "\"vision_use_head\" is false, the "
+                                        "tensors show otherwise");
     if (norm && !strcmp(norm, vit_has(n, "blocks.0.norm1.bias") ? "rms_norm"
                                                             : "layer_norm"))
         return tomevit_neighbour_refuse(n, "\"norm_type\" is \"%.20s\", the "
                                         "tensors show otherwise", norm);
     return 0;
+}
+
+const json_t *tomevit_transformers_part(const json_t *config, const char *part)
+{
+    static const char *const types[] = {"clip", "altclip", "chinese_clip",
+                                        "clipseg", "metaclip_2"};
+    const char *type = tomevit_json_text(config, "model_type");
+    const json_t *found = json_object_get(config, part);
+    char older[40];
+
+    snprintf(older, sizeof(older), "%.30s_dict", part);
+    for (size_t i = 0; type && i < sizeof(types) / sizeof(*types); i++)
+        if (!strcmp(type, types[i]) &&
+            json_is_object(json_object_get(config, older)))
+            found = json_object_get(config, older);
+    return json_is_object(found) ? found : NULL;
 }
 
 /* Where a model of several parts has its tower of images. */
@@ -297,12 +320,31 @@ static const json_t *find_parts(const json_t *config)
                                          "backbone_config"};
 
     for (size_t i = 0; i < sizeof(towers) / sizeof(*towers); i++) {
-        const json_t *tower = json_object_get(config, towers[i]);
+        const json_t *tower = tomevit_transformers_part(config, towers[i]);
 
-        if (json_is_object(tower))
+        if (tower)
             return tower;
     }
     return config;
+}
+
+/* Feature maps without the last norm, whose weights the file has.
+ * [transformers, modeling_dinov2.py: Dinov2Backbone] */
+static int check_backbone(const vit_neighbour *n, const json_t *config,
+                          const json_t *parts)
+{
+    const json_t *list = json_object_get(config, "architectures");
+    int backbone = parts == json_object_get(config, "backbone_config");
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *name = json_string_value(json_array_get(list, i));
+
+        backbone |= name && strstr(name, "Backbone") != NULL;
+    }
+    return backbone && json_is_false(json_object_get(parts, "apply_layernorm"))
+               ? tomevit_neighbour_refuse(n, "\"apply_layernorm\" false cannot "
+                                          "be done here")
+               : 0;
 }
 
 /* What is read of the file, and of the tower. Numbers as texts, and true for
@@ -310,6 +352,7 @@ static const json_t *find_parts(const json_t *config)
 static const vit_json_member whole_members[] = {
     {"model_type", VIT_JSON_TEXT}, {"architectures", VIT_JSON_TEXTS},
     {"vision_config", VIT_JSON_OBJECT}, {"encoder", VIT_JSON_OBJECT},
+    {"vision_config_dict", VIT_JSON_OBJECT},
     {"backbone_config", VIT_JSON_OBJECT}, {NULL, 0}
 };
 
@@ -325,6 +368,8 @@ static const vit_json_member tower_members[] = {
     {"proj_bias", VIT_JSON_TRUTH}, {"mlp_bias", VIT_JSON_TRUTH},
     {"use_qk_norm", VIT_JSON_TRUTH}, {"use_mean_pooling", VIT_JSON_TRUTH},
     {"use_relative_position_bias", VIT_JSON_TRUTH},
+    {"use_shared_relative_position_bias", VIT_JSON_TRUTH},
+    {"vision_use_head", VIT_JSON_TRUTH}, {"apply_layernorm", VIT_JSON_TRUTH},
     {"use_absolute_position_embeddings", VIT_JSON_TRUTH},
     {"use_gated_mlp", VIT_JSON_TRUTH}, {"use_swiglu_ffn", VIT_JSON_TRUTH},
     {"use_clipped_linears", VIT_JSON_TRUTH}, {"standardize", VIT_JSON_TRUTH},
@@ -345,6 +390,7 @@ int tomevit_from_transformers(const vit_neighbour *n, json_t *config)
         !(code = check_shape(n, parts)) &&
         !(code = check_classes(n, config)) &&
         !(code = check_depth(n, parts)) &&
+        !(code = check_backbone(n, config, parts)) &&
         !(code = check_shown(n, parts)))
         code = tomevit_neighbour_names(n, config, "id2label");
     if (code)

@@ -108,22 +108,29 @@ int tomevit_settle_patches(const vit_tensors *view, tomevit_description *d,
     return 0;
 }
 
-/* Squares of patches that a tower pools have to be whole, or some patches
- * would count for more than others. */
-static int check_squares(const vit_tensors *view, const tomevit_description *d,
-                         const vit_report *report)
+/* How many patches a side of the squares has that a tower pools; 0: none, or no
+ * number. */
+static size_t pooled_square(const vit_tensors *view)
 {
     const char *said = tomevit_tensors_metadata(view, "pooled_square");
     size_t square = 0;
 
-    if (!said || (!tomevit_count_read(said, &square) && square &&
-                  tomevit_grid_rows(d) % square == 0 &&
-                  tomevit_grid_columns(d) % square == 0))
+    return said && !tomevit_count_read(said, &square) ? square : 0;
+}
+
+/* They have to be whole, or some patches would count for more than others. */
+static int check_squares(const vit_tensors *view, const tomevit_description *d,
+                         const vit_report *report)
+{
+    size_t square = pooled_square(view);
+
+    if (!square || (tomevit_grid_rows(d) % square == 0 &&
+                    tomevit_grid_columns(d) % square == 0))
         return 0;
     return tomevit_fail(report, TOMEVIT_EMODEL, "%s: \"pooling_kernel_size\": "
-                        "expected rows and columns of patches that %s divides, "
-                        "found %zu x %zu",
-                        tomevit_tensors_from(view, "pooled_square"), said,
+                        "expected rows and columns of patches that %zu "
+                        "divides, found %zu x %zu",
+                        tomevit_tensors_from(view, "pooled_square"), square,
                         tomevit_grid_rows(d), tomevit_grid_columns(d));
 }
 
@@ -175,7 +182,13 @@ static int settle_sides(const vit_tensors *view, tomevit_description *d,
 int tomevit_settle_image(const vit_tensors *view, tomevit_description *d,
                          size_t size, size_t width, const vit_report *report)
 {
-    int code = settle_sides(view, d, size, width, report);
+    size_t square = pooled_square(view), rows = tomevit_grid_rows(d);
+    int code;
 
+    /* A side that nothing says is one of whole squares. */
+    if (!size && square && rows > square &&
+        !tomevit_tensors_metadata(view, "input_size"))
+        size = rows / square * square * d->patch;
+    code = settle_sides(view, d, size, width, report);
     return code ? code : check_squares(view, d, report);
 }

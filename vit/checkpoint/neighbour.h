@@ -105,6 +105,13 @@ json_t *tomevit_activation_name(const json_t *object, const char *member);
 int tomevit_neighbour_names(const vit_neighbour *n, const json_t *object,
                             const char *member);
 
+/* A part of a model, such as its "vision_config", if it is an object, or NULL:
+ * where CLIP's kind have another with "_dict" behind its name, that takes its
+ * place, and what it does not say is the class's.
+ * [transformers, models/clip/configuration_clip.py] */
+const json_t *tomevit_transformers_part(const json_t *config,
+                                        const char *part);
+
 /* What follows from the name of a model of timm's, made with these arguments
  * (NULL: none), and from the name of a pooling, which stands under `key`. 0, or
  * EMODEL for one that cannot be run, or whose shape the tensors contradict. */

@@ -150,7 +150,8 @@ static int set_clip_pool(struct tomevit_text *t, const vit_neighbour *n,
 
 static const vit_json_member tower_members[] = {
     {"hidden_size", VIT_JSON_COUNT}, {"num_attention_heads", VIT_JSON_COUNT},
-    {"hidden_act", VIT_JSON_TEXT}, {NULL, 0}
+    {"hidden_act", VIT_JSON_TEXT}, {"num_hidden_layers", VIT_JSON_COUNT},
+    {NULL, 0}
 };
 
 /* [transformers, models/clip/configuration_clip.py,
@@ -163,13 +164,13 @@ static int from_transformers(struct tomevit_text *t, const vit_neighbour *n,
                                         NULL},
         *const siglips[] = {"siglip", "siglip_text_model", "siglip2",
                             "siglip2_text_model", NULL};
-    const json_t *text = json_object_get(config, "text_config");
+    const json_t *text = tomevit_transformers_part(config, "text_config");
     const char *kind = tomevit_json_text(config, "model_type"),
                *named;
     json_t *activation;
     int code;
 
-    text = json_is_object(text) ? text : config;
+    text = text ? text : config;
     named = tomevit_json_text(text, "hidden_act");
     if ((code = tomevit_neighbour_members(n, text, tower_members)))
         return code;
@@ -180,6 +181,11 @@ static int from_transformers(struct tomevit_text *t, const vit_neighbour *n,
         return tomevit_neighbour_refuse(n, "hidden_size of its text tower is "
                                         "not %zu, as in the weights",
                                         t->d.dim);
+    /* The library leaves out layers beyond those. */
+    if (size_of(text, "num_hidden_layers", t->d.depth) != t->d.depth)
+        return tomevit_neighbour_refuse(n, "num_hidden_layers of its text "
+                                        "tower is not %zu, as in the weights",
+                                        t->d.depth);
     code = set_heads(t, size_of(text, "num_attention_heads", siglip ? 12 : 8),
                      n->name, n->report);
     if (code)
@@ -360,6 +366,7 @@ static int load(const vit_neighbour *n, const char *key, json_t **config)
 {
     static const vit_json_member members[] = {
         {"model_type", VIT_JSON_TEXT}, {"text_config", VIT_JSON_OBJECT},
+        {"text_config_dict", VIT_JSON_OBJECT},
         {"model_cfg", VIT_JSON_OBJECT}, {NULL, 0}
     };
     int code = tomevit_neighbour_load(n, config);
