@@ -120,6 +120,29 @@ rm shards/a3.cls
 run 3 eval $model lacking.tar --json w.json
 says err "1 images have no label"
 
+
+# labels that cannot be used are named, where no other file says one
+rm shards/a4.cls shards/a5.cls
+echo '{"label": 0.0}' >shards/a4.json
+echo '{"caption": "x", "class": ["a"], "target": null}' >shards/a5.json
+echo '{"label": 0' >shards/a6.json
+echo >shards/b2.cls
+echo '{"label": 1}' >shards/b2.json
+echo >shards/b3.cls
+(cd shards && tar cf ../useless.tar *)
+run 3 eval $model useless.tar
+says err 'useless.tar/a4.json: "label": expected a class'
+says err 'useless.tar/a5.json: "class": expected a class'
+says err 'useless.tar/b3.cls: expected a class'
+says err "4 images have no label"
+grep -q 'a6\|b2' err && fail "a label that another file says is named"
+run 0 classify $model useless.tar
+grep -q expected err && fail "labels are named where none is wanted"
+rm shards/a6.cls
+(cd shards && tar cf ../useless.tar *)
+run 3 eval $model useless.tar
+says err 'useless.tar/a6.json: expected JSON'
+
 # ---- a list of files
 
 find val -name '*.png' | sort >list

@@ -7,8 +7,8 @@
 #include "../base/memory.h"
 #include "../base/texts.h"
 #include "archive.h"
+#include "label_text.h"
 
-#include <jansson.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +21,8 @@ enum { LABEL_BYTES = 1 << 16, MOST_SHARDS = 100000 };
 /* What a file beside an image says of it. */
 typedef struct label {
     const char *stem;      /* archive, folders and name up to the first dot */
-    const char *text;
+    const char *text;      /* NULL: what it says cannot be used */
+    const char *why;       /* of such a one */
     int json;              /* 1: counts only where no other does */
 } label;
 
@@ -35,6 +36,7 @@ typedef struct listing {
     folder *out;
     folder_refuse *refuse;
     void *data;
+    int classes;           /* labels are wanted */
     label *labels;         /* of one archive */
     size_t label_count, label_capacity;
     texts label_texts;
@@ -100,62 +102,46 @@ static char *stem_of(const char *path)
 
 /* ---- labels in the archive ----------------------------------------------- */
 
-/* The class in a sample's JSON: a number or a name under one of these keys. */
-static char *label_in_json(const char *text, size_t count)
+/* What a member says, or why that cannot be used; neither if it is of other
+ * things. */
+static char *read_label(archive_reader *r, int json, char why[LABEL_WHY])
 {
-    static const char *const keys[] =
-        {"cls", "label", "class", "class_id", "target", "wnid", "synset"};
-    json_t *root = json_loadb(text, count, 0, NULL);
-    char number[32] = "";
-    char *found = NULL;
+    char reason[SOURCE_WHY];
+    size_t count;
+    char *bytes = (char *)archive_read_member(r, LABEL_BYTES, &count, reason);
 
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]) && !found; i++) {
-        const json_t *value = json_object_get(root, keys[i]);
-        if (json_is_string(value))
-            found = memory_text(json_string_value(value));
-        if (json_is_integer(value)) {
-            snprintf(number, sizeof(number), "%lld",
-                     (long long)json_integer_value(value));
-            found = memory_text(number);
-        }
+    if (!bytes) {
+        snprintf(why, LABEL_WHY, "%.100s", reason);
+        return NULL;
     }
-    json_decref(root);
-    return found;
-}
-
-/* The first line. */
-static char *label_in_text(char *text)
-{
-    text += strspn(text, " \t\r\n");
-    text[strcspn(text, "\r\n")] = '\0';
-    return text[0] != '\0' ? memory_text(text) : NULL;
+    char *whole = memory_zero(count + 1, 1);
+    memcpy(whole, bytes, count);
+    free(bytes);
+    char *text = json ? label_in_json(whole, count, why)
+                      : label_in_text(whole, why);
+    free(whole);
+    return text;
 }
 
 /* A file beside images that may say what one of them shows. */
 static void take_label(listing *l, archive_reader *r, const char *path)
 {
-    const char *ending = strrchr(path, '.');
-    char why[SOURCE_WHY];
-    size_t count;
-    int json = strcasecmp(ending, ".json") == 0;
-    char *bytes = (char *)archive_read_member(r, LABEL_BYTES, &count, why);
+    int json = strcasecmp(strrchr(path, '.'), ".json") == 0;
+    char why[LABEL_WHY];
+    char *text = read_label(r, json, why);
 
-    if (!bytes)
-        return;
-    char *whole = memory_zero(count + 1, 1);
-    memcpy(whole, bytes, count);
-    free(bytes);
-    char *text = json ? label_in_json(whole, count) : label_in_text(whole);
-    free(whole);
-    if (!text)
+    if (!text && why[0] == '\0')
         return;
     l->labels = memory_grow(l->labels, l->label_count, &l->label_capacity,
                             sizeof(*l->labels));
     char *stem = stem_of(path);
-    l->labels[l->label_count++] = (label){
-        texts_keep(&l->label_texts, stem, strlen(stem)),
-        texts_keep(&l->label_texts, text, strlen(text)), json
-    };
+    label *to = &l->labels[l->label_count++];
+    *to = (label){texts_keep(&l->label_texts, stem, strlen(stem)), NULL, NULL,
+                  json};
+    if (text)
+        to->text = texts_keep(&l->label_texts, text, strlen(text));
+    else
+        to->why = texts_keep(&l->label_texts, why, strlen(why));
     free(stem);
     free(text);
 }
@@ -176,8 +162,18 @@ static int is_label(const char *name)
                       strcasecmp(ending, ".json") == 0);
 }
 
+/* The label of an image in a file of one kind; NULL: there is none. */
+static const label *find_label(const listing *l, const char *stem, int json)
+{
+    label wanted = {stem, NULL, NULL, json};
+
+    return bsearch(&wanted, l->labels, l->label_count, sizeof(*l->labels),
+                   compare_labels);
+}
+
 /* Gives every image of an archive, those from `first` on, the text that was
- * found for it; what was found goes then. */
+ * found for it, and names those whose label cannot be used; what was found goes
+ * then. */
 static void give_labels(listing *l, size_t first)
 {
     folder *f = l->out;
@@ -186,16 +182,20 @@ static void give_labels(listing *l, size_t first)
         qsort(l->labels, l->label_count, sizeof(*l->labels), compare_labels);
     for (size_t i = first; i < f->count && l->label_count > 0; i++) {
         char *stem = stem_of(f->files[i].path);
-        label wanted = {stem, NULL, 0};
-        const label *found = bsearch(&wanted, l->labels, l->label_count,
-                                     sizeof(*l->labels), compare_labels);
-        wanted.json = 1;
-        if (!found)
-            found = bsearch(&wanted, l->labels, l->label_count,
-                            sizeof(*l->labels), compare_labels);
-        if (found)
+        const label *text = find_label(l, stem, 0);
+        const label *json = find_label(l, stem, 1);
+        const label *found = json && (!text || (!text->text && json->text))
+                                 ? json : text;
+        char line[FOLDER_WHY];
+
+        if (found && found->text)
             f->files[i].given = texts_keep(&f->names, found->text,
                                            strlen(found->text));
+        else if (found && l->classes) {
+            snprintf(line, sizeof(line), "%.250s.%s: %.200s", stem,
+                     found->json ? "json" : "cls", found->why);
+            l->refuse(l->data, line);
+        }
         free(stem);
     }
     l->label_count = 0;
@@ -441,7 +441,8 @@ int shards_are(const char *path)
 int shards_list(const char *path, int classes, folder *out,
                 folder_refuse *say, void *data, char *why)
 {
-    listing l = {.out = out, .refuse = say, .data = data};
+    listing l = {.out = out, .refuse = say, .data = data,
+                 .classes = classes};
 
     memset(out, 0, sizeof(*out));
     why[0] = '\0';
