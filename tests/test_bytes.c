@@ -610,6 +610,7 @@ Test(bytes, refuse_what_is_another_model)
     refuses("\"local_heads\\\": 2", "\"local_heads\\\": 9", "divide");
     refuses("\"mlp\\\": \\\"relu\\\"", "\"mlp\\\": \\\"silu\\\"", "silu");
     refuses("\"mlp\\\": \\\"relu\\\"", "\"mlq\\\": \\\"relu\\\"", "found none");
+    refuses("\"kind\\\":", "\"king\\\":", "\"king\" cannot be done here");
     refuses("\"height\\\": 6", "\"height\\\": 5", "5 x 4");
     refuses("model.global_pad", "model.global_bad", "global_pad");
     refuses("model.global_embed.weight", "model.global_embed.height",

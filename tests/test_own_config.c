@@ -55,6 +55,11 @@ static void check_changes(const char *name, const change *changes)
 #define KEY(key, value) "\\\"" key "\\\": " value
 #define WORDS(key) "metadata \"config\": expected \"" key "\""
 
+#define NAME(key) "\\\"" key "\\\""
+#define STRANGER(key, other) \
+    {NAME(key), NAME(other), \
+     "metadata \"config\": \"" other "\" cannot be done here"}
+
 #define OF_ALL \
     {KEY("patch", "8"), KEY("patch", "4"), WORDS("patch")}, \
     {KEY("classes", "16"), KEY("classes", "15"), WORDS("classes")}, \
@@ -79,6 +84,7 @@ Test(own_config, of_a_mega_is_the_model_s)
          WORDS("attention")},
         {KEY("kind", "\\\"mega\\\""), KEY("kind", "\\\"vega\\\""),
          WORDS("kind")},
+        STRANGER("attention", "attend_by"), STRANGER("groups", "hidden"),
         {0},
     };
 
@@ -105,6 +111,8 @@ Test(own_config, of_a_mobile_is_the_model_s)
         {KEY("hidden", "256"), KEY("hidden", "128"), WORDS("hidden")},
         {KEY("heads", "3"), KEY("heads", "6"), WORDS("kv_heads")},
         {KEY("kv_heads", "1"), KEY("kv_heads", "3"), WORDS("kv_heads")},
+        STRANGER("base", "beta"), STRANGER("eps", "rms"),
+        STRANGER("places2d", "places3d"),
         {0},
     };
 

@@ -11,6 +11,7 @@
 
 #include "describe.h"
 #include "../containers/json.h"
+#include "../containers/json_members.h"
 
 #define ANCHOR "global_embed.weight"
 
@@ -152,6 +153,24 @@ static int only(const settings *s, const char *key, size_t value)
         return code;
     return tomevit_fail(&s->f->report, TOMEVIT_EMODEL, "metadata \"config\": "
                         "expected \"%s\" %zu, found %zu", key, value, found);
+}
+
+/* What is read here, or what "mlp" and shapes show. */
+static int check_known(const settings *s)
+{
+    static const vit_known known[] = {
+        {"kind", NULL}, {"vocab", NULL}, {"channels", NULL}, {"patch", NULL},
+        {"patches", NULL}, {"dg", NULL}, {"dl", NULL}, {"global_layers", NULL},
+        {"local_layers", NULL}, {"global_heads", NULL}, {"local_heads", NULL},
+        {"local_kv_heads", NULL}, {"mlp", NULL}, {"global_mlp", NULL},
+        {"share", NULL}, {"eps", NULL}, {"height", NULL}, {"width", NULL},
+        {"scan", NULL}, {"ratio", NULL}, {NULL, NULL}
+    };
+    const char *key = tomevit_json_stranger(s->json, known, VIT_OTHERS_OFF);
+
+    return !key ? 0 : tomevit_fail(&s->f->report, TOMEVIT_EMODEL, "metadata "
+                                   "\"config\": \"%.40s\" cannot be done here",
+                                   key);
 }
 
 /* ---- parts --------------------------------------------------------------- */
@@ -362,6 +381,8 @@ int tomevit_bytes_read_description(vit_bytes_file *f, struct tomevit_bytes *m)
         code = read_pixels(f, &s, &m->d);
     if (!code)
         code = read_parts(f, &s, m);
+    if (!code)
+        code = check_known(&s);
     json_decref(json);
     return code;
 }

@@ -91,6 +91,35 @@ static int check_choices(const json_t *config, const vit_report *report)
     return 0;
 }
 
+/* What each kind of them has. The two of moving averages are written by one
+ * class, with members of both. */
+#define OF_ALL \
+    {"kind", NULL}, {"image", NULL}, {"patch", NULL}, {"classes", NULL}, \
+    {"depth", NULL}, {"dim", NULL}, {"heads", NULL}, {"causal", NULL}
+
+static const vit_known of_mobile[] = {
+    OF_ALL, {"kv_heads", NULL}, {"hidden", NULL}, {"share", NULL},
+    {"eps", NULL}, {"base", NULL}, {"places2d", NULL}, {"metric", NULL},
+    {"merged_place", NULL}, {NULL, NULL}
+}, of_averages[] = {
+    OF_ALL, {"z", NULL}, {"v", NULL}, {"ffn", NULL}, {"h", NULL},
+    {"chunk", NULL}, {"groups", NULL}, {"swiglu", NULL}, {"attention", NULL},
+    {"rope_base", NULL}, {NULL, NULL}
+};
+
+static int check_known(const vit_tensors *view, const json_t *config,
+                       const vit_report *report)
+{
+    int mobile = !strcmp(tomevit_view_layout(view), "MobileLLM");
+    const char *key = tomevit_json_stranger(config, mobile ? of_mobile
+                                                           : of_averages,
+                                            VIT_OTHERS_OFF);
+
+    return !key ? 0 : tomevit_fail(report, TOMEVIT_EMODEL, "metadata "
+                                   "\"config\": \"%.40s\" cannot be done here",
+                                   key);
+}
+
 /* What is read of it. Sizes that tensors show are compared with them later. */
 static int check_kinds(const json_t *config, const vit_report *report)
 {
@@ -170,6 +199,8 @@ int tomevit_config_say(vit_tensors *view, const vit_report *report)
     code = check_choices(config, report);
     if (!code)
         code = check_kinds(config, report);
+    if (!code && is_own(view))
+        code = check_known(view, config, report);
     if (!code && !strcmp(tomevit_view_layout(view), "MobileLLM"))
         failed = say_mobile(view, config);
     else if (!code && !strcmp(tomevit_view_layout(view), "megalodon"))

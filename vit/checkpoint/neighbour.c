@@ -145,42 +145,15 @@ int tomevit_neighbour_members(const vit_neighbour *n, const json_t *object,
                                   "%s beside it: %s", n->name, why);
 }
 
-/* Whether it is the one value that a member may have. */
-static int is_only(const json_t *value, const char *only)
-{
-    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-    int same = text && !strcmp(text, only);
-
-    free(text);
-    return same;
-}
-
 int tomevit_neighbour_known(const vit_neighbour *n, const json_t *object,
                             const char *where, const vit_known *known,
                             enum vit_others others)
 {
-    const char *key;
-    json_t *value;
+    const char *key = tomevit_json_stranger(object, known, others);
 
-    json_object_foreach((json_t *)(size_t)object, key, value) {
-        const vit_known *k = known;
-        int fine;
-
-        while (k->name && strcmp(key, k->name))
-            k++;
-        if (k->name)
-            fine = !k->only || is_only(value, k->only);
-        else
-            fine = others == VIT_OTHERS_ANY ||
-                   (others == VIT_OTHERS_OFF && json_is_false(value));
-        if (!fine && !json_is_null(value))
-            return tomevit_neighbour_refuse(n, "\"%.40s\"%s%s%s cannot be "
-                                            "done here", key,
-                                            where ? " of \"" : "",
-                                            where ? where : "",
-                                            where ? "\"" : "");
-    }
-    return 0;
+    return !key ? 0 : tomevit_neighbour_refuse(
+        n, "\"%.40s\"%s%s%s cannot be done here", key, where ? " of \"" : "",
+        where ? where : "", where ? "\"" : "");
 }
 
 void tomevit_neighbour_say(const vit_neighbour *n, const char *key,

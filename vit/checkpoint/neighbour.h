@@ -32,24 +32,9 @@ int tomevit_neighbour_refuse(const vit_neighbour *n, const char *format, ...);
 int tomevit_neighbour_members(const vit_neighbour *n, const json_t *object,
                               const vit_json_member *members);
 
-/* A member that is read, or that is looked past on purpose. */
-typedef struct vit_known {
-    const char *name;
-    const char *only;      /* the one value that it may have here, as JSON;
-                            * NULL: any */
-} vit_known;
-
-/* What members may be that a list does not name. null is as not there. */
-enum vit_others {
-    VIT_OTHERS_ANY,        /* the library passes over them, too */
-    VIT_OTHERS_OFF,        /* null or false */
-    VIT_OTHERS_NONE        /* null */
-};
-
 /* EMODEL for a member by which the library would make another model, or other
- * pixels, than is made here: one that `known`, which ends with a name NULL,
- * gives one value and that has another, or one that it does not name. `where`
- * is what the object is called, or NULL for the file itself. */
+ * pixels, than is made here: see tomevit_json_stranger. `where` is what the
+ * object is called, or NULL for the file itself. */
 int tomevit_neighbour_known(const vit_neighbour *n, const json_t *object,
                             const char *where, const vit_known *known,
                             enum vit_others others);

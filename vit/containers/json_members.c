@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static int is_count(const json_t *value)
 {
@@ -139,4 +141,37 @@ int tomevit_json_fits(const json_t *object, const vit_json_member *members,
         return 0;
     }
     return 1;
+}
+
+/* Whether it is the one value that a member may have. */
+static int is_only(const json_t *value, const char *only)
+{
+    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    int same = text && !strcmp(text, only);
+
+    free(text);
+    return same;
+}
+
+const char *tomevit_json_stranger(const json_t *object, const vit_known *known,
+                                  enum vit_others others)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)(size_t)object, key, value) {
+        const vit_known *k = known;
+        int fine;
+
+        while (k->name && strcmp(key, k->name))
+            k++;
+        if (k->name)
+            fine = !k->only || is_only(value, k->only);
+        else
+            fine = others == VIT_OTHERS_ANY ||
+                   (others == VIT_OTHERS_OFF && json_is_false(value));
+        if (!fine && !json_is_null(value))
+            return key;
+    }
+    return NULL;
 }

@@ -32,4 +32,24 @@ enum { VIT_JSON_WHY = 240 };
 int tomevit_json_fits(const json_t *object, const vit_json_member *members,
                       char why[VIT_JSON_WHY]);
 
+/* A member that is read, or that is looked past on purpose. */
+typedef struct vit_known {
+    const char *name;
+    const char *only;      /* the one value that it may have here, as JSON;
+                            * NULL: any */
+} vit_known;
+
+/* What members may be that a list does not name. null is as not there. */
+enum vit_others {
+    VIT_OTHERS_ANY,        /* the library passes over them, too */
+    VIT_OTHERS_OFF,        /* null or false */
+    VIT_OTHERS_NONE        /* null */
+};
+
+/* The name of a member that could not be obeyed: one that `known`, which ends
+ * with a name NULL, gives one value and that has another, or one that it does
+ * not name. NULL if there is none. */
+const char *tomevit_json_stranger(const json_t *object, const vit_known *known,
+                                  enum vit_others others);
+
 #endif
