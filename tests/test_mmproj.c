@@ -72,6 +72,9 @@ static const damage damages[] = {
       "metadata \"clip.use_gelu\": expected another function"),
     D("internvl", "clip.use_gelu" BOOL "\1", "clip.use_gelu" U8 "\1",
       "metadata \"clip.use_gelu\": expected true or false, found 1"),
+    D("gemma3", "clip.vision.embedding_length", "clip.vision.wa_layer_indexes",
+      "metadata \"clip.vision.wa_layer_indexes\": attention in windows cannot "
+      "be run here"),
     D("gemma3", "clip.use_gelu", "clip.use_silu",
       "metadata \"clip.use_silu\": expected another function in the MLP of "
       "\"gemma3\""),

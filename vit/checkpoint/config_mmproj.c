@@ -196,6 +196,24 @@ static int check_features(const vit_tensors *view, const vit_report *report)
                        layers);
 }
 
+/* No type that is run has them, whatever else a file says of itself. */
+static int check_windows(const vit_tensors *view, const vit_report *report)
+{
+    static const char *const keys[] = {VISION "n_wa_pattern",
+                                       VISION "wa_layer_indexes",
+                                       VISION "wa_pattern_mode"};
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+        const char *text = said(view, keys[i]);
+
+        if (text && strcmp(text, "0") && strcmp(text, "[]"))
+            return tomevit_fail(report, TOMEVIT_EMODEL, "metadata \"%s\": "
+                                "attention in windows cannot be run here",
+                                keys[i]);
+    }
+    return 0;
+}
+
 /* ---- names --------------------------------------------------------------- */
 
 static int swap(vit_tensors *view, size_t layer, const char *end,
@@ -353,6 +371,8 @@ int tomevit_mmproj_say(vit_tensors *view, const vit_report *report)
                                 ? "tensors" : "not both of tensors", k->type);
     if (!code)
         code = check_features(view, report);
+    if (!code)
+        code = check_windows(view, report);
     if (!code)
         code = settle_products(view, report);
     if (!code)
