@@ -10,8 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-char *label_in_json(const char *text, size_t count,
-                           char why[LABEL_WHY])
+char *label_in_json(const char *text, size_t count, char why[LABEL_WHY])
 {
     static const char *const keys[] =
         {"cls", "label", "class", "class_id", "target", "wnid", "synset"};
