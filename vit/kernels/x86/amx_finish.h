@@ -146,7 +146,8 @@ INLINE void pending_set(pending *b, enum target to, size_t i, size_t j,
     b->i = i;
     b->j = j;
     b->columns[0] = b->columns[1] = 0xffff;
-    b->bias = p->bias + j;
+    if (to != BARE)
+        b->bias = p->bias + j;
     if (j + BLOCK > p->n)
         narrow_columns(b, j);
     if (to == CHUNKS) {
