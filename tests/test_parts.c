@@ -228,6 +228,67 @@ static void check_near_oracle(const char *tier)
     }
 }
 
+/* Logits of so many images, the first ones of all, and their features. */
+static void run_images(const tomevit_description *d, size_t count,
+                       float *logits, float *features)
+{
+    size_t length = 3 * d->image_size * d->image_size;
+    uint8_t *crops = random_crops(count);
+    float *pixels = malloc(count * length * sizeof(*pixels));
+    tomevit_image *images = calloc(count, sizeof(*images));
+    tomevit_output out = {.logits = logits, .features = features};
+    tomevit_model *model = model_of(d);
+    tomevit_context *context;
+
+    cr_assert(pixels && images);
+    for (size_t i = 0; i < count * length; i++)
+        pixels[i] = (float)crops[i] / 127.5f - 1.0f;
+    for (size_t i = 0; i < count; i++)
+        images[i] = (tomevit_image){.data = pixels + i * length,
+                                    .format = TOMEVIT_F32_CHW};
+    cr_assert_eq(tomevit_context_create(model, count, 2, &context), 0);
+    cr_assert_eq(tomevit_forward(context, NULL, count, images, &out), 0);
+    tomevit_context_free(context);
+    tomevit_close(model);
+    free(images);
+    free(pixels);
+    free(crops);
+}
+
+/* More patches, and more images, than a product of any type and tier takes at a
+ * time: what is outside of the layers may have another type than these. */
+static void check_many_rows(const char *tier)
+{
+    enum { MANY = 230 };
+    static float logits[MANY][CLASSES], features[MANY][WIDEST];
+    float alone[CLASSES];
+    tomevit_description d = small_description(TOMEVIT_POOL_CLASS, 0, 0);
+
+    d.patch = 16;
+    d.tokens = 4 + d.prefix;
+    d.depth = 1;
+    run_images(&d, MANY, logits[0], features[0]);
+    run_images(&d, 1, alone, features[0]);
+    cr_expect_arr_eq(alone, logits[0], sizeof(alone), "%s on %s, of %d images",
+                     tomevit_dtype_name(dtype), tier, MANY);
+    for (int kind = 0; kind < KINDS; kind++) {
+        d = of_kind(kind);
+        d.tokens += 256 - 64;
+        d.patch = 2;
+        d.depth = 2;
+        d.mlp_dim = 50;
+        run_images(&d, 1, alone, features[0]);
+        for (size_t i = 0; i < d.features; i++)
+            cr_assert(isfinite(features[0][i]), "%s on %s, kind %d",
+                      tomevit_dtype_name(dtype), tier, kind);
+    }
+}
+
+Test(parts, of_more_rows_than_one_product_takes)
+{
+    each_narrow_tier(check_many_rows);
+}
+
 Test(parts, near_a_double_precision_pass_in_bf16_and_int8)
 {
     each_narrow_tier(check_near_oracle);

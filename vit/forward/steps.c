@@ -51,12 +51,8 @@ static size_t part(const parts *b, size_t index, size_t *first)
  * and more if otherwise there were not enough for all threads. */
 static parts split_patches(const vit_team *c, size_t images)
 {
-    const tomevit_model *m = c->model;
-    size_t patches = m->d.tokens - m->d.prefix;
-    /* Of their own product, which is no int8's, and of the room there is. */
-    size_t most = m->patch.low ? m->patch.low->block_rows : VIT_BLOCK_ROWS;
-    size_t blocks = quotient_up(patches, most < m->block_rows
-                                             ? most : m->block_rows);
+    size_t patches = c->model->d.tokens - c->model->d.prefix;
+    size_t blocks = quotient_up(patches, c->model->block_rows);
     parts p = split(c, patches);
 
     p.count = quotient_up((size_t)c->threads, images);

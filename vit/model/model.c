@@ -6,6 +6,17 @@
 
 #include <stdlib.h>
 
+/* Rows of a product in this type at most. */
+static size_t rows_of(const vit_low *low)
+{
+    return low ? low->block_rows : VIT_BLOCK_ROWS;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 static int build(struct tomevit_model *m, vit_source source)
 {
     uint32_t flags = tomevit_low_permitted(m->dtype, tomerge_cpu_flags());
@@ -16,7 +27,7 @@ static int build(struct tomevit_model *m, vit_source source)
     if (!m->d.differential && !m->d.talking)
         m->outer = tomevit_low_outer(m->low, flags);
     m->resize = source.resize;
-    m->block_rows = m->low ? m->low->block_rows : VIT_BLOCK_ROWS;
+    m->block_rows = smaller(rows_of(m->low), rows_of(m->outer));
     tomevit_carve_weights(m, &m->arena);
     m->bytes = m->arena.used;
     error = tomevit_arena_allocate(&m->arena);

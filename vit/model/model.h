@@ -95,7 +95,7 @@ struct tomevit_model {
     const vit_dsp *dsp;
     const vit_low *low;    /* of the layers' weights; NULL: f32 */
     const vit_low *outer;  /* of patches, heads and attention; NULL: f32 */
-    size_t block_rows;     /* rows of a product at most */
+    size_t block_rows;     /* rows of a product at most, of any of them */
     vit_arena arena;
     size_t bytes;
     char **class_names;    /* [classes] or NULL; one allocation */
