@@ -309,6 +309,19 @@ beside config.json '{"model_type": "vit", "hidden_size": 32,
     "num_attention_heads": 2, "architectures": ["Dinov2Model"],
     "apply_layernorm": false}'
 run 0 inspect "$weights"
+# maps of layers before the last alone; of it among others
+for pair in 1:'"out_features": ["stage1"]' 1:'"out_indices": [2, 1]' \
+    1:'"out_features": [1]' 0:'"out_features": ["stage1", "stage2"]' \
+    0:'"out_indices": [-1]' 0:'"out_indices": [1, 2]' 0:'"out_indices": null'; do
+    beside config.json '{"model_type": "vit", "hidden_size": 32,
+        "num_attention_heads": 2, "architectures": ["Dinov2Backbone"],
+        '"${pair#*:}}"
+    if test "${pair%%:*}" = 0; then
+        run 0 inspect "$weights"
+    else
+        refuses '"out_features" without the last layer cannot be done here'
+    fi
+done
 alone hf_siglip/model.safetensors
 sed 's/"vision_use_head": true/"vision_use_head": false/' \
     "$models/hf_siglip/config.json" >m/config.json

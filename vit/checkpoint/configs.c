@@ -232,15 +232,24 @@ static int check_shape(const vit_neighbour *n, const json_t *parts)
                ? say_gemma4(n, parts) : 0;
 }
 
-static int check_depth(const vit_neighbour *n, const json_t *parts)
+/* Layers that the tensors show. */
+static size_t depth_of(const vit_neighbour *n)
 {
-    size_t depth = tomevit_json_size(parts, "num_hidden_layers"), found = 0;
+    size_t found = 0;
     char name[80];
 
     do
         snprintf(name, sizeof(name), "blocks.%zu.norm1.weight", found++);
     while (vit_has(n, name));
-    if (!depth || depth == --found || !found)
+    return found - 1;
+}
+
+static int check_depth(const vit_neighbour *n, const json_t *parts)
+{
+    size_t depth = tomevit_json_size(parts, "num_hidden_layers");
+    size_t found = depth_of(n);
+
+    if (!depth || depth == found || !found)
         return 0;
     return tomevit_neighbour_refuse(n, "\"num_hidden_layers\" is %zu, the "
                                     "tensors are those of %zu layers", depth,
@@ -328,8 +337,34 @@ static const json_t *find_parts(const json_t *config)
     return config;
 }
 
-/* Feature maps without the last norm, whose weights the file has.
- * [transformers, modeling_dinov2.py: Dinov2Backbone] */
+/* 1 if a backbone gives maps of layers before the last alone. Without either
+ * list it is the last one's, which ends both where it is in them.
+ * [transformers, backbone_utils.py: BackboneConfigMixin] */
+static int ends_early(const vit_neighbour *n, const json_t *parts)
+{
+    const json_t *names = json_object_get(parts, "out_features"),
+                 *numbers = json_object_get(parts, "out_indices");
+    size_t depth = depth_of(n);
+    char last[32];
+
+    snprintf(last, sizeof(last), "stage%zu", depth);
+    if (json_array_size(names) > 0) {
+        const char *name = json_string_value(
+            json_array_get(names, json_array_size(names) - 1));
+
+        return !name || strcmp(name, last) != 0;
+    }
+    if (json_array_size(numbers) > 0) {
+        json_int_t number = json_integer_value(
+            json_array_get(numbers, json_array_size(numbers) - 1));
+
+        return number != -1 && number != (json_int_t)depth;
+    }
+    return 0;
+}
+
+/* Feature maps without the last norm, whose weights the file has, or of a layer
+ * that is not the last. [transformers, modeling_dinov2.py: Dinov2Backbone] */
 static int check_backbone(const vit_neighbour *n, const json_t *config,
                           const json_t *parts)
 {
@@ -341,9 +376,12 @@ static int check_backbone(const vit_neighbour *n, const json_t *config,
 
         backbone |= name && strstr(name, "Backbone") != NULL;
     }
-    return backbone && json_is_false(json_object_get(parts, "apply_layernorm"))
-               ? tomevit_neighbour_refuse(n, "\"apply_layernorm\" false cannot "
-                                          "be done here")
+    if (backbone && json_is_false(json_object_get(parts, "apply_layernorm")))
+        return tomevit_neighbour_refuse(n, "\"apply_layernorm\" false cannot "
+                                        "be done here");
+    return backbone && ends_early(n, parts)
+               ? tomevit_neighbour_refuse(n, "\"out_features\" without the "
+                                          "last layer cannot be done here")
                : 0;
 }
 
